@@ -1,0 +1,1 @@
+"""The judge (suite) and its subjects (client, tokenizer, kimi)."""

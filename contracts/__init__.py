@@ -1,0 +1,1 @@
+"""The wire, described once, and the loader that everything else derives from."""

@@ -1,0 +1,1 @@
+"""The simulator: a Starlette app whose routes, validation and errors come from the contracts."""
