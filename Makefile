@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SDK_STAMP := .venv-sdk/.releases
 PORT ?= 8765
 ARGS ?=
 
@@ -24,16 +25,23 @@ $(STAMP): requirements.lock pyproject.toml
 .PHONY: install
 install: $(STAMP) ## Create .venv from the lock file
 
+$(SDK_STAMP): $(STAMP) conformance/suite/audit/releases.yaml conformance/suite/audit/sdk-environment.lock
+	$(BIN)/tinker-mock sdk-env
+	@touch $@
+
+.PHONY: sdk-env
+sdk-env: $(SDK_STAMP) ## Install every audited release of the real SDK in .venv-sdk
+
 .PHONY: serve
 serve: $(STAMP) ## Start the mock (PORT=8765 ARGS="--seed 7")
 	$(BIN)/tinker-mock serve --port $(PORT) $(ARGS)
 
 .PHONY: conformance
-conformance: $(STAMP) ## Prove that mock, client, tokenizer and Kimi transformer keep the contract
+conformance: $(STAMP) $(SDK_STAMP) ## Prove that mock, client, tokenizer and Kimi transformer keep the contract
 	$(BIN)/tinker-mock conformance self $(ARGS)
 
 .PHONY: test
-test: $(STAMP) ## Run the project's own tests
+test: $(STAMP) $(SDK_STAMP) ## Run the project's own tests
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: lint
@@ -45,7 +53,10 @@ lint: $(STAMP) ## ruff and mypy
 .PHONY: lock
 lock: ## Renew requirements.lock (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-annotate --no-header --extra dev pyproject.toml -o requirements.lock <(echo hatchling editables)
+	  --no-annotate --no-header --extra dev pyproject.toml -o requirements.lock <(printf 'hatchling\neditables\n')
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header conformance/suite/audit/sdk-environment.in \
+	  -o conformance/suite/audit/sdk-environment.lock
 
 .PHONY: clean
 clean: ## Remove environments, caches and reports

@@ -11,6 +11,10 @@ from importlib import import_module
 
 COMMANDS = {
     "serve": ("mockserver.serve", "start the mock server"),
+    "sdk-env": (
+        "conformance.suite.audit.environment",
+        "install real SDK releases side by side",
+    ),
 }
 
 

@@ -1,0 +1,1 @@
+"""The judge: checks, runner, targets, reports. Reaches a server only over HTTP."""
