@@ -1,0 +1,33 @@
+"""Ids as a pure function of the seed and of what is named.
+
+An id never depends on arrival order where the request itself carries an order (session counters,
+seq_ids), so two runs of one script give the same bytes whatever the network did.
+"""
+
+import hashlib
+import uuid
+from collections import Counter
+
+
+class IdSource:
+    """Names things. Same seed and same questions: same answers."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.counters: Counter[str] = Counter()
+
+    def derive(self, kind: str, *parts: object) -> str:
+        """A UUID-shaped id of `kind` for `parts`."""
+        text = "\x1f".join([str(self.seed), kind, *map(str, parts)])
+        return str(uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=4))
+
+    def next(self, kind: str, *parts: object) -> str:
+        """The next id of `kind` under `parts`, for things that carry no number of their own."""
+        key = "\x1f".join([kind, *map(str, parts)])
+        self.counters[key] += 1
+        return self.derive(kind, *parts, self.counters[key])
+
+    def number(self, kind: str, *parts: object) -> int:
+        """A 63-bit number of `kind` for `parts`: seeds of generators, key ids."""
+        text = "\x1f".join([str(self.seed), kind, *map(str, parts)])
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

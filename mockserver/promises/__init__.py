@@ -1,0 +1,1 @@
+"""Promises: accepted operations, the lanes they run in, and those who wait for them."""
