@@ -1,0 +1,349 @@
+"""Time for the whole server: every timer, deadline and timestamp goes through one clock.
+
+Three clocks share one ordered timer queue and differ in what makes time pass:
+
+* ``RealClock``: the machine's time.
+* ``ScaledClock(rate)``: the machine's time, ``rate`` times faster (or slower).
+* ``ManualClock``: time stands still until ``advance``; with ``autojump`` it leaps to the next
+  timer as soon as nothing but timers is left, so a 30 s wait takes no time at all.
+
+Timers due at the same instant fire in the order they were set. A clock belongs to one event
+loop; ``call_at``, ``wait_for`` and ``busy`` are called from that loop's thread only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+DEFAULT_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z, where a manual clock starts
+SETTLE_TURNS = 5  # loop turns without activity before the loop counts as idle
+
+_holder: ContextVar[asyncio.Task[Any] | None] = ContextVar("clock_holder", default=None)
+
+
+class Timer:
+    """One pending callback; ``cancel`` is idempotent and safe after firing."""
+
+    __slots__ = ("background", "callback", "order", "when")
+
+    def __init__(
+        self, when: float, order: int, callback: Callable[[], object], background: bool
+    ) -> None:
+        self.when = when
+        self.order = order
+        self.background = background
+        self.callback: Callable[[], object] | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+    def __lt__(self, other: Timer) -> bool:
+        return (self.when, self.order) < (other.when, other.order)
+
+
+class Clock(Protocol):
+    """What the server needs of time; seconds everywhere."""
+
+    def now(self) -> float:
+        """Unix time, for the wire."""
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary origin, never going back."""
+
+    def call_at(
+        self, when: float, callback: Callable[[], object], *, background: bool = False
+    ) -> Timer:
+        """Run ``callback`` when ``monotonic()`` reaches ``when``.
+
+        A background timer (expiry, retention) never makes a manual clock jump by itself.
+        """
+
+    async def sleep(self, seconds: float) -> None: ...
+
+    async def wait_for(self, event: asyncio.Event, timeout: float | None) -> bool:
+        """True once ``event`` is set, False if ``timeout`` seconds pass first."""
+
+    def busy(self) -> AbstractContextManager[None]:
+        """Context manager: work is under way, so a manual clock must not jump."""
+
+
+class TimerQueue:
+    """Timers in firing order; cancelled ones are dropped lazily."""
+
+    def __init__(self) -> None:
+        self._heap: list[Timer] = []
+        self._orders = itertools.count()
+
+    def add(self, when: float, callback: Callable[[], object], background: bool) -> Timer:
+        timer = Timer(when, next(self._orders), callback, background)
+        heapq.heappush(self._heap, timer)
+        return timer
+
+    def head(self) -> Timer | None:
+        while self._heap and self._heap[0].callback is None:
+            heapq.heappop(self._heap)
+        return self._heap[0] if self._heap else None
+
+    def pop_due(self, until: float) -> Timer | None:
+        head = self.head()
+        if head is None or head.when > until:
+            return None
+        return heapq.heappop(self._heap)
+
+    def pending(self) -> list[Timer]:
+        return sorted(timer for timer in self._heap if timer.callback is not None)
+
+    def first_foreground(self) -> Timer | None:
+        waiting = (t for t in self._heap if t.callback is not None and not t.background)
+        return min(waiting, default=None)
+
+
+class _TimerClock:
+    """The parts all clocks share: the queue, waiting, and the count of work under way."""
+
+    def __init__(self) -> None:
+        self.timers = TimerQueue()
+        self._working = 0
+        self._unoccupied = asyncio.Event()
+        self.activity = 0  # grows with everything that happens: how idleness is noticed
+
+    def monotonic(self) -> float:
+        raise NotImplementedError
+
+    def _changed(self) -> None:
+        self.activity += 1
+
+    def call_at(
+        self, when: float, callback: Callable[[], object], *, background: bool = False
+    ) -> Timer:
+        timer = self.timers.add(when, callback, background)
+        if not background:
+            self._changed()
+        return timer
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            await self.wait_for(asyncio.Event(), seconds)
+        else:
+            await asyncio.sleep(0)
+
+    async def wait_for(self, event: asyncio.Event, timeout: float | None) -> bool:
+        if event.is_set():
+            return True
+        if timeout is not None and timeout <= 0:
+            return False
+        waiter = asyncio.ensure_future(event.wait())
+        timer = None
+        if timeout is not None:
+            timer = self.call_at(self.monotonic() + timeout, waiter.cancel)
+        try:
+            with self._parked():
+                await asyncio.wait({waiter})
+            return event.is_set()
+        finally:
+            waiter.cancel()
+            if timer is not None:
+                timer.cancel()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        token = _holder.set(asyncio.current_task())
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
+            _holder.reset(token)
+
+    @contextmanager
+    def _parked(self) -> Iterator[None]:
+        """Waiting on this clock is not work, even inside ``busy``."""
+        holder = _holder.get()
+        share = 1 if holder is not None and holder is asyncio.current_task() else 0
+        self._count(-share)
+        try:
+            yield
+        finally:
+            self._count(share)
+
+    def _count(self, change: int) -> None:
+        self._working += change
+        if self._working:
+            self._unoccupied.clear()
+        else:
+            self._unoccupied.set()
+        self._changed()
+
+    def _fire_due(self, until: float) -> None:
+        while timer := self.timers.pop_due(until):
+            self._fire(timer)
+
+    def _fire(self, timer: Timer) -> None:
+        callback, timer.callback = timer.callback, None
+        self.activity += 1
+        if callback is not None:
+            callback()
+
+
+class ScaledClock(_TimerClock):
+    """Machine time, ``rate`` times as fast; ``rate`` must be positive."""
+
+    def __init__(self, rate: float = 1.0) -> None:
+        if not rate > 0:
+            raise ValueError(f"clock rate must be greater than 0, got {rate!r}")
+        super().__init__()
+        self.rate = rate
+        self._origin = time.monotonic()
+        self._unix_origin = time.time()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = float("inf")
+
+    def monotonic(self) -> float:
+        return self._origin + (time.monotonic() - self._origin) * self.rate
+
+    def now(self) -> float:
+        return self._unix_origin + (self.monotonic() - self._origin)
+
+    def call_at(
+        self, when: float, callback: Callable[[], object], *, background: bool = False
+    ) -> Timer:
+        timer = super().call_at(when, callback, background=background)
+        if when < self._alarm_at:
+            self._set_alarm()
+        return timer
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm, self._alarm_at = None, float("inf")
+        head = self.timers.head()
+        if head is not None:
+            delay = max(0.0, (head.when - self.monotonic()) / self.rate)
+            self._alarm_at = head.when
+            self._alarm = asyncio.get_running_loop().call_later(delay, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm, self._alarm_at = None, float("inf")
+        try:
+            self._fire_due(self.monotonic())
+        finally:
+            self._set_alarm()
+
+
+class RealClock(ScaledClock):
+    """Machine time."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+
+
+class ManualClock(_TimerClock):
+    """Time moves only by ``advance``/``run_for`` or, with ``autojump``, from timer to timer.
+
+    ``start`` is the Unix time of the first instant. ``patience`` is the real seconds of idleness
+    before a jump: 0 in process, a few milliseconds when clients sit behind a socket.
+    """
+
+    def __init__(
+        self, start: float = DEFAULT_START, autojump: bool = False, patience: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.start = start
+        self.autojump = autojump
+        self.patience = patience
+        self._elapsed = 0.0
+        self._watching = False
+
+    def monotonic(self) -> float:
+        return self._elapsed
+
+    def now(self) -> float:
+        return self.start + self._elapsed
+
+    def advance(self, seconds: float) -> None:
+        """Fire everything due in the next ``seconds``, in order, and stand at the end of them."""
+        target = self._target(seconds)
+        while timer := self.timers.pop_due(target):
+            self._elapsed = max(self._elapsed, timer.when)
+            self._fire(timer)
+        self._elapsed = target
+
+    async def run_for(self, seconds: float) -> None:
+        """Like ``advance``, but what a timer wakes runs to its next wait before the next timer."""
+        target = self._target(seconds)
+        await self.settle()
+        while timer := self.timers.pop_due(target):
+            self._elapsed = max(self._elapsed, timer.when)
+            self._fire(timer)
+            await self.settle()
+        self._elapsed = max(self._elapsed, target)
+
+    async def settle(self) -> None:
+        """Return once nothing but timers is left."""
+        with self._parked():
+            quiet, seen = 0, self.activity
+            while quiet < SETTLE_TURNS or self._working:
+                await (self._unoccupied.wait() if self._working else asyncio.sleep(0))
+                quiet = quiet + 1 if self.activity == seen else 0
+                seen = self.activity
+
+    def _target(self, seconds: float) -> float:
+        if seconds < 0:
+            raise ValueError(f"time only moves forward: seconds must be >= 0, got {seconds!r}")
+        return self._elapsed + seconds
+
+    def _changed(self) -> None:
+        super()._changed()
+        if self.autojump and not self._watching and not self._working:
+            self._watch(self.activity, 0)
+
+    def _watch(self, seen: int, quiet: int) -> None:
+        """Look again until the loop has been idle long enough, then jump."""
+        self._watching = True
+        loop = asyncio.get_running_loop()
+        if quiet < SETTLE_TURNS:
+            delay = self.patience / SETTLE_TURNS
+            loop.call_later(delay, self._look, seen, quiet + 1)
+        else:
+            self._watching = False
+            self._jump()
+
+    def _look(self, seen: int, quiet: int) -> None:
+        self._watching = False
+        if self._working or not self.autojump:
+            return
+        self._watch(self.activity, quiet if self.activity == seen else 0)
+
+    def _jump(self) -> None:
+        """Fire the next instant's timers; background ones only on the way to a foreground one."""
+        head = self.timers.head()
+        if head is None or self.timers.first_foreground() is None:
+            return
+        self._elapsed = max(self._elapsed, head.when)
+        self._fire_due(self._elapsed)
+        self._changed()
+
+
+def clock_from(spec: str) -> Clock:
+    """``real``, ``x60`` (60 times faster), ``manual`` or ``auto`` (manual with autojump)."""
+    if spec == "real":
+        return RealClock()
+    if spec == "manual":
+        return ManualClock()
+    if spec == "auto":
+        return ManualClock(autojump=True, patience=0.005)
+    if spec.startswith("x"):
+        try:
+            return ScaledClock(float(spec[1:]))
+        except ValueError as error:
+            raise ValueError(
+                f"clock: {spec!r} is no rate ({error}); write for example x60"
+            ) from None
+    raise ValueError(f"clock: {spec!r} is none of real, xRATE, manual, auto")
