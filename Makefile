@@ -44,6 +44,10 @@ conformance: $(STAMP) $(SDK_STAMP) ## Prove that mock, client, tokenizer and Kim
 test: $(STAMP) $(SDK_STAMP) ## Run the project's own tests
 	$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: bench
+bench: $(STAMP) ## Measure against named peers; prints ratios (BENCH=engine for one)
+	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; $(BIN)/python $$script; done
+
 .PHONY: lint
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

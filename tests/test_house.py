@@ -1,0 +1,116 @@
+"""The rules that keep the house simple, checked over the source itself."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("contracts", "mockserver", "conformance")
+
+# Who may import whom. The longest prefix that matches a module decides.
+ALLOWED = {
+    "contracts": {"contracts"},
+    "mockserver": {"mockserver", "contracts"},
+    "mockserver.text.tokenizers": {"mockserver", "contracts", "conformance.tokenizer"},
+    "conformance.client": {"conformance.client", "conformance.tokenizer", "contracts"},
+    "conformance.tokenizer": {"conformance.tokenizer"},
+    "conformance.kimi": {"conformance.kimi"},
+    "conformance.vectors": {"conformance", "contracts"},
+    "conformance.suite": {"conformance", "contracts"},
+    "conformance.cli": {"conformance", "contracts", "mockserver"},
+    "conformance": {"conformance"},
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def imported(path: Path, module: str) -> Iterator[str]:
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - max(node.level - 1, 0)]
+            prefix = ".".join(above) + "." if node.level else ""
+            yield (prefix + (node.module or "")).rstrip(".")
+
+
+def within(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(prefix + ".")
+
+
+def tracked(*suffixes: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    return [p for name in listed if (p := ROOT / name).suffix in suffixes and p.exists()]
+
+
+def test_imports_flow_one_way() -> None:
+    wrong = []
+    for module, path in modules():
+        rule = max((prefix for prefix in ALLOWED if within(module, prefix)), key=len)
+        for name in imported(path, module):
+            ours = any(within(name, package) for package in PACKAGES)
+            if ours and not any(within(name, allowed) for allowed in ALLOWED[rule]):
+                wrong.append(f"{module} imports {name}")
+    assert not wrong
+
+
+def test_names_say_something() -> None:
+    empty = {"utils", "util", "helpers", "helper", "common", "misc", "base"}
+    assert not [path for path in tracked(".py") if path.stem in empty]
+
+
+def test_files_have_one_job() -> None:
+    long = {str(p.relative_to(ROOT)): n for p in tracked(".py") if (n := lines(p)) > 450}
+    assert not long
+
+
+def lines(path: Path) -> int:
+    return path.read_text().count("\n")
+
+
+def test_nobody_sleeps_to_synchronise() -> None:
+    sleeps = re.compile(r"\b(time\.sleep\(|asyncio\.sleep\((?!0\)))")
+    allowed = {ROOT / "mockserver" / "clock.py", Path(__file__)}
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tracked(".py")
+        if path not in allowed and "bench" not in path.parts and "client" not in path.parts
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if sleeps.search(line)
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"(?<![\w.])/(work|farm|root|home/\w+)/",
+        r"BaseHTTPMiddleware",
+        r"\b(TODO|FIXME|XXX)\b",
+    ],
+)
+def test_source_never_mentions(pattern: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:80]}"
+        for path in tracked(".py", ".md", ".toml", ".yaml", ".yml", ".sh")
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
+        if re.search(pattern, line)
+    ]
+    assert not found
