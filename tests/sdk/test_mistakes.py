@@ -1,0 +1,72 @@
+"""Bad input reaches the user as an exception that names the field, and harms nothing else."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from conformance.suite.audit.environment import newest, process
+
+SCRIPT = Path(__file__).with_name("mistakes_script.py")
+
+NAMED = {
+    "unknown model": "base_model",
+    "missing target_tokens": "target_tokens",
+    "wrong dtype": "target_tokens",
+    "length mismatch": "target_tokens",
+    "unknown checkpoint": "model_path",
+    "token outside the vocabulary": "target_tokens",
+}
+
+
+@pytest.mark.parametrize("version", ["0.7.0", "0.24.1", newest()])
+def test_the_sdk_names_the_field(version: str, tinker_mock: Any) -> None:
+    python, variables = process(
+        version, TINKER_BASE_URL=tinker_mock.url, TINKER_API_KEY="tml-mistakes"
+    )
+    done = subprocess.run(
+        [python, str(SCRIPT)], env=variables, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    seen = json.loads(done.stdout.splitlines()[-1])
+
+    for mistake, field in NAMED.items():
+        assert field in seen[mistake]["message"], (mistake, seen[mistake])
+    assert seen["unknown model"]["type"] not in {None, "InternalServerError"}
+    assert "loss:sum" in seen["afterwards"]
+
+
+MALFORMED: dict[str, tuple[dict[str, str], bytes, int, str]] = {
+    "malformed JSON": ({"Content-Type": "application/json"}, b'{"model_id": ', 400, "JSON"),
+    "malformed protobuf": (
+        {"Content-Type": "application/x-protobuf"},
+        b"\xff\xff\xff\xff\x07nonsense",
+        400,
+        "ForwardBackwardRequest",
+    ),
+    "no key": ({"X-API-Key": ""}, b"{}", 401, "X-API-Key"),
+    "a key of another kind": ({"X-API-Key": "sk-123"}, b"{}", 401, "tml-"),
+    "an unknown media type": ({"Content-Type": "text/csv"}, b"a,b", 415, "Content-Type"),
+    "a body that is not zstd": (
+        {"Content-Type": "application/x-protobuf", "Content-Encoding": "zstd"},
+        b"plain",
+        400,
+        "zstd",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_malformed_requests_are_refused(case: str, tinker_mock: Any) -> None:
+    headers, body, status, named = MALFORMED[case]
+    url = f"{tinker_mock.url}/api/v1/forward_backward"
+    headers = {"Content-Type": "application/json", "X-API-Key": "tml-mistakes", **headers}
+
+    answer = httpx.post(url, headers=headers, content=body, timeout=5)
+
+    assert answer.status_code == status
+    assert named in json.dumps(answer.json())
+    assert httpx.get(f"{tinker_mock.url}/api/v1/healthz").json() == {"status": "ok"}
