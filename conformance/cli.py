@@ -15,6 +15,8 @@ COMMANDS = {
         "conformance.suite.audit.environment",
         "install real SDK releases side by side",
     ),
+    "tokenize": ("conformance.tokenizer.command", "encode, decode, stream or render a text"),
+    "vectors": ("conformance.vectors.command", "run parity-vector files"),
 }
 
 

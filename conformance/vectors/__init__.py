@@ -1,0 +1,1 @@
+"""Parity vectors: recorded behaviour of other implementations, run against ours."""
