@@ -12,9 +12,9 @@ from collections import Counter
 class IdSource:
     """Names things. Same seed and same questions: same answers."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, counters: Counter[str] | None = None) -> None:
         self.seed = seed
-        self.counters: Counter[str] = Counter()
+        self.counters: Counter[str] = Counter() if counters is None else counters
 
     def derive(self, kind: str, *parts: object) -> str:
         """A UUID-shaped id of `kind` for `parts`."""

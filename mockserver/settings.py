@@ -23,7 +23,7 @@ class Settings:
     """Directory with tokenizer folders, for text endpoints and stop strings."""
     scenario: str | None = None
     clock: str = "real"
-    """`real`, `scaled:RATE`, `manual` or `manual:autojump`."""
+    """`real`, `x60` (60 times faster), `manual` or `auto` (manual, jumping from timer to timer)."""
     strict: bool = False
     """Unknown request fields are an error (422) instead of a journal note."""
     break_check: str | None = None

@@ -1,0 +1,1 @@
+"""What the server knows, as plain records: one place to look, snapshot and restore."""
