@@ -23,8 +23,11 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 
 DEFAULT_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z, where a manual clock starts
+SOCKET_PATIENCE = 0.005  # real seconds clients behind a socket get to react before a jump
 SETTLE_TURNS = 5  # loop turns without activity before the loop counts as idle
 
+skew: ContextVar[float] = ContextVar("clock_skew", default=0.0)
+"""Seconds by which `now` is off for the current task: the clock-skew fault."""
 _holder: ContextVar[asyncio.Task[Any] | None] = ContextVar("clock_holder", default=None)
 
 
@@ -209,7 +212,7 @@ class ScaledClock(_TimerClock):
         return self._origin + (time.monotonic() - self._origin) * self.rate
 
     def now(self) -> float:
-        return self._unix_origin + (self.monotonic() - self._origin)
+        return self._unix_origin + (self.monotonic() - self._origin) + skew.get()
 
     def call_at(
         self, when: float, callback: Callable[[], object], *, background: bool = False
@@ -265,7 +268,7 @@ class ManualClock(_TimerClock):
         return self._elapsed
 
     def now(self) -> float:
-        return self.start + self._elapsed
+        return self.start + self._elapsed + skew.get()
 
     def advance(self, seconds: float) -> None:
         """Fire everything due in the next ``seconds``, in order, and stand at the end of them."""
@@ -332,18 +335,17 @@ class ManualClock(_TimerClock):
 
 
 def clock_from(spec: str) -> Clock:
-    """``real``, ``x60`` (60 times faster), ``manual`` or ``auto`` (manual with autojump)."""
+    """`real`, `scaled:RATE` (`scaled:60`: an hour in a minute), `manual`, `manual:autojump`."""
+    kind, _, argument = spec.partition(":")
     if spec == "real":
         return RealClock()
     if spec == "manual":
         return ManualClock()
-    if spec == "auto":
-        return ManualClock(autojump=True, patience=0.005)
-    if spec.startswith("x"):
+    if spec == "manual:autojump":
+        return ManualClock(autojump=True, patience=SOCKET_PATIENCE)
+    if kind == "scaled":
         try:
-            return ScaledClock(float(spec[1:]))
+            return ScaledClock(float(argument))
         except ValueError as error:
-            raise ValueError(
-                f"clock: {spec!r} is no rate ({error}); write for example x60"
-            ) from None
-    raise ValueError(f"clock: {spec!r} is none of real, xRATE, manual, auto")
+            raise ValueError(f"clock: {spec!r}: {error}; try scaled:60") from None
+    raise ValueError(f"clock: {spec!r} is none of real, scaled:RATE, manual, manual:autojump")
