@@ -335,17 +335,16 @@ class ManualClock(_TimerClock):
 
 
 def clock_from(spec: str) -> Clock:
-    """`real`, `scaled:RATE` (`scaled:60`: an hour in a minute), `manual`, `manual:autojump`."""
-    kind, _, argument = spec.partition(":")
+    """`real`, `x60` (60 times faster), `manual`, `auto` (manual, jumping from timer to timer)."""
     if spec == "real":
         return RealClock()
     if spec == "manual":
         return ManualClock()
-    if spec == "manual:autojump":
+    if spec == "auto":
         return ManualClock(autojump=True, patience=SOCKET_PATIENCE)
-    if kind == "scaled":
+    if spec.startswith("x"):
         try:
-            return ScaledClock(float(argument))
+            return ScaledClock(float(spec[1:]))
         except ValueError as error:
-            raise ValueError(f"clock: {spec!r}: {error}; try scaled:60") from None
-    raise ValueError(f"clock: {spec!r} is none of real, scaled:RATE, manual, manual:autojump")
+            raise ValueError(f"clock: {spec!r}: {error}; try x60") from None
+    raise ValueError(f"clock: {spec!r} is none of real, xRATE, manual, auto")

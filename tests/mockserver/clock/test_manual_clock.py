@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from mockserver.clock import DEFAULT_START, ManualClock
+from mockserver.clock import DEFAULT_START, ManualClock, skew
 
 
 def test_time_stands_still_until_advanced() -> None:
@@ -157,3 +157,13 @@ def test_background_timers_fire_on_the_way_but_never_start_a_jump() -> None:
         return alone, fired, clock.monotonic()
 
     assert asyncio.run(scenario()) == ([], ["expiry"], 150)
+
+
+def test_skew_moves_wire_times_only() -> None:
+    clock = ManualClock(start=1000.0)
+    token = skew.set(-30)
+    try:
+        assert (clock.now(), clock.monotonic()) == (970.0, 0.0)
+    finally:
+        skew.reset(token)
+    assert clock.now() == 1000.0

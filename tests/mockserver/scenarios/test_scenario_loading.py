@@ -1,0 +1,78 @@
+"""Scenarios are read key by key; a wrong one is refused with line and reason."""
+
+import textwrap
+
+import pytest
+
+from mockserver.scenarios.scenario import Scenario, load_scenario, read_scenario
+from mockserver.scenarios.section import ScenarioError
+
+OPERATIONS = ["asample", "forward_backward", "forward", "retrieve_future"]
+
+
+def read(text: str) -> Scenario:
+    return read_scenario(textwrap.dedent(text).lstrip(), "mine.yaml", OPERATIONS)
+
+
+def test_a_full_scenario() -> None:
+    scenario = read(
+        """
+        summary: everything at once
+        queue:
+          completion:
+            - {operation: "forward*", after: 2s}
+            - {operation: asample, polls: 3, latency: quick}
+          capacity: [{model: "Qwen/*", workers: 2, cold_start: 30s}]
+          rate_limits: [{operation: asample, requests: 10, per: 1s, mode: pause}]
+          billing_pause: {after_requests: 5, for: 20s}
+          retention: 1h
+        rules:
+          - match: {operation: retrieve_future, nth: [1, 3], scope: request}
+            effects: [try-again-x2, return-503]
+            times: 4
+        """
+    )
+    assert (scenario.name, scenario.summary) == ("mine", "everything at once")
+    assert scenario.queue.completion_for("forward_backward", "any").after == 2
+    assert scenario.queue.completion_for("asample", "any").polls == 3
+    assert scenario.queue.completion_for("optim_step", "any").after == 0
+    capacity = scenario.queue.capacity_for("Qwen/Qwen3-8B")
+    assert capacity is not None
+    assert (capacity.workers, capacity.cold_start) == (2, 30)
+    assert scenario.queue.capacity_for("Llama") is None
+    assert scenario.queue.retention == 3600
+    assert [rule.name for rule in scenario.rules] == ["rule-1"]
+    assert len(scenario.rules[0].steps) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("- a list", 1, "must be a mapping, got list"),
+        ("summary: [", 1, "is no YAML"),
+        ("summary: x\nspeed: 3", 2, "unknown key; known: name, summary, queue, rules"),
+        ("summary: x\nqueue:\n  retention: soon", 3, "must be a time such as 250ms, 2s"),
+        ("queue:\n  capacity:\n    - {model: a}", 3, "workers: is required"),
+        ("queue:\n  rate_limits:\n    - {requests: 0, per: 1s}", 3, "at least 1, got 0"),
+        ("queue:\n  completion:\n    - {latency: warp}", 3, "no profile 'warp'; there are heavy"),
+        ("rules:\n  - effects: boom", 2, "'boom' is no effect"),
+        ("rules:\n  - match: {}\n    effects: drop\n  - effects: []", 4, "non-empty list"),
+        ("rules:\n  - match:\n      operation: fly\n    effects: drop", 3, "no operation matches"),
+        ("rules:\n  - match: {nth: 0}\n    effects: drop", 2, "must be a number from 1"),
+        ("rules:\n  - match: {chance: 2}\n    effects: drop", 2, "between 0 and 1, got 2"),
+        ("rules:\n  - effects: expire-promise", 2, "acts on retrieve_future only"),
+        ("rules:\n  - {name: a, effects: drop}\n  - {name: a, effects: drop}", 1, "two rules"),
+    ],
+)
+def test_a_wrong_scenario_is_refused_with_line_and_reason(
+    text: str, line: int, reason: str
+) -> None:
+    with pytest.raises(ScenarioError) as refusal:
+        read(text)
+    assert str(refusal.value).startswith(f"mine.yaml:{line}: ")
+    assert reason in str(refusal.value)
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(ScenarioError, match="neither a YAML file nor one of"):
+        load_scenario("sunny", OPERATIONS)
