@@ -1,0 +1,36 @@
+"""Compiled validators of one document, made at first use and kept."""
+
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator, Registry
+
+
+class Validators:
+    """Compiles schemas that refer to `#/components/…` of the document."""
+
+    def __init__(self, name: str, document: dict[str, Any]) -> None:
+        self._base = f"urn:contract:{name}"
+        self._registry = Registry([(self._base, {"components": document.get("components", {})})])
+        self._compiled: dict[str, Draft202012Validator] = {}
+
+    def get(self, key: str, schema: dict[str, Any] | bool) -> Draft202012Validator:
+        """The validator of `schema`, compiled once under `key`."""
+        validator = self._compiled.get(key)
+        if validator is None:
+            validator = Draft202012Validator(
+                self._absolute(schema), registry=self._registry, validate_formats=True
+            )
+            self._compiled[key] = validator
+        return validator
+
+    def _absolute(self, node: Any) -> Any:
+        if isinstance(node, dict):
+            return {
+                key: f"{self._base}{value}"
+                if key == "$ref" and isinstance(value, str) and value.startswith("#")
+                else self._absolute(value)
+                for key, value in node.items()
+            }
+        if isinstance(node, list):
+            return [self._absolute(item) for item in node]
+        return node

@@ -1,0 +1,111 @@
+"""What is wrong with a message, in the terms of the contract."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from jsonschema_rs import ValidationError, ValidationErrorKind
+
+SHOWN = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken rule: where (`/sampling_params/top_p`), which (`maximum`), wanted and found."""
+
+    pointer: str
+    rule: str
+    message: str
+    expected: Any = None
+    actual: Any = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"{self.pointer or '/'}: {self.message}"
+
+
+def pointer(path: Sequence[str | int]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+
+
+def shorten(value: Any) -> Any:
+    """A value fit for a message: long text and long containers are cut."""
+    text = value if isinstance(value, str) else repr(value)
+    return value if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def violations(errors: Iterator[ValidationError], prefix: str = "") -> list[Violation]:
+    """The errors of a validator, with alternatives narrowed to the branch that was meant."""
+    found: list[Violation] = []
+    for error in errors:
+        found.extend(_narrow(error, prefix))
+    return found
+
+
+def _narrow(error: ValidationError, prefix: str) -> list[Violation]:
+    """Descend into the alternative that fits best, told apart by its constants and depth."""
+    kind = error.kind
+    if isinstance(kind, (ValidationErrorKind.AnyOf, ValidationErrorKind.OneOfNotValid)):
+        path = error.instance_path
+        branches = [branch for branch in kind.context if branch]
+        plausible = [b for b in branches if not _rules_itself_out(b, path)]
+        if len(plausible) == 1:
+            return violations(iter(plausible[0]), prefix)
+        fewest = [b for b in plausible if len(b) == min(map(len, plausible))]
+        if len(fewest) == 1 and isinstance(error.instance, dict):
+            return violations(iter(fewest[0]), prefix)
+        wanted = [inner.message for branch in branches for inner in branch]
+        message = f"{shorten(error.instance)!r} fits none of: {'; '.join(map(str, wanted))}"
+        return [Violation(prefix + pointer(path), kind.name, message, wanted, _actual(error))]
+    return [_violation(error, prefix)]
+
+
+def _rules_itself_out(branch: list[ValidationError], path: list[str | int]) -> bool:
+    """The branch is for another kind of value: other type, other constant, its key is absent."""
+    for error in branch:
+        depth = len(error.instance_path) - len(path)
+        if error.kind.name == "type" and depth == 0:
+            return True
+        if error.kind.name == "const" and depth == 1:
+            return True
+    return False
+
+
+def _violation(error: ValidationError, prefix: str) -> Violation:
+    kind = error.kind
+    path = list(error.instance_path)
+    expected: Any = kind.value
+    if isinstance(kind, ValidationErrorKind.Required):
+        path.append(kind.property)
+        where = prefix + pointer(path)
+        message = f"required field {kind.property!r} is missing"
+        return Violation(where, kind.name, message, kind.property, None)
+    where = prefix + pointer(path)
+    if isinstance(kind, ValidationErrorKind.AdditionalProperties):
+        expected = "no further fields"
+        message = f"unknown field {', '.join(map(repr, kind.unexpected))}"
+        return Violation(where, kind.name, message, expected, kind.unexpected)
+    return Violation(where, kind.name, _sentence(error, expected), expected, _actual(error))
+
+
+def _sentence(error: ValidationError, expected: Any) -> str:
+    actual = shorten(error.instance)
+    return {
+        "type": f"{actual!r} is not of type {_types(error.kind)}",
+        "enum": f"{actual!r} is not one of {expected}",
+        "const": f"{actual!r} is not {expected!r}",
+        "maximum": f"{actual!r} is greater than the maximum {expected}",
+        "minimum": f"{actual!r} is less than the minimum {expected}",
+    }.get(error.kind.name, str(error.message)[: 2 * SHOWN])
+
+
+def _types(kind: ValidationErrorKind) -> str:
+    types = getattr(kind, "types", None) or [kind.value]
+    return " or ".join(map(str, types))
+
+
+def _actual(error: ValidationError) -> Any:
+    return shorten(error.instance)
