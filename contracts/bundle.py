@@ -81,7 +81,6 @@ def write_bundles(root: Path = CONTRACTS) -> list[Path]:
         directory = root / name
         if (directory / "openapi.yaml").exists():
             target = directory / "openapi.json"
-            options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-            target.write_bytes(orjson.dumps(bundle(directory), option=options))
+            target.write_bytes(orjson.dumps(bundle(directory), option=orjson.OPT_APPEND_NEWLINE))
             written.append(target)
     return written

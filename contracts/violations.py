@@ -54,6 +54,9 @@ def _narrow(error: ValidationError, prefix: str) -> list[Violation]:
         plausible = [b for b in branches if not _rules_itself_out(b, path)]
         if len(plausible) == 1:
             return violations(iter(plausible[0]), prefix)
+        complete = [b for b in plausible if not _lacks_a_field(b, path)]
+        if len(complete) == 1:
+            return violations(iter(complete[0]), prefix)
         fewest = [b for b in plausible if len(b) == min(map(len, plausible))]
         if len(fewest) == 1 and isinstance(error.instance, dict):
             return violations(iter(fewest[0]), prefix)
@@ -72,6 +75,10 @@ def _rules_itself_out(branch: list[ValidationError], path: list[str | int]) -> b
         if error.kind.name == "const" and depth == 1:
             return True
     return False
+
+
+def _lacks_a_field(branch: list[ValidationError], path: list[str | int]) -> bool:
+    return any(e.kind.name == "required" and e.instance_path == path for e in branch)
 
 
 def _violation(error: ValidationError, prefix: str) -> Violation:
