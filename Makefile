@@ -48,6 +48,10 @@ test: $(STAMP) $(SDK_STAMP) ## Run the project's own tests
 bench: $(STAMP) ## Measure against named peers; prints ratios (BENCH=engine for one)
 	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; $(BIN)/python $$script; done
 
+.PHONY: contract
+contract: $(STAMP) ## Bundle the OpenAPI chapters after an edit
+	$(BIN)/python -m contracts
+
 .PHONY: lint
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
