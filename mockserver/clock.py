@@ -20,7 +20,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 DEFAULT_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z, where a manual clock starts
 SOCKET_PATIENCE = 0.005  # real seconds clients behind a socket get to react before a jump
@@ -28,7 +29,17 @@ SETTLE_TURNS = 5  # loop turns without activity before the loop counts as idle
 
 skew: ContextVar[float] = ContextVar("clock_skew", default=0.0)
 """Seconds by which `now` is off for the current task: the clock-skew fault."""
-_holder: ContextVar[asyncio.Task[Any] | None] = ContextVar("clock_holder", default=None)
+
+
+@dataclass
+class _Hold:
+    """One stretch of work; while something in it waits on the clock it does not count."""
+
+    parked: int = 0
+    ended: bool = False
+
+
+_hold: ContextVar[_Hold | None] = ContextVar("clock_hold", default=None)
 
 
 class Timer:
@@ -157,24 +168,27 @@ class _TimerClock:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        token = _holder.set(asyncio.current_task())
+        hold = _Hold()
+        token = _hold.set(hold)
         self._count(1)
         try:
             yield
         finally:
-            self._count(-1)
-            _holder.reset(token)
+            hold.ended = True
+            self._count(0 if hold.parked else -1)
+            _hold.reset(token)
 
     @contextmanager
     def _parked(self) -> Iterator[None]:
-        """Waiting on this clock is not work, even inside ``busy``."""
-        holder = _holder.get()
-        share = 1 if holder is not None and holder is asyncio.current_task() else 0
-        self._count(-share)
+        """Waiting on this clock is not work, even inside ``busy`` or in a task made there."""
+        hold = _hold.get() or _Hold(ended=True)
+        hold.parked += 1
+        self._count(-1 if hold.parked == 1 and not hold.ended else 0)
         try:
             yield
         finally:
-            self._count(share)
+            hold.parked -= 1
+            self._count(1 if hold.parked == 0 and not hold.ended else 0)
 
     def _count(self, change: int) -> None:
         self._working += change

@@ -38,6 +38,8 @@ class Settings:
     """Where clients reach the server; signed URLs start with it (filled in once bound)."""
     long_poll: float = 30.0
     result_retention: float = 3600.0
+    session_timeout: float = 900.0
+    """A session without heartbeat for this long is over."""
     gap_timeout: float = 600.0
     """A queued operation whose predecessor never arrives fails after this long."""
     signed_url_lifetime: float = 900.0

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mockserver.promises.promise import Promise
     from mockserver.state.records import Tenant
 
+UNLIMITED = 1_000_000
+
 
 class QueuePolicy:
     """Implements `CompletionPolicy` from the rules of a scenario.
@@ -25,17 +27,24 @@ class QueuePolicy:
     """
 
     def __init__(self, rules: QueueRules, clock: Clock, seed: int = 0) -> None:
-        self.rules = rules
         self.clock = clock
         self.seed = seed
         self.pools: dict[str, WorkerPool] = {}
-        self.windows = [RateWindow(limit, clock) for limit in rules.rate_limits]
-        self.billing = BillingGate(rules.billing, clock) if rules.billing else None
         self._polled: dict[str, asyncio.Event] = {}
         self._released: dict[str, asyncio.Event] = {}
         self._pausing: dict[str, tuple[Promise, RateWindow]] = {}
         self._admitting: dict[str, Promise] = {}
         self._heads: dict[str, Promise] = {}
+        self.apply(rules)
+
+    def apply(self, rules: QueueRules) -> None:
+        """Judge by these rules from now on; limits start counting afresh."""
+        self.rules = rules
+        self.windows = [RateWindow(limit, self.clock) for limit in rules.rate_limits]
+        self.billing = BillingGate(rules.billing, self.clock) if rules.billing else None
+        for pool in self.pools.values():
+            rule = rules.capacity_for(pool.base_model)
+            pool.resize(rule.workers if rule else UNLIMITED, rule.cold_start if rule else 0.0)
 
     # --- the CompletionPolicy protocol ------------------------------------------------------
 
@@ -66,12 +75,12 @@ class QueuePolicy:
         seconds = rule.after + self._latency(rule, promise)
         if seconds > 0:
             await self.clock.sleep(seconds)
-        while promise.polls < rule.polls:
+        while promise.open and promise.polls < rule.polls:
             event = self._polled[promise.request_id] = asyncio.Event()
             await self.clock.wait_for(event, None)
-        if rule.manual:
-            event = self._released.setdefault(promise.request_id, asyncio.Event())
-            await self.clock.wait_for(event, None)
+        if promise.open and rule.manual:
+            released = self._released.setdefault(promise.request_id, asyncio.Event())
+            await self.clock.wait_for(released, None)
 
     def polled(self, promise: Promise) -> None:
         event = self._polled.pop(promise.request_id, None)
@@ -80,8 +89,10 @@ class QueuePolicy:
 
     def finished(self, promise: Promise) -> None:
         """The promise has ended, one way or another: free what it held."""
-        self._released.pop(promise.request_id, None)
-        self._polled.pop(promise.request_id, None)
+        for waiting in (self._released, self._polled):
+            event = waiting.pop(promise.request_id, None)
+            if event is not None:
+                event.set()
         pool = self.pools.get(promise.base_model)
         if pool is not None:
             pool.leave(promise.request_id)

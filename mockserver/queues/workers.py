@@ -20,13 +20,14 @@ class WorkerPool:
     warm_at: float | None = None
     holders: set[str] = field(default_factory=set)
     waiting: deque[tuple[str, asyncio.Event]] = field(default_factory=deque)
+    resized: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def enter(self, request_id: str) -> None:
         """Return once the request holds a worker; on cancellation it holds none."""
         if self.warm_at is None:
             self.warm_at = self.clock.monotonic() + self.cold_start
-        if self.clock.monotonic() < self.warm_at:
-            await self.clock.sleep(self.warm_at - self.clock.monotonic())
+        while self.clock.monotonic() < self.warm_at:
+            await self.clock.wait_for(self.resized, self.warm_at - self.clock.monotonic())
         if not self.waiting and len(self.holders) < self.workers:
             self.holders.add(request_id)
             return
@@ -41,7 +42,21 @@ class WorkerPool:
     def leave(self, request_id: str) -> None:
         """Free the worker (or the place in the queue) and let the next one in."""
         self.holders.discard(request_id)
-        self.waiting = deque(place for place in self.waiting if place[0] != request_id)
+        for place in [place for place in self.waiting if place[0] == request_id]:
+            self.waiting.remove(place)
+            place[1].set()
+        self._admit_next()
+
+    def resize(self, workers: int, cold_start: float) -> None:
+        """Another number of workers; without a cold start the pool is warm at once."""
+        self.workers, self.cold_start = workers, cold_start
+        if not cold_start and self.warm_at is not None:
+            self.warm_at = min(self.warm_at, self.clock.monotonic())
+        resized, self.resized = self.resized, asyncio.Event()
+        resized.set()
+        self._admit_next()
+
+    def _admit_next(self) -> None:
         while self.waiting and len(self.holders) < self.workers:
             next_id, turn = self.waiting.popleft()
             self.holders.add(next_id)

@@ -146,6 +146,21 @@ def test_waiting_on_the_clock_inside_busy_is_not_work() -> None:
     assert asyncio.run(scenario()) == 7
 
 
+def test_a_task_made_inside_busy_may_wait_for_it() -> None:
+    async def scenario() -> float:
+        clock = ManualClock(autojump=True)
+        with clock.busy():
+            await asyncio.wait({asyncio.create_task(clock.sleep(7))})
+        with clock.busy():
+            left_behind = asyncio.create_task(clock.sleep(3))
+            await asyncio.sleep(0)
+        await left_behind
+        await clock.sleep(1)
+        return clock.monotonic()
+
+    assert asyncio.run(scenario()) == 11
+
+
 def test_background_timers_fire_on_the_way_but_never_start_a_jump() -> None:
     async def scenario() -> tuple[list[str], list[str], float]:
         clock, fired = ManualClock(autojump=True), list[str]()

@@ -1,0 +1,170 @@
+"""The faults stage of the pipeline: decides what an exchange meets, and carries it out.
+
+An exchange meets the effects of its own header first, else the next step of its plan, else the
+first rule of the scenario that applies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mockserver.clock import Clock, skew
+from mockserver.edge.exchange import Answer, Exchange, Send
+from mockserver.errors import Unprocessable
+from mockserver.faults.connection import cut
+from mockserver.faults.delivery import deliver
+from mockserver.faults.effects import Effect, EffectError, Step, parse_steps
+from mockserver.faults.plans import PLAN_HEADER, Plans, words
+from mockserver.faults.promise_effects import PROMISE_EFFECTS
+from mockserver.faults.rules import Subject
+from mockserver.queues.rates import retry_headers
+
+if TYPE_CHECKING:
+    from mockserver.scenarios.scenario import Scenario
+
+EFFECT_HEADER = "x-tinker-mock-effect"
+STEP = "_step"
+
+
+@dataclass
+class HangUp(Answer):
+    """No answer at all: the connection is closed (with a TCP reset if asked)."""
+
+    status: int = 0
+    reset: bool = field(default=False)
+
+
+class FaultInjector:
+    """Implements the pipeline's `Faults`."""
+
+    def __init__(self, plans: Plans, clock: Clock, seed: int, *, overrides: bool = True) -> None:
+        self.plans = plans
+        self.clock = clock
+        self.seed = seed
+        self.overrides = overrides  # whether requests may bring their own effects
+        self.scenario: Scenario | None = None
+
+    async def before(self, exchange: Exchange) -> Answer | None:
+        step = self._choose(exchange)
+        if step is None:
+            return None
+        exchange.notes[STEP] = step
+        exchange.notes["effects"] = words(step)
+        for effect in step:
+            act = BEFORE.get(effect.kind)
+            answer = await act(self, exchange, effect) if act is not None else None
+            if answer is not None:
+                exchange.notes["injected"] = True
+                return answer
+        return None
+
+    def deliveries(self, exchange: Exchange) -> int:
+        """How often the request is handed to the service."""
+        step: Step = exchange.notes.get(STEP, ())
+        return 2 if any(effect.kind == "duplicate" for effect in step) else 1
+
+    async def send(self, exchange: Exchange, answer: Answer, send: Send) -> None:
+        step: Step = exchange.notes.get(STEP, ())
+        if isinstance(answer, HangUp):
+            cut(send, reset=answer.reset)
+            return
+        mask = next((effect for effect in step if effect.kind == "mask"), None)
+        if mask is not None:
+            exchange.notes["masked"] = answer.status
+            exchange.answer = answer = _refusal(mask)
+        await deliver(answer, step, send, self.clock, f"{self.seed} {identity(exchange)}")
+
+    def _choose(self, exchange: Exchange) -> Step | None:
+        if exchange.operation is None:
+            return None
+        operation = exchange.operation.id
+        if self.overrides:
+            if EFFECT_HEADER in exchange.headers:
+                return _from_header(exchange.headers[EFFECT_HEADER])
+            if PLAN_HEADER in exchange.headers:
+                step = self.plans.get(exchange.headers[PLAN_HEADER]).take(operation)
+                if step is not None:
+                    return step
+        if self.scenario is None or not self.scenario.rules:
+            return None
+        subject = subject_of(exchange)
+        steps = (rule.step_for(subject, self.seed) for rule in self.scenario.rules)
+        return next((step for step in steps if step is not None), None)
+
+
+def identity(exchange: Exchange) -> str:
+    """The same for a request and its retries: operation, address and body."""
+    digest = hashlib.sha256(exchange.raw_body).hexdigest()[:16]
+    return f"{exchange.method} {exchange.path} {digest}"
+
+
+def subject_of(exchange: Exchange) -> Subject:
+    """What rules see of an exchange."""
+    body = exchange.body if isinstance(exchange.body, dict) else {}
+    named = body.get("base_model") or body.get("model_id") or body.get("sampling_session_id")
+    return Subject(
+        operation=exchange.operation.id if exchange.operation else "",
+        identity=identity(exchange),
+        model=str(named or ""),
+        client=exchange.dialect.label if exchange.dialect else "",
+        tenant=exchange.tenant.id if exchange.tenant else "",
+    )
+
+
+def _from_header(text: str) -> Step:
+    try:
+        return parse_steps(text)[0]
+    except EffectError as error:
+        raise Unprocessable(
+            f"X-Tinker-Mock-Effect: {error}",
+            pointer="header:X-Tinker-Mock-Effect",
+            rule="the header carries one effect, or several joined with +",
+            fix="see mockserver/scenarios/README.md",
+        ) from None
+
+
+def _refusal(effect: Effect) -> Answer:
+    headers = dict(effect.headers)
+    if effect.seconds:
+        headers |= retry_headers(effect.seconds)
+    if effect.variant == "-empty":
+        return Answer(effect.status, content=b"", headers=headers)
+    body: Any = effect.body
+    if body is None:
+        told = {"type": "fault", "category": "server", "effect": effect.word}
+        body = {"detail": f"fault injected by the mock: {effect.word}", "error": told}
+    return Answer(effect.status, body, headers=headers)
+
+
+async def _stall(injector: FaultInjector, exchange: Exchange, effect: Effect) -> None:
+    await injector.clock.sleep(effect.seconds)
+
+
+async def _return(injector: FaultInjector, exchange: Exchange, effect: Effect) -> Answer:
+    return _refusal(effect)
+
+
+async def _hang_up(injector: FaultInjector, exchange: Exchange, effect: Effect) -> Answer:
+    return HangUp(reset=effect.kind == "reset")
+
+
+async def _skew(injector: FaultInjector, exchange: Exchange, effect: Effect) -> None:
+    skew.set(effect.seconds)
+
+
+async def _promise(injector: FaultInjector, exchange: Exchange, effect: Effect) -> Answer | None:
+    return PROMISE_EFFECTS[effect.kind](exchange, effect)
+
+
+Act = Callable[[FaultInjector, Exchange, Effect], Awaitable[Answer | None]]
+BEFORE: dict[str, Act] = {
+    "stall": _stall,
+    "return": _return,
+    "drop": _hang_up,
+    "reset": _hang_up,
+    "skew": _skew,
+    **dict.fromkeys(PROMISE_EFFECTS, _promise),
+}

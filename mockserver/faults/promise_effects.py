@@ -1,0 +1,75 @@
+"""Effects on polled promises: pending once more, expired, or failed for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from mockserver.edge.exchange import Answer, Exchange
+from mockserver.faults.effects import Effect
+from mockserver.promises import Outcome, Promise
+
+QUEUE_STATES = {
+    "": "active",
+    "-capacity": "paused_capacity",
+    "-rate-limit": "paused_rate_limit",
+}
+
+
+def requested(exchange: Exchange) -> Promise | None:
+    """The promise a poll is about; None when the service has to refuse the poll itself."""
+    try:
+        body: Any = orjson.loads(exchange.raw_body)
+    except orjson.JSONDecodeError:
+        return None
+    request_id = body.get("request_id") if isinstance(body, dict) else None
+    promise = exchange.simulator.promises.promises.get(str(request_id))
+    if promise is None or promise.tenant_id != tenant_of(exchange):
+        return None
+    return promise
+
+
+def tenant_of(exchange: Exchange) -> str:
+    """The tenant of an exchange that has not passed authentication yet; empty if refused."""
+    from mockserver.errors import Unauthenticated
+
+    try:
+        return exchange.simulator.authenticator.tenant(exchange.headers).id
+    except Unauthenticated:
+        return ""
+
+
+def _try_again(exchange: Exchange, effect: Effect) -> Answer | None:
+    promise = requested(exchange)
+    if promise is None:
+        return None
+    state = QUEUE_STATES[effect.variant]
+    body = {"type": "try_again", "request_id": promise.request_id, "queue_state": state}
+    if effect.variant:
+        body["queue_state_reason"] = f"injected by the effect {effect.word}"
+    status = exchange.dialect.try_again_status if exchange.dialect else 408
+    return Answer(status, body)
+
+
+def _expire(exchange: Exchange, effect: Effect) -> None:
+    promise = requested(exchange)
+    if promise is not None:
+        exchange.simulator.promises.expire(promise)
+
+
+def _fail(exchange: Exchange, effect: Effect) -> None:
+    promise = requested(exchange)
+    if promise is not None:
+        reason = f"fault injected by the mock: {effect.word}"
+        outcome = Outcome("failed", error=reason, category=effect.variant)
+        exchange.simulator.promises.fail(promise, outcome)
+
+
+PROMISE_EFFECTS: dict[str, Callable[[Exchange, Effect], Answer | None]] = {
+    "try-again": _try_again,
+    "expire": _expire,
+    "fail": _fail,
+}
+"""Expired and failed promises are then answered by the service itself, as its own would be."""
