@@ -1,0 +1,1 @@
+"""Behaviour, one module per contract chapter. Nothing here knows any particular server."""

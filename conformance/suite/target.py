@@ -1,0 +1,50 @@
+"""What is judged: a server's address, its key, the SDK releases it claims to serve."""
+
+from dataclasses import dataclass
+
+from contracts.ledger import SdkSpan
+
+JSON_RELEASE = 24
+"""The last minor release that sends training data as JSON and takes JSON results."""
+SPOKEN = {24: "0.24.1", 25: "0.25.0", 16: "0.16.1", 38: "0.38.0"}
+
+
+ALL_RELEASES = SdkSpan.parse("all")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server under test.
+
+    Times are seconds. `base_model` is asked from the server's capabilities when it is empty.
+    """
+
+    url: str
+    key: str = "tml-conformance"
+    other_key: str = ""
+    sdk: SdkSpan = ALL_RELEASES
+    base_model: str = ""
+    read_only: bool = False
+    timeout: float = 10.0
+    long_poll: float = 45.0
+    seed: int = 0
+
+    @property
+    def speaks_protobuf(self) -> bool:
+        """Whether training data must be sent as protobuf (no release with JSON is claimed)."""
+        return self.sdk.first > JSON_RELEASE
+
+    @property
+    def release(self) -> str:
+        """The SDK release that the suite's ordinary requests speak for."""
+        minor = self.sdk.last if self.speaks_protobuf else min(self.sdk.last, JSON_RELEASE)
+        return SPOKEN.get(minor, f"0.{minor}.0")
+
+    def headers(self) -> dict[str, str]:
+        """The headers of an ordinary request, as that release sends them."""
+        return {
+            "x-api-key": self.key,
+            "accept": "application/json",
+            "user-agent": f"AsyncTinker/Python {self.release}",
+            "x-stainless-package-version": self.release,
+        }
