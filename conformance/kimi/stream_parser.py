@@ -111,6 +111,7 @@ class StreamParser:
         self.count = 0
         self.after_section = False
         self.trailing = ""
+        self.noise = ""
 
     def feed(self, text: str) -> list[Event]:
         """What the next piece of text adds."""
@@ -121,6 +122,7 @@ class StreamParser:
         events = [event for kind, piece in self.lexer.finish() for event in self._on(kind, piece)]
         if self.state in (State.ID, State.ARGUMENTS):
             events += self._end_call(complete=False)
+        events += self._end_noise()
         self.state = State.OUTSIDE
         return events
 
@@ -147,12 +149,19 @@ class StreamParser:
             yield Text(piece)
 
     def _section(self, kind: Kind | None, piece: str) -> Iterator[Event]:
+        if kind in (Kind.SECTION_END, Kind.CALL_BEGIN):
+            yield from self._end_noise()
         if kind is Kind.SECTION_END:
             self.state, self.after_section = State.OUTSIDE, True
         elif kind is Kind.CALL_BEGIN:
             self._begin_call(piece, in_section=True)
-        elif kind is not Kind.SECTION_BEGIN and piece.strip():
-            yield Unparsed(piece)
+        elif kind is not Kind.SECTION_BEGIN:
+            self.noise += piece
+
+    def _end_noise(self) -> Iterator[Event]:
+        noise, self.noise = self.noise, ""
+        if noise.strip():
+            yield Unparsed(noise)
 
     def _begin_call(self, piece: str, *, in_section: bool) -> None:
         self.state = State.ID
