@@ -52,6 +52,14 @@ bench: $(STAMP) ## Measure against named peers; prints ratios (BENCH=engine for 
 contract: $(STAMP) ## Bundle the OpenAPI chapters after an edit
 	$(BIN)/python -m contracts
 
+.PHONY: history
+history: $(SDK_STAMP) ## Renew contracts/tinker/history.yaml from the published SDK wheels
+	$(BIN)/tinker-mock sdk-drift --write
+
+.PHONY: drift
+drift: $(STAMP) ## What a new SDK release changed (RELEASE=0.39.0, default the newest)
+	$(BIN)/tinker-mock sdk-drift $(RELEASE)
+
 .PHONY: lint
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

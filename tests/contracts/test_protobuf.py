@@ -62,7 +62,7 @@ def test_judging_messages() -> None:
     ],
 )
 def test_what_the_reader_does_not_take(text: str) -> None:
-    with pytest.raises(ProtoSyntaxError, match="t.proto:"):
+    with pytest.raises(ProtoSyntaxError, match=r"t\.proto:"):
         read_proto(text, "t.proto")
 
 
