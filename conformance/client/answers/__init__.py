@@ -1,0 +1,1 @@
+"""What servers answer, as dataclasses. Field names are the wire's."""

@@ -1,0 +1,1 @@
+"""Large batches: split into requests, put together again."""

@@ -1,0 +1,154 @@
+"""`ClientConfig`: every setting of a client, resolved once and immutable."""
+
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..errors import invalid
+from ..presets import PRESETS, PYTHON_LATEST, Preset, preset_named
+from .environment import Environment, read_environment, stringify
+from .masking import mask_api_key
+from .proxies import Proxy, parse_proxy
+
+DEFAULT_BASE_URL = "https://tinker.thinkingmachines.dev/services/tinker-prod"
+_PARITY_LIMITS = {"python": (60.0, 10), "beam": (120.0, 2)}
+_KEY_PREFIXES = ("tml-", "eyJ")
+_COMMAND_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConfig:
+    """Resolved settings. Times are seconds.
+
+    Build it with `ClientConfig.resolve(...)`: an argument beats the application's defaults,
+    which beat the environment, which beats the built-in default.
+    """
+
+    api_key: str = field(repr=False)
+    base_url: str = DEFAULT_BASE_URL
+    preset: Preset = PYTHON_LATEST
+    timeout: float = 60.0
+    max_retries: int = 10
+    tags: tuple[str, ...] = ()
+    feature_gates: tuple[str, ...] = ("async_sampling",)
+    user_metadata: Mapping[str, str] | None = None
+    project_id: str | None = None
+    telemetry_enabled: bool = True
+    log_level: str | None = None
+    cf_access_client_id: str | None = None
+    cf_access_client_secret: str | None = field(default=None, repr=False)
+    dump_headers: bool = False
+    default_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    default_query: Mapping[str, str] = field(default_factory=dict)
+    proxy: Proxy | None = None
+    pool_size: int = 50
+    pool_count: int = 20
+    recovery: Any = None
+
+    def __repr__(self) -> str:
+        return (
+            f"ClientConfig(api_key={mask_api_key(self.api_key)!r}, base_url={self.base_url!r}, "
+            f"preset={self.preset.name!r}, timeout={self.timeout:g}, "
+            f"max_retries={self.max_retries})"
+        )
+
+    @classmethod
+    def resolve(
+        cls,
+        *,
+        application: Mapping[str, Any] | None = None,
+        environment: Environment | None = None,
+        run_command: Callable[[str], str] | None = None,
+        **options: Any,
+    ) -> "ClientConfig":
+        """Put the sources together.
+
+        Options are the fields of this class; besides, `preset` may be a name, `proxy` a URL or
+        (scheme, host, port), `parity_mode` "python" or "beam" (timeout and retries).
+        Raises `ValidationError` for an unknown option, a missing or malformed key, a bad proxy.
+        """
+        env = read_environment() if environment is None else environment
+        layers = [options, dict(application or {})]
+        unknown = {name for layer in layers for name in layer} - _OPTIONS
+        if unknown:
+            raise invalid(f"unknown client option(s): {', '.join(sorted(unknown))}")
+        pick = _Picker(layers)
+        preset = _preset(pick.get("preset", env.preset))
+        parity = pick.get("parity_mode", env.parity)
+        timeout, retries = _PARITY_LIMITS.get(
+            parity or "", (preset.http_timeout, preset.http_max_retries)
+        )
+        config = cls(
+            api_key=_api_key(pick.get("api_key", env.api_key), env, run_command),
+            base_url=pick.get("base_url", env.base_url, DEFAULT_BASE_URL),
+            preset=preset,
+            timeout=float(pick.get("timeout", timeout)),
+            max_retries=int(pick.get("max_retries", retries)),
+            tags=tuple(pick.get("tags", env.tags or None, preset.default_tags)),
+            feature_gates=tuple(pick.get("feature_gates", env.feature_gates)),
+            telemetry_enabled=bool(pick.get("telemetry_enabled", env.telemetry_enabled)),
+            log_level=pick.get("log_level", env.log_level),
+            cf_access_client_id=pick.get("cf_access_client_id", env.cf_access_client_id),
+            cf_access_client_secret=pick.get(
+                "cf_access_client_secret", env.cf_access_client_secret
+            ),
+            dump_headers=bool(pick.get("dump_headers", env.dump_headers)),
+            default_headers=stringify(pick.get("default_headers", env.default_headers, {})),
+            default_query=stringify(pick.get("default_query", env.default_query, {})),
+            proxy=_proxy(pick.get("proxy", env.proxy), pick.get("proxy_headers"), env),
+            pool_size=int(pick.get("pool_size", env.pool_size, 50)),
+            pool_count=int(pick.get("pool_count", env.pool_count, 20)),
+        )
+        extras = ("user_metadata", "project_id", "recovery")
+        return replace(config, **{name: pick.get(name) for name in extras})
+
+
+_OPTIONS = frozenset(ClientConfig.__dataclass_fields__) | {"parity_mode", "proxy_headers"}
+
+
+class _Picker:
+    """First layer that names an option wins; an explicit `None` counts as not named."""
+
+    def __init__(self, layers: Sequence[Mapping[str, Any]]) -> None:
+        self._layers = layers
+
+    def get(self, name: str, *fallbacks: Any) -> Any:
+        candidates = [layer.get(name) for layer in self._layers]
+        return next((value for value in (*candidates, *fallbacks) if value is not None), None)
+
+
+def _preset(value: Any) -> Preset:
+    if isinstance(value, Preset):
+        return value
+    return PYTHON_LATEST if value is None else preset_named(str(value))
+
+
+def _proxy(value: Any, headers: Any, env: Environment) -> Proxy | None:
+    if isinstance(value, Proxy):
+        return value
+    return parse_proxy(value, tuple(headers or env.proxy_headers))
+
+
+def _api_key(key: str | None, env: Environment, run: Callable[[str], str] | None) -> str:
+    """The key, or what the credential command prints."""
+    if key is None and env.credential_command is not None:
+        key = (run or _run_command)(env.credential_command).strip() or None
+    if key is None:
+        raise invalid("api_key is required: pass it or set TINKER_API_KEY")
+    if not key.startswith(_KEY_PREFIXES):
+        raise invalid("api_key must start with the 'tml-' prefix (or be a JWT)")
+    return key
+
+
+def _run_command(command: str) -> str:
+    finished = subprocess.run(
+        shlex.split(command), capture_output=True, text=True, timeout=_COMMAND_TIMEOUT, check=False
+    )
+    if finished.returncode != 0:
+        raise invalid(f"TINKER_CREDENTIAL_CMD failed with exit code {finished.returncode}")
+    return finished.stdout
+
+
+__all__ = ["DEFAULT_BASE_URL", "PRESETS", "ClientConfig"]

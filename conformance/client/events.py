@@ -1,0 +1,46 @@
+"""What the client tells about itself while it works.
+
+One hub per client. Metrics, the telemetry reporter and OpenTelemetry spans are subscribers; a
+subscriber that raises is logged and never disturbs the work it watches.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, e.g. `http.request.stop` with its `duration_ms`."""
+
+    name: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+Subscriber = Callable[[Event], None]
+
+
+class EventHub:
+    """Hands each event to the subscribers of its name's prefix."""
+
+    def __init__(self) -> None:
+        self._subscribers: list[tuple[str, Subscriber]] = []
+
+    def subscribe(self, prefix: str, subscriber: Subscriber) -> Callable[[], None]:
+        """Call `subscriber` for every event whose name starts so; returns the unsubscriber."""
+        entry = (prefix, subscriber)
+        self._subscribers.append(entry)
+        return lambda: self._subscribers.remove(entry)
+
+    def emit(self, name: str, **data: Any) -> None:
+        """Tell everybody who listens."""
+        event = Event(name, data)
+        for prefix, subscriber in tuple(self._subscribers):
+            if name.startswith(prefix):
+                try:
+                    subscriber(event)
+                except Exception:
+                    logger.exception("a subscriber failed on %s", name)

@@ -1,0 +1,1 @@
+"""Between this client's types and the wire's protobuf messages."""

@@ -1,0 +1,1 @@
+"""Why work is waiting, and who wants to know."""

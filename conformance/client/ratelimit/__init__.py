@@ -1,0 +1,1 @@
+"""Not asking for more than the server, or this machine, can take."""

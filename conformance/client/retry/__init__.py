@@ -1,0 +1,1 @@
+"""When to try again, how long to wait, and when to stop."""

@@ -1,0 +1,1 @@
+"""Sampling from base models and checkpoints."""

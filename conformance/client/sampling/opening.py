@@ -1,0 +1,65 @@
+"""Opening sampling clients: on a base model, a checkpoint, or weights just saved."""
+
+from typing import Any
+from urllib.parse import quote
+
+from ..answers.catalog import Sampler
+from ..answers.work import SaveWeightsForSamplerResponse
+from ..errors import Category, ValidationError, invalid
+from ..session.connection import Connection
+from ..transport.call import Call
+from ..wire.decode import decode
+from .client import AsyncSamplingClient
+
+
+async def open_sampling_client(
+    connection: Connection,
+    *,
+    base_model: str | None = None,
+    model_path: str | None = None,
+    **options: Any,
+) -> AsyncSamplingClient:
+    """Create a sampling session. Raises `ValidationError` unless exactly one source is named."""
+    if (base_model is None) == (model_path is None):
+        raise invalid("name either base_model or model_path, not both and not neither")
+    session_id = await connection.session()
+    source = {"base_model": base_model} if model_path is None else {"model_path": model_path}
+    body = {
+        "session_id": session_id,
+        "sampling_session_seq_id": next(connection.sampler_numbers),
+        **source,
+        "type": "create_sampling_session",
+    }
+    answer = await connection.post("/api/v1/create_sampling_session", body, pool="session")
+    name = answer.get("sampling_session_id")
+    if not isinstance(name, str):
+        raise ValidationError(
+            "create_sampling_session: the answer has no sampling_session_id",
+            category=Category.SERVER,
+        )
+    if base_model is None and connection.preset.sampler_lookup:
+        base_model = await _base_model(connection, name)
+    return AsyncSamplingClient(
+        connection, name, base_model=base_model, model_path=model_path, **options
+    )
+
+
+async def sampling_client_for(
+    connection: Connection, saved: SaveWeightsForSamplerResponse, **options: Any
+) -> AsyncSamplingClient:
+    """A client on weights just saved: by their path, else by the session made for them."""
+    if saved.path is not None:
+        return await open_sampling_client(connection, model_path=saved.path, **options)
+    if saved.sampling_session_id is None:
+        raise ValidationError(
+            "save_weights_for_sampler: the result has neither path nor sampling_session_id",
+            category=Category.SERVER,
+        )
+    return AsyncSamplingClient(connection, saved.sampling_session_id, **options)
+
+
+async def _base_model(connection: Connection, sampling_session_id: str) -> str:
+    path = f"/api/v1/samplers/{quote(sampling_session_id, safe='')}"
+    call = Call("GET", path, pool="session")
+    reply = await connection.persistence.run(lambda: connection.transport.send(call))
+    return decode(Sampler, reply.json()).base_model

@@ -1,0 +1,1 @@
+"""Training a model: operations in order, large batches in chunks."""

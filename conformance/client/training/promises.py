@@ -1,0 +1,85 @@
+"""Submit and poll: what every operation that yields a promise shares."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..errors import Category, ValidationError
+from ..futures.answers import Completed, read_body
+from ..futures.poller import Encoding, Question
+from ..queue_state.observers import Observer, StateChanges
+from ..session.connection import Connection
+from ..transport.call import Call
+from ..wire.decode import decode
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The server's receipt, or at once the result. `roundtrip` is seconds."""
+
+    request_id: str
+    roundtrip: float
+    body: Mapping[str, Any]
+
+
+class Promises:
+    """Submits calls and polls for their results, telling observers about the queue."""
+
+    def __init__(self, connection: Connection, *observers: Observer) -> None:
+        self._connection = connection
+        self._observers = observers
+        self._roundtrips: dict[str, float] = {}
+
+    @property
+    def result_encoding(self) -> Encoding:
+        """What results of sampling and training passes may come in."""
+        connection = self._connection
+        if not connection.speaks_protobuf or connection.preset.protobuf == "never":
+            return "json"
+        return "either"
+
+    async def submitted(self, call: Call) -> Submitted:
+        """POST, persistently; raises `ValidationError` for an answer without a request id."""
+        submitted = await self.submitted_or_done(call)
+        if not submitted.request_id:
+            raise ValidationError(
+                f"{call.path}: the answer has no request_id", category=Category.SERVER
+            )
+        return submitted
+
+    async def submitted_or_done(self, call: Call) -> Submitted:
+        """POST, persistently; `request_id` is empty when the answer already is the result."""
+        connection = self._connection
+        started = connection.clock.monotonic()
+        reply = await connection.persistence.run(lambda: connection.transport.send(call))
+        body = reply.json()
+        request_id = str(body.get("request_id") or "") if isinstance(body, Mapping) else ""
+        roundtrip = connection.clock.monotonic() - started
+        if request_id:
+            self._roundtrips[request_id] = roundtrip
+        return Submitted(request_id, roundtrip, body)
+
+    async def completed(
+        self, request_id: str, request_type: str, encoding: Encoding = "json"
+    ) -> Completed:
+        """Poll one promise to its end."""
+        question = Question(
+            request_id,
+            request_type,
+            encoding,
+            roundtrip=self._roundtrips.pop(request_id, None),
+            changes=StateChanges(*self._observers),
+            metadata_first=self._connection.speaks_protobuf,
+        )
+        return await self._connection.poller.result(question)
+
+    async def outcome(self, submitted: Submitted, request_type: str, cls: type[T]) -> T:
+        """The decoded JSON result: polled for, or already there."""
+        if not submitted.request_id:
+            answer = read_body(submitted.body)
+            result = answer.result if isinstance(answer, Completed) else submitted.body
+        else:
+            result = (await self.completed(submitted.request_id, request_type)).result
+        return decode(cls, result)

@@ -1,0 +1,1 @@
+"""One HTTP call with retries: the only place of the client that touches httpx."""

@@ -1,0 +1,35 @@
+"""Request bodies: what is sent for values that were left out."""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+
+class _Absent(Enum):
+    NOT_GIVEN = "NOT_GIVEN"
+    OMIT = "OMIT"
+
+    def __repr__(self) -> str:
+        return self.value
+
+
+NOT_GIVEN = _Absent.NOT_GIVEN
+"""The caller did not say: the field is not sent."""
+OMIT = _Absent.OMIT
+"""The caller wants the field left out, even if there is a default."""
+
+
+def prepare_body(value: Any, *, drop_nulls: bool = False) -> Any:
+    """Drop absent values at every depth, and nulls too if asked; keys become strings.
+
+    False, zero and the empty string are values and stay. List items are never dropped.
+    """
+    if isinstance(value, Mapping):
+        return {
+            str(key): prepare_body(item, drop_nulls=drop_nulls)
+            for key, item in value.items()
+            if not isinstance(item, _Absent) and not (drop_nulls and item is None)
+        }
+    if isinstance(value, (list, tuple)):
+        return [prepare_body(item, drop_nulls=drop_nulls) for item in value]
+    return value

@@ -1,0 +1,191 @@
+"""`Transport`: sends calls over httpx, tries again where that makes sense."""
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from random import Random
+
+import httpx
+import orjson
+
+from ..clock import Clock, RealClock
+from ..config import ClientConfig, redact_headers
+from ..errors import ApiConnectionError, ApiStatusError, ApiTimeoutError, Category, TinkerError
+from ..events import EventHub
+from ..retry.http import HttpRetryPolicy
+from .call import Call, PoolKind, Reply
+from .headers import merge_headers, standard_headers
+from .pools import POOLS
+from .queries import build_url
+from .responses import status_error
+
+logger = logging.getLogger(__name__)
+
+
+class Transport:
+    """One client's connections. Close it, or use it as an async context manager.
+
+    `http` may be any `httpx.AsyncBaseTransport` (an ASGI app in process, a respx router); then
+    no connection is pooled here.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        clock: Clock | None = None,
+        random: Random | None = None,
+        events: EventHub | None = None,
+        http: httpx.AsyncBaseTransport | None = None,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self.config = config
+        self.clock = clock or RealClock()
+        self.random = random or Random()
+        self.events = events or EventHub()
+        self.policy = HttpRetryPolicy(config.preset, self.random.random, self.clock.now)
+        self._http = http
+        self._new_id = new_id
+        self._clients: dict[PoolKind, httpx.AsyncClient] = {}
+
+    async def __aenter__(self) -> "Transport":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            await client.aclose()
+
+    async def send(self, call: Call) -> Reply:
+        """Send until there is an answer below 400.
+
+        Raises `ApiStatusError`, `ApiConnectionError` or `ApiTimeoutError` when attempts are used
+        up or another attempt makes no sense.
+        """
+        limit = self.config.max_retries if call.max_retries is None else call.max_retries
+        request = self._request(call)
+        attempt = 0
+        while True:
+            request.headers["x-stainless-retry-count"] = str(attempt)
+            outcome = await self._attempt(call, request, attempt)
+            if isinstance(outcome, Reply):
+                return outcome
+            delay = self._delay(outcome, attempt) if attempt < limit else None
+            if delay is None:
+                raise outcome
+            logger.debug("retrying %s %s in %.3f s: %s", call.method, call.path, delay, outcome)
+            await self.clock.sleep(delay)
+            attempt += 1
+
+    def _delay(self, error: TinkerError, attempt: int) -> float | None:
+        """Seconds before the next attempt, or `None` when there must not be one."""
+        if not isinstance(error, ApiStatusError) or error.status is None:
+            return self.policy.delay(attempt)
+        headers: Mapping[str, str] = error.data.get("headers", {})
+        if not self.policy.should_retry(error.status, headers):
+            return None
+        return self.policy.delay(attempt, error.status, headers)
+
+    async def _attempt(
+        self, call: Call, request: httpx.Request, attempt: int
+    ) -> Reply | TinkerError:
+        started = self.clock.monotonic()
+        self.events.emit("http.request.start", method=call.method, path=call.path, attempt=attempt)
+        outcome = await self._exchange(call, request)
+        failed = isinstance(outcome, TinkerError)
+        self.events.emit(
+            "http.request.exception" if failed else "http.request.stop",
+            method=call.method,
+            path=call.path,
+            attempt=attempt,
+            status=outcome.status,
+            result="error" if failed else "ok",
+            duration_ms=(self.clock.monotonic() - started) * 1000,
+            error=outcome if failed else None,
+        )
+        return outcome
+
+    async def _exchange(self, call: Call, request: httpx.Request) -> Reply | TinkerError:
+        if self.config.dump_headers:
+            logger.info("%s %s %s", call.method, request.url, redact_headers(request.headers))
+        try:
+            response = await self._client(call.pool).send(
+                request, follow_redirects=call.follow_redirects
+            )
+        except httpx.TimeoutException as error:
+            return ApiTimeoutError(
+                f"no answer to {call.method} {call.path}: {type(error).__name__} {error}".strip(),
+                category=Category.SERVER,
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return ApiConnectionError(
+                f"{call.method} {call.path}: {type(error).__name__} {error}".strip(),
+                category=Category.SERVER,
+            )
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        _log_deprecation(call, headers)
+        if response.status_code >= 400:
+            return _error(response.status_code, headers, response.content)
+        return Reply(response.status_code, headers, response.content)
+
+    def _request(self, call: Call) -> httpx.Request:
+        config = self.config
+        timeout = config.timeout if call.timeout is None else call.timeout
+        content, content_type = call.content, call.content_type
+        if content is None and call.json is not None:
+            content, content_type = orjson.dumps(call.json), "application/json"
+        headers = merge_headers(
+            standard_headers(config, timeout),
+            config.default_headers,
+            {"accept": call.accept},
+            self._body_headers(call, content_type),
+            call.headers,
+        )
+        return self._client(call.pool).build_request(
+            call.method,
+            build_url(config.base_url, call.path, call.query, config.default_query),
+            content=content,
+            headers=headers,
+            timeout=timeout,
+        )
+
+    def _body_headers(self, call: Call, content_type: str | None) -> dict[str, str]:
+        if call.method == "GET":
+            return {}
+        headers = {"content-type": content_type or "application/json"}
+        key = call.idempotency_key
+        if key != "":
+            headers["x-idempotency-key"] = key or self._new_id()
+        return headers
+
+    def _client(self, kind: PoolKind) -> httpx.AsyncClient:
+        if kind not in self._clients:
+            proxy = self.config.proxy
+            limits = httpx.Limits(max_connections=POOLS[kind], max_keepalive_connections=20)
+            self._clients[kind] = httpx.AsyncClient(
+                transport=self._http,
+                limits=limits,
+                proxy=httpx.Proxy(proxy.url, headers=list(proxy.headers)) if proxy else None,
+            )
+        return self._clients[kind]
+
+
+def _error(status: int, headers: Mapping[str, str], content: bytes) -> TinkerError:
+    """A 400 without a body is a proxy's, not the API's: it counts as no answer."""
+    if status == 400 and not content:
+        return ApiConnectionError(
+            "a 400 without a body, which the API never sends: something between is failing",
+            category=Category.SERVER,
+        )
+    return status_error(status, headers, content)
+
+
+def _log_deprecation(call: Call, headers: Mapping[str, str]) -> None:
+    note = headers.get("x-deprecation-note")
+    if note:
+        level = logging.ERROR if headers.get("x-deprecation-level") == "error" else logging.WARNING
+        logger.log(level, "%s %s is deprecated: %s", call.method, call.path, note)

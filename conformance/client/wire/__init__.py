@@ -1,0 +1,1 @@
+"""Between dataclasses and JSON values."""
