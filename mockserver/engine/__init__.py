@@ -1,0 +1,43 @@
+"""The numerical engine: a small real language model in numpy, with LoRA-like adapters.
+
+    base = BaseModel("Qwen/Qwen3-8B", 151936, 151669, grammar=family("qwen3"))
+    trainer = Trainer(base, rank=32)
+    trainer.forward_backward([Datum(tokens, {"target_tokens": targets})], "cross_entropy")
+    trainer.optim_step({"learning_rate": 5e-4})
+    Sampler(base, trainer.snapshot()).sample(SampleRequest(prompt=tokens, max_tokens=16, seed=1))
+
+Every log-probability is exact and comes from one code path (`score`), every gradient is exact
+(`gradient`), and nothing costs the size of the vocabulary per token. No HTTP, no threads.
+"""
+
+from mockserver.engine.adapter import Weights
+from mockserver.engine.base_model import BaseModel
+from mockserver.engine.datum import (
+    Datum,
+    LossResult,
+    SampledSequence,
+    SampleRequest,
+    SampleResult,
+    TopK,
+)
+from mockserver.engine.errors import EngineError
+from mockserver.engine.grammar import ChatGrammar
+from mockserver.engine.sampler import Sampler
+from mockserver.engine.scripts import Script
+from mockserver.engine.trainer import Trainer
+
+__all__ = [
+    "BaseModel",
+    "ChatGrammar",
+    "Datum",
+    "EngineError",
+    "LossResult",
+    "SampleRequest",
+    "SampleResult",
+    "SampledSequence",
+    "Sampler",
+    "Script",
+    "TopK",
+    "Trainer",
+    "Weights",
+]

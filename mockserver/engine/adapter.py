@@ -1,0 +1,141 @@
+"""The trainable part: one number per (context, token) pair seen in training.
+
+Order 0 shifts a token's logit everywhere (`train_unembed`), order 1 after one token
+(`train_mlp`), order 2 after two (`train_attn`). Logit shift = `SCALE[order] * value`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mockserver.engine.keys import Floats, Ints, find
+from mockserver.engine.lattice import ORDERS, Lattice, Masses
+from mockserver.engine.score import Scorer
+
+if TYPE_CHECKING:
+    from mockserver.engine.base_model import BaseModel
+
+SCALE = (60.0, 150.0, 300.0)
+"""Makes learning rates of 1e-4 to 1e-3 visible: Adam moves a value by about the learning rate."""
+
+MAX_SHIFT = 30.0
+"""No single order shifts a logit by more than this, so that everything stays finite."""
+
+KEPT_TEMPERATURES = 4
+
+PAIRS_PER_RANK = 16384
+"""How many pairs per order one unit of LoRA rank can hold; later ones are not admitted."""
+
+
+@dataclass(frozen=True)
+class AdapterShape:
+    """The LoRA choices that a user can see."""
+
+    rank: int = 32
+    seed: int = 0
+    train_attn: bool = True
+    train_mlp: bool = True
+    train_unembed: bool = True
+
+    @property
+    def trained_orders(self) -> tuple[bool, bool, bool]:
+        return (self.train_unembed, self.train_mlp, self.train_attn)
+
+    @property
+    def capacity(self) -> int:
+        return self.rank * PAIRS_PER_RANK
+
+
+@dataclass
+class Weights:
+    """One immutable state of an adapter. Arrays are aligned to the lattice's entries.
+
+    `trained[o]` marks the entries that are parameters. Scorers are made on demand and kept.
+    """
+
+    base: BaseModel
+    shape: AdapterShape
+    lattice: Lattice
+    values: tuple[Floats, Floats, Floats]
+    trained: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]
+    _scorers: dict[float, Scorer] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def initial(cls, base: BaseModel, shape: AdapterShape) -> Weights:
+        """No parameters: the base model."""
+        lattice = base.bare_lattice
+        values = tuple(np.zeros(level.keys.size) for level in lattice.levels)
+        trained = tuple(np.zeros(level.keys.size, dtype=bool) for level in lattice.levels)
+        return cls(base, shape, lattice, values, trained)  # type: ignore[arg-type]
+
+    def masses(self, temperature: float = 1.0) -> Masses:
+        """The normalisers at a temperature."""
+        return self.scorer(temperature).masses
+
+    def scorer(self, temperature: float = 1.0) -> Scorer:
+        """A scorer at a temperature, with its draw tables and heads; the last few are kept."""
+        found = self._scorers.get(temperature)
+        if found is None:
+            masses = Masses.of(self.base, self.lattice, self.shifts(), temperature)
+            found = Scorer(self.base, self.lattice, masses)
+            while len(self._scorers) >= KEPT_TEMPERATURES:
+                self._scorers.pop(next(iter(self._scorers)), None)
+            self._scorers[temperature] = found
+        return found
+
+    def shifts(self) -> list[Floats]:
+        return [scale * value for scale, value in zip(SCALE, self.values, strict=True)]
+
+    def trained_keys(self, order: int) -> Ints:
+        return self.lattice.levels[order].keys[self.trained[order]]
+
+    def admit(self, wanted: Sequence[Ints]) -> tuple[Weights, list[Ints]]:
+        """Add parameters (value 0) for the wanted keys, as far as the rank allows.
+
+        Returns the new weights and, per order, where each old entry went.
+        """
+        keys = [self._room_for(order, wanted[order]) for order in range(ORDERS)]
+        missing = any(
+            np.any(find(level.keys, key) < 0)
+            for level, key in zip(self.lattice.levels, keys, strict=True)
+        )
+        lattice = self.lattice
+        if missing:
+            known = [np.union1d(self.trained_keys(o), keys[o]) for o in range(ORDERS)]
+            lattice = Lattice.build(self.base, known)
+        moved, values, trained = [], [], []
+        for order, level in enumerate(lattice.levels):
+            to = find(level.keys, self.lattice.levels[order].keys)
+            value, flag = np.zeros(level.keys.size), np.zeros(level.keys.size, dtype=bool)
+            kept = to >= 0
+            value[to[kept]] = self.values[order][kept]
+            flag[to[kept]] = self.trained[order][kept]
+            flag[find(level.keys, keys[order])] = True
+            moved.append(to)
+            values.append(value)
+            trained.append(flag)
+        grown = Weights(
+            self.base,
+            self.shape,
+            lattice,
+            (values[0], values[1], values[2]),
+            (trained[0], trained[1], trained[2]),
+        )
+        return grown, moved
+
+    def _room_for(self, order: int, wanted: Ints) -> Ints:
+        if not self.shape.trained_orders[order]:
+            return np.zeros(0, dtype=np.int64)
+        at = find(self.lattice.levels[order].keys, wanted)
+        fresh = wanted[(at < 0) | ~self.trained[order][at]] if self.trained[order].size else wanted
+        fresh = np.unique(fresh)
+        room = self.shape.capacity - int(self.trained[order].sum())
+        if fresh.size > room:
+            scrambled = np.argsort((fresh * np.int64(-7046029254386353131)).view(np.uint64))
+            fresh = np.sort(fresh[scrambled[: max(room, 0)]])
+        return fresh

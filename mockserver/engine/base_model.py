@@ -1,0 +1,119 @@
+"""A base model: a fixed function of its name, its vocabulary and its chat grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from mockserver.engine.adapter import AdapterShape, Weights
+from mockserver.engine.errors import EngineError
+from mockserver.engine.grammar import ChatGrammar
+from mockserver.engine.keys import Floats, Ints, KeySpace
+from mockserver.engine.lattice import Lattice
+from mockserver.engine.prior import PADDING, Prior, build_prior
+from mockserver.engine.scripts import ScriptBook
+
+Decode = Callable[[Sequence[int]], str]
+Corpus = Callable[[], Iterable[Sequence[int]]]
+
+KEPT_TEMPERATURES = 8
+
+
+class BaseModel:
+    """The frozen part that every adapter of this model shares.
+
+    `vocabulary_size` counts the rows of the model's output, `tokenizer_size` the ids that exist:
+    rows beyond it are accepted as targets and never sampled. `corpus` gives the documents of the
+    n-gram prior as token ids (called once, at first use); None leaves the synthetic prior.
+    `decode` turns tokens into text, for stop strings; None refuses those.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        vocabulary_size: int,
+        tokenizer_size: int | None = None,
+        end_tokens: Sequence[int] = (),
+        *,
+        grammar: ChatGrammar | None = None,
+        context_length: int = 32768,
+        corpus: Corpus | None = None,
+        decode: Decode | None = None,
+    ) -> None:
+        self.name = name
+        self.space = KeySpace(vocabulary_size)
+        self.space.check()
+        self.tokenizer_size = vocabulary_size if tokenizer_size is None else tokenizer_size
+        if not 1 <= self.tokenizer_size <= vocabulary_size:
+            raise EngineError(
+                "tokenizer_size",
+                f"must be between 1 and the vocabulary size {vocabulary_size}",
+                f"Got {tokenizer_size}",
+            )
+        self.grammar = grammar or ChatGrammar(end_tokens=tuple(end_tokens))
+        self.end_tokens = tuple(end_tokens) or self.grammar.end_tokens
+        self.context_length = context_length
+        self.decode = decode
+        self.scripts = ScriptBook()
+        self._corpus = corpus
+        self._cumulative: dict[float, Floats] = {}
+
+    @property
+    def vocabulary_size(self) -> int:
+        return self.space.vocabulary_size
+
+    @cached_property
+    def prior(self) -> Prior:
+        documents = self._corpus() if self._corpus else ()
+        return build_prior(self.name, self.space, self.tokenizer_size, self.grammar, documents)
+
+    @cached_property
+    def column_of(self) -> Ints:
+        """[vocabulary]: a token's grammar column, 0 for ordinary text."""
+        columns = np.zeros(self.vocabulary_size, dtype=np.int64)
+        columns[self.grammar.tokens] = 1 + np.arange(self.grammar.tokens.size)
+        return columns
+
+    @cached_property
+    def mark_table(self) -> Ints:
+        """[vocabulary + 2]: the kind of mark each token leaves, -1 for none."""
+        return self.grammar.mark_table(self.vocabulary_size + 2)
+
+    @cached_property
+    def root_order(self) -> Ints:
+        """Ordinary tokens that exist, heaviest first (ties by id)."""
+        root = self.prior.root[: self.tokenizer_size]
+        order = np.argsort(-root, kind="stable")
+        return order[self.column_of[order] == 0]
+
+    def root_mass(self, temperature: float) -> float:
+        """Sum of the ordinary tokens' root weights at a temperature."""
+        return float(self.root_cumulative(temperature)[-1] + self._padding_mass(temperature))
+
+    def root_cumulative(self, temperature: float) -> Floats:
+        """[tokenizer_size] running sum of the ordinary tokens' root weights; kept for reuse."""
+        found = self._cumulative.get(temperature)
+        if found is None:
+            weights = np.exp(self.prior.root[: self.tokenizer_size] / temperature)
+            weights[self.column_of[: self.tokenizer_size] != 0] = 0.0
+            found = np.cumsum(weights)
+            while len(self._cumulative) >= KEPT_TEMPERATURES:
+                self._cumulative.pop(next(iter(self._cumulative)), None)
+            self._cumulative[temperature] = found
+        return found
+
+    def _padding_mass(self, temperature: float) -> float:
+        rows = self.vocabulary_size - self.tokenizer_size
+        return rows * float(np.exp(PADDING / temperature))
+
+    @cached_property
+    def bare_lattice(self) -> Lattice:
+        """The contexts of the prior alone."""
+        return Lattice.build(self, ())
+
+    @cached_property
+    def bare_weights(self) -> Weights:
+        """The untrained model as weights without parameters."""
+        return Weights.initial(self, AdapterShape())

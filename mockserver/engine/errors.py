@@ -1,0 +1,17 @@
+"""The one error the engine raises for a request it cannot serve."""
+
+from __future__ import annotations
+
+
+class EngineError(ValueError):
+    """A request broke a rule of the engine.
+
+    `field` is the path of the field inside the request (`data[3].loss_fn_inputs.weights`),
+    `rule` says what was expected and what came, `fix` what to send instead.
+    """
+
+    def __init__(self, field: str, rule: str, fix: str) -> None:
+        super().__init__(f"{field}: {rule}. {fix}")
+        self.field = field
+        self.rule = rule
+        self.fix = fix

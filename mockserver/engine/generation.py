@@ -1,0 +1,102 @@
+"""The growing part of a request's samples: tokens, grammar state, who is still running."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mockserver.engine.base_model import BaseModel
+from mockserver.engine.contexts import Contexts
+from mockserver.engine.grammar import ASSISTANT, state_of
+from mockserver.engine.keys import Floats, Ints
+from mockserver.engine.score import read
+from mockserver.engine.stops import Stops
+
+BLOCK = 32
+
+
+class Generation:
+    """`count` continuations of one prompt, advanced together."""
+
+    def __init__(self, base: BaseModel, prompt: Ints, count: int) -> None:
+        self.base = base
+        self.prompt = prompt
+        self.length = 0
+        self.active = np.arange(count)
+        self.stopped = np.zeros(count, dtype=bool)
+        self.tokens = np.zeros((count, 64), dtype=np.int64)
+        self.lengths = np.zeros(count, dtype=np.int64)
+        text = np.where(prompt < 0, base.space.placeholder, prompt)
+        kind, distance = base.grammar.states(text, np.zeros_like(text), base.mark_table)
+        self._kind = np.full(count, kind[-1])
+        self._distance = np.full(count, distance[-1])
+        width = max(2, len(base.grammar.header))
+        tail = np.full(width, base.space.start)
+        tail[-min(width, text.size) :] = text[-width:]
+        self._tail = np.tile(tail, (count, 1))
+        self._steps: list[tuple[Ints, Contexts]] = []
+        self._block = np.zeros((0, 0, 0))
+
+    def contexts(self) -> Contexts:
+        """Where each running sequence stands."""
+        run = self.active
+        scripted = np.full(run.size, -1, dtype=np.int64)
+        lift = np.zeros(run.size)
+        at = Contexts(
+            last=self._tail[run, -1],
+            before=self._tail[run, -2],
+            state=state_of(self._kind[run], self._distance[run]),
+            scripted=scripted,
+            log_lift=lift,
+        )
+        if self.base.scripts:
+            for i, sequence in enumerate(run):
+                whole = np.concatenate([self.prompt, self.tokens[sequence, : self.length]])
+                end = read(self.base, [whole]).take(slice(-1, None))
+                scripted[i], lift[i] = end.scripted[0], end.log_lift[0]
+        self._steps.append((run, at))
+        return at
+
+    def uniforms(self, streams: list[np.random.Generator], width: int) -> Floats:
+        """[running, width] uniform numbers, each sequence from its own stream."""
+        place = self.length % BLOCK
+        if place == 0:
+            self._block = np.zeros((len(streams), BLOCK, width))
+            for i in self.active:
+                self._block[i] = streams[i].random((BLOCK, width))
+        return self._block[self.active, place]
+
+    def advance(self, drawn: Ints, stops: Stops) -> None:
+        """Append one token to every running sequence and end those that stop."""
+        run = self.active
+        if self.length == self.tokens.shape[1]:
+            self.tokens = np.concatenate([self.tokens, np.zeros_like(self.tokens)], axis=1)
+        self.tokens[run, self.length] = drawn
+        self.length += 1
+        self.lengths[run] = self.length
+        self._tail[run, :-1] = self._tail[run, 1:]
+        self._tail[run, -1] = drawn
+        kind = self.base.mark_table[drawn]
+        header = self.base.grammar.header
+        if header:
+            kind[(self._tail[run, -len(header) :] == np.array(header)).all(axis=1)] = ASSISTANT
+        marked = kind >= 0
+        self._kind[run] = np.where(marked, kind, self._kind[run])
+        self._distance[run] = np.where(marked, 0, self._distance[run] + 1)
+        ended = stops.reached(self.tokens[run, : self.length])
+        self.stopped[run[ended]] = True
+        self.active = run[~ended]
+
+    def result(self) -> tuple[Ints, Ints, Contexts]:
+        """All tokens end to end, each sequence's length, and every token's context."""
+        count = self.lengths.size
+        starts = np.cumsum(self.lengths) - self.lengths
+        places = [starts[run] + step for step, (run, _) in enumerate(self._steps)]
+        order = np.argsort(np.concatenate(places))
+        whole = Contexts(
+            *(
+                np.concatenate([getattr(at, name) for _, at in self._steps])[order]
+                for name in ("last", "before", "state", "scripted", "log_lift")
+            )
+        )
+        tokens = [self.tokens[i, : self.lengths[i]] for i in range(count)]
+        return np.concatenate(tokens), self.lengths, whole

@@ -1,0 +1,201 @@
+"""Sampling from, and scoring prompts under, one immutable set of weights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mockserver.engine.adapter import Weights
+from mockserver.engine.base_model import BaseModel
+from mockserver.engine.contexts import Contexts, check_tokens
+from mockserver.engine.datum import SampledSequence, SampleRequest, SampleResult, TopK
+from mockserver.engine.draw import TRIES
+from mockserver.engine.generation import Generation
+from mockserver.engine.heads import Heads
+from mockserver.engine.keys import Floats, Ints
+from mockserver.engine.requests import check_request, max_tokens_of
+from mockserver.engine.score import Scorer, read
+from mockserver.engine.stops import Stops
+
+EMPTY_LOGPROB = -99999.0
+GREEDY_SHOWN_AT = 1.0
+
+
+class Sampler:
+    """Samples of a base model (`weights` None) or of a trained snapshot. Safe to share."""
+
+    def __init__(self, base: BaseModel, weights: Weights | None = None) -> None:
+        self.base = base
+        self.weights = weights
+
+    def sample(self, request: SampleRequest) -> SampleResult:
+        """Everything the request asks for.
+
+        Sampled log-probabilities are those of the distribution at the request's temperature
+        (before top_k and top_p cut it); at temperature 0, where tokens are the likeliest ones,
+        those at temperature 1. Prompt log-probabilities are always at temperature 1.
+        """
+        check_request(self.base, request)
+        prompt = np.asarray(request.prompt, dtype=np.int64)
+        check_tokens(self.base, prompt, "prompt")
+        contexts = read(self.base, [prompt])
+        alt_tokens, alt_logprobs = self._alternatives(request, contexts)
+        return SampleResult(
+            sequences=self._sequences(request, prompt, contexts),
+            prompt_logprobs=self._prompt_logprobs(request, prompt, contexts),
+            topk_prompt_logprobs=self._topk_prompt(request, contexts),
+            target_prompt_logprobs=self._targets(request, contexts),
+            prompt_alt_tokens=alt_tokens,
+            prompt_alt_logprobs=alt_logprobs,
+        )
+
+    def stream(self, request: SampleRequest) -> Iterator[tuple[int, float]]:
+        """(token, logprob) of the first sequence, one by one."""
+        sequence = self.sample(request).sequences[0]
+        yield from zip(sequence.tokens.tolist(), sequence.logprobs.tolist(), strict=True)
+
+    def _scorer(self, temperature: float) -> Scorer:
+        if self.weights is not None:
+            return self.weights.scorer(temperature)
+        return self.base.bare_weights.scorer(temperature)
+
+    def _sequences(
+        self, request: SampleRequest, prompt: Ints, contexts: Contexts
+    ) -> list[SampledSequence]:
+        limit = max_tokens_of(self.base, request)
+        if limit == 0 or request.num_samples == 0:
+            empty = SampledSequence(
+                np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32), "length"
+            )
+            return [empty] * request.num_samples
+        scorer = self._scorer(request.temperature or GREEDY_SHOWN_AT)
+        run = Generation(self.base, prompt, request.num_samples)
+        stops = Stops.of(self.base, request.stop)
+        streams = [generator(request, prompt, i) for i in range(request.num_samples)]
+        while run.active.size and run.length < limit:
+            at = run.contexts()
+            run.advance(self._next(request, scorer, at, streams, run), stops)
+        tokens, lengths, steps = run.result()
+        flat = scorer.score(steps, tokens).astype(np.float32)
+        return self._collect(request, run, tokens, lengths, flat, steps, scorer)
+
+    def _collect(
+        self,
+        request: SampleRequest,
+        run: Generation,
+        tokens: Ints,
+        lengths: Ints,
+        logprobs: NDArray[np.float32],
+        steps: Contexts,
+        scorer: Scorer,
+    ) -> list[SampledSequence]:
+        ends = np.cumsum(lengths)
+        found = []
+        for i, (end, length) in enumerate(zip(ends, lengths, strict=True)):
+            span = slice(int(end - length), int(end))
+            topk = None
+            if request.topk_sample_logprobs > 0:
+                topk = _topk(scorer.heads, steps.take(span), request.topk_sample_logprobs)
+            reason = "stop" if run.stopped[i] else "length"
+            found.append(SampledSequence(tokens[span], logprobs[span], reason, topk))
+        return found
+
+    def _next(
+        self,
+        request: SampleRequest,
+        scorer: Scorer,
+        at: Contexts,
+        streams: list[np.random.Generator],
+        run: Generation,
+    ) -> Ints:
+        if request.temperature == 0:
+            heads = (scorer.heads.top(at.take(slice(i, i + 1)), 1) for i in range(at.size))
+            return np.array([head.tokens[0] for head in heads], dtype=np.int64)
+        uniforms = run.uniforms(streams, TRIES)
+        if request.top_p >= 1.0 and not 0 < request.top_k < self.base.tokenizer_size:
+            return scorer.drawer.draw(at, uniforms)
+        tokens = np.empty(at.size, dtype=np.int64)
+        for i in range(at.size):
+            head = scorer.heads.chosen(at.take(slice(i, i + 1)), request.top_k, request.top_p)
+            running = np.cumsum(head.weights)
+            spot = np.searchsorted(running, uniforms[i, 0] * running[-1], "right")
+            tokens[i] = head.tokens[min(int(spot), head.tokens.size - 1)]
+        return tokens
+
+    def _prompt_logprobs(
+        self, request: SampleRequest, prompt: Ints, contexts: Contexts
+    ) -> NDArray[np.float32] | None:
+        if not request.prompt_logprobs:
+            return None
+        found = np.full(prompt.size, np.nan, dtype=np.float32)
+        begin = 1
+        if request.prompt_logprobs_last_n is not None:
+            begin = prompt.size - request.prompt_logprobs_last_n
+        places = np.arange(begin, prompt.size)
+        places = places[prompt[places] >= 0]
+        before = contexts.take(places - 1)
+        found[places] = self._scorer(1.0).score(before, prompt[places])
+        return found
+
+    def _topk_prompt(self, request: SampleRequest, contexts: Contexts) -> TopK | None:
+        k = request.topk_prompt_logprobs
+        if k <= 0:
+            return None
+        begin = 1
+        if request.prompt_logprobs_last_n is not None:
+            begin = contexts.size - request.prompt_logprobs_last_n
+        ids = np.zeros((contexts.size, k), dtype=np.int32)
+        logprobs = np.full((contexts.size, k), EMPTY_LOGPROB, dtype=np.float32)
+        rows = _topk(self._scorer(1.0).heads, contexts.take(slice(begin - 1, -1)), k)
+        ids[begin:], logprobs[begin:] = rows.token_ids, rows.logprobs
+        return TopK(ids, logprobs)
+
+    def _targets(self, request: SampleRequest, contexts: Contexts) -> NDArray[np.float32] | None:
+        wanted = request.target_prompt_logprobs
+        if wanted is None:
+            return None
+        found = np.zeros(wanted.shape, dtype=np.float32)
+        rows, columns = np.nonzero(wanted >= 0)
+        tokens = wanted[rows, columns].astype(np.int64)
+        check_tokens(self.base, tokens, "target_prompt_logprobs")
+        found[rows, columns] = self._scorer(1.0).score(contexts.take(rows), tokens)
+        return found
+
+    def _alternatives(
+        self, request: SampleRequest, contexts: Contexts
+    ) -> tuple[Ints | None, NDArray[np.float32] | None]:
+        k = request.prompt_alt_tokens_k
+        if k <= 0:
+            return None, None
+        shape = (contexts.size - 1, k)
+        at = contexts.take(np.repeat(np.arange(shape[0]), k))
+        scorer = self._scorer(request.temperature or GREEDY_SHOWN_AT)
+        if request.temperature == 0:
+            best = _topk(scorer.heads, contexts.take(slice(0, -1)), 1).token_ids
+            tokens = np.repeat(best[:, 0].astype(np.int64), k)
+        else:
+            stream = generator(request, np.asarray(request.prompt, dtype=np.int64), -1)
+            tokens = scorer.drawer.draw(at, stream.random((at.size, TRIES)))
+        logprobs = scorer.score(at, tokens).astype(np.float32)
+        return tokens.reshape(shape), logprobs.reshape(shape)
+
+
+def generator(request: SampleRequest, prompt: Ints, index: int) -> np.random.Generator:
+    """The random stream of one sample: a function of seed, prompt and sample index only."""
+    origin = f"seed {request.seed}" if request.seed is not None else f"entropy {request.entropy}"
+    digest = hashlib.sha256(f"{origin} sample {index} ".encode())
+    digest.update(prompt.tobytes())
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest.digest()[:16], "little")))
+
+
+def _topk(heads: Heads, contexts: Contexts, k: int) -> TopK:
+    ids = np.zeros((contexts.size, k), dtype=np.int32)
+    logprobs: Floats = np.full((contexts.size, k), EMPTY_LOGPROB)
+    for i in range(contexts.size):
+        head = heads.top(contexts.take(slice(i, i + 1)), k)
+        ids[i, : head.tokens.size] = head.tokens
+        logprobs[i, : head.tokens.size] = np.log(head.weights) - np.log(head.total)
+    return TopK(ids, logprobs.astype(np.float32))
