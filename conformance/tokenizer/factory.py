@@ -26,7 +26,9 @@ class LoadOptions:
     `chat_template`: a template file that goes before what lies beside the tokenizer.
     `tiktoken_model_path`, `tokenizer_config_path`: the files themselves, instead of a search.
     `chunking`: cut long texts as Kimi's official wrapper does. `offline`: None follows
-    HF_HUB_OFFLINE. `token`: for gated repositories, instead of HF_TOKEN.
+    HF_HUB_OFFLINE. `token`: for gated repositories, instead of HF_TOKEN. `kimi_table`: name
+    Kimi's special tokens by this published table (k2_instruct, k2_thinking, k25), whatever the
+    configuration says.
     """
 
     chat_template: Path | None = None
@@ -39,6 +41,7 @@ class LoadOptions:
     allow_special_tokens: bool = True
     chunking: bool = False
     pattern: str | None = None
+    kimi_table: str | None = None
 
 
 Loader = Callable[[str, LoadOptions], Tokenizer]
@@ -237,9 +240,11 @@ def _load_ranks(name: str, path: Path, options: LoadOptions) -> Tokenizer:
         )
     if not path.is_file():
         raise TokenizerError("not_found", f"File not found: {path}", detail=str(path))
+    use_configuration = options.kimi_table is None and config_path.is_file()
     return kimi.read_kimi(
         path,
-        config_path if config_path.is_file() else None,
+        config_path if use_configuration else None,
+        table=options.kimi_table or "k2_instruct",
         name=name,
         pattern=options.pattern or kimi.PATTERN,
         default_allow_special=options.allow_special_tokens,

@@ -1,0 +1,1 @@
+"""Text in and out of the simulator: tokenizers, the OpenAI- and Anthropic-compatible endpoints."""
