@@ -12,6 +12,7 @@ Every log-probability is exact and comes from one code path (`score`), every gra
 
 from mockserver.engine.adapter import Weights
 from mockserver.engine.base_model import BaseModel
+from mockserver.engine.checkpoint import export_weights
 from mockserver.engine.datum import (
     Datum,
     LossResult,
@@ -22,6 +23,7 @@ from mockserver.engine.datum import (
 )
 from mockserver.engine.errors import EngineError
 from mockserver.engine.grammar import ChatGrammar
+from mockserver.engine.peft import from_peft, peft_adapter
 from mockserver.engine.sampler import Sampler
 from mockserver.engine.scripts import Script
 from mockserver.engine.trainer import Trainer
@@ -40,4 +42,7 @@ __all__ = [
     "TopK",
     "Trainer",
     "Weights",
+    "export_weights",
+    "from_peft",
+    "peft_adapter",
 ]

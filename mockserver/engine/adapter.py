@@ -73,6 +73,9 @@ class Weights:
         trained = tuple(np.zeros(level.keys.size, dtype=bool) for level in lattice.levels)
         return cls(base, shape, lattice, values, trained)  # type: ignore[arg-type]
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Weights:
+        return self
+
     def masses(self, temperature: float = 1.0) -> Masses:
         """The normalisers at a temperature."""
         return self.scorer(temperature).masses

@@ -85,7 +85,7 @@ class BaseModel:
     def root_order(self) -> Ints:
         """Ordinary tokens that exist, heaviest first (ties by id)."""
         root = self.prior.root[: self.tokenizer_size]
-        order = np.argsort(-root, kind="stable")
+        order: Ints = np.argsort(-root, kind="stable")
         return order[self.column_of[order] == 0]
 
     def root_mass(self, temperature: float) -> float:

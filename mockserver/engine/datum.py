@@ -24,7 +24,10 @@ class Datum:
 
 @dataclass(frozen=True)
 class LossResult:
-    """`outputs[i]["logprobs"]` float32 in the shape of datum i's targets; metrics `name:reduction`."""
+    """`outputs[i]["logprobs"]`: float32 in the shape of datum i's targets.
+
+    Metrics are named `name:reduction`; `loss:sum` is always there.
+    """
 
     outputs: list[dict[str, NDArray[np.float32]]]
     metrics: dict[str, float]

@@ -23,7 +23,10 @@ BELOW_ONE = 1.0 - 2**-53
 
 @dataclass(frozen=True)
 class LevelSums:
-    """`running` [entries + 1] sums the weights that may be sampled; `listed` and `rest` [contexts]."""
+    """`running` [entries + 1] sums the weights that may be sampled.
+
+    `listed` and `rest` [contexts] are a context's mass inside and outside its listing.
+    """
 
     running: Floats
     starts: Ints

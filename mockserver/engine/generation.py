@@ -34,7 +34,7 @@ class Generation:
         tail[-min(width, text.size) :] = text[-width:]
         self._tail = np.tile(tail, (count, 1))
         self._steps: list[tuple[Ints, Contexts]] = []
-        self._block = np.zeros((0, 0, 0))
+        self._block: Floats = np.zeros((0, 0, 0))
 
     def contexts(self) -> Contexts:
         """Where each running sequence stands."""
@@ -63,7 +63,8 @@ class Generation:
             self._block = np.zeros((len(streams), BLOCK, width))
             for i in self.active:
                 self._block[i] = streams[i].random((BLOCK, width))
-        return self._block[self.active, place]
+        uniforms: Floats = self._block[self.active, place]
+        return uniforms
 
     def advance(self, drawn: Ints, stops: Stops) -> None:
         """Append one token to every running sequence and end those that stop."""

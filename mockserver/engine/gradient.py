@@ -17,6 +17,7 @@ import numpy as np
 
 from mockserver.engine.adapter import SCALE, Weights
 from mockserver.engine.keys import STATE_BITS, Floats, Ints, find, segment_starts
+from mockserver.engine.lattice import ORDERS
 from mockserver.engine.score import Plan, Scorer
 
 
@@ -84,11 +85,11 @@ def gradient(weights: Weights, evidence: Evidence) -> list[Floats]:
     sought = (space.token_of(triples), short, triples)
     pushed = _pushes(weights, evidence)
     carried: list[Floats] = [np.zeros(level.keys.size) for level in levels]
-    result: list[Floats] = [np.zeros(0)] * 3
+    result: list[Floats] = [np.zeros(0)] * ORDERS
     for order in (2, 1, 0):
         level = levels[order]
         at = find(level.keys, sought[order])
-        pull = np.bincount(at[at >= 0], weights=pulls[at >= 0], minlength=level.keys.size)
+        pull = _sums(at[at >= 0], pulls[at >= 0], level.keys.size)
         push = pushed[order][level.context, level.column]
         expected = push * masses.weight[order] + carried[order]
         result[order] = np.where(weights.trained[order], SCALE[order] * (pull - expected), 0.0)
@@ -96,7 +97,7 @@ def gradient(weights: Weights, evidence: Evidence) -> list[Floats]:
             above = masses.weight[order - 1][level.parent]
             correction = push * (masses.weight[order] - above) + carried[order]
             size = levels[order - 1].keys.size
-            carried[order - 1] = np.bincount(level.parent, weights=correction, minlength=size)
+            carried[order - 1] = _sums(level.parent, correction, size)
     return result
 
 
@@ -120,6 +121,12 @@ def _pushes(weights: Weights, evidence: Evidence) -> list[Floats]:
         table = np.empty((level.contexts.size, factors.shape[1]))
         for column in range(factors.shape[1]):
             weighted = values[hit] * factors[states[hit], column]
-            table[:, column] = np.bincount(at[hit], weights=weighted, minlength=level.contexts.size)
+            table[:, column] = _sums(at[hit], weighted, level.contexts.size)
         pushed.append(table)
     return pushed
+
+
+def _sums(index: Ints, values: Floats, size: int) -> Floats:
+    """[size] sums of `values` by index."""
+    found: Floats = np.bincount(index, weights=values, minlength=size).astype(np.float64)
+    return found

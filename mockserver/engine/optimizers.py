@@ -57,9 +57,9 @@ class Moments:
         return grown
 
 
-def check_optimizer(config: Mapping[str, Any] | None) -> str:
+def check_optimizer(config: str | Mapping[str, Any] | None) -> str:
     """The optimizer family a model is created with; refuses those without a known definition."""
-    kind = str((config or {}).get("type", "adamw"))
+    kind = config if isinstance(config, str) else str((config or {}).get("type", "adamw"))
     if kind in ("adamw", "adam"):
         return "adamw"
     reason = REFUSED.get(kind, "is not known here")

@@ -44,7 +44,7 @@ class Trainer:
         train_attn: bool = True,
         train_mlp: bool = True,
         train_unembed: bool = True,
-        optimizer: Mapping[str, Any] | None = None,
+        optimizer: str | Mapping[str, Any] | None = None,
     ) -> None:
         if rank < 1:
             raise EngineError("lora_config.rank", f"must be at least 1, got {rank}", "Use 32")
