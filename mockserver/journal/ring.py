@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator
 from typing import Any
 
-from mockserver.clock import Clock
+from mockserver.clock import Clock, RealClock
 from mockserver.edge.exchange import Exchange
 from mockserver.journal.bodies import keep_body
 from mockserver.journal.entry import Entry
@@ -27,6 +27,8 @@ class Journal:
         self.size = size
         self.entries: deque[Entry] = deque()
         self.violations: Counter[str] = Counter()
+        self.totals: Counter[tuple[str, str, str]] = Counter()  # operation, status, verdict
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self._open: dict[int, Entry] = {}
         self._count = 0
         self._bytes = 0
@@ -60,7 +62,13 @@ class Journal:
         self._bytes += entry.weight - 1024
         for violation in entry.violations:
             self.violations[f"{entry.verdict} {entry.operation} {violation['pointer']}"] += 1
+        self._total(entry)
         self._announce(entry)
+
+    def _total(self, entry: Entry) -> None:
+        operation = entry.operation or "none"
+        self.totals[operation, str(entry.status or "none"), entry.verdict] += 1
+        self.seconds[operation] += (entry.answered_at or 0.0) - entry.received_at
 
     def _fill_request(self, entry: Entry, exchange: Exchange) -> None:
         entry.operation = exchange.operation.id if exchange.operation else entry.operation
@@ -115,11 +123,15 @@ class Journal:
         return sum(1 for e in self.entries if e.verdict != "open" and query.fits(e))
 
     async def wait_for_count(self, query: Query, count: int, timeout: float) -> int:
-        """The number of fitting entries once it reaches `count`, or when `timeout` has passed."""
-        deadline = self.clock.monotonic() + timeout
+        """The number of fitting entries once it reaches `count`, or when `timeout` has passed.
+
+        The timeout is real time: it guards the tester, not the simulated service.
+        """
+        patience = RealClock()
+        deadline = patience.monotonic() + timeout
         while (found := self.count(query)) < count:
-            left = deadline - self.clock.monotonic()
-            if left <= 0 or not await self.clock.wait_for(self._changed, left):
+            left = deadline - patience.monotonic()
+            if left <= 0 or not await patience.wait_for(self._changed, left):
                 return self.count(query)
         return found
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import copy
+import itertools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from mockserver.faults.injector import FaultInjector
-from mockserver.faults.plans import Plans
+from mockserver.faults.plans import Plan, Plans
 from mockserver.journal import Journal
 from mockserver.promises import Limits
 from mockserver.queues import QueuePolicy, QueueRules
 from mockserver.scenarios.scenario import Scenario, load_scenario, read_scenario
 
 if TYPE_CHECKING:
-    from mockserver.simulator import Simulator
+    from mockserver.simulator import Simulator, Snapshot
 
 HEALTHY = Scenario("healthy", "Nothing goes wrong.", QueueRules())
+
+
+@dataclass(frozen=True)
+class Keepsake:
+    """A snapshot with what belongs to the director."""
+
+    snapshot: Snapshot
+    taken_at: float
+    scenario: Scenario
+    plans: dict[str, Plan]
 
 
 class Director:
@@ -36,6 +48,10 @@ class Director:
         simulator.faults = self.faults
         simulator.policy = self.policy
         simulator.promises.finished_hooks.append(self.policy.finished)
+        self.snapshots: dict[str, Keepsake] = {}
+        self.scripts: list[dict[str, Any]] = []
+        self.closing = False
+        self._numbers = itertools.count(1)
         self.scenario = HEALTHY
         if settings.scenario:
             self.play(load_scenario(settings.scenario, self.operations))
@@ -64,11 +80,34 @@ class Director:
         self.simulator.promises.limits = limits
         return scenario
 
+    async def take_snapshot(self) -> tuple[str, Keepsake]:
+        """A copy of state, rule counters and plans, under a new id."""
+        snapshot = await self.simulator.snapshot()
+        plans = copy.deepcopy(self.plans.plans)
+        keepsake = Keepsake(snapshot, snapshot.taken_at, copy.deepcopy(self.scenario), plans)
+        key = f"snapshot-{next(self._numbers)}"
+        self.snapshots[key] = keepsake
+        return key, keepsake
+
+    async def restore_snapshot(self, key: str) -> None:
+        """Back to a snapshot, which can be restored again. KeyError for an unknown id."""
+        keepsake = self.snapshots[key]
+        await self.simulator.restore(keepsake.snapshot)
+        self.plans.plans = copy.deepcopy(keepsake.plans)
+        self.play(copy.deepcopy(keepsake.scenario))
+
+    def clear_scripts(self) -> None:
+        """Forget scripted answers."""
+        self.scripts.clear()
+        for base in self.simulator.bases.values():
+            base.scripts.clear()
+
     def reset(self) -> None:
-        """As after a fresh start: state, journal, plans, and the scenario served with."""
+        """As after a fresh start: state, journal, plans, scripts, the scenario served with."""
         self.simulator.reset()
         self.journal.reset()
         self.plans.plans.clear()
+        self.clear_scripts()
         name = self.original.scenario
         self.play(load_scenario(name, self.operations) if name else HEALTHY)
 

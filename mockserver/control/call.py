@@ -1,0 +1,36 @@
+"""One request of the control API, checked against its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mockserver.edge.exchange import Answer
+
+if TYPE_CHECKING:
+    from mockserver.scenarios.director import Director
+    from mockserver.simulator import Simulator
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a control handler gets. `query` values have the types of the contract."""
+
+    director: Director
+    path: dict[str, str] = field(default_factory=dict)
+    query: dict[str, Any] = field(default_factory=dict)
+    body: Any = None
+
+    @property
+    def simulator(self) -> Simulator:
+        return self.director.simulator
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+NO_CONTENT = 204
+
+
+def done(body: Any = None, status: int = 200) -> Answer:
+    """An answer with a JSON body, or 204 without one."""
+    return Answer(NO_CONTENT if body is None else status, body)

@@ -1,0 +1,89 @@
+"""Questions to the journal over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import fields
+from typing import Any
+
+import orjson
+
+from mockserver.control.call import Call, Handler, done
+from mockserver.edge.exchange import EVENT_STREAM, Answer
+from mockserver.errors import Conflict
+from mockserver.journal.exports import EXPORTS
+from mockserver.journal.query import Query
+from mockserver.journal.verification import Expectation, verify
+
+FILTERS = {field.name for field in fields(Query)}
+
+
+def _query(values: dict[str, Any]) -> Query:
+    return Query(**{name: value for name, value in values.items() if name in FILTERS})
+
+
+async def query_journal(call: Call) -> Answer:
+    found = call.director.journal.select(_query(call.query))
+    return done({"entries": [entry.as_dict() for entry in found]})
+
+
+async def count_journal(call: Call) -> Answer:
+    return done({"count": call.director.journal.count(_query(call.query))})
+
+
+async def wait_for_count(call: Call) -> Answer:
+    wanted, timeout = call.query["count"], call.query["timeout"]
+    found = await call.director.journal.wait_for_count(_query(call.query), wanted, timeout)
+    return done({"count": found}, 200 if found >= wanted else 408)
+
+
+async def reset_journal(call: Call) -> Answer:
+    return done({"count": call.director.journal.reset()})
+
+
+async def journal_summary(call: Call) -> Answer:
+    return done(call.director.journal.summary())
+
+
+async def verify_journal(call: Call) -> Answer:
+    expectations = [Expectation.of(written) for written in call.body["expectations"]]
+    entries = call.director.journal.select(Query())
+    result = verify(entries, expectations, in_order=call.body.get("in_order", False))
+    if result.failure is not None:
+        raise Conflict(
+            result.failure.sentence,
+            pointer=f"/expectations/{result.failure.position}",
+            rule="verified exchanges must fit the expectation",
+            fix="see nearest: the exchange that comes closest and how it differs",
+            details={"counts": result.counts, "nearest": result.failure.nearest},
+        )
+    return done({"verified": True, "counts": result.counts})
+
+
+async def export_journal(call: Call) -> Answer:
+    content_type, render = EXPORTS[call.query["format"]]
+    entries = call.director.journal.select(_query(call.query))
+    return Answer(200, content=render(entries), content_type=content_type)
+
+
+async def journal_feed(call: Call) -> Answer:
+    return Answer(200, content_type=EVENT_STREAM, stream=_events(call))
+
+
+async def _events(call: Call) -> AsyncIterator[bytes]:
+    yield b": the journal of tinker-mock\n\n"
+    async for entry in call.director.journal.feed():
+        data = orjson.dumps(entry.as_dict())
+        yield b"id: %d\nevent: exchange\ndata: %b\n\n" % (entry.number, data)
+
+
+HANDLERS: dict[str, Handler] = {
+    "query_journal": query_journal,
+    "count_journal": count_journal,
+    "wait_for_count": wait_for_count,
+    "reset_journal": reset_journal,
+    "journal_summary": journal_summary,
+    "verify_journal": verify_journal,
+    "export_journal": export_journal,
+    "journal_feed": journal_feed,
+}
