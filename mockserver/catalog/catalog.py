@@ -34,6 +34,7 @@ class CatalogModel:
     special_tokens: tuple[int, ...] = ()
     thinking: tuple[int, ...] = ()
     turn_prefix: tuple[int, ...] = ()
+    answer_prefix: tuple[int, ...] = ()
     chat: bool = True
     images: bool = False
     trainable: bool = True

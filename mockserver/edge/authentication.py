@@ -122,12 +122,12 @@ def _claims(segment: str) -> dict[str, Any] | None:
 
 
 def _refused(message: str, rule: str) -> Unauthenticated:
-    return Unauthenticated(
-        f"X-API-Key: {message}", pointer="header:X-API-Key", rule=rule, fix=FIX
-    )
+    return Unauthenticated(f"X-API-Key: {message}", pointer="header:X-API-Key", rule=rule, fix=FIX)
 
 
 def _invalid_token(message: str) -> Unauthenticated:
     error = _refused(message, "a JWT is valid until its exp and only with this server's signature")
-    error.headers = {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{message}"'}
+    error.headers = {
+        "WWW-Authenticate": f'Bearer error="invalid_token", error_description="{message}"'
+    }
     return error

@@ -15,10 +15,13 @@ SINCE: dict[str, Version] = {
     "protobuf_losses": (0, 19),
     "queue_state_on_200": (0, 21),
     "external_checkpoints": (0, 28),
+    "storage_free": (0, 38),
 }
 """Feature -> first release of the Python SDK that copes with it."""
 
-AGENT = re.compile(r"(?P<product>AsyncTinker|Tinker|AsyncTinkex|Tinkex)/\w+[ /](?P<version>[\w.+-]+)")
+AGENT = re.compile(
+    r"(?P<product>AsyncTinker|Tinker|AsyncTinkex|Tinkex)/\w+[ /](?P<version>[\w.+-]+)"
+)
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,8 @@ class Exchange:
     raw_body: bytes = b""
     body: Any = None
     content_type: str = ""
+    fingerprint: str = ""
+    """Hash of what was asked, for operations that make a promise."""
     tenant: Tenant | None = None
     dialect: Dialect | None = None
     client: tuple[str, int] | None = None
@@ -101,6 +103,13 @@ class Exchange:
     def clock(self) -> Clock:
         """The server's clock."""
         return self.simulator.clock
+
+    @property
+    def base_url(self) -> str:
+        """The address the client used, with the prefix it came through."""
+        host = self.headers.get("host", "127.0.0.1")
+        scheme, prefix = self.scope.get("scheme", "http"), self.scope.get("root_path", "")
+        return self.simulator.settings.base_url or f"{scheme}://{host}{prefix}"
 
     @property
     def owner(self) -> Tenant:

@@ -22,7 +22,7 @@ MAX_VIOLATIONS = 16
 def problem(error: ServiceError) -> Answer:
     """The answer for a refusal."""
     told = {
-        "type": error.kind,
+        "code": error.kind,
         "category": "user",
         "message": error.message,
         "field": error.pointer,
@@ -41,7 +41,7 @@ def problem(error: ServiceError) -> Answer:
 def internal_error(error: BaseException) -> Answer:
     """A defect of the mock itself, said so."""
     message = f"the mock failed on this request: {type(error).__name__}: {error}"
-    body = {"detail": message, "error": {"type": "internal", "category": "server"}}
+    body = {"detail": message, "error": {"code": "internal", "category": "server"}}
     return Answer(500, body)
 
 

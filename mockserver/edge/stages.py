@@ -17,9 +17,12 @@ class Journal(Protocol):
 
 
 class Faults(Protocol):
-    """Bad days. `before` may wait and may answer itself; `send` puts the answer on the wire."""
+    """Bad days. `before` may wait and may answer itself, `deliveries` says how often the request
+    is handed to the service, `send` puts the answer on the wire."""
 
     async def before(self, exchange: Exchange) -> Answer | None: ...
+
+    def deliveries(self, exchange: Exchange) -> int: ...
 
     async def send(self, exchange: Exchange, answer: Answer, send: Send) -> None: ...
 
@@ -48,6 +51,10 @@ class NoFaults:
     async def before(self, exchange: Exchange) -> Answer | None:
         """Let the request through."""
         return None
+
+    def deliveries(self, exchange: Exchange) -> int:
+        """Once."""
+        return 1
 
     async def send(self, exchange: Exchange, answer: Answer, send: Send) -> None:
         """Deliver the answer whole and at once."""

@@ -170,6 +170,13 @@ class PromiseBook:
         promise.state, promise.outcome, promise.payload = "expired", None, {}
         self._wake(promise)
 
+    def fail(self, promise: Promise, outcome: Outcome) -> None:
+        """Replace whatever became (or would have become) of a promise by a failure."""
+        if promise.open:
+            self._finish(promise, outcome)
+        else:
+            promise.state, promise.outcome = outcome.state, outcome
+
     # --- running ----------------------------------------------------------------------------
 
     def _drain(self, lane: Lane) -> None:

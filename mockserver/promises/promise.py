@@ -71,12 +71,14 @@ class Lane:
 
     def next_ready(self) -> str | None:
         """Take the next request id that may run, skipping numbers that will never come."""
+        if self.arrivals:
+            return self.arrivals.pop(0)
         while self.expected in self.slots:
             request_id = self.slots.pop(self.expected)
             self.expected += 1
             if request_id is not None:
                 return request_id
-        return self.arrivals.pop(0) if self.arrivals else None
+        return None
 
     def blocked(self) -> bool:
         """Promises wait here for a number that has not arrived."""

@@ -96,6 +96,8 @@ class Checkpoint:
     size_bytes: int
     base_model: str
     rank: int
+    step: int = 0
+    """Optimizer steps of the run when it was saved."""
     train_attn: bool = True
     train_mlp: bool = True
     train_unembed: bool = True

@@ -1,0 +1,35 @@
+"""The ASGI app: the contract's operations as routes over one simulator."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+
+from mockserver.edge.pipeline import Pipeline
+from mockserver.edge.routes import Unmatched, mounted, routes_for
+from mockserver.handlers.table import TINKER_HANDLERS, bind
+from mockserver.settings import Settings
+from mockserver.simulator import Simulator
+
+
+def create_app(settings: Settings | None = None) -> Starlette:
+    """The app of a fresh simulation; `app.state.simulator` is the simulation.
+
+    Raises ConfigurationError when the settings cannot work or an operation has no handler.
+    """
+    simulator = Simulator(settings or Settings())
+    operations = list(simulator.contract.operations.values())
+    pipeline = Pipeline(simulator, bind(operations, TINKER_HANDLERS))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        simulator.close()
+
+    app = Starlette(routes=mounted(routes_for(pipeline, operations)), lifespan=lifespan)
+    app.router.redirect_slashes = False
+    app.router.default = Unmatched(pipeline, operations)
+    app.state.simulator = simulator
+    return app

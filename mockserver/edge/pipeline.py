@@ -1,0 +1,178 @@
+"""From an ASGI request to its answer: the one path every operation takes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from mockserver.edge.bodies import ClientGone, decode_body, judge_parameters, read_body
+from mockserver.edge.dialects import dialect_of
+from mockserver.edge.exchange import JSON, OPTIONS, Answer, Exchange, Receive, Send
+from mockserver.edge.problems import internal_error, problem
+from mockserver.errors import ServiceError
+from mockserver.service.submission import lane_of
+
+if TYPE_CHECKING:
+    from contracts import Operation
+    from mockserver.simulator import Simulator
+
+log = logging.getLogger(__name__)
+Handler = Callable[[Exchange], Awaitable[Answer | dict[str, Any]] | Answer | dict[str, Any]]
+WAITING = {"retrieve_future", "retrieve_futures"}
+"""Operations that may park: their handler is dropped when the client hangs up."""
+ORDERED = {
+    "forward", "forward_backward", "optim_step", "save_weights", "save_weights_for_sampler",
+    "save_weights_external", "load_weights",
+}  # fmt: skip
+"""Operations whose seq_id counts in a model's lane, even when they are refused."""
+
+
+FINAL = {400, 403, 404, 410, 413, 415, 422}
+"""Refusals that clients do not repeat."""
+
+
+class Pipeline:
+    """Runs exchanges. One for the whole server."""
+
+    def __init__(self, simulator: Simulator, handlers: Mapping[str, Handler]) -> None:
+        self.simulator = simulator
+        self.handlers = handlers
+
+    async def run(
+        self,
+        operation: Operation | None,
+        scope: Mapping[str, Any],
+        receive: Receive,
+        send: Send,
+        refusal: ServiceError | None = None,
+    ) -> None:
+        """Serve one request. Without an operation the answer is `refusal`."""
+        exchange = self._exchange(operation, scope)
+        simulator = self.simulator
+        simulator.journal.open(exchange)
+        try:
+            with simulator.clock.busy():
+                answer = await self._answer(exchange, receive, refusal)
+                exchange.answer = answer
+                exchange.answered_at = simulator.clock.now()
+                await simulator.faults.send(exchange, answer, send)
+        except ClientGone:
+            exchange.client_gone = True
+        finally:
+            simulator.journal.close(exchange)
+
+    def _exchange(self, operation: Operation | None, scope: Mapping[str, Any]) -> Exchange:
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+        return Exchange(
+            simulator=self.simulator,
+            method=scope["method"],
+            path=scope["path"],
+            headers=headers,
+            query=dict(query),
+            path_params={k: str(v) for k, v in scope.get("path_params", {}).items()},
+            operation=operation,
+            client=scope.get("client"),
+            scope=scope,
+            received_at=self.simulator.clock.now(),
+            dialect=dialect_of(headers),
+        )
+
+    async def _answer(
+        self, exchange: Exchange, receive: Receive, refusal: ServiceError | None
+    ) -> Answer:
+        try:
+            exchange.raw_body = await read_body(receive)
+            answer = await self.simulator.faults.before(exchange)
+            if answer is None:
+                if refusal is not None:
+                    raise refusal
+                answer = await self._handle(exchange, receive)
+                for _ in range(1, self.simulator.faults.deliveries(exchange)):
+                    answer = await self._handle(exchange, receive)
+        except ServiceError as error:
+            exchange.error = error
+            answer = problem(error)
+            if error.status in FINAL:
+                self._skip_number(exchange)
+        except ClientGone:
+            raise
+        except Exception as error:
+            log.exception("%s %s", exchange.method, exchange.path)
+            exchange.error = error
+            answer = internal_error(error)
+        self._judge(exchange, answer)
+        return self.simulator.mutants.rewrite(exchange, answer)
+
+    async def _handle(self, exchange: Exchange, receive: Receive) -> Answer:
+        operation = exchange.operation
+        assert operation is not None
+        if operation.security != []:
+            exchange.tenant = self.simulator.authenticator.tenant(exchange.headers)
+        judge_parameters(exchange, operation)
+        await decode_body(exchange, operation)
+        handler = self.handlers[operation.id]
+        outcome = handler(exchange)
+        if isinstance(outcome, Awaitable):
+            if operation.id in WAITING:
+                outcome = await self._while_connected(outcome, exchange, receive)
+            else:
+                outcome = await outcome
+        return outcome if isinstance(outcome, Answer) else Answer(body=outcome)
+
+    async def _while_connected(
+        self, work: Awaitable[Any], exchange: Exchange, receive: Receive
+    ) -> Any:
+        """Await a handler that may park, unless the client hangs up first."""
+        task = asyncio.ensure_future(work)
+        await asyncio.sleep(0)
+        if task.done():
+            return task.result()
+        hung_up = asyncio.ensure_future(receive())
+        self.simulator.parked.add(task)
+        try:
+            await asyncio.wait({task, hung_up}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done() and hung_up.result()["type"] == "http.disconnect":
+                raise ClientGone
+            return await task
+        finally:
+            self.simulator.parked.discard(task)
+            for pending in (task, hung_up):
+                pending.cancel()
+                with suppress(asyncio.CancelledError):
+                    await pending
+
+    def _skip_number(self, exchange: Exchange) -> None:
+        """A refused request of a model's lane has used its seq_id: do not wait for it."""
+        operation, body = exchange.operation, exchange.body
+        if operation is None or operation.id not in ORDERED or not isinstance(body, dict):
+            return
+        model_id, seq_id = body.get("model_id"), body.get("seq_id")
+        run = self.simulator.state.runs.get(model_id) if isinstance(model_id, str) else None
+        tenant = exchange.tenant
+        if run is None or tenant is None or run.tenant_id != tenant.id:
+            return
+        if isinstance(seq_id, int) and seq_id > 0:
+            self.simulator.promises.skip(lane_of(run.id), seq_id)
+
+    def _judge(self, exchange: Exchange, answer: Answer) -> None:
+        """Hold the mock to its own contract; breaches are journalled and logged."""
+        operation = exchange.operation
+        if operation is None or answer.stream is not None or exchange.notes.get("injected"):
+            return
+        if answer.content_type == JSON and answer.content is None and answer.body is not None:
+            body = orjson.loads(orjson.dumps(answer.body, option=OPTIONS))
+            found = operation.check_response(answer.status, body)
+            promised = exchange.notes.get("result_of")
+            if promised is not None and answer.status == 200:
+                contract = self.simulator.contract.operations[promised]
+                found = [*found, *contract.check_result(body)]
+            exchange.response_violations = found
+        for violation in exchange.response_violations:
+            log.error("%s answered out of contract: %s", operation.id, violation)

@@ -1,0 +1,81 @@
+"""The contract's operations as routes, at the root and under the real service's prefix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from starlette.routing import BaseRoute, Mount, Route
+
+from mockserver.edge.exchange import Receive, Send
+from mockserver.edge.pipeline import Pipeline
+from mockserver.errors import MethodNotAllowed, NotFound, ServiceError
+from mockserver.settings import PREFIXES
+
+if TYPE_CHECKING:
+    from contracts import Operation
+
+
+class PathEndpoint:
+    """An ASGI app for one path: dispatches by method."""
+
+    def __init__(self, pipeline: Pipeline, path: str) -> None:
+        self.pipeline = pipeline
+        self.path = path
+        self.operations: dict[str, Operation] = {}
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        operation = self.operations.get(scope["method"])
+        refusal = None if operation is not None else self._refusal(scope["method"])
+        await self.pipeline.run(operation, scope, receive, send, refusal)
+
+    def _refusal(self, method: str) -> ServiceError:
+        allowed = ", ".join(sorted(self.operations))
+        error = MethodNotAllowed(
+            f"{method} is not a method of {self.path}",
+            rule=f"{self.path} takes {allowed}",
+            fix=f"use {allowed}",
+        )
+        error.headers = {"Allow": allowed}
+        return error
+
+
+class Unmatched:
+    """Answers paths that no operation has, naming the nearest one."""
+
+    def __init__(self, pipeline: Pipeline, operations: Iterable[Operation]) -> None:
+        self.pipeline = pipeline
+        self.known = {f"{op.method} {op.path}": op.id for op in operations}
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            refusal = self._refusal(scope["method"], scope["path"])
+            await self.pipeline.run(None, scope, receive, send, refusal)
+
+    def _refusal(self, method: str, path: str) -> NotFound:
+        bare = next((path[len(p) :] for p in PREFIXES if p and path.startswith(p)), path)
+        close = difflib.get_close_matches(f"{method} {bare}", self.known, n=1, cutoff=0.4)
+        return NotFound(
+            f"no operation is served at {method} {path}",
+            rule="paths are those of the contract, at / or under /services/tinker-prod",
+            fix=f"did you mean {close[0]} ({self.known[close[0]]})?" if close else "",
+        )
+
+
+def routes_for(pipeline: Pipeline, operations: Iterable[Operation]) -> list[BaseRoute]:
+    """One route per path; paths without parameters first, so that none is shadowed."""
+    endpoints: dict[str, PathEndpoint] = {}
+    for operation in operations:
+        addresses = [(operation.method, operation.path)]
+        addresses += [(alias.method, alias.path) for alias in operation.aliases]
+        for method, path in addresses:
+            endpoint = endpoints.setdefault(path, PathEndpoint(pipeline, path))
+            endpoint.operations[method.upper()] = operation
+    ordered = sorted(endpoints, key=lambda path: ("{" in path, path.count("{")))
+    return [Route(path, endpoint=endpoints[path], methods=None) for path in ordered]
+
+
+def mounted(routes: list[BaseRoute]) -> list[BaseRoute]:
+    """The same routes at the root and under every prefix."""
+    return [*routes, *(Mount(prefix, routes=routes) for prefix in PREFIXES if prefix)]

@@ -1,0 +1,1 @@
+"""What the operations do: plain Python over the state, no HTTP."""
