@@ -18,6 +18,7 @@ from .sampling.client import AsyncSamplingClient
 from .sampling.opening import open_sampling_client
 from .session.connection import Connection
 from .session.heartbeat import HeartbeatSettings
+from .telemetry.attach import attach_telemetry
 from .training.client import AsyncTrainingClient, given
 from .training.promises import Promises
 from .transport.call import Call
@@ -48,6 +49,7 @@ class AsyncServiceClient:
         self.connection = Connection(
             self.config, clock=clock, random=random, events=events, http=http, heartbeat=heartbeat
         )
+        attach_telemetry(self.connection)
 
     async def __aenter__(self) -> "AsyncServiceClient":
         return self

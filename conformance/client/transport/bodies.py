@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+import orjson
+
+from ..files.multipart import encode_multipart
+from ..files.reading import FileTypes
+
 
 class _Absent(Enum):
     NOT_GIVEN = "NOT_GIVEN"
@@ -33,3 +38,12 @@ def prepare_body(value: Any, *, drop_nulls: bool = False) -> Any:
     if isinstance(value, (list, tuple)):
         return [prepare_body(item, drop_nulls=drop_nulls) for item in value]
     return value
+
+
+def encode_body(
+    body: Any, files: Mapping[str, FileTypes] | None = None, *, boundary: str | None = None
+) -> tuple[bytes, str]:
+    """Bytes and content type: JSON, or a multipart form when there are files."""
+    if files:
+        return encode_multipart(prepare_body(body or {}), files, boundary=boundary)
+    return orjson.dumps(prepare_body(body)), "application/json"

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import orjson
 
 from ..errors import Category, ValidationError
+from ..files.reading import FileTypes
 
 PoolKind = Literal["session", "training", "sampling", "futures", "telemetry", "rest"]
 
@@ -15,7 +16,8 @@ PoolKind = Literal["session", "training", "sampling", "futures", "telemetry", "r
 class Call:
     """One request as the client means it. `None` limits mean the config's.
 
-    `json` is encoded with orjson; `content` is sent as it is (protobuf, multipart).
+    `json` is encoded with orjson; with `files` it becomes a form;
+    `content` is sent as it is (protobuf).
     `timeout` is seconds for one attempt; `idempotency_key` stays the same over all attempts and
     is made up when not given; "" leaves it out.
     """
@@ -23,6 +25,7 @@ class Call:
     method: str
     path: str
     json: Any = None
+    files: Mapping[str, FileTypes] | None = None
     content: bytes | None = None
     content_type: str | None = None
     query: Mapping[str, Any] = field(default_factory=dict)

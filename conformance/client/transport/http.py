@@ -2,17 +2,17 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from random import Random
 
 import httpx
-import orjson
 
 from ..clock import Clock, RealClock
 from ..config import ClientConfig, redact_headers
 from ..errors import ApiConnectionError, ApiStatusError, ApiTimeoutError, Category, TinkerError
 from ..events import EventHub
 from ..retry.http import HttpRetryPolicy
+from .bodies import encode_body
 from .call import Call, PoolKind, Reply
 from .headers import merge_headers, standard_headers
 from .pools import POOLS
@@ -81,6 +81,26 @@ class Transport:
             await self.clock.sleep(delay)
             attempt += 1
 
+    async def stream(self, call: Call) -> AsyncIterator[bytes]:
+        """Send once and yield the body piece by piece. Raises as `send` does."""
+        request = self._request(call)
+        try:
+            response = await self._client(call.pool).send(
+                request, stream=True, follow_redirects=call.follow_redirects
+            )
+            try:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                if response.status_code >= 400:
+                    raise _error(response.status_code, headers, await response.aread())
+                async for piece in response.aiter_bytes():
+                    yield piece
+            finally:
+                await response.aclose()
+        except httpx.TimeoutException as error:
+            raise _timed_out(call, error) from error
+        except httpx.HTTPError as error:
+            raise _lost(call, error) from error
+
     def _delay(self, error: TinkerError, attempt: int) -> float | None:
         """Seconds before the next attempt, or `None` when there must not be one."""
         if not isinstance(error, ApiStatusError) or error.status is None:
@@ -105,6 +125,7 @@ class Transport:
             status=outcome.status,
             result="error" if failed else "ok",
             duration_ms=(self.clock.monotonic() - started) * 1000,
+            ended_ns=int(self.clock.now() * 1e9),
             error=outcome if failed else None,
         )
         return outcome
@@ -117,27 +138,30 @@ class Transport:
                 request, follow_redirects=call.follow_redirects
             )
         except httpx.TimeoutException as error:
-            return ApiTimeoutError(
-                f"no answer to {call.method} {call.path}: {type(error).__name__} {error}".strip(),
-                category=Category.SERVER,
-            )
+            return _timed_out(call, error)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return ApiConnectionError(
-                f"{call.method} {call.path}: {type(error).__name__} {error}".strip(),
-                category=Category.SERVER,
-            )
+            return _lost(call, error)
         headers = {name.lower(): value for name, value in response.headers.items()}
         _log_deprecation(call, headers)
         if response.status_code >= 400:
             return _error(response.status_code, headers, response.content)
         return Reply(response.status_code, headers, response.content)
 
+    def anonymous(self) -> httpx.AsyncClient:
+        """A client for signed links: same proxy, no key, redirects followed. Close it."""
+        proxy = self.config.proxy
+        return httpx.AsyncClient(
+            transport=_Borrowed(self._http) if self._http is not None else None,
+            follow_redirects=True,
+            proxy=httpx.Proxy(proxy.url, headers=list(proxy.headers)) if proxy else None,
+        )
+
     def _request(self, call: Call) -> httpx.Request:
         config = self.config
         timeout = config.timeout if call.timeout is None else call.timeout
         content, content_type = call.content, call.content_type
-        if content is None and call.json is not None:
-            content, content_type = orjson.dumps(call.json), "application/json"
+        if content is None and (call.json is not None or call.files):
+            content, content_type = encode_body(call.json, call.files)
         headers = merge_headers(
             standard_headers(config, timeout),
             config.default_headers,
@@ -167,11 +191,35 @@ class Transport:
             proxy = self.config.proxy
             limits = httpx.Limits(max_connections=POOLS[kind], max_keepalive_connections=20)
             self._clients[kind] = httpx.AsyncClient(
-                transport=self._http,
+                transport=_Borrowed(self._http) if self._http is not None else None,
                 limits=limits,
                 proxy=httpx.Proxy(proxy.url, headers=list(proxy.headers)) if proxy else None,
             )
         return self._clients[kind]
+
+
+class _Borrowed(httpx.AsyncBaseTransport):
+    """A transport that belongs to the caller: closing a client does not close it."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._inner.handle_async_request(request)
+
+
+def _timed_out(call: Call, error: Exception) -> ApiTimeoutError:
+    return ApiTimeoutError(
+        f"no answer to {call.method} {call.path}: {type(error).__name__} {error}".strip(),
+        category=Category.SERVER,
+    )
+
+
+def _lost(call: Call, error: Exception) -> ApiConnectionError:
+    return ApiConnectionError(
+        f"{call.method} {call.path}: {type(error).__name__} {error}".strip(),
+        category=Category.SERVER,
+    )
 
 
 def _error(status: int, headers: Mapping[str, str], content: bytes) -> TinkerError:

@@ -1,0 +1,1 @@
+"""Fetching a checkpoint's files."""

@@ -1,0 +1,1 @@
+"""Files in requests: reading them, and encoding them as multipart forms."""

@@ -1,0 +1,1 @@
+"""Looking at a client while it works: numbers and spans."""

@@ -1,0 +1,1 @@
+"""Events for the server's operators: sessions, failures, how long things took."""

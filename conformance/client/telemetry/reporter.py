@@ -1,0 +1,186 @@
+"""`TelemetryReporter`: gathers events and sends them in batches, never in the way of the work."""
+
+import asyncio
+import logging
+import sys
+import traceback
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import TinkerError
+from ..events import Event
+from ..transport.call import Call
+from ..transport.http import Transport
+from .blame import user_error_in_chain
+from .wire import EventType, Severity, Stamp, duration_text, event, generic_event, iso_time
+
+logger = logging.getLogger(__name__)
+
+_PLATFORMS = {"win32": "win32", "darwin": "darwin"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReporterSettings:
+    """Counts and seconds."""
+
+    queue_size: int = 10_000
+    batch_size: int = 100
+    flush_interval: float = 10.0
+    http_timeout: float = 5.0
+    max_retries: int = 3
+    retry_base: float = 1.0
+
+
+class TelemetryReporter:
+    """One session's events. The first is SESSION_START, the last SESSION_END.
+
+    When the queue is full, new events are dropped; when the server does not take a batch after
+    all retries, the batch is.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        session_id: str,
+        settings: ReporterSettings | None = None,
+        *,
+        platform: str | None = None,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self._transport = transport
+        self._clock = transport.clock
+        self._session_id = session_id
+        self._settings = settings or ReporterSettings()
+        self._platform = platform or _PLATFORMS.get(sys.platform, "unix/linux")
+        self._new_id = new_id
+        self._queue: deque[dict[str, Any]] = deque()
+        self._next_index = 0
+        self._started = self._clock.now()
+        self._ended = False
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._put(event(EventType.SESSION_START, self._stamp(), Severity.INFO))
+
+    def start(self) -> None:
+        """Flush in the background: every interval, and whenever a batch is full."""
+        self._task = asyncio.ensure_future(self._run())
+
+    async def stop(self) -> None:
+        """Add SESSION_END, once, and send what is left."""
+        if not self._ended:
+            self._ended = True
+            duration = duration_text(self._clock.now() - self._started)
+            stamp = self._stamp()
+            self._put(event(EventType.SESSION_END, stamp, Severity.INFO, duration=duration))
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        await self.flush(retries=0)
+
+    def log(
+        self, name: str, data: Mapping[str, Any] | None = None, severity: Severity = Severity.INFO
+    ) -> bool:
+        """Add a generic event. Returns whether it found room."""
+        return self._put(generic_event(self._stamp(), name, data, severity))
+
+    def log_exception(self, error: BaseException, severity: Severity = Severity.ERROR) -> bool:
+        """Add an exception; one that is the user's fault is only a generic warning."""
+        blamed = user_error_in_chain(error)
+        if blamed is not None:
+            return self.log("user_error", _user_error_data(blamed), Severity.WARNING)
+        return self._put(
+            event(
+                EventType.UNHANDLED_EXCEPTION,
+                self._stamp(),
+                severity,
+                error_type=type(error).__name__,
+                error_message=str(error),
+                traceback="".join(traceback.format_exception(error)) or None,
+            )
+        )
+
+    def on_event(self, one: Event) -> None:
+        """A subscriber for the client's own events: failures of promises and retries."""
+        data = {
+            name: value
+            for name, value in one.data.items()
+            if isinstance(value, (str, int, float, bool, type(None)))
+        }
+        self.log(one.name, data, Severity.WARNING)
+
+    async def flush(self, *, retries: int | None = None) -> None:
+        """Send everything gathered so far, batch by batch; a failing batch is dropped."""
+        retries = self._settings.max_retries if retries is None else retries
+        while self._queue:
+            count = min(len(self._queue), self._settings.batch_size)
+            batch = [self._queue.popleft() for _ in range(count)]
+            await self._send(batch, retries)
+
+    def request(self, batch: list[dict[str, Any]]) -> Call:
+        """The call for one batch."""
+        body = {
+            "session_id": self._session_id,
+            "platform": self._platform,
+            "sdk_version": self._transport.config.preset.sdk_version,
+            "events": batch,
+        }
+        return Call(
+            "POST",
+            "/api/v1/telemetry",
+            json=body,
+            timeout=self._settings.http_timeout,
+            max_retries=0,
+            pool="telemetry",
+        )
+
+    async def _send(self, batch: list[dict[str, Any]], retries: int) -> None:
+        attempt = 0
+        while True:
+            try:
+                await self._transport.send(self.request(batch))
+                return
+            except TinkerError as error:
+                if error.user_error or attempt == retries:
+                    logger.warning("telemetry failed after %d retries: %s", attempt, error)
+                    return
+            jitter = 1 + 0.1 * self._transport.random.random()
+            await self._clock.sleep(self._settings.retry_base * 2.0**attempt * jitter)
+            attempt += 1
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            timer = asyncio.ensure_future(self._clock.sleep(self._settings.flush_interval))
+            full = asyncio.ensure_future(self._wake.wait())
+            try:
+                await asyncio.wait({timer, full}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                timer.cancel()
+                full.cancel()
+            await self.flush()
+
+    def _put(self, one: dict[str, Any]) -> bool:
+        if len(self._queue) >= self._settings.queue_size:
+            return False
+        self._queue.append(one)
+        if len(self._queue) >= self._settings.batch_size:
+            self._wake.set()
+        return True
+
+    def _stamp(self) -> Stamp:
+        index, self._next_index = self._next_index, self._next_index + 1
+        return Stamp(self._new_id(), index, iso_time(self._clock.now()))
+
+
+def _user_error_data(error: Any) -> dict[str, Any]:
+    body = getattr(error, "data", None)
+    return {
+        "error_type": type(error).__name__,
+        "message": str(error),
+        "status_code": getattr(error, "status", None),
+        "body": {key: value for key, value in (body or {}).items() if key != "headers"} or None,
+    }
