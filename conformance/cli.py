@@ -15,6 +15,7 @@ COMMANDS = {
         "conformance.suite.audit.environment",
         "install real SDK releases side by side",
     ),
+    "audit": ("conformance.suite.audit.command", "run real SDK releases against the mock"),
     "sdk-drift": ("conformance.suite.audit.history", "what a new SDK release changed"),
     "tokenize": ("conformance.tokenizer.command", "encode, decode, stream or render a text"),
     "vectors": ("conformance.vectors.command", "run parity-vector files"),

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .rest import session_id
@@ -93,7 +93,7 @@ def session_export_trace(shared: Shared) -> None:
 
 @step("cli/billing-usage", "tinker billing usage")
 def billing_usage(shared: Shared) -> None:
-    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     window = (hour - timedelta(hours=1), hour + timedelta(hours=1))
     tinker("billing", "usage", *(at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in window))
 

@@ -1,6 +1,7 @@
 """What users get wrong: a clear exception within a minute, and the server lives on."""
 
 import os
+from typing import Any
 
 import tinker
 from tinker import types
@@ -34,7 +35,7 @@ def missing_input(shared: Shared) -> None:
     refused(lambda: client.forward_backward([bare], "cross_entropy"), "target_tokens")
 
 
-def other_run(shared: Shared) -> object:
+def other_run(shared: Shared) -> Any:
     """A run of its own: a refused operation may poison the client that sent it."""
     return shared.service.create_lora_training_client(base_model=MODEL, rank=4)
 

@@ -2,7 +2,7 @@
 
 import io
 import tarfile
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tinker import types
@@ -161,7 +161,7 @@ def audit_log(shared: Shared) -> None:
 def billing(shared: Shared) -> None:
     owner = shared.admin if hasattr(shared.admin, "get_billing_usage") else shared.rest
     usage = method(owner, "get_billing_usage")
-    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     found = usage(hour - timedelta(hours=1), hour + timedelta(hours=1)).result().data
     kinds = {entry.event_info.type for entry in found}
     assert {"training", "sampling_sample"} <= kinds, kinds

@@ -99,7 +99,7 @@ def end_of_turn(shared: Shared) -> None:
     assert str(reply.sequences[0].stop_reason) == "stop"
 
 
-@step("sampling/compute-logprobs", "compute_logprobs equals forward")
+@step("sampling/compute-logprobs", "compute_logprobs, the same twice")
 def compute_logprobs(shared: Shared) -> None:
     prompt = types.ModelInput.from_ints(TEXT)
     found = shared.base.compute_logprobs(prompt).result()
