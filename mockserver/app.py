@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 
+from mockserver.control import control_routes
 from mockserver.edge.pipeline import Pipeline
 from mockserver.edge.routes import Unmatched, mounted, routes_for
 from mockserver.handlers.table import TINKER_HANDLERS, bind
+from mockserver.scenarios.director import Director
 from mockserver.settings import Settings
 from mockserver.simulator import Simulator
 
@@ -21,6 +23,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """
     simulator = Simulator(settings or Settings())
     operations = list(simulator.contract.operations.values())
+    director = Director(simulator)
     pipeline = Pipeline(simulator, bind(operations, TINKER_HANDLERS))
 
     @asynccontextmanager
@@ -28,8 +31,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
         yield
         simulator.close()
 
-    app = Starlette(routes=mounted(routes_for(pipeline, operations)), lifespan=lifespan)
+    steering = control_routes(director) if simulator.settings.control else []
+    routes = [*steering, *mounted(routes_for(pipeline, operations))]
+    app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
     app.router.default = Unmatched(pipeline, operations)
     app.state.simulator = simulator
+    app.state.director = director
     return app

@@ -7,6 +7,7 @@ import asyncio
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def serve(settings: Settings) -> int:
     app = create_app(settings)
     if settings.server == "hypercorn":
         asyncio.run(_hypercorn(app, settings, listener))
-        return 0
+        return app.state.director.farewell()
     raise ConfigurationError(f"--server {settings.server} is not available")
 
 
@@ -95,7 +96,10 @@ def announce(settings: Settings) -> None:
     print("export TINKER_API_KEY=tml-mock", flush=True)
 
 
-async def _hypercorn(app: Any, settings: Settings, listener: socket.socket) -> None:
+async def serve_app(
+    app: Any, settings: Settings, listener: socket.socket, until_stopped: Callable[[], Any]
+) -> None:
+    """Serve an app on a bound socket with Hypercorn until `until_stopped` returns."""
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
@@ -109,22 +113,25 @@ async def _hypercorn(app: Any, settings: Settings, listener: socket.socket) -> N
     config.loglevel = "WARNING"
     if settings.certfile:
         config.certfile, config.keyfile = str(settings.certfile), str(settings.keyfile)
-    stopped = _stop_event()
 
-    async def until_stopped() -> None:
-        announce(settings)
-        await stopped.wait()
+    async def trigger() -> None:
+        await until_stopped()
         app.state.simulator.wake_parked()
 
-    await hypercorn_serve(app, config, shutdown_trigger=until_stopped)
+    await hypercorn_serve(app, config, shutdown_trigger=trigger)
 
 
-def _stop_event() -> asyncio.Event:
+async def _until_signal(app: Any, settings: Settings, listener: socket.socket) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    return stopped
+
+    async def until_stopped() -> None:
+        announce(settings)
+        await stopped.wait()
+
+    await serve_app(app, settings, listener, until_stopped)
 
 
 def _flags(pairs: list[str], option: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def family(
     lines = [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
     for labels, value in samples:
         told = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels)
-        lines.append(f"{name}{{{told}}} {value:g}" if told else f"{name} {value:g}")
+        lines.append(f"{name}{{{told}}} {value!r}" if told else f"{name} {value!r}")
     return lines
 
 

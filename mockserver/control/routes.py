@@ -63,7 +63,7 @@ class ControlEndpoint:
         body = await read_body(receive)
         work = asyncio.ensure_future(self._serve(scope, body, send))
         gone = asyncio.ensure_future(_hung_up(receive))
-        parked = self.director.simulator.parked
+        parked = self.director.watching
         parked.add(work)
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)

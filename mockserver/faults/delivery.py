@@ -11,6 +11,7 @@ from mockserver.faults.connection import cut
 from mockserver.faults.effects import Effect, Step
 from mockserver.faults.rules import draw
 
+NO_START = 0x07  # wire type 7 does not exist, and no JSON text starts with BEL
 DRIBBLE = 10  # pieces per second of a slow body
 
 
@@ -43,11 +44,16 @@ def _spoil(answer: Answer, effects: dict[str, Effect], luck: str) -> None:
 
 
 def corrupted(body: bytes, luck: str) -> bytes:
-    """The body with about one byte in 32 (at least one) changed; a function of `luck`."""
+    """The body with its first byte and about one in 32 others changed; a function of `luck`.
+
+    The first byte becomes one that starts neither JSON nor a protobuf message, so that the damage
+    can be noticed.
+    """
     chance = random.Random(draw("corrupt", luck))
     spoiled = bytearray(body)
-    for position in chance.sample(range(len(body)), max(1, len(body) // 32)):
+    for position in chance.sample(range(len(body)), len(body) // 32):
         spoiled[position] ^= chance.randrange(1, 256)
+    spoiled[0] = NO_START
     return bytes(spoiled)
 
 

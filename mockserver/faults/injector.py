@@ -11,14 +11,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from mockserver.clock import Clock, skew
 from mockserver.edge.exchange import Answer, Exchange, Send
 from mockserver.errors import Unprocessable
 from mockserver.faults.connection import cut
 from mockserver.faults.delivery import deliver
-from mockserver.faults.effects import Effect, EffectError, Step, parse_steps
+from mockserver.faults.effects import PROMISE_READS, Effect, EffectError, Step, parse_steps
 from mockserver.faults.plans import PLAN_HEADER, Plans, words
-from mockserver.faults.promise_effects import PROMISE_EFFECTS
+from mockserver.faults.promise_effects import PROMISE_EFFECTS, requested, tenant_of
 from mockserver.faults.rules import Subject
 from mockserver.queues.rates import retry_headers
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 EFFECT_HEADER = "x-tinker-mock-effect"
 STEP = "_step"
+LARGE = 1024 * 1024  # bodies above are not looked into before they are checked
 
 
 @dataclass
@@ -102,16 +105,29 @@ def identity(exchange: Exchange) -> str:
 
 
 def subject_of(exchange: Exchange) -> Subject:
-    """What rules see of an exchange."""
-    body = exchange.body if isinstance(exchange.body, dict) else {}
+    """What rules see of an exchange, which has not been decoded or authenticated yet."""
+    body = _json_object(exchange)
+    operation = exchange.operation.id if exchange.operation else ""
+    promise = requested(exchange) if operation in PROMISE_READS else None
     named = body.get("base_model") or body.get("model_id") or body.get("sampling_session_id")
     return Subject(
-        operation=exchange.operation.id if exchange.operation else "",
+        operation=operation,
         identity=identity(exchange),
-        model=str(named or ""),
+        model=str(named or (promise.base_model if promise else "")),
         client=exchange.dialect.label if exchange.dialect else "",
-        tenant=exchange.tenant.id if exchange.tenant else "",
+        tenant=tenant_of(exchange),
+        promise=promise.operation if promise else "",
     )
+
+
+def _json_object(exchange: Exchange) -> dict[str, Any]:
+    if len(exchange.raw_body) > LARGE or "json" not in exchange.headers.get("content-type", ""):
+        return {}
+    try:
+        body = orjson.loads(exchange.raw_body)
+    except orjson.JSONDecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _from_header(text: str) -> Step:
@@ -134,7 +150,7 @@ def _refusal(effect: Effect) -> Answer:
         return Answer(effect.status, content=b"", headers=headers)
     body: Any = effect.body
     if body is None:
-        told = {"type": "fault", "category": "server", "effect": effect.word}
+        told = {"code": "fault", "category": "server", "effect": effect.word}
         body = {"detail": f"fault injected by the mock: {effect.word}", "error": told}
     return Answer(effect.status, body, headers=headers)
 

@@ -29,6 +29,8 @@ class Subject:
     model: str = ""
     client: str = ""
     tenant: str = ""
+    promise: str = ""
+    """The operation of the polled promise."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Match:
     models: tuple[str, ...] = ()
     clients: tuple[str, ...] = ()
     tenants: tuple[str, ...] = ()
+    promises: tuple[str, ...] = ()
     nth: frozenset[int] = frozenset()
     every: int | None = None
     chance: float = 1.0
@@ -54,6 +57,7 @@ class Match:
             and _any(subject.model, self.models)
             and _any(subject.client, self.clients)
             and _any(subject.tenant, self.tenants)
+            and _any(subject.promise, self.promises)
         )
 
     def key(self, subject: Subject) -> str:
@@ -143,6 +147,7 @@ def read_match(section: Section, known: list[str]) -> Match:
         models=tuple(section.names("model")),
         clients=tuple(section.names("client")),
         tenants=tuple(section.names("tenant")),
+        promises=tuple(section.names("promise")),
         nth=_turns(section),
         every=section.integer("every", None, low=1),
         chance=section.number("chance", 1.0, 0.0, 1.0),

@@ -11,7 +11,8 @@ class Entry:
     """Times are Unix seconds of the server's clock; bodies are JSON values or base64 of bytes.
 
     `verdict` is `ok`, `request` (the client broke the contract), `response` (the mock did),
-    `fault` (the answer was injected) or `gone` (the client left before the answer).
+    `refused` (a proper request for what cannot be had), `fault` (an effect was applied) or
+    `gone` (the client left before the answer).
     """
 
     number: int

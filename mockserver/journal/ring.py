@@ -9,6 +9,7 @@ from typing import Any
 
 from mockserver.clock import Clock, RealClock
 from mockserver.edge.exchange import Exchange
+from mockserver.errors import ServiceError
 from mockserver.journal.bodies import keep_body
 from mockserver.journal.entry import Entry
 from mockserver.journal.query import Query
@@ -16,7 +17,8 @@ from mockserver.journal.redaction import redact_headers, redact_text
 
 BYTES_KEPT = 64 * 1024 * 1024
 FEED_BACKLOG = 1000
-KEPT_NOTES = ("effects", "injected", "masked", "nearest", "promise")
+MALFORMED = {405, 413, 415, 422}  # refusals of the message itself, not of what it asks for
+KEPT_NOTES = ("injected", "masked")
 
 
 class Journal:
@@ -60,8 +62,9 @@ class Journal:
         self._fill_answer(entry, exchange)
         entry.verdict = verdict(exchange)
         self._bytes += entry.weight - 1024
-        for violation in entry.violations:
-            self.violations[f"{entry.verdict} {entry.operation} {violation['pointer']}"] += 1
+        if entry.verdict in ("request", "response"):
+            for violation in entry.violations:
+                self.violations[_sentence(entry, violation)] += 1
         self._total(entry)
         self._announce(entry)
 
@@ -80,8 +83,10 @@ class Journal:
         entry.unknown_fields = list(exchange.unknown_fields)
         found = [*exchange.request_violations, *exchange.response_violations]
         entry.violations = [violation.as_dict() for violation in found]
+        if isinstance(exchange.error, ServiceError) and not entry.violations:
+            entry.violations = [_refusal(exchange.error)]
         entry.effects = exchange.notes.get("effects", "")
-        entry.notes = {k: v for k, v in exchange.notes.items() if k in KEPT_NOTES[1:]}
+        entry.notes = {k: v for k, v in exchange.notes.items() if k in KEPT_NOTES}
 
     def _fill_answer(self, entry: Entry, exchange: Exchange) -> None:
         entry.answered_at = self.clock.now()
@@ -165,6 +170,14 @@ class Journal:
             "violations": dict(self.violations),
         }
 
+    def report(self) -> str:
+        """The summary in lines for a terminal, most frequent violation first."""
+        exchanges = sum(self.totals.values())
+        lines = [f"tinker-mock: {exchanges} exchanges, {self.violations.total()} violations"]
+        for sentence, count in self.violations.most_common():
+            lines.append(f"  {count:>6} x {sentence}")
+        return "\n".join(lines)
+
 
 def verdict(exchange: Exchange) -> str:
     if exchange.response_violations:
@@ -173,4 +186,24 @@ def verdict(exchange: Exchange) -> str:
         return "request"
     if exchange.client_gone:
         return "gone"
+    if isinstance(exchange.error, ServiceError):
+        malformed = exchange.operation is None or exchange.error.status in MALFORMED
+        return "request" if malformed else "refused"
     return "fault" if "effects" in exchange.notes else "ok"
+
+
+def _sentence(entry: Entry, violation: dict[str, Any]) -> str:
+    blamed = "client" if entry.verdict == "request" else "mock"
+    what = entry.operation or f"{entry.method} {entry.path}"
+    return f"{blamed}: {what}: {violation['pointer'] or '/'}: {violation['message']}"
+
+
+def _refusal(error: ServiceError) -> dict[str, Any]:
+    """A refusal in the shape of a violation, with its fix."""
+    return {
+        "pointer": error.pointer,
+        "rule": error.rule,
+        "message": error.message,
+        "requirement": error.requirement,
+        "fix": error.fix,
+    }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import itertools
+import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from contracts import load_contract
 from mockserver.faults.injector import FaultInjector
 from mockserver.faults.plans import Plan, Plans
 from mockserver.journal import Journal
@@ -37,7 +40,10 @@ class Director:
         settings = simulator.settings
         self.simulator = simulator
         self.original = settings
-        self.operations = list(simulator.contract.operations)
+        self.operations = [
+            *simulator.contract.operations,
+            *load_contract("inference").operations,
+        ]
         self.journal = Journal(simulator.clock, settings.journal_size)
         self.plans = Plans(simulator.ids, self.operations)
         self.policy = QueuePolicy(QueueRules(), simulator.clock, settings.seed)
@@ -50,6 +56,7 @@ class Director:
         simulator.promises.finished_hooks.append(self.policy.finished)
         self.snapshots: dict[str, Keepsake] = {}
         self.scripts: list[dict[str, Any]] = []
+        self.watching: set[asyncio.Future[None]] = set()
         self.closing = False
         self._numbers = itertools.count(1)
         self.scenario = HEALTHY
@@ -95,6 +102,19 @@ class Director:
         await self.simulator.restore(keepsake.snapshot)
         self.plans.plans = copy.deepcopy(keepsake.plans)
         self.play(copy.deepcopy(keepsake.scenario))
+
+    def close(self) -> None:
+        """The server goes down: say so, and end everything that waits."""
+        self.closing = True
+        for task in list(self.watching):
+            task.cancel()
+        self.simulator.wake_parked()
+
+    def farewell(self) -> int:
+        """Print what was seen; the exit code that `fail_on` asks for."""
+        print(self.journal.report(), file=sys.stderr)
+        failing = self.original.fail_on == "violation" and self.journal.violations
+        return 1 if failing else 0
 
     def clear_scripts(self) -> None:
         """Forget scripted answers."""
