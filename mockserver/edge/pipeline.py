@@ -117,14 +117,17 @@ class Pipeline:
             exchange.tenant = self.simulator.authenticator.tenant(exchange.headers)
         judge_parameters(exchange, operation)
         await decode_body(exchange, operation)
-        handler = self.handlers[operation.id]
-        outcome = handler(exchange)
-        if isinstance(outcome, Awaitable):
-            if operation.id in WAITING:
-                outcome = await self._while_connected(outcome, exchange, receive)
-            else:
-                outcome = await outcome
+        for _ in range(self.simulator.faults.deliveries(exchange)):
+            outcome = await self._call(operation, exchange, receive)
         return outcome if isinstance(outcome, Answer) else Answer(body=outcome)
+
+    async def _call(self, operation: Operation, exchange: Exchange, receive: Receive) -> Any:
+        outcome = self.handlers[operation.id](exchange)
+        if not isinstance(outcome, Awaitable):
+            return outcome
+        if operation.id in WAITING:
+            return await self._while_connected(outcome, exchange, receive)
+        return await outcome
 
     async def _while_connected(
         self, work: Awaitable[Any], exchange: Exchange, receive: Receive

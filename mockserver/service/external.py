@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 from safetensors.numpy import save
 
-from mockserver.service.peft import peft_adapter
+from mockserver.engine.peft import peft_adapter
 from mockserver.errors import OperationFailed
 from mockserver.service.stored_arrays import arrays_of
 from mockserver.state.records import Checkpoint
