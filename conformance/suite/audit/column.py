@@ -72,12 +72,11 @@ class Wire:
 class Run:
     """A workload process of one release."""
 
-    def __init__(self, release: str, url: str, groups: list[str]) -> None:
+    def __init__(self, release: str, url: str) -> None:
         self.column = Column(release)
         self.texts: dict[str, str] = {}
         self._wire = Wire(url, release)
         self._url = url
-        self._groups = groups
 
     def finish(self) -> Column:
         """Run all steps; raises EnvironmentMissing if the release is not unpacked."""
@@ -107,7 +106,7 @@ class Run:
             PYTHONPATH=f"{code}:{Path(__file__).parent}",
         )
         return subprocess.Popen(
-            [python, "-m", "workload", *self._groups],
+            [python, "-m", "workload"],
             env=variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

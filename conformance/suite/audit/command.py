@@ -14,12 +14,12 @@ BREAKPOINTS = ("0.7.0", "0.16.1", "0.18.2", "0.20.0", "0.24.1", "0.25.0", "0.30.
 """The releases on both sides of the wire's breaking changes: the reduced audit."""
 
 
-def audit(releases: list[str], url: str, jobs: int = 2, groups: list[str] | None = None) -> Matrix:
+def audit(releases: list[str], url: str, jobs: int = 2) -> Matrix:
     """Run the workload of every release against one server, `jobs` of them at a time."""
     texts: dict[str, str] = {}
 
     def one(release: str) -> Column:
-        run = Run(release, url, groups or [])
+        run = Run(release, url)
         column = run.finish()
         texts.update(run.texts)
         print(f"{release}: {len(column.cells)} steps, {column.seconds} s", flush=True)
@@ -35,7 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("subject", choices=["sdk"], help="what to audit")
     parser.add_argument("versions", nargs="*", metavar="VERSION", help="default: the breakpoints")
     parser.add_argument("--all", action="store_true", help="every release in releases.yaml")
-    parser.add_argument("--group", action="append", default=[], help="only these groups of steps")
     parser.add_argument("--target", metavar="URL", help="a running mock instead of a new one")
     parser.add_argument("--jobs", type=int, default=3, help="releases at the same time")
     parser.add_argument("--report", type=Path, default=Path("reports/audit"), metavar="DIR")
@@ -50,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     releases = known if arguments.all else (arguments.versions or list(BREAKPOINTS))
     server = nullcontext(arguments.target) if arguments.target else running_mock()
     with server as url:
-        matrix = audit(releases, url, arguments.jobs, arguments.group)
+        matrix = audit(releases, url, arguments.jobs)
     matrix.save(arguments.report)
     print(matrix.as_text())
     for line in matrix.failures():

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,22 +15,16 @@ def running_mock(*options: str) -> Iterator[str]:
 
     Raises RuntimeError with what the server said if it doesn't become ready.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mockserver", "--port", "0", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
+    command = [sys.executable, "-m", "mockserver", "--port", "0", *options]
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert process.stdout is not None
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if line.startswith(READY):
-                yield line.removeprefix(READY).split()[0]
-                break
-        else:
-            raise RuntimeError(f"the mock did not start: {''.join(said)[-500:]}")
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+        try:
+            ready = next((line for line in process.stdout if line.startswith(READY)), None)
+            if ready is None:
+                log.seek(0)
+                raise RuntimeError(f"the mock did not start: {log.read()[-1000:]}")
+            yield ready.removeprefix(READY).split()[0]
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
