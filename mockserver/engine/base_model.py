@@ -86,7 +86,8 @@ class BaseModel:
         """Ordinary tokens that exist, heaviest first (ties by id)."""
         root = self.prior.root[: self.tokenizer_size]
         order: Ints = np.argsort(-root, kind="stable")
-        return order[self.column_of[order] == 0]
+        ordinary: Ints = order[self.column_of[order] == 0]
+        return ordinary
 
     def root_mass(self, temperature: float) -> float:
         """Sum of the ordinary tokens' root weights at a temperature."""

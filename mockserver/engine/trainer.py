@@ -64,7 +64,7 @@ class Trainer:
     def forward(
         self,
         data: Sequence[Datum],
-        loss_fn: str | LossFunction = "cross_entropy",
+        loss_fn: str | LossFunction | Mapping[str, Any] = "cross_entropy",
         config: Mapping[str, Any] | None = None,
     ) -> LossResult:
         """Log-probabilities and loss; leaves no trace."""
@@ -73,7 +73,7 @@ class Trainer:
     def forward_backward(
         self,
         data: Sequence[Datum],
-        loss_fn: str | LossFunction = "cross_entropy",
+        loss_fn: str | LossFunction | Mapping[str, Any] = "cross_entropy",
         config: Mapping[str, Any] | None = None,
     ) -> LossResult:
         """As forward, and adds the gradient to the pending one. A refused batch adds nothing."""
@@ -82,7 +82,7 @@ class Trainer:
     def _run(
         self,
         data: Sequence[Datum],
-        loss_fn: str | LossFunction,
+        loss_fn: str | LossFunction | Mapping[str, Any],
         config: Mapping[str, Any] | None,
         keep: bool,
     ) -> LossResult:

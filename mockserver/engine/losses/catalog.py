@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mockserver.engine.custom_loss import CustomLoss, compile_loss
 from mockserver.engine.datum import Datum
 from mockserver.engine.errors import EngineError
 from mockserver.engine.keys import Floats, Ints
@@ -29,8 +30,10 @@ LOSSES: dict[str, LossFunction] = {
 }
 
 
-def loss_named(name: str | LossFunction) -> LossFunction:
-    """The built-in loss of that name; a custom loss is passed through."""
+def loss_named(name: str | LossFunction | Mapping[str, Any]) -> LossFunction:
+    """The built-in loss of that name, or a custom loss (rebuilt if given as its request)."""
+    if isinstance(name, Mapping):
+        return compile_loss(name)
     if not isinstance(name, str):
         return name
     if name not in LOSSES:
@@ -42,6 +45,8 @@ def settings_for(loss: LossFunction, config: Mapping[str, Any] | None) -> dict[s
     """The loss's defaults overridden by the request; unknown names and text are refused."""
     merged = dict(loss.settings)
     for name, value in (config or {}).items():
+        if name == "loss_id" and isinstance(loss, CustomLoss):
+            continue
         field = f"loss_fn_config.{name}"
         if name not in merged:
             known = ", ".join(merged) or "none"
@@ -105,7 +110,13 @@ def inputs_of(
                 )
             continue
         array = as_floats(value)
-        if array.shape != shape:
+        if rule.rank is not None and array.ndim != rule.rank:
+            raise EngineError(
+                field,
+                f"has rank {array.ndim} but {loss.name} declared rank {rule.rank}",
+                "Send a tensor of the declared rank",
+            )
+        if rule.rank is None and array.shape != shape:
             raise EngineError(
                 field,
                 f"has shape {list(array.shape)} but target_tokens has {list(shape)}",

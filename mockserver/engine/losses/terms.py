@@ -17,11 +17,15 @@ Settings = Mapping[str, float]
 
 @dataclass(frozen=True)
 class InputRule:
-    """A float array in the shape of the targets; `default` fills it in, None makes it required."""
+    """A float array, in the shape of the targets unless `rank` says any shape of that rank.
+
+    `default` fills it in; without one it is required unless `optional`.
+    """
 
     name: str
     default: float | None = None
     optional: bool = False
+    rank: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,222 @@
+"""The traced graph of SDK `types/custom_loss_graph.py`, checked, rebuilt and run.
+
+Nothing in a graph is evaluated: node targets are looked up in the allow-list below, arguments are
+decoded from plain data, and anything else is refused with the operation's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mockserver.engine.custom_loss.elementwise import ELEMENTWISE, Operation
+from mockserver.engine.custom_loss.reductions import REDUCTIONS
+from mockserver.engine.custom_loss.shaping import SHAPING
+from mockserver.engine.custom_loss.values import Leaf, Value, gradient_of, lift
+from mockserver.engine.errors import EngineError
+from mockserver.engine.keys import Floats
+from mockserver.engine.losses.terms import InputRule, Inputs, LossTerm, Settings
+
+OPERATIONS: dict[str, Operation] = {**ELEMENTWISE, **REDUCTIONS, **SHAPING}
+
+ALIASES = {
+    "truediv": "div", "true_divide": "div", "divide": "div", "multiply": "mul",
+    "subtract": "sub", "negative": "neg", "negate": "neg", "absolute": "abs", "clip": "clamp",
+    "logsigmoid": "log_sigmoid", "expit": "sigmoid", "floor_divide": "floordiv",
+    "remainder": "mod", "fmod": "mod", "not_": "logical_not", "bitwise_not": "invert",
+    "bitwise_and": "and_", "bitwise_or": "or_", "greater": "gt", "greater_equal": "ge",
+    "less": "lt", "less_equal": "le", "not_equal": "ne", "vector_norm": "norm",
+}  # fmt: skip
+
+QUALIFIERS = (
+    "torch.nn.functional.", "torch._C._nn.", "torch._C._special.special_",
+    "torch._C._linalg.linalg_", "torch.functional.", "torch.special.", "torch.linalg.",
+    "torch.Tensor.", "torch.", "operator.", "math.",
+)  # fmt: skip
+
+METRIC = re.compile(r"custom/[a-z0-9_./-]{1,64}:(sum|mean)")
+MOST_NODES = 4096
+
+
+def operation_named(op: str, target: str) -> Operation:
+    """The allowed operation of a call node; refuses every other by name."""
+    name = target
+    if op == "call_function" and target != "getattr":
+        qualifier = next((q for q in QUALIFIERS if target.startswith(q)), None)
+        name = target.removeprefix(qualifier) if qualifier else "?"
+    name = ALIASES.get(name, name)
+    found = OPERATIONS.get(name)
+    if found is None or (op == "call_method" and name in ("getattr", "getitem")):
+        raise EngineError(
+            "graph.nodes",
+            f"operation {target!r} is not on the list of allowed operations",
+            "Write the loss with elementwise arithmetic, reductions, indexing and torch.where",
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class CustomLoss:
+    """A rebuilt loss over one datum; satisfies `LossFunction`."""
+
+    name: str
+    nodes: tuple[Mapping[str, Any], ...]
+    inputs: tuple[str, ...]
+    rules: tuple[InputRule, ...]
+    rank: int
+    settings: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def matrix_targets(self) -> bool:
+        return self.rank == 2
+
+    def term(self, logprobs: Floats, inputs: Inputs, settings: Settings) -> LossTerm:
+        """Run the graph and differentiate its loss by `logprobs`."""
+        leaf = Leaf(logprobs)
+        environment: dict[str, Any] = {}
+        given = {"logprobs": leaf, **{name: Value(inputs[name]) for name in self.inputs}}
+        loss, metrics = self._run(environment, given)
+        scalar = lift(loss)
+        if scalar.array.size != 1 or scalar.array.ndim:
+            raise EngineError(
+                "graph", f"{self.name} returned shape {list(scalar.shape)}", "Return a scalar loss"
+            )
+        slopes = np.asarray(gradient_of(scalar, leaf), dtype=np.float64)
+        shown = {key: float(lift(value).array) for key, value in metrics.items()}
+        return LossTerm(float(scalar.array), slopes, shown)
+
+    def _run(self, environment: dict[str, Any], given: Mapping[str, Value]) -> tuple[Any, Any]:
+        for node in self.nodes:
+            arguments = [decode(a, environment) for a in node.get("args", ())]
+            if node["op"] == "placeholder":
+                environment[node["name"]] = given[node["target"]]
+                continue
+            if node["op"] == "output":
+                loss, metrics = arguments[0]
+                return loss, metrics
+            options = {k: decode(v, environment) for k, v in node.get("kwargs", {}).items()}
+            operation = operation_named(node["op"], node["target"])
+            try:
+                with np.errstate(all="ignore"):
+                    environment[node["name"]] = operation(*arguments, **options)
+            except (ValueError, TypeError, IndexError, KeyError, AttributeError) as problem:
+                raise EngineError(
+                    f"graph.nodes.{node['name']}",
+                    f"{node['target']} failed: {problem}",
+                    "Check the shapes of the loss's inputs",
+                ) from None
+        raise EngineError("graph.nodes", "has no output node", "Trace the loss again")
+
+
+def decode(argument: Any, environment: Mapping[str, Any]) -> Any:
+    """One encoded argument; see the SDK's CustomLossNode for the encoding."""
+    if isinstance(argument, list):
+        return [decode(a, environment) for a in argument]
+    if not isinstance(argument, dict):
+        return argument
+    if len(argument) == 1:
+        (kind, content), *_ = argument.items()
+        if kind == "ref" and content in environment:
+            return environment[content]
+        if kind == "tuple":
+            return tuple(decode(a, environment) for a in content)
+        if kind == "dict":
+            return {key: decode(value, environment) for key, value in content.items()}
+        if kind == "slice":
+            return slice(*(decode(part, environment) for part in content))
+        if kind == "ellipsis":
+            return Ellipsis
+        if kind == "float" and content in ("inf", "-inf", "nan"):
+            return float(content)
+        if kind in ("dtype", "device", "layout", "memory_format"):
+            return content
+    raise EngineError("graph.nodes", f"unknown argument {argument!r}", "Trace the loss again")
+
+
+def compile_loss(request: Mapping[str, Any]) -> CustomLoss:
+    """Check a create_custom_loss request and rebuild its loss.
+
+    Raises EngineError for an operation outside the list, a reference to a later or unknown node,
+    or inputs that do not match the graph's parameters.
+    """
+    inputs = list(request["inputs"])
+    graph = request["graph"]
+    if graph.get("format", 1) != 1:
+        raise EngineError("graph.format", f"must be 1, got {graph['format']!r}", "Use format 1")
+    nodes = tuple(graph["nodes"])
+    if len(nodes) > MOST_NODES:
+        raise EngineError("graph.nodes", f"at most {MOST_NODES}, got {len(nodes)}", "Simplify it")
+    names = [str(item["name"]) for item in inputs]
+    if not names or names[0] != "logprobs" or inputs[0]["rank"] not in (1, 2):
+        raise EngineError(
+            "inputs", "must start with logprobs of rank 1 or 2", "Make logprobs the first parameter"
+        )
+    _check_nodes(nodes, names)
+    rules = tuple(InputRule(str(item["name"]), rank=int(item["rank"])) for item in inputs[1:])
+    return CustomLoss(
+        name=str(request.get("name", "custom")),
+        nodes=nodes,
+        inputs=tuple(names[1:]),
+        rules=rules,
+        rank=int(inputs[0]["rank"]),
+    )
+
+
+def _check_nodes(nodes: tuple[Mapping[str, Any], ...], names: list[str]) -> None:
+    known: set[str] = set()
+    parameters = []
+    for node in nodes:
+        op, name = node["op"], node["name"]
+        if name in known:
+            raise EngineError("graph.nodes", f"two nodes are called {name!r}", "Rename one")
+        for reference in _references([node.get("args", []), node.get("kwargs", {})]):
+            if reference not in known:
+                raise EngineError(
+                    f"graph.nodes.{name}",
+                    f"refers to {reference!r}, which no earlier node has",
+                    "List nodes in execution order",
+                )
+        if op == "placeholder":
+            parameters.append(node["target"])
+        elif op in ("call_function", "call_method"):
+            operation_named(op, node["target"])
+        elif op != "output":
+            raise EngineError(
+                "graph.nodes", f"{op} ({node['target']!r}) is not allowed", "Use functions only"
+            )
+        known.add(name)
+    if parameters != names:
+        raise EngineError(
+            "inputs", f"are {names} but the graph takes {parameters}", "Declare them in order"
+        )
+    if not nodes or nodes[-1]["op"] != "output":
+        raise EngineError("graph.nodes", "the last node must be the output", "Trace it again")
+    _check_output(nodes[-1])
+
+
+def _references(argument: Any) -> list[str]:
+    if isinstance(argument, list):
+        return [r for a in argument for r in _references(a)]
+    if isinstance(argument, dict):
+        if set(argument) == {"ref"}:
+            return [str(argument["ref"])]
+        return [r for a in argument.values() for r in _references(a)]
+    return []
+
+
+def _check_output(node: Mapping[str, Any]) -> None:
+    arguments = node.get("args") or [None]
+    pair = arguments[0].get("tuple") if isinstance(arguments[0], dict) else arguments[0]
+    if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], dict):
+        raise EngineError("graph.nodes", "the output must be (loss, metrics)", "Return both")
+    for key in pair[1].get("dict", {}):
+        if not METRIC.fullmatch(key):
+            raise EngineError(
+                "graph.nodes",
+                f"metric {key!r} is not named custom/<name>:sum or custom/<name>:mean",
+                "Rename it",
+            )
