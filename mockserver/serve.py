@@ -67,8 +67,8 @@ def serve(settings: Settings) -> int:
 
     app = create_app(settings)
     if settings.server == "hypercorn":
-        asyncio.run(_hypercorn(app, settings, listener))
-        return app.state.director.farewell()
+        asyncio.run(_until_signal(app, settings, listener))
+        return int(app.state.director.farewell())
     raise ConfigurationError(f"--server {settings.server} is not available")
 
 
@@ -103,6 +103,9 @@ async def serve_app(
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
+    from mockserver.faults.tracking import track_connections
+
+    track_connections()
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.keep_alive_max_requests = 1_000_000
@@ -116,7 +119,7 @@ async def serve_app(
 
     async def trigger() -> None:
         await until_stopped()
-        app.state.simulator.wake_parked()
+        app.state.director.close()
 
     await hypercorn_serve(app, config, shutdown_trigger=trigger)
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from contracts import load_contract
+from mockserver.errors import ConfigurationError
 from mockserver.faults.injector import FaultInjector
 from mockserver.faults.plans import Plan, Plans
 from mockserver.journal import Journal
 from mockserver.promises import Limits
 from mockserver.queues import QueuePolicy, QueueRules
 from mockserver.scenarios.scenario import Scenario, load_scenario, read_scenario
+from mockserver.scenarios.section import ScenarioError
 
 if TYPE_CHECKING:
     from mockserver.simulator import Simulator, Snapshot
@@ -61,7 +63,10 @@ class Director:
         self._numbers = itertools.count(1)
         self.scenario = HEALTHY
         if settings.scenario:
-            self.play(load_scenario(settings.scenario, self.operations))
+            try:
+                self.play(load_scenario(settings.scenario, self.operations))
+            except ScenarioError as error:
+                raise ConfigurationError(str(error)) from error
 
     def play_text(self, text: str, source: str = "scenario.yaml") -> Scenario:
         """Put on a scenario given as YAML. Raises ScenarioError."""
