@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from contracts.protobuf import messages
-from mockserver.engine import LossResult, SampleResult
-from mockserver.engine.datum import TopK
 from mockserver.edge.dialects import Dialect
 from mockserver.edge.exchange import JSON, PROTOBUF, Answer
+from mockserver.engine import LossResult, SampleResult
+from mockserver.engine.datum import TopK
 
 DTYPE_FLOAT32, DTYPE_INT64 = 1, 2
 STOP, LENGTH = 0, 1

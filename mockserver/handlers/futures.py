@@ -36,7 +36,8 @@ def _try_again(exchange: Exchange, promise: Promise) -> Answer:
 
 def _outcome(exchange: Exchange, promise: Promise) -> Answer:
     outcome, dialect = promise.outcome, exchange.dialect
-    assert outcome is not None and dialect is not None
+    assert outcome is not None
+    assert dialect is not None
     if outcome.state != "completed":
         return Answer(body=failed_promise(outcome.error, outcome.category, dialect))
     answer = encode_result(outcome.result, exchange.headers.get("accept", ""), dialect)

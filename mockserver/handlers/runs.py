@@ -36,7 +36,8 @@ def _visible(exchange: Exchange) -> list[TrainingRun]:
         shared = {c.run_id for c in checkpoints.living(exchange.simulator) if c.public}
     owner = exchange.owner.id
     found = [run for run in state.runs.values() if run.tenant_id == owner or run.id in shared]
-    return sorted(reversed(found), key=lambda run: run.created_at, reverse=True)
+    found.reverse()
+    return sorted(found, key=lambda run: run.created_at, reverse=True)
 
 
 def _in_project(exchange: Exchange, run: TrainingRun) -> bool:

@@ -71,7 +71,7 @@ class PromiseBook:
         Raises Conflict when the number was used for another body or has been passed.
         """
         lane = self.lanes.get(lane_id)
-        if lane is None or not seq_id and lane.ordered or seq_id is None:
+        if lane is None or (not seq_id and lane.ordered) or seq_id is None:
             return None
         request_id = lane.submitted.get(seq_id)
         if request_id is None:
@@ -258,9 +258,9 @@ class PromiseBook:
         if promise.finished_at is not None and now > promise.finished_at + self.limits.retention:
             promise.state, promise.outcome = "expired", None
         lane = self.lanes[promise.lane_id]
-        if promise.state == "queued" and lane.blocked():
-            if now > promise.submitted_at + self.limits.gap:
-                self._give_up(lane)
+        waited = now - promise.submitted_at
+        if promise.state == "queued" and lane.blocked() and waited > self.limits.gap:
+            self._give_up(lane)
 
     def _give_up(self, lane: Lane) -> None:
         missing = lane.expected

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from mockserver.errors import BadRequest, Forbidden, NotFound
 from mockserver.service.audit import record
@@ -102,7 +102,8 @@ def living(simulator: Simulator) -> list[Checkpoint]:
         if expired(simulator, checkpoint):
             remove(simulator, checkpoint, "expired")
     found = list(simulator.state.checkpoints.values())
-    return sorted(reversed(found), key=lambda c: c.created_at, reverse=True)
+    found.reverse()
+    return sorted(found, key=lambda c: c.created_at, reverse=True)
 
 
 def remove(simulator: Simulator, checkpoint: Checkpoint, reason: str) -> None:
@@ -137,10 +138,3 @@ def told(checkpoint: Checkpoint) -> dict[str, Any]:
     if checkpoint.user_metadata is not None:
         shown["user_metadata"] = checkpoint.user_metadata
     return shown
-
-
-def kind_of(path: str) -> CheckpointKind:
-    """The kind that a checkpoint path names."""
-    match = PATH.match(path)
-    assert match is not None
-    return cast(CheckpointKind, KINDS[match[2]])

@@ -92,10 +92,15 @@ def _values(values: Any, dtype: str, where: str) -> NDArray[Any]:
     array = np.asarray(values)
     if array.size == 0:
         return np.zeros(0, dtype=np.int64 if dtype == "int64" else np.float32)
-    if dtype == "int64" and not np.issubdtype(array.dtype, np.integer):
-        if array.dtype == object or not bool(np.all(array == np.floor(array))):
-            raise _bad(f"{where}.data", "whole 64-bit numbers", "it is not", "send int64 values")
+    if dtype == "int64" and not _whole(array):
+        raise _bad(f"{where}.data", "whole 64-bit numbers", "it is not", "send int64 values")
     return array.astype(np.int64 if dtype == "int64" else np.float32)
+
+
+def _whole(array: NDArray[Any]) -> bool:
+    if array.dtype == object:
+        return False
+    return np.issubdtype(array.dtype, np.integer) or bool(np.all(array == np.floor(array)))
 
 
 def _densify(tensor: dict[str, Any], values: NDArray[Any], where: str) -> NDArray[Any]:

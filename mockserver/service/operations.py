@@ -11,7 +11,7 @@ from mockserver.service import custom_losses, runs, sampling, saving, training
 if TYPE_CHECKING:
     from mockserver.simulator import Simulator
 
-WORK: dict[str, Callable[["Simulator", Promise], Awaitable[Any]]] = {
+WORK: dict[str, Callable[[Simulator, Promise], Awaitable[Any]]] = {
     "asample": sampling.asample,
     "create_custom_loss": custom_losses.create_custom_loss,
     "create_model": runs.create_model,

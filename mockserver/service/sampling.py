@@ -49,7 +49,8 @@ def create_sampler(
             fix="remove one of them" if base_model else "add one of them",
         )
     number = body["sampling_session_seq_id"]
-    if base_model is not None:
+    if path is None:
+        assert base_model is not None
         simulator.catalog.get(base_model)
         return open_sampler(simulator, session, number, base_model, body)
     source = checkpoints.readable(simulator, tenant, path, "/model_path")

@@ -16,11 +16,11 @@ def search(simulator: Simulator, tenant: Tenant, body: dict[str, Any]) -> dict[s
     """One page of the sessions that fit every filter, newest first."""
     limit = body.get("limit", 50)
     found = [s for s in _candidates(simulator, tenant, body) if _fits(s, body)]
-    found.sort(key=lambda s: (s.created_at, s.id), reverse=True)
+    found.sort(key=lambda s: (_as_told(s), s.id), reverse=True)
     if body.get("cursor"):
         after = body["cursor"]
         last = (parse_time(after["last_created_at"], "/cursor"), after["last_session_id"])
-        found = [s for s in found if (s.created_at, s.id) < last]
+        found = [s for s in found if (_as_told(s), s.id) < last]
     page = found[:limit]
     answer: dict[str, Any] = {"sessions": [_summary(simulator, s) for s in page]}
     if len(found) > limit:
@@ -29,6 +29,11 @@ def search(simulator: Simulator, tenant: Tenant, body: dict[str, Any]) -> dict[s
             "last_session_id": page[-1].id,
         }
     return answer
+
+
+def _as_told(session: Session) -> float:
+    """Its creation as the wire tells it: a cursor comes back with that precision."""
+    return parse_time(wire_time(session.created_at), "/cursor")
 
 
 def urn(tenant: Tenant) -> str:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from mockserver.edge.sse import event
-from mockserver.engine import EngineError, Sampler, SampledSequence, SampleResult
+from mockserver.engine import EngineError, SampledSequence, Sampler, SampleResult
 from mockserver.errors import BadRequest
 from mockserver.service.billing import bill
 from mockserver.service.sampling import engine_request, entropy_of

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mockserver.engine import EngineError, LossResult
 from mockserver.errors import OperationFailed
@@ -13,6 +14,8 @@ from mockserver.service.runs import trainer_of
 
 if TYPE_CHECKING:
     from mockserver.simulator import Simulator
+
+T = TypeVar("T")
 
 
 async def forward(simulator: Simulator, promise: Promise) -> LossResult:
@@ -74,10 +77,10 @@ async def optim_step(simulator: Simulator, promise: Promise) -> dict[str, Any]:
     return {"metrics": metrics}
 
 
-def _engine_errors(work: Any) -> Any:
+def _engine_errors(work: Callable[[], T]) -> Callable[[], T]:
     """Turn what the engine refuses into a failed operation that names the field."""
 
-    def run() -> Any:
+    def run() -> T:
         try:
             return work()
         except EngineError as error:
