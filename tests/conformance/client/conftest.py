@@ -82,6 +82,7 @@ def _response(answer: Answer) -> httpx.Response:
 SESSION: dict[str, Any] = {
     "create_session": {"session_id": "s"},
     "session_heartbeat": {"type": "session_heartbeat"},
+    "telemetry": {"status": "accepted"},
 }
 MODEL: dict[str, Any] = {
     **SESSION,
