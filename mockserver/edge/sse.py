@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ import orjson
 
 if TYPE_CHECKING:
     from mockserver.clock import Clock
-    from mockserver.edge.exchange import Answer
+    from mockserver.edge.exchange import Answer, Receive
 
 HEADERS: Mapping[str, str] = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 KEEP_ALIVE = 15.0
@@ -112,3 +112,25 @@ async def kept_alive(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def send_while_connected(sending: Coroutine[Any, Any, None], receive: Receive) -> bool:
+    """Send a stream until its end, or until the client hangs up; False if it did."""
+    task = asyncio.create_task(sending)
+    hung_up = asyncio.create_task(_until_disconnect(receive))
+    try:
+        await asyncio.wait({task, hung_up}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            return False
+        task.result()
+        return True
+    finally:
+        for pending in (task, hung_up):
+            pending.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await pending
+
+
+async def _until_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -13,10 +13,12 @@ import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mockserver.errors import BadRequest
 
 if TYPE_CHECKING:
-    from conformance.tokenizer import Tokenizer
+    from conformance.tokenizer import StopSequenceDecoder, Tokenizer
 
 ENVIRONMENT = "TINKER_MOCK_TOKENIZERS"
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "tokenizers"
@@ -100,3 +102,33 @@ def _kimi_table(name: str) -> str | None:
     if "Thinking" in name:
         return "k2_thinking"
     return "k25" if "Kimi-K2." in name else "k2_instruct"
+
+
+def stop_decoder(tokenizer: Tokenizer, stops: tuple[str, ...] = ()) -> StopSequenceDecoder:
+    """Tokens to text, piece by piece, up to the first stop string."""
+    from conformance.tokenizer import StopSequenceDecoder, StopSequences
+
+    return StopSequenceDecoder(tokenizer, StopSequences(stop_sequences=stops))
+
+
+def templated_prompt(
+    tokenizer: Tokenizer,
+    messages: list[dict[str, Any]],
+    tools: list[dict[str, Any]] | None,
+    variables: dict[str, Any],
+) -> list[int]:
+    """The prompt ids of a conversation under the tokenizer's chat template; raises BadRequest."""
+    from conformance.tokenizer import TokenizerError
+
+    try:
+        text = tokenizer.apply_chat_template(
+            messages, tools=tools, add_generation_prompt=True, **variables
+        )
+    except TokenizerError as error:
+        raise BadRequest(
+            f"messages: the model's chat template refuses them: {error}",
+            pointer="/messages",
+            rule="the conversation fits the model's chat template",
+            fix="see the template's message; roles and their order are the usual cause",
+        ) from error
+    return tokenizer.encode(text, allow_special_tokens=True)

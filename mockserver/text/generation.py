@@ -1,0 +1,154 @@
+"""Text out of the engine, slice by slice, so that a client that leaves stops it soon.
+
+The slices of one answer do not depend on how it is delivered: streamed and whole answers of the
+same request are the same text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mockserver.engine import EngineError, SampledSequence, Sampler, SampleRequest
+from mockserver.errors import BadRequest
+from mockserver.text.text_model import TextModel
+from mockserver.text.tokenizers import stop_decoder
+
+if TYPE_CHECKING:
+    from mockserver.simulator import Simulator
+
+FIRST_SLICE, SLICE = 4, 16
+SMALLEST_TOP_P = 1e-6
+
+
+@dataclass(frozen=True)
+class Params:
+    """How to sample. `logprobs` is the number of alternatives wanted, None for no logprobs."""
+
+    max_tokens: int
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = -1
+    stop: tuple[str, ...] = ()
+    logprobs: int | None = None
+    entropy: str = ""
+
+
+@dataclass(frozen=True)
+class Token:
+    """One generated token with the logprobs asked for."""
+
+    id: int
+    logprob: float = 0.0
+    top: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Text that became certain, and the tokens that made it. `thinking`: inside the reasoning."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    thinking: bool = False
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Why it ended: "stop" or "length"; `stop` is the stop string, if that was it."""
+
+    reason: str
+    stop: str | None = None
+
+
+class TextRun:
+    """One answer being generated. Iterate `pieces()`; `finish` is set at its end."""
+
+    def __init__(
+        self, simulator: Simulator, model: TextModel, prompt: list[int], params: Params
+    ) -> None:
+        self.simulator = simulator
+        self.model = model
+        self.params = params
+        self.ids = list(prompt)
+        self.thinking = bool(model.thinks and prompt and prompt[-1] == model.catalog.thinking[0])
+        self.reasoning = stop_decoder(model.tokenizer)
+        self.content = stop_decoder(model.tokenizer, params.stop)
+        self.untold: list[Token] = []
+        self.count = 0
+        self.finish: Finish | None = None
+
+    async def pieces(self) -> AsyncGenerator[Piece, None]:
+        """Text as it comes. Ends at an end token, a stop string or the limit."""
+        while self.finish is None:
+            sequence = await self._slice()
+            for token in tokens_of(sequence):
+                piece = self._take(token)
+                if piece is not None:
+                    yield piece
+                if self.content.stopped:
+                    return
+            if sequence.stop_reason == "stop" or self.count >= self.params.max_tokens:
+                reason = "stop" if sequence.stop_reason == "stop" else "length"
+                self.finish = Finish(reason)
+        for piece in self._rest():
+            yield piece
+
+    async def _slice(self) -> SampledSequence:
+        params = self.params
+        size = FIRST_SLICE if self.count == 0 else SLICE
+        request = SampleRequest(
+            prompt=np.asarray(self.ids, dtype=np.int64),
+            max_tokens=min(size, params.max_tokens - self.count),
+            temperature=params.temperature,
+            top_k=params.top_k,
+            top_p=max(params.top_p, SMALLEST_TOP_P),
+            entropy=f"{params.entropy}:{self.count}",
+            topk_sample_logprobs=params.logprobs or 0,
+        )
+        sampler = Sampler(self.model.base, self.model.weights)
+        try:
+            result = await self.simulator.compute(sampler.sample, request)
+        except EngineError as error:
+            name = error.field.removeprefix("sampling_params.")
+            message = f"{name}: {error.rule}"
+            raise BadRequest(message, pointer=f"/{name}", rule=error.rule, fix=error.fix) from error
+        sequence = result.sequences[0]
+        self.ids += sequence.tokens.tolist()
+        return sequence
+
+    def _take(self, token: Token) -> Piece | None:
+        self.count += 1
+        if token.id in self.model.base.end_tokens:
+            return None
+        marks = self.model.catalog.thinking
+        if token.id in marks:
+            self.thinking = token.id == marks[0]
+            return None
+        decoder = self.reasoning if self.thinking else self.content
+        output = decoder.process(token.id)
+        self.untold.append(token)
+        if decoder.stopped:
+            self.finish = Finish("stop", str(decoder.matched_stop))
+        return self._piece(output.text, self.thinking) if output.text else None
+
+    def _rest(self) -> list[Piece]:
+        """What the decoders still held."""
+        held = [(self.reasoning.flush().text, True), (self.content.flush().text, False)]
+        return [self._piece(text, thinking) for text, thinking in held if text]
+
+    def _piece(self, text: str, thinking: bool) -> Piece:
+        tokens, self.untold = tuple(self.untold), []
+        return Piece(text, tokens, thinking)
+
+
+def tokens_of(sequence: SampledSequence) -> list[Token]:
+    """The engine's arrays, token by token."""
+    ids, logprobs = sequence.tokens.tolist(), sequence.logprobs.tolist()
+    if sequence.topk is None:
+        return [Token(*pair) for pair in zip(ids, logprobs, strict=True)]
+    rows = zip(sequence.topk.token_ids.tolist(), sequence.topk.logprobs.tolist(), strict=True)
+    tops = [tuple(zip(*row, strict=True)) for row in rows]
+    return [Token(id, p, top) for id, p, top in zip(ids, logprobs, tops, strict=True)]

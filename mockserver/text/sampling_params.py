@@ -1,0 +1,62 @@
+"""From a request body to sampling parameters."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mockserver.text.generation import Params
+
+if TYPE_CHECKING:
+    from mockserver.edge.exchange import Exchange
+
+DEFAULT_COMPLETION_TOKENS = 16
+ABOUT_DELIVERY = ("stream", "stream_options", "user", "metadata", "store")
+
+
+def entropy_of(exchange: Exchange) -> str:
+    """What seeds an answer: the request's seed, or the server's, tenant and how often it came."""
+    body = {k: v for k, v in exchange.body.items() if k not in ABOUT_DELIVERY}
+    digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    if body.get("seed") is not None:
+        return f"seed:{digest}"
+    return exchange.simulator.ids.next("text", exchange.owner.id, digest)
+
+
+def openai_params(body: dict[str, Any], max_tokens: int, entropy: str) -> Params:
+    """Of chat and plain completions."""
+    stop = body.get("stop") or ()
+    logprobs = body.get("logprobs")
+    if isinstance(logprobs, bool):  # chat: a flag, with the number beside it
+        logprobs = (body.get("top_logprobs") or 0) if logprobs else None
+    return Params(
+        max_tokens=max_tokens,
+        temperature=_or(body.get("temperature"), 1.0),
+        top_p=_or(body.get("top_p"), 1.0),
+        top_k=_limit(body.get("top_k")),
+        stop=(stop,) if isinstance(stop, str) else tuple(stop),
+        logprobs=logprobs,
+        entropy=entropy,
+    )
+
+
+def anthropic_params(body: dict[str, Any], entropy: str) -> Params:
+    """Of messages."""
+    return Params(
+        max_tokens=body["max_tokens"],
+        temperature=_or(body.get("temperature"), 1.0),
+        top_p=_or(body.get("top_p"), 1.0),
+        top_k=_limit(body.get("top_k")),
+        stop=tuple(body.get("stop_sequences") or ()),
+        entropy=entropy,
+    )
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _limit(top_k: int | None) -> int:
+    return top_k if top_k and top_k > 0 else -1
