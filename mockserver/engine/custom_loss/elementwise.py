@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mockserver.engine.custom_loss.values import Array, Value, floats, lift
+from mockserver.engine.custom_loss.values import Array, Value, bounded, floats, lift
 
 Operation = Callable[..., Any]
 
@@ -38,6 +38,7 @@ def binary(
         plain = not isinstance(x, Value) and not isinstance(y, Value)
         a, b = lift(x), lift(y)
         p, q = floats(a), floats(b)
+        bounded(np.broadcast_shapes(p.shape, q.shape))
         z = forward(p, q)
         if plain:
             whole = isinstance(x, int) and isinstance(y, int) and forward is not np.true_divide
@@ -48,8 +49,12 @@ def binary(
 
 
 def comparison(forward: Callable[[Array, Array], Array]) -> Operation:
+    """An operation of two tensors whose result has no gradient."""
+
     def apply(x: Any, y: Any) -> Value:
-        return Value(forward(lift(x).array, lift(y).array))
+        p, q = lift(x).array, lift(y).array
+        bounded(np.broadcast_shapes(p.shape, q.shape))
+        return Value(forward(p, q))
 
     return apply
 
@@ -104,8 +109,9 @@ def clamp(x: Any, min: Any = None, max: Any = None) -> Value:
     """Gradient 1 inside the bounds and on them, 0 outside."""
     source = lift(x)
     inner = floats(source)
-    low = -np.inf if min is None else floats(lift(min))
-    high = np.inf if max is None else floats(lift(max))
+    low = np.asarray(-np.inf) if min is None else floats(lift(min))
+    high = np.asarray(np.inf) if max is None else floats(lift(max))
+    bounded(np.broadcast_shapes(inner.shape, low.shape, high.shape))
     inside = (inner >= low) & (inner <= high)
     return Value(np.clip(inner, low, high), [(source, lambda g: g * inside)])
 
@@ -113,6 +119,7 @@ def clamp(x: Any, min: Any = None, max: Any = None) -> Value:
 def where(condition: Any, x: Any, y: Any) -> Value:
     chosen = lift(condition).array.astype(bool)
     a, b = lift(x), lift(y)
+    bounded(np.broadcast_shapes(chosen.shape, a.shape, b.shape))
     return Value(
         np.where(chosen, floats(a), floats(b)),
         [(a, lambda g: np.where(chosen, g, 0.0)), (b, lambda g: np.where(chosen, 0.0, g))],
@@ -212,8 +219,8 @@ ELEMENTWISE: dict[str, Operation] = {
     "where": where,
     "masked_fill": masked_fill,
     "nan_to_num": nan_to_num,
-    "floordiv": lambda x, y: Value(np.floor_divide(lift(x).array, lift(y).array)),
-    "mod": lambda x, y: Value(np.mod(lift(x).array, lift(y).array)),
+    "floordiv": comparison(np.floor_divide),
+    "mod": comparison(np.mod),
     "gt": comparison(np.greater),
     "ge": comparison(np.greater_equal),
     "lt": comparison(np.less),

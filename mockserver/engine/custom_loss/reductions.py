@@ -17,7 +17,7 @@ from mockserver.engine.custom_loss.elementwise import (
     subtract,
     where,
 )
-from mockserver.engine.custom_loss.values import Array, Value, floats, lift
+from mockserver.engine.custom_loss.values import Array, Value, bounded, floats, lift
 
 Extreme = namedtuple("Extreme", ["values", "indices"])
 Axes = tuple[int, ...]
@@ -198,6 +198,7 @@ def matmul(x: Any, y: Any) -> Value:
         raise ValueError("matmul takes vectors and matrices only")
     left = np.atleast_2d(p)
     right = q[:, None] if q.ndim == 1 else q
+    bounded((left.shape[0], right.shape[-1]))
 
     def wide(g: Array) -> Array:
         return np.asarray(g).reshape(left.shape[0], right.shape[1])

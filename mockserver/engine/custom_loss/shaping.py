@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mockserver.engine.custom_loss.values import Array, Value, floats, lift
+from mockserver.engine.custom_loss.values import Array, Value, bounded, floats, lift
 
 ATTRIBUTES = ("shape", "ndim", "T", "mT", "values", "indices")
 
@@ -103,6 +103,7 @@ def expand(x: Any, *sizes: Any) -> Value:
     lead = len(wanted) - len(source.shape)
     for i, n in enumerate(source.shape):
         wanted[lead + i] = n if wanted[lead + i] == -1 else wanted[lead + i]
+    bounded(wanted)
     return _moved(lambda a: np.broadcast_to(a, wanted).copy(), lambda g: g)(source)
 
 
@@ -118,6 +119,7 @@ def _taking(index: Any, dim: int) -> Callable[[Array], Array]:
 
 def stack(tensors: Any, dim: int = 0) -> Value:
     sources = [lift(t) for t in tensors]
+    bounded((len(sources), *sources[0].shape))
     return Value(
         np.stack([floats(s) for s in sources], axis=dim),
         [(s, _taking(i, dim)) for i, s in enumerate(sources)],
@@ -207,11 +209,17 @@ def to(x: Any, *kinds: Any, dtype: Any = None, **_: Any) -> Any:
 
 def filled(value: float) -> Callable[..., Value]:
     """zeros, ones: `f(*sizes)` or `f(size)`."""
-    return lambda *sizes, **_: Value(np.full(_sizes(sizes), value))
+    return lambda *sizes, **_: Value(np.full(bounded(_sizes(sizes)), value))
 
 
 def filled_like(value: float) -> Callable[..., Value]:
     return lambda x, **_: Value(np.full(lift(x).shape, value))
+
+
+def arange(*bounds: Any, **_: Any) -> Value:
+    numbers = range(*(_whole(b) for b in bounds))
+    bounded((len(numbers),))
+    return Value(np.array(numbers))
 
 
 SHAPING: dict[str, Callable[..., Any]] = {
@@ -256,10 +264,10 @@ SHAPING: dict[str, Callable[..., Any]] = {
     "contiguous": same,
     "zeros": filled(0.0),
     "ones": filled(1.0),
-    "new_zeros": lambda x, *sizes, **_: Value(np.zeros(_sizes(sizes))),
-    "new_ones": lambda x, *sizes, **_: Value(np.ones(_sizes(sizes))),
+    "new_zeros": lambda x, *sizes, **_: Value(np.zeros(bounded(_sizes(sizes)))),
+    "new_ones": lambda x, *sizes, **_: Value(np.ones(bounded(_sizes(sizes)))),
     "zeros_like": filled_like(0.0),
     "ones_like": filled_like(1.0),
     "full_like": lambda x, fill_value, **_: Value(np.full(lift(x).shape, float(fill_value))),
-    "arange": lambda *bounds, **_: Value(np.arange(*(_whole(b) for b in bounds))),
+    "arange": arange,
 }

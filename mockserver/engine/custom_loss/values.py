@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,8 +23,6 @@ class Value:
 
     def __init__(self, array: Any, edges: Sequence[tuple[Value, Pull]] = ()) -> None:
         self.array: Array = np.asarray(array)
-        if self.array.size > LARGEST:
-            raise ValueError(f"an intermediate of {self.array.size} elements is too large")
         self.edges = [edge for edge in edges if edge[0].differentiable]
 
     @property
@@ -39,6 +38,13 @@ class Leaf(Value):
     """A value whose gradient is wanted."""
 
     __slots__ = ()
+
+
+def bounded(shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape itself, refused before anything so large is made."""
+    if math.prod(shape) > LARGEST:
+        raise ValueError(f"an array of shape {list(shape)} is too large")
+    return tuple(shape)
 
 
 def lift(x: Any) -> Value:
