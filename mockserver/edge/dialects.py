@@ -14,6 +14,7 @@ SINCE: dict[str, Version] = {
     "protobuf_samples": (0, 18),
     "protobuf_losses": (0, 19),
     "queue_state_on_200": (0, 21),
+    "ragged_records": (0, 24),
     "external_checkpoints": (0, 28),
     "storage_free": (0, 38),
 }

@@ -24,8 +24,10 @@ def encode_result(result: Any, accept: str, dialect: Dialect) -> Answer:
         content = sample_message(result).SerializeToString(deterministic=True)
         return Answer(content=content, content_type=PROTOBUF)
     if isinstance(result, LossResult) and wants and dialect.understands("protobuf_losses"):
-        content = loss_message(result).SerializeToString(deterministic=True)
-        return Answer(content=content, content_type=PROTOBUF)
+        message = loss_message(result)
+        if len(message.loss_fn_outputs) < 2 or dialect.understands("ragged_records"):
+            content = message.SerializeToString(deterministic=True)
+            return Answer(content=content, content_type=PROTOBUF)
     return Answer(body=json_result(result), content_type=JSON)
 
 

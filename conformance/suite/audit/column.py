@@ -72,11 +72,12 @@ class Wire:
 class Run:
     """A workload process of one release."""
 
-    def __init__(self, release: str, url: str) -> None:
+    def __init__(self, release: str, url: str, tokenized_model: str = "") -> None:
         self.column = Column(release)
         self.texts: dict[str, str] = {}
         self._wire = Wire(url, release)
         self._url = url
+        self._tokenized_model = tokenized_model
 
     def finish(self) -> Column:
         """Run all steps; raises EnvironmentMissing if the release is not unpacked."""
@@ -103,6 +104,8 @@ class Run:
             release,
             TINKER_BASE_URL=self._url,
             TINKER_API_KEY=f"tml-audit-{release.replace('.', '-')}",
+            TINKER_PROJECT_ID="project-audit",
+            AUDIT_TOKENIZED_MODEL=self._tokenized_model,
             PYTHONPATH=f"{code}:{Path(__file__).parent}",
         )
         return subprocess.Popen(

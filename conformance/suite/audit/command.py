@@ -8,18 +8,21 @@ from pathlib import Path
 from conformance.suite.audit import environment
 from conformance.suite.audit.column import Column, Run
 from conformance.suite.audit.matrix import Matrix, write_between_markers
-from conformance.suite.audit.server import running_mock
+from conformance.suite.audit.server import TOKENIZED_MODEL, running_mock
 
 BREAKPOINTS = ("0.7.0", "0.16.1", "0.18.2", "0.20.0", "0.24.1", "0.25.0", "0.30.4", "0.38.0")
 """The releases on both sides of the wire's breaking changes: the reduced audit."""
 
 
-def audit(releases: list[str], url: str, jobs: int = 2) -> Matrix:
-    """Run the workload of every release against one server, `jobs` of them at a time."""
+def audit(releases: list[str], url: str, jobs: int = 2, tokenized_model: str = "") -> Matrix:
+    """Run the workload of every release against one server, `jobs` of them at a time.
+
+    `tokenized_model` is a model on offer whose `tokenizer_id` is a local directory.
+    """
     texts: dict[str, str] = {}
 
     def one(release: str) -> Column:
-        run = Run(release, url)
+        run = Run(release, url, tokenized_model)
         column = run.finish()
         texts.update(run.texts)
         print(f"{release}: {len(column.cells)} steps, {column.seconds} s", flush=True)
@@ -48,8 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     known = list(environment.releases())
     releases = known if arguments.all else (arguments.versions or list(BREAKPOINTS))
     server = nullcontext(arguments.target) if arguments.target else running_mock()
+    tokenized_model = "" if arguments.target else TOKENIZED_MODEL
     with server as url:
-        matrix = audit(releases, url, arguments.jobs)
+        matrix = audit(releases, url, arguments.jobs, tokenized_model)
     matrix.save(arguments.report)
     print(matrix.as_text())
     for line in matrix.failures():

@@ -45,7 +45,7 @@ def judge(entry: dict[str, Any], release: str) -> list[str]:
 
 def _refused_rightly(entry: dict[str, Any]) -> list[dict[str, Any]]:
     """Violations that count: a bad request that was refused is what an error step is for."""
-    refused = entry["verdict"] == "request" and 400 <= (entry["status"] or 0) < 500
+    refused = entry["verdict"] != "response" and 400 <= (entry["status"] or 0) < 500
     return [] if refused else list(entry["violations"])
 
 

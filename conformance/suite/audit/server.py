@@ -5,8 +5,30 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
 
 READY = "tinker-mock ready at "
+TOKENIZED_MODEL = "audit/small"
+FIXTURE = Path(__file__).parents[3] / "fixtures" / "tokenizers" / "bytelevel_small"
+
+
+def tokenized_entry() -> dict[str, Any]:
+    """The catalogue entry of a model with a shipped tokenizer."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(FIXTURE / "tokenizer.json"))
+    size = tokenizer.get_vocab_size()
+    return {
+        "arch": "audit",
+        "vocabulary_size": size,
+        "tokenizer_size": size,
+        "context_length": 4096,
+        "end_tokens": [tokenizer.token_to_id("<|im_end|>")],
+        "tokenizer_id": str(FIXTURE),
+    }
 
 
 @contextmanager
@@ -16,7 +38,10 @@ def running_mock(*options: str) -> Iterator[str]:
     Raises RuntimeError with what the server said if it doesn't become ready.
     """
     command = [sys.executable, "-m", "mockserver", "--port", "0", *options]
-    with tempfile.TemporaryFile("w+") as log:
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile("w+") as log:
+        models = Path(scratch) / "models.yaml"
+        models.write_text(yaml.safe_dump({"models": {TOKENIZED_MODEL: tokenized_entry()}}))
+        command += ["--models", str(models)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert process.stdout is not None
         try:

@@ -8,7 +8,19 @@ from typing import Any
 
 from tinker import types
 
-from .step import MODEL, TEXT, NotInRelease, Shared, method, released, step, tensor
+from .step import (
+    MODEL,
+    TEXT,
+    NotInRelease,
+    Shared,
+    close,
+    method,
+    released,
+    resolved,
+    step,
+    tensor,
+    tokenized,
+)
 
 PROMPT = types.ModelInput.from_ints(TEXT[:6])
 
@@ -21,7 +33,8 @@ def sample(client: Any, count: int = 1, prompt: Any = PROMPT, **params: Any) -> 
 
 @step("sampling/base-model", "create_sampling_client on a base model")
 def base_model(shared: Shared) -> None:
-    client = shared.keep("base", shared.service.create_sampling_client(base_model=MODEL))
+    client = resolved(shared.service.create_sampling_client(base_model=MODEL))
+    shared.keep("base", client)
     (sequence,) = sample(client)
     assert 0 < len(list(sequence.tokens)) <= 8
     assert len(list(sequence.logprobs)) == len(list(sequence.tokens))
@@ -29,7 +42,7 @@ def base_model(shared: Shared) -> None:
 
 @step("sampling/checkpoint", "create_sampling_client on a checkpoint")
 def checkpoint(shared: Shared) -> None:
-    client = shared.service.create_sampling_client(model_path=shared.sampler_path)
+    client = resolved(shared.service.create_sampling_client(model_path=shared.sampler_path))
     shared.keep("sampler", client)
     assert sample(client)
 
@@ -81,8 +94,11 @@ def stop_tokens(shared: Shared) -> None:
 
 @step("sampling/stop-strings", "stop at a string")
 def stop_strings(shared: Shared) -> None:
-    assert sample(shared.base, stop=["\n\n", "END"], max_tokens=4)
-    assert sample(shared.base, stop="END", max_tokens=4)
+    client = shared.service.create_sampling_client(base_model=tokenized())
+    prompt = types.ModelInput.from_ints([10, 11, 12])
+    for stop in ("e", ["e", "zz"]):
+        (found,) = sample(client, prompt=prompt, stop=stop, max_tokens=200, seed=1)
+        assert str(found.stop_reason) == "stop"
 
 
 @step("sampling/no-stop", "stop=[] runs to max_tokens")
@@ -141,10 +157,11 @@ def topk_sample_logprobs(shared: Shared) -> None:
 
 @step("sampling/target-prompt-logprobs", "target_prompt_logprobs")
 def target_prompt_logprobs(shared: Shared) -> None:
-    targets = tensor([*TEXT[1:6], 42], "int64")
+    targets = tensor([token for at in TEXT[1:6] for token in (at, 42)], "int64", [5, 2])
     reply = with_option(shared, "target_prompt_logprobs", targets, include_prompt_logprobs=True)
-    found = list(reply.target_prompt_logprobs.data)
-    assert len(found) == 6
+    found = reply.target_prompt_logprobs
+    assert list(found.shape) == [5, 2]
+    assert close([list(found.data)[::2]], [list(reply.prompt_logprobs)[1:]])
 
 
 @step("sampling/prompt-alt-tokens", "prompt_alt_tokens_k")

@@ -73,6 +73,11 @@ def method(owner: Any, name: str, *parameters: str) -> Any:
     return found
 
 
+def resolved(client: Any) -> Any:
+    """The client itself: 0.38 hands out a future that forwards every call to it."""
+    return client.result() if type(client).__name__.startswith("Backcompat") else client
+
+
 def released(major_minor: str) -> bool:
     """Is this release at least that old?"""
     return version() >= tuple(map(int, major_minor.split(".")))
@@ -80,6 +85,14 @@ def released(major_minor: str) -> bool:
 
 def version() -> tuple[int, ...]:
     return tuple(map(int, tinker.__version__.split(".")[:2]))
+
+
+def tokenized() -> str:
+    """The model whose tokenizer the server has in a local directory."""
+    model = os.environ.get("AUDIT_TOKENIZED_MODEL")
+    if not model:
+        raise NotInRelease("the target offers no model with a local tokenizer")
+    return model
 
 
 def tensor(data: Any, dtype: str, shape: list[int] | None = None) -> Any:
