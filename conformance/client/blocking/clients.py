@@ -71,6 +71,7 @@ class TrainingClient:
 
     forward = submitting(AsyncTrainingClient.forward)
     forward_backward = submitting(AsyncTrainingClient.forward_backward)
+    forward_backward_custom = submitting(AsyncTrainingClient.forward_backward_custom)
     optim_step = submitting(AsyncTrainingClient.optim_step)
     save_state = submitting(AsyncTrainingClient.save_state)
     load_state = submitting(AsyncTrainingClient.load_state)

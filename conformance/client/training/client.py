@@ -1,6 +1,7 @@
 """`AsyncTrainingClient`: one model under training."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..answers.catalog import ModelInfo
@@ -15,6 +16,9 @@ from ..answers.work import (
 from ..futures.operation import Operation
 from ..inputs.datum import Datum
 from ..inputs.parameters import AdamParams
+from ..losses.custom import Backend, CustomLoss, forward_datum, merged_metrics
+from ..losses.pipeline import BaseLoss
+from ..losses.specification import RegularizerSpec
 from ..queue_state.observers import Observer, QueueStateLogger
 from ..session.connection import Connection
 from ..transport.call import Call
@@ -74,6 +78,40 @@ class AsyncTrainingClient:
     ) -> Operation[ForwardBackwardOutput]:
         """As `forward`, and gradients are added up on the server until `optim_step`."""
         return self._pass(self._checked(data, loss_fn, loss_fn_config, forward_only=False))
+
+    def forward_backward_custom(
+        self,
+        data: Sequence[Datum],
+        loss: BaseLoss,
+        *,
+        regularizers: Sequence[RegularizerSpec] = (),
+        track_grad_norms: bool = False,
+        backend: Backend = "numpy",
+    ) -> Operation[ForwardBackwardOutput]:
+        """Gradients of a loss computed here: `loss(data, logprobs) -> loss or (loss, metrics)`.
+
+        A forward pass, the loss and its gradient on this machine, and a backward pass; later
+        operations wait for both. Metrics are the server's and the loss's own.
+        """
+        custom = CustomLoss(loss, regularizers, track_grad_norms, backend)
+        first = [forward_datum(datum) for datum in data]
+        chunks = self._passes.split(first)
+        turn = self._order.reserve(2 * len(chunks))
+        ahead, back = turn.seq_ids[: len(chunks)], turn.seq_ids[len(chunks) :]
+        modern = self.connection.preset.asks_client_config
+
+        async def run() -> ForwardBackwardOutput:
+            async with self._order.during(turn):
+                one = Pass(first, "cross_entropy", None, forward_only=True)
+                ids = await self._passes.submit(one, chunks, ahead)
+                output, weighted = await custom.evaluate(data, await self._passes.collect(one, ids))
+                two = Pass(weighted, "cross_entropy", None, forward_only=False)
+                parts = self._passes.like(chunks, weighted)
+                ids = await self._passes.submit(two, parts, back)
+            result = await self._passes.collect(two, ids)
+            return replace(result, metrics=merged_metrics(result, output, modern=modern))
+
+        return self._watched(run)
 
     def optim_step(
         self, params: AdamParams | Mapping[str, Any] | None = None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import zstandard
@@ -54,6 +55,11 @@ class PassSubmitter:
         if not data:
             raise invalid("data must not be empty")
         return split(data, self._connection.preset, self._limits)
+
+    def like(self, chunks: Sequence[DataChunk], data: Sequence[Datum]) -> list[DataChunk]:
+        """Other data, as many, cut at the same places."""
+        rest = iter(data)
+        return [DataChunk(list(islice(rest, len(chunk.data))), chunk.size) for chunk in chunks]
 
     async def submit(self, one: Pass, chunks: Sequence[DataChunk], seq_ids: range) -> list[str]:
         """POST all chunks; returns their request ids in chunk order.

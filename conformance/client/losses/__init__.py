@@ -1,0 +1,1 @@
+"""Losses computed by the caller, and penalties on top of them."""
