@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from contracts import Contract, load_contract
 from mockserver.catalog import Catalog
@@ -20,6 +20,9 @@ from mockserver.ids import IdSource
 from mockserver.promises import CompletionPolicy, Immediate, Limits, Promise, PromiseBook
 from mockserver.settings import Settings
 from mockserver.state.store import State
+
+if TYPE_CHECKING:
+    from mockserver.text.standin import StandInTokenizer
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -39,14 +42,16 @@ class Simulator:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.contract: Contract = load_contract("tinker")
+        self.inference: Contract = load_contract("inference")
         self.state = State()
         self.clock: Clock = _clock(settings.clock)
         self.ids = IdSource(settings.seed, self.state.counters)
         self.catalog = Catalog.load(settings.models)
         self.journal: Journal = NoJournal()
         self.faults: Faults = NoFaults()
-        self.mutants: Mutants = NoMutants()
+        self.mutants: Mutants = _mutants(settings.break_check)
         self.bases: dict[str, BaseModel] = {}
+        self.stand_ins: dict[str, StandInTokenizer] = {}
         self.parked: set[asyncio.Future[Any]] = set()
         self.client_config = dict(settings.client_config)
         self.dynamic_config = dict(settings.dynamic_config)
@@ -87,7 +92,7 @@ class Simulator:
 
         model = self.catalog.get(name)
         if model.name not in self.bases:
-            self.bases[model.name] = engine_base(model, self.settings)
+            self.bases[model.name] = engine_base(model)
         return self.bases[model.name]
 
     async def snapshot(self) -> Snapshot:
@@ -130,4 +135,16 @@ def _clock(spec: str) -> Clock:
     try:
         return clock_from(spec)
     except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _mutants(check: str | None) -> Mutants:
+    """The stage that breaks one rule; its table is only loaded when there is one to break."""
+    if check is None:
+        return NoMutants()
+    from mockserver.mutants import ActiveMutants, MutantError
+
+    try:
+        return ActiveMutants(check)
+    except MutantError as error:
         raise ConfigurationError(str(error)) from error

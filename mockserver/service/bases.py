@@ -5,10 +5,22 @@ from __future__ import annotations
 from mockserver.catalog import CatalogModel
 from mockserver.engine import BaseModel
 from mockserver.engine.grammar import ChatGrammar
-from mockserver.settings import Settings
 
 
-def engine_base(model: CatalogModel, settings: Settings) -> BaseModel:
+def give_text(base: BaseModel, model: CatalogModel) -> None:
+    """Let a base model decode its tokens, if its tokenizer is on this machine.
+
+    Loading one takes a moment: call it in a worker thread, and only where text is needed.
+    """
+    if base.decode is None:
+        from mockserver.text.tokenizers import tokenizer_for
+
+        tokenizer = tokenizer_for(model)
+        if tokenizer is not None:
+            base.decode = tokenizer.decode
+
+
+def engine_base(model: CatalogModel) -> BaseModel:
     """The engine's model for a catalogue entry."""
     opening, closing = model.thinking or (None, None)
     grammar = ChatGrammar(

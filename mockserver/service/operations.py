@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from mockserver.engine import EngineError
+from mockserver.errors import OperationFailed
 from mockserver.promises import Promise
 from mockserver.service import custom_losses, runs, sampling, saving, training
 
@@ -28,4 +30,7 @@ WORK: dict[str, Callable[[Simulator, Promise], Awaitable[Any]]] = {
 
 async def perform(simulator: Simulator, promise: Promise) -> Any:
     """Do a promise's work; raises OperationFailed for what the client can mend."""
-    return await WORK[promise.operation](simulator, promise)
+    try:
+        return await WORK[promise.operation](simulator, promise)
+    except EngineError as error:
+        raise OperationFailed(f"{error.field}: {error.rule}; {error.fix}") from error

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mockserver.engine import EngineError, Sampler, SampleRequest, SampleResult, Weights
-from mockserver.errors import BadRequest, Conflict, NotFound, OperationFailed
+from mockserver.engine import Sampler, SampleRequest, SampleResult, Weights
+from mockserver.errors import BadRequest, Conflict, NotFound
 from mockserver.promises import Promise
 from mockserver.service import checkpoints
+from mockserver.service.bases import give_text
 from mockserver.service.billing import bill
 from mockserver.service.inputs import dense_tensor, prompt_tokens
 from mockserver.state.records import SamplingSession, Session, Tenant
@@ -109,6 +110,8 @@ def engine_request(
     params = body["sampling_params"]
     base = simulator.base(sampler.base_model)
     prompt = prompt_tokens(body["prompt"], "prompt", base.vocabulary_size)
+    if _has_strings(params.get("stop")):
+        give_text(base, simulator.catalog.get(sampler.base_model))
     target = body.get("target_prompt_logprobs")
     return SampleRequest(
         prompt=prompt,
@@ -130,6 +133,12 @@ def engine_request(
     )
 
 
+def _has_strings(stop: Any) -> bool:
+    return isinstance(stop, str) or (
+        isinstance(stop, list) and isinstance(next(iter(stop), 0), str)
+    )
+
+
 def entropy_of(simulator: Simulator, sampler: SamplingSession, seq_id: int | None) -> str:
     """What seeds a request without a seed: server seed, sampling session, number."""
     return f"{simulator.settings.seed}:{sampler.id}:{seq_id}"
@@ -143,10 +152,7 @@ async def asample(simulator: Simulator, promise: Promise) -> SampleResult:
 
     def work() -> tuple[SampleResult, int]:
         request = engine_request(simulator, sampler, promise.payload, entropy)
-        try:
-            return Sampler(base, sampler.weights).sample(request), request.prompt.size
-        except EngineError as error:
-            raise OperationFailed(f"{error.field}: {error.rule}; {error.fix}") from error
+        return Sampler(base, sampler.weights).sample(request), request.prompt.size
 
     result, prefill = await simulator.compute(work)
     sampled = sum(sequence.tokens.size for sequence in result.sequences)

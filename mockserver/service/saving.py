@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mockserver.engine import EngineError, Weights
+from mockserver.engine import Weights
 from mockserver.engine.checkpoint import export_weights
 from mockserver.errors import OperationFailed
 from mockserver.promises import Promise
@@ -82,10 +82,7 @@ async def load_weights(simulator: Simulator, promise: Promise) -> dict[str, Any]
             f"optimizer: {source.path} is a sampler checkpoint and holds no optimizer state; "
             "load it with optimizer false, or load a checkpoint that save_weights wrote"
         )
-    try:
-        await simulator.compute(trainer.load, arrays_of(source), with_optimizer)
-    except EngineError as error:
-        raise OperationFailed(f"{error.field}: {error.rule}; {error.fix}") from error
+    await simulator.compute(trainer.load, arrays_of(source), with_optimizer)
     run.loaded_from = source.path
     record(simulator, tenant, "checkpoint.loaded", run.id, source.path, purpose="training")
     return {"path": source.path, "model_id": run.id, "type": "load_weights"}

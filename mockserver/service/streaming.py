@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mockserver.edge.sse import event
 from mockserver.engine import EngineError, SampledSequence, Sampler, SampleResult
 from mockserver.errors import BadRequest
+from mockserver.service.bases import give_text
 from mockserver.service.billing import bill
 from mockserver.service.sampling import engine_request, entropy_of
 from mockserver.state.records import SamplingSession
@@ -22,14 +23,19 @@ async def stream(
     """The events of a sample; raises BadRequest before the first one."""
     base = simulator.base(sampler.base_model)
     entropy = entropy_of(simulator, sampler, body.get("seq_id"))
-    request = engine_request(simulator, sampler, body, entropy)
+
+    def work() -> tuple[SampleResult, int]:
+        give_text(base, simulator.catalog.get(sampler.base_model))
+        request = engine_request(simulator, sampler, body, entropy)
+        return Sampler(base, sampler.weights).sample(request), request.prompt.size
+
     try:
-        result = await simulator.compute(Sampler(base, sampler.weights).sample, request)
+        result, prefill = await simulator.compute(work)
     except EngineError as error:
         raise BadRequest(
             f"{error.field}: {error.rule}", pointer=f"/{error.field}", fix=error.fix
         ) from error
-    prefill, sampled = request.prompt.size, sum(s.tokens.size for s in result.sequences)
+    sampled = sum(sequence.tokens.size for sequence in result.sequences)
     bill(simulator, sampler.session_id, sampler.base_model, "sampling_prefill", prefill)
     bill(simulator, sampler.session_id, sampler.base_model, "sampling_sample", sampled)
     return _events(result, base.decode)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from mockserver.engine import EngineError, LossResult
+from mockserver.engine import LossResult
 from mockserver.errors import OperationFailed
 from mockserver.promises import Promise
 from mockserver.service.billing import bill
@@ -14,8 +13,6 @@ from mockserver.service.runs import trainer_of
 
 if TYPE_CHECKING:
     from mockserver.simulator import Simulator
-
-T = TypeVar("T")
 
 
 async def forward(simulator: Simulator, promise: Promise) -> LossResult:
@@ -45,7 +42,7 @@ async def _loss(
         result = step(data, custom or loss_fn, config)
         return result, sum(datum.tokens.size for datum in data)
 
-    result, tokens = await simulator.compute(_engine_errors(work))
+    result, tokens = await simulator.compute(work)
     bill(simulator, run.session_id, run.base_model, "training", tokens)
     return result
 
@@ -72,18 +69,6 @@ async def optim_step(simulator: Simulator, promise: Promise) -> dict[str, Any]:
     trainer = trainer_of(run)
     body = promise.payload
     params = dict(body.get("optimizer_params") or body.get("adam_params") or {})
-    metrics = await simulator.compute(_engine_errors(lambda: trainer.optim_step(params)))
+    metrics = await simulator.compute(trainer.optim_step, params)
     run.steps += 1
     return {"metrics": metrics}
-
-
-def _engine_errors(work: Callable[[], T]) -> Callable[[], T]:
-    """Turn what the engine refuses into a failed operation that names the field."""
-
-    def run() -> T:
-        try:
-            return work()
-        except EngineError as error:
-            raise OperationFailed(f"{error.field}: {error.rule}; {error.fix}") from error
-
-    return run
