@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from mockserver.control import control_routes
 from mockserver.edge.pipeline import Pipeline
 from mockserver.edge.routes import Unmatched, mounted, routes_for
-from mockserver.handlers.table import TINKER_HANDLERS, bind
+from mockserver.handlers.table import TEXT_HANDLERS, TINKER_HANDLERS, bind
 from mockserver.scenarios.director import Director
 from mockserver.settings import Settings
 from mockserver.simulator import Simulator
@@ -22,9 +22,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
     Raises ConfigurationError when the settings cannot work or an operation has no handler.
     """
     simulator = Simulator(settings or Settings())
-    operations = list(simulator.contract.operations.values())
+    tinker = list(simulator.contract.operations.values())
+    inference = list(simulator.inference.operations.values())
+    operations = tinker + inference
     director = Director(simulator)
-    pipeline = Pipeline(simulator, bind(operations, TINKER_HANDLERS))
+    handlers = bind(tinker, TINKER_HANDLERS) | bind(inference, TEXT_HANDLERS)
+    pipeline = Pipeline(simulator, handlers)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

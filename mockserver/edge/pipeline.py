@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -15,8 +15,10 @@ from mockserver.edge.bodies import ClientGone, decode_body, judge_parameters, re
 from mockserver.edge.dialects import dialect_of
 from mockserver.edge.exchange import JSON, OPTIONS, Answer, Exchange, Receive, Send
 from mockserver.edge.problems import internal_error, problem
+from mockserver.edge.sse import send_while_connected
 from mockserver.errors import ServiceError
 from mockserver.service.submission import lane_of
+from mockserver.text.refusals import in_api_shape
 
 if TYPE_CHECKING:
     from contracts import Operation
@@ -61,11 +63,27 @@ class Pipeline:
                 answer = await self._answer(exchange, receive, refusal)
                 exchange.answer = answer
                 exchange.answered_at = simulator.clock.now()
-                await simulator.faults.send(exchange, answer, send)
+                await self._send(exchange, answer, receive, send)
         except ClientGone:
             exchange.client_gone = True
         finally:
             simulator.journal.close(exchange)
+
+    async def _send(
+        self, exchange: Exchange, answer: Answer, receive: Receive, send: Send
+    ) -> None:
+        """Put the answer on the wire; a stream's source ends with its client."""
+        source = answer.stream
+        sending = self.simulator.faults.send(exchange, answer, send)
+        if source is None:
+            await sending
+            return
+        try:
+            if not await send_while_connected(sending, receive):
+                raise ClientGone
+        finally:
+            if isinstance(source, AsyncGenerator):
+                await source.aclose()
 
     def _exchange(self, operation: Operation | None, scope: Mapping[str, Any]) -> Exchange:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
@@ -107,6 +125,7 @@ class Pipeline:
             log.exception("%s %s", exchange.method, exchange.path)
             exchange.error = error
             answer = internal_error(error)
+        answer = in_api_shape(exchange.path, answer)
         self._judge(exchange, answer)
         return self.simulator.mutants.rewrite(exchange, answer)
 

@@ -73,7 +73,12 @@ def routes_for(pipeline: Pipeline, operations: Iterable[Operation]) -> list[Base
             endpoint = endpoints.setdefault(path, PathEndpoint(pipeline, path))
             endpoint.operations[method.upper()] = operation
     ordered = sorted(endpoints, key=lambda path: ("{" in path, path.count("{")))
-    return [Route(path, endpoint=endpoints[path], methods=None) for path in ordered]
+    return [Route(pattern(path), endpoint=endpoints[path], methods=None) for path in ordered]
+
+
+def pattern(path: str) -> str:
+    """A contract's path as a route; names of models have slashes in them."""
+    return path.replace("{model}", "{model:path}")
 
 
 def mounted(routes: list[BaseRoute]) -> list[BaseRoute]:

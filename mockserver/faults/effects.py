@@ -19,6 +19,7 @@ SIZE = r"(?P<size>\d+)(?P<multiple>k|m)?"
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 MULTIPLES = {None: 1, "k": 1024, "m": 1024 * 1024}
 PROMISE_READS = frozenset({"retrieve_future"})
+TEXT_STREAMS = frozenset({"create_chat_completion", "create_completion", "create_message"})
 
 
 class EffectError(ValueError):
@@ -176,6 +177,23 @@ GRAMMAR: tuple[Form, ...] = (
         f"skew-(?P<minus>minus-)?{DURATION}",
         AROUND,
         "the times in this answer are off by TIME",
+    ),
+    Form(
+        "kimi",
+        "kimi-QUIRK",
+        "kimi-(?P<variant>raw-markers|reasoning-markers|bare-ids|foreign-ids|wrong-finish"
+        "|split-deltas|json-lines|truncated-calls)",
+        AROUND,
+        "tool calls come as careless Kimi providers send them (mockserver/text/README.md)",
+        frozenset({"create_chat_completion"}),
+    ),
+    Form(
+        "break-stream",
+        "break-stream-after-N-events",
+        r"break-stream-after-(?P<events>\d+)-events",
+        AROUND,
+        "a text stream ends with an error in its API's own form after N events",
+        TEXT_STREAMS,
     ),
 )
 FORMS_BY_KIND = {form.kind: form for form in GRAMMAR}

@@ -109,7 +109,8 @@ def subject_of(exchange: Exchange) -> Subject:
     body = _json_object(exchange)
     operation = exchange.operation.id if exchange.operation else ""
     promise = requested(exchange) if operation in PROMISE_READS else None
-    named = body.get("base_model") or body.get("model_id") or body.get("sampling_session_id")
+    names = ("base_model", "model_id", "sampling_session_id", "model")
+    named = next((body[name] for name in names if body.get(name)), None)
     return Subject(
         operation=operation,
         identity=identity(exchange),

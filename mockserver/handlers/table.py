@@ -34,4 +34,5 @@ def bind(operations: Iterable[Operation], modules: Iterable[str]) -> dict[str, H
     return table
 
 
+TEXT_HANDLERS = ("mockserver.handlers.text",)
 TINKER_HANDLERS = tuple(f"mockserver.handlers.{chapter}" for chapter in CHAPTERS)

@@ -33,6 +33,8 @@ from mockserver.faults.effects import GRAMMAR, EffectError, parse_steps, parse_w
         ("duplicate", "duplicate", {}),
         ("skew-1h", "skew", {"seconds": 3600.0}),
         ("skew-minus-30s", "skew", {"seconds": -30.0}),
+        ("kimi-raw-markers", "kimi", {"variant": "raw-markers"}),
+        ("break-stream-after-5-events", "break-stream", {"events": 5}),
     ],
 )
 def test_a_word_means_one_effect(word: str, kind: str, fields: dict[str, object]) -> None:
