@@ -14,6 +14,8 @@ from conformance.tokenizer.rendering import Templated
 from conformance.tokenizer.templates import ChatTemplate
 
 Encode = Callable[[str], list[int]]
+# Fewer texts than this are not worth a thread of their own.
+BATCH_PART = 32
 
 
 class _Core(Protocol):
@@ -107,15 +109,17 @@ class RankedTokenizer(Templated):
         add_special_tokens: bool = False,
         allow_special_tokens: bool | None = None,
     ) -> list[list[int]]:
-        def encode(text: str) -> list[int]:
-            return self.encode(text, allow_special_tokens=allow_special_tokens)
+        def encode_some(some: Sequence[str]) -> list[list[int]]:
+            return [self.encode(t, allow_special_tokens=allow_special_tokens) for t in some]
 
-        threads = min(len(texts), cpu_count() or 1)
-        if threads < 2 or isinstance(self._core, BytePairEncoder):
-            return list(map(encode, texts))
+        threads = cpu_count() or 1
+        size = max(BATCH_PART, -(-len(texts) // (4 * threads)))
+        parts = [texts[at : at + size] for at in range(0, len(texts), size)]
+        if len(parts) < 2 or isinstance(self._core, BytePairEncoder):
+            return encode_some(texts)
         # tiktoken releases the interpreter lock while it encodes.
-        with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(encode, texts))
+        with ThreadPoolExecutor(min(threads, len(parts))) as pool:
+            return [ids for part in pool.map(encode_some, parts) for ids in part]
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
         """Raises TokenizerError `invalid_token_id` or `unknown_token_id`."""

@@ -10,7 +10,7 @@ differ in when text is released. Empty stop strings are ignored.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from conformance.tokenizer.protocols import Tokenizer
 from conformance.tokenizer.streams import Sequence
@@ -29,8 +29,7 @@ class StopSequences:
     visible_stop_sequences: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """What one step releases: text, nothing yet, or the end (with the text before it)."""
 
     kind: Kind

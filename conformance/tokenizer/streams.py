@@ -64,19 +64,23 @@ class _BytePieces:
 class _WindowPieces:
     """For tokenizers whose decoder is more than joining bytes: decode a window, send the rest.
 
-    `_window` starts where the previous release started, so that the decoder sees what stands
-    before the new token; `_sent` is the part of its decode that is already out.
+    The window holds the tokens of the last release (what stands before decides how the next is
+    spelled) and those after `_mark` that wait; `_sent` is the decode of the former. `_alone`
+    remembers the decode of single tokens.
     """
 
     def __init__(self, tokenizer: Tokenizer, prompt: Ids[int], skip_special_tokens: bool) -> None:
-        self._tokenizer = tokenizer
+        self._decode = tokenizer.decode
+        self._is_special = tokenizer.is_special
         self._skip = skip_special_tokens
-        self._window = list(prompt[-PROMPT_WINDOW:])
-        self._read = len(self._window)
-        self._sent = self._decoded()
-
-    def _decoded(self) -> str:
-        return self._tokenizer.decode(self._window, skip_special_tokens=self._skip)
+        self._alone: dict[int, str] = {}
+        self._window: list[int] = []
+        for start in range(len(prompt) - PROMPT_WINDOW, len(prompt) - PATIENCE, -1):
+            self._window = list(prompt[max(start, 0) :])
+            self._sent = self._decode(self._window, skip_special_tokens=skip_special_tokens)
+            if start <= 0 or not self._sent.startswith(REPLACEMENT):
+                break  # not inside a character
+        self._mark = len(self._window)
 
     def _unsent(self, text: str) -> str:
         if text.startswith(self._sent):
@@ -86,27 +90,36 @@ class _WindowPieces:
         return text[same:]
 
     def step(self, token_id: int) -> str | None:
-        if self._skip and self._tokenizer.is_special(token_id):
+        if self._skip and self._is_special(token_id):
             return None
-        self._window.append(token_id)
-        text = self._decoded()
-        piece = self._unsent(text)
-        waiting = not piece or text.endswith(REPLACEMENT)
-        if waiting and len(self._window) - self._read <= PATIENCE:
+        window = self._window
+        window.append(token_id)
+        text = self._decode(window, skip_special_tokens=self._skip)
+        sent = self._sent
+        piece = text[len(sent) :] if text.startswith(sent) else self._unsent(text)
+        if (not piece or text[-1] == REPLACEMENT) and len(window) - self._mark <= PATIENCE:
             return None
-        self._advance()
+        self._release()
         return piece or None
 
     def flush(self) -> str:
-        piece = self._unsent(self._decoded())
-        self._advance()
+        text = self._decode(self._window, skip_special_tokens=self._skip)
+        piece = self._unsent(text)
+        self._release()
         return piece
 
-    def _advance(self) -> None:
-        del self._window[: self._read]
-        del self._window[:-PATIENCE]
-        self._read = len(self._window)
-        self._sent = self._decoded()
+    def _release(self) -> None:
+        window = self._window
+        if not self._sent.endswith(REPLACEMENT):  # the mark may stand inside a character
+            del window[: self._mark]
+        del window[:-PATIENCE]
+        self._mark = len(window)
+        sent = self._alone.get(window[0]) if len(window) == 1 else None
+        if sent is None:
+            sent = self._decode(window, skip_special_tokens=self._skip)
+            if len(window) == 1:
+                self._alone[window[0]] = sent
+        self._sent = sent
 
 
 def _pieces(tokenizer: Tokenizer, prompt: Ids[int], skip_special_tokens: bool) -> _Pieces:

@@ -1,0 +1,159 @@
+"""Tokenizer speed against the libraries underneath, on the same texts in the same process.
+
+Each line names its peer; a ratio of 1.00 is the peer's own speed, more is faster. The real
+tokenizers are used when TINKER_MOCK_TOKENIZERS (default: ../shared/tokenizers) has them, else the
+small ones of the repository.
+"""
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import tiktoken
+import tokenizers
+
+from conformance.tokenizer import (
+    DecodeStream,
+    StopSequenceDecoder,
+    StopSequences,
+    Tokenizer,
+    load_tokenizer,
+)
+from conformance.tokenizer.kimi import PATTERN
+from conformance.tokenizer.ranks import read_ranks
+
+ROOT = Path(__file__).parents[2]
+FIXTURES = ROOT / "fixtures" / "tokenizers"
+CORPUS = (FIXTURES / "corpus.txt").read_text("utf-8")
+SHARED = Path(os.environ.get("TINKER_MOCK_TOKENIZERS") or ROOT.parent / "shared" / "tokenizers")
+STOPS = StopSequences(stop_sequences=("\n\nHuman:", "<|never|>", "###"))
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def compared(
+    ours: Callable[[], Any], peer: Callable[[], Any], rounds: int = 7
+) -> tuple[float, float]:
+    """Median seconds of both, taken in turns so that a busy machine hits both alike."""
+    ours(), peer()
+    pairs = [(seconds(ours), seconds(peer)) for _ in range(rounds)]
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+
+
+def report(what: str, count: int, unit: str, ours: float, peer: float, peer_name: str) -> float:
+    ratio = peer / ours
+    print(
+        f"{what:<34} {count / ours:>12,.0f} {unit}/s   "
+        f"{peer_name} {count / peer:>12,.0f}   ratio {ratio:.2f}"
+    )
+    return ratio
+
+
+def directory(name: str, small: str) -> Path:
+    return SHARED / name if (SHARED / name).is_dir() else FIXTURES / small
+
+
+def bench_kimi_encode() -> None:
+    path = directory("kimi_k2", "kimi_small")
+    tokenizer = load_tokenizer(path)
+    bare = tiktoken.Encoding(
+        name="bare",
+        pat_str=PATTERN,
+        mergeable_ranks=read_ranks(path / "tiktoken.model"),
+        special_tokens=dict(tokenizer.special_tokens.ids),
+    )
+    lines = CORPUS.splitlines() * 20
+    for name, texts in (("long texts", [CORPUS] * 20), ("short texts", lines)):
+        count = sum(len(ids) for ids in map(tokenizer.encode, texts))
+        ours, peer = compared(
+            lambda texts=texts: [tokenizer.encode(text) for text in texts],
+            lambda texts=texts: [bare.encode(text, allowed_special="all") for text in texts],
+        )
+        report(f"Kimi encode, {name}", count, "tokens", ours, peer, "tiktoken")
+    texts = [CORPUS] * 64
+    count = len(tokenizer.encode(CORPUS)) * len(texts)
+    ours, peer = compared(
+        lambda: tokenizer.encode_batch(texts),
+        lambda: [tokenizer.encode(text) for text in texts],
+    )
+    report(f"Kimi encode_batch ({os.cpu_count()} cores)", count, "tokens", ours, peer, "one by one")
+
+
+def bench_huggingface_encode() -> None:
+    path = directory("qwen3", "bytelevel_small")
+    tokenizer = load_tokenizer(path)
+    bare = tokenizers.Tokenizer.from_file(str(path / "tokenizer.json"))
+    texts = CORPUS.splitlines() * 5
+    count = sum(len(ids) for ids in tokenizer.encode_batch(texts))
+    ours, peer = compared(
+        lambda: [tokenizer.encode(text) for text in texts],
+        lambda: [bare.encode(text).ids for text in texts],
+    )
+    report("Qwen3 encode", count, "tokens", ours, peer, "tokenizers")
+    ours, peer = compared(
+        lambda: tokenizer.encode_batch(texts),
+        lambda: [encoding.ids for encoding in bare.encode_batch(texts)],
+    )
+    report("Qwen3 encode_batch", count, "tokens", ours, peer, "tokenizers")
+
+
+def streamed(tokenizer: Tokenizer, ids: list[int]) -> None:
+    step = DecodeStream(tokenizer).step
+    for token_id in ids:
+        step(token_id)
+
+
+def stopped(tokenizer: Tokenizer, ids: list[int]) -> None:
+    process = StopSequenceDecoder(tokenizer, STOPS).process
+    for token_id in ids:
+        process(token_id)
+
+
+def bench_decode_stream() -> None:
+    for name, small in (("qwen3", "bytelevel_small"), ("none", "fallback_small")):
+        path = directory(name, small)
+        tokenizer = load_tokenizer(path)
+        bare = tokenizers.Tokenizer.from_file(str(path / "tokenizer.json"))
+        ids = tokenizer.encode(CORPUS) * 5
+
+        def native(bare: Any = bare, ids: list[int] = ids) -> None:
+            stream = tokenizers.decoders.DecodeStream(skip_special_tokens=False)
+            for token_id in ids:
+                stream.step(bare, token_id)
+
+        ours, peer = compared(lambda t=tokenizer, i=ids: streamed(t, i), native)
+        report(f"DecodeStream, {path.name}", len(ids), "tokens", ours, peer, "tokenizers")
+
+
+def bench_length() -> None:
+    tokenizer = load_tokenizer(directory("kimi_k2", "kimi_small"))
+    ids = tokenizer.encode(CORPUS) * 200
+    for what, work in (("DecodeStream", streamed), ("StopSequenceDecoder", stopped)):
+        rates = {}
+        for count in (1_000, 10_000, 100_000):
+            part = ids[:count]
+            best = min(seconds(partial(work, tokenizer, part)) for _ in range(3))
+            rates[count] = count / best
+        shown = "  ".join(f"{count:,}: {rate:,.0f} tokens/s" for count, rate in rates.items())
+        print(f"{what} by length: {shown}  ratio {rates[100_000] / rates[1_000]:.2f}")
+
+
+def main() -> int:
+    bench_kimi_encode()
+    bench_huggingface_encode()
+    bench_decode_stream()
+    bench_length()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
