@@ -5,7 +5,8 @@ Three clocks share one ordered timer queue and differ in what makes time pass:
 * ``RealClock``: the machine's time.
 * ``ScaledClock(rate)``: the machine's time, ``rate`` times faster (or slower).
 * ``ManualClock``: time stands still until ``advance``; with ``autojump`` it leaps to the next
-  timer as soon as nothing but timers is left, so a 30 s wait takes no time at all.
+  timer as soon as nothing but timers is left and somebody waits for one (a parked poll, a held
+  answer), so a 30 s wait takes no time at all.
 
 Timers due at the same instant fire in the order they were set. A clock belongs to one event
 loop; ``call_at``, ``wait_for`` and ``busy`` are called from that loop's thread only.
@@ -76,12 +77,15 @@ class Clock(Protocol):
     ) -> Timer:
         """Run ``callback`` when ``monotonic()`` reaches ``when``.
 
-        A background timer (expiry, retention) never makes a manual clock jump by itself.
+        A background timer (queued work, expiry) never makes a manual clock jump by itself: time
+        flies only while somebody waits.
         """
 
-    async def sleep(self, seconds: float) -> None: ...
+    async def sleep(self, seconds: float, *, background: bool = False) -> None: ...
 
-    async def wait_for(self, event: asyncio.Event, timeout: float | None) -> bool:
+    async def wait_for(
+        self, event: asyncio.Event, timeout: float | None, *, background: bool = False
+    ) -> bool:
         """True once ``event`` is set, False if ``timeout`` seconds pass first."""
 
     def busy(self) -> AbstractContextManager[None]:
@@ -142,13 +146,15 @@ class _TimerClock:
             self._changed()
         return timer
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float, *, background: bool = False) -> None:
         if seconds > 0:
-            await self.wait_for(asyncio.Event(), seconds)
+            await self.wait_for(asyncio.Event(), seconds, background=background)
         else:
             await asyncio.sleep(0)
 
-    async def wait_for(self, event: asyncio.Event, timeout: float | None) -> bool:
+    async def wait_for(
+        self, event: asyncio.Event, timeout: float | None, *, background: bool = False
+    ) -> bool:
         if event.is_set():
             return True
         if timeout is not None and timeout <= 0:
@@ -156,7 +162,7 @@ class _TimerClock:
         waiter = asyncio.ensure_future(event.wait())
         timer = None
         if timeout is not None:
-            timer = self.call_at(self.monotonic() + timeout, waiter.cancel)
+            timer = self.call_at(self.monotonic() + timeout, waiter.cancel, background=background)
         try:
             with self._parked():
                 await asyncio.wait({waiter})

@@ -186,10 +186,12 @@ def verdict(exchange: Exchange) -> str:
         return "request"
     if exchange.client_gone:
         return "gone"
+    if "effects" in exchange.notes:
+        return "fault"
     if isinstance(exchange.error, ServiceError):
         malformed = exchange.operation is None or exchange.error.status in MALFORMED
         return "request" if malformed else "refused"
-    return "fault" if "effects" in exchange.notes else "ok"
+    return "ok"
 
 
 def _sentence(entry: Entry, violation: dict[str, Any]) -> str:

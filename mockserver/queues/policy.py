@@ -74,7 +74,7 @@ class QueuePolicy:
         rule = self.rules.completion_for(promise.operation, promise.base_model)
         seconds = rule.after + self._latency(rule, promise)
         if seconds > 0:
-            await self.clock.sleep(seconds)
+            await self.clock.sleep(seconds, background=True)
         while promise.open and promise.polls < rule.polls:
             event = self._polled[promise.request_id] = asyncio.Event()
             await self.clock.wait_for(event, None)

@@ -27,7 +27,8 @@ class WorkerPool:
         if self.warm_at is None:
             self.warm_at = self.clock.monotonic() + self.cold_start
         while self.clock.monotonic() < self.warm_at:
-            await self.clock.wait_for(self.resized, self.warm_at - self.clock.monotonic())
+            left = self.warm_at - self.clock.monotonic()
+            await self.clock.wait_for(self.resized, left, background=True)
         if not self.waiting and len(self.holders) < self.workers:
             self.holders.add(request_id)
             return
