@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
     add("--clock", default="real", help="real, xRATE (x60), manual or auto")
     add("--strict", action="store_true", help="refuse request fields the contract does not know")
+    add("--long-poll", type=float, default=30.0, metavar="S", help="seconds a poll is held")
     add("--break", dest="break_check", metavar="CHECK", help="violate exactly this check")
     add("--fail-on", choices=("violation",), help="exit with 1 if a client broke the contract")
     add("--control", action=argparse.BooleanOptionalAction, default=True, help="serve /_mock")

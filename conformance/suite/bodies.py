@@ -61,7 +61,7 @@ def forward(model: str, seq_id: int, **options: Any) -> dict[str, Any]:
     return train(model, seq_id, key="forward_input", **options)
 
 
-def optim(model: str, seq_id: int, learning_rate: float = 0.05, **params: Any) -> dict[str, Any]:
+def optim(model: str, seq_id: int, learning_rate: float = 0.004, **params: Any) -> dict[str, Any]:
     """An optim_step request with AdamW parameters."""
     adam = {"learning_rate": learning_rate, "beta1": 0.9, "beta2": 0.95, "eps": 1e-12, **params}
     return {"adam_params": adam, "model_id": model, "seq_id": seq_id, "type": "optim_step"}

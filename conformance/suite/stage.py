@@ -110,7 +110,7 @@ class Stage(Submitting):
         self._sampling_counters[session] = number + 1
         return number
 
-    def create_model(self, session: str, **fields: Any) -> Promised:
+    def create_model(self, session: str, wrong: bool = False, **fields: Any) -> Promised:
         """Submit create_model."""
         body = {
             "session_id": session,
@@ -119,7 +119,7 @@ class Stage(Submitting):
             "lora_config": {"rank": 8, "seed": 1},
             "type": "create_model",
         }
-        return self.submit("create_model", {**body, **fields})
+        return self.submit("create_model", {**body, **fields}, wrong=wrong)
 
     def model(self, session: str | None = None, **fields: Any) -> str:
         """A new model's id, ready to train."""

@@ -14,7 +14,17 @@ from starlette.routing import BaseRoute, Route
 
 from contracts import Operation, load_contract
 from contracts.schema import coerce
-from mockserver.control import clock, journal, metrics, plans, promises, scenario, scripts, state
+from mockserver.control import (
+    clock,
+    journal,
+    metrics,
+    mutants,
+    plans,
+    promises,
+    scenario,
+    scripts,
+    state,
+)
 from mockserver.control.call import Call, Handler
 from mockserver.edge.bodies import read_body
 from mockserver.edge.exchange import Answer, Receive, Send
@@ -32,7 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 KEY_HEADER = "x-tinker-mock-key"
-CHAPTERS = (clock, journal, metrics, plans, promises, scenario, scripts, state)
+CHAPTERS = (clock, journal, metrics, mutants, plans, promises, scenario, scripts, state)
 HANDLERS: dict[str, Handler] = {
     name: handler for chapter in CHAPTERS for name, handler in chapter.HANDLERS.items()
 }

@@ -47,5 +47,5 @@ def reports(stage: Stage) -> None:
         for one in audit.require().at("/entries"):
             expect({"timestamp", "event"} <= set(one), "an entry has its fields", "", one)
     with stage.check("billing/audit/filter"):
-        query = {"event_type": "checkpoint_created", "day": "2026-01-02"}
+        query = {"event_type": "checkpoints", "day": "2026-01-02"}
         stage.hands.call("get_audit_log", query=query).require()

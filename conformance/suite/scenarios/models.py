@@ -100,7 +100,7 @@ def variants(stage: Stage) -> None:
 
 def refused(stage: Stage, session: str, **fields: Any) -> tuple[bool, str, int]:
     """Whether creation fails, what is said, and the status of the decisive answer."""
-    outcome = stage.create_model(session, **fields).outcome()
+    outcome = stage.create_model(session, wrong=True, **fields).outcome()
     return outcome.failed, outcome.error, outcome.reply.status
 
 

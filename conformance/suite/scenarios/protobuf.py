@@ -275,7 +275,7 @@ def extras(stage: Stage, sampler: str) -> None:
         shape = list(message.prompt_alt_tokens.tokens.shape)
         expect_equal(shape, [count - 1, 3], "[prompt - 1, k]")
     with stage.check("protobuf/sample/targets"):
-        targets = bodies.tensor([12] * count, "int64")
+        targets = bodies.tensor([12] * (count - 1), "int64", [count - 1, 1])
         message = ask(3, prompt_logprobs=True, target_prompt_logprobs=targets)
         expect(message.HasField("target_prompt_logprobs"), "target_prompt_logprobs", "present")
     with stage.check("protobuf/sample/topk-sampled"):

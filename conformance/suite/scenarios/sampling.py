@@ -318,4 +318,4 @@ def trained(stage: Stage) -> None:
 def step(stage: Stage, model: str, seq_id: int) -> None:
     """One training step at seq_id and seq_id + 1."""
     stage.submit("forward_backward", bodies.train(model, seq_id)).result()
-    stage.submit("optim_step", bodies.optim(model, seq_id + 1, 0.1)).result()
+    stage.submit("optim_step", bodies.optim(model, seq_id + 1, 0.004)).result()

