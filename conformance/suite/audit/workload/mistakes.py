@@ -76,10 +76,15 @@ def no_such_sampler(shared: Shared) -> None:
 @step("errors/wrong-key", "a malformed key")
 def wrong_key(shared: Shared) -> None:
     def use() -> object:
-        service = tinker.ServiceClient(api_key="no-such-key")
-        return service.get_server_capabilities()
+        return tinker.ServiceClient(api_key="no-such-key").get_server_capabilities()
 
-    refused(use)
+    # 0.7 prefers the environment's key to the argument.
+    known = os.environ["TINKER_API_KEY"]
+    os.environ["TINKER_API_KEY"] = "no-such-key"
+    try:
+        refused(use)
+    finally:
+        os.environ["TINKER_API_KEY"] = known
 
 
 @step("errors/lives-on", "after all that, training goes on")
