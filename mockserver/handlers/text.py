@@ -14,6 +14,7 @@ from mockserver.text.messages import from_anthropic, from_anthropic_tools, opena
 from mockserver.text.openai_wire import ChoiceBuilder, Envelope, Usage, chunks
 from mockserver.text.sampling_params import (
     DEFAULT_COMPLETION_TOKENS,
+    answer_id,
     anthropic_params,
     entropy_of,
     openai_params,
@@ -62,7 +63,7 @@ async def create_completion(exchange: Exchange) -> Answer:
     entropy = entropy_of(exchange)
     params = openai_params(body, body.get("max_tokens") or DEFAULT_COMPLETION_TOKENS, entropy)
     head = {
-        "id": f"cmpl-{simulator.ids.derive('completion', entropy)}",
+        "id": f"cmpl-{answer_id(exchange, 'completion', entropy)}",
         "object": "text_completion",
         "created": int(simulator.clock.now()),
         "model": body["model"],
@@ -83,7 +84,7 @@ async def create_chat_completion(exchange: Exchange) -> Answer:
     messages, tools = openai_messages(body["messages"]), tool_request(body)
     turns = chat.turns_for(exchange, model, messages, tools, params, body.get("n") or 1)
     envelope = Envelope(
-        f"chatcmpl-{simulator.ids.derive('chat', entropy)}",
+        f"chatcmpl-{answer_id(exchange, 'chat', entropy)}",
         int(simulator.clock.now()),
         model,
         bool(body.get("logprobs")),
@@ -109,7 +110,7 @@ async def create_message(exchange: Exchange) -> Answer:
     entropy = entropy_of(exchange)
     params = anthropic_params(body, entropy)
     turns = chat.turns_for(exchange, model, from_anthropic(body), _anthropic_tools(body), params)
-    name = f"msg_{simulator.ids.derive('message', entropy).replace('-', '')[:24]}"
+    name = f"msg_{answer_id(exchange, 'message', entropy).replace('-', '')[:24]}"
     builder = MessageBuilder(name, body["model"], len(turns[0].prompt))
     events = chat.only_events(turns)
     if body.get("stream"):

@@ -18,11 +18,21 @@ ABOUT_DELIVERY = ("stream", "stream_options", "user", "metadata", "store")
 
 def entropy_of(exchange: Exchange) -> str:
     """What seeds an answer: the request's seed, or the server's, tenant and how often it came."""
-    body = {k: v for k, v in exchange.body.items() if k not in ABOUT_DELIVERY}
-    digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    if body.get("seed") is not None:
-        return f"seed:{digest}"
-    return exchange.simulator.ids.next("text", exchange.owner.id, digest)
+    seed = exchange.body.get("seed")
+    if seed is not None:
+        return f"seed:{seed}"
+    return exchange.simulator.ids.next("text", exchange.owner.id, digest_of(exchange.body))
+
+
+def answer_id(exchange: Exchange, kind: str, entropy: str) -> str:
+    """The answer's id: the same for the same seeded request."""
+    return exchange.simulator.ids.derive(kind, entropy, digest_of(exchange.body))
+
+
+def digest_of(body: dict[str, Any]) -> str:
+    """What a request asks for, however the answer is delivered."""
+    asked = {name: value for name, value in body.items() if name not in ABOUT_DELIVERY}
+    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def openai_params(body: dict[str, Any], max_tokens: int, entropy: str) -> Params:

@@ -1,0 +1,243 @@
+"""The official openai package, unmodified, over a socket."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import openai
+import pytest
+
+EFFECT, KEY = "X-Tinker-Mock-Effect", "tml-text-tests"
+
+MODEL = "Qwen/Qwen3-8B"
+HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
+
+
+@pytest.fixture(scope="module")
+def client(openai_url: str) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(api_key=KEY, base_url=openai_url, max_retries=0) as client:
+        yield client
+
+
+def test_models_are_listed_and_found_by_name(client: openai.OpenAI) -> None:
+    names = [model.id for model in client.models.list()]
+    assert MODEL in names
+    assert client.models.retrieve(MODEL).owned_by == "Qwen"
+    with pytest.raises(openai.NotFoundError, match="did you mean"):
+        client.models.retrieve("Qwen/Qwen3-9B")
+
+
+def test_a_seeded_chat_says_the_same_whole_and_streamed(client: openai.OpenAI) -> None:
+    asked: dict[str, Any] = {"model": MODEL, "messages": HELLO, "seed": 5, "max_tokens": 60}
+    whole = client.chat.completions.create(**asked)
+    again = client.chat.completions.create(**asked)
+    message = whole.choices[0].message
+    assert message.content
+    assert message.model_extra is not None
+    assert message.model_extra["reasoning_content"]
+    assert again.choices[0].message == message
+    assert whole.usage is not None
+    assert whole.usage.total_tokens == whole.usage.prompt_tokens + whole.usage.completion_tokens
+    with client.chat.completions.stream(**asked, stream_options={"include_usage": True}) as stream:
+        final = stream.get_final_completion()
+    assert final.choices[0].message.content == message.content
+    assert final.choices[0].finish_reason == whole.choices[0].finish_reason == "stop"
+    assert final.usage == whole.usage
+
+
+def test_unseeded_answers_differ_and_n_gives_as_many(client: openai.OpenAI) -> None:
+    first = client.chat.completions.create(model=MODEL, messages=HELLO, n=3, max_tokens=40)
+    second = client.chat.completions.create(model=MODEL, messages=HELLO, n=3, max_tokens=40)
+    texts = [choice.message.content for answer in (first, second) for choice in answer.choices]
+    assert len(texts) == 6
+    assert len(set(texts)) > 3
+
+
+def test_a_stop_string_is_cut_off(client: openai.OpenAI) -> None:
+    asked: dict[str, Any] = {"model": MODEL, "prompt": "Once", "seed": 2, "max_tokens": 30}
+    text = client.completions.create(**asked).choices[0].text
+    stop = text[len(text) // 2 :][:3]
+    cut = client.completions.create(**asked, stop=[stop]).choices[0]
+    assert cut.text == text[: text.index(stop)]
+    assert cut.finish_reason == "stop"
+    streamed = client.completions.create(**asked, stop=[stop], stream=True)
+    assert "".join(chunk.choices[0].text for chunk in streamed) == cut.text
+
+
+def test_a_limit_ends_with_length(client: openai.OpenAI) -> None:
+    answer = client.completions.create(model=MODEL, prompt=[1, 2, 3], max_tokens=4, temperature=0)
+    assert answer.choices[0].finish_reason == "length"
+    assert answer.usage is not None
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (3, 4)
+
+
+def test_chat_logprobs_are_the_models(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="Qwen/Qwen3-4B-Instruct-2507",
+        messages=HELLO,
+        logprobs=True,
+        top_logprobs=3,
+        max_tokens=12,
+        seed=1,
+    )
+    logprobs = answer.choices[0].logprobs
+    assert logprobs is not None
+    assert logprobs.content is not None
+    assert logprobs.content
+    for token in logprobs.content:
+        assert token.logprob <= 0
+        tops = [one.logprob for one in token.top_logprobs]
+        assert tops == sorted(tops, reverse=True)
+        assert len(tops) == 3
+    joined = b"".join(bytes(token.bytes or []) for token in logprobs.content)
+    assert joined.decode("utf-8", "replace") == answer.choices[0].message.content
+
+
+def test_completion_logprobs_and_echo(client: openai.OpenAI) -> None:
+    answer = client.completions.create(
+        model=MODEL, prompt="Once upon", max_tokens=3, logprobs=2, echo=True, seed=1
+    )
+    choice = answer.choices[0]
+    assert choice.text.startswith("Once upon")
+    assert choice.logprobs is not None
+    assert choice.logprobs.token_logprobs is not None
+    assert choice.logprobs.token_logprobs[0] is None
+    assert all(p <= 0 for p in choice.logprobs.token_logprobs[1:])
+    assert choice.logprobs.text_offset is not None
+    assert choice.logprobs.text_offset[0] == 0
+
+
+def answered(call: Any) -> dict[str, Any]:
+    return {"role": "tool", "tool_call_id": call.id, "content": '{"ok": true}'}
+
+
+@pytest.mark.parametrize("model", [MODEL, "moonshotai/Kimi-K2-Thinking"])
+def test_a_tool_loop_of_three_turns(
+    client: openai.OpenAI, model: str, weather: dict[str, Any], stocks: dict[str, Any]
+) -> None:
+    tools: Any = [{"type": "function", "function": one} for one in (weather, stocks)]
+    messages: list[Any] = [{"role": "user", "content": "What is the weather in Paris?"}]
+    ids = []
+    for wanted in ("get_weather", "lookup_stock"):
+        answer = client.chat.completions.create(
+            model=model, messages=messages, tools=tools, max_tokens=400
+        )
+        choice = answer.choices[0]
+        assert choice.finish_reason == "tool_calls"
+        assert choice.message.tool_calls is not None
+        call: Any = choice.message.tool_calls[0]
+        assert call.function.name == wanted
+        schema = weather if wanted == "get_weather" else stocks
+        jsonschema_rs.validate(schema["parameters"], json.loads(call.function.arguments))
+        ids.append(call.id)
+        messages += [choice.message, answered(call)]
+        final = client.chat.completions.create(
+            model=model, messages=messages, tools=tools, max_tokens=300
+        ).choices[0]
+        assert final.finish_reason == "stop"
+        assert not final.message.tool_calls
+        messages += [final.message, {"role": "user", "content": "And the price of the stock?"}]
+    if "Kimi" in model:
+        assert ids == ["functions.get_weather:0", "functions.lookup_stock:1"]
+
+
+def test_streamed_tool_calls_equal_whole_ones(
+    client: openai.OpenAI, weather: dict[str, Any]
+) -> None:
+    asked: dict[str, Any] = {
+        "model": MODEL,
+        "messages": HELLO,
+        "tools": [{"type": "function", "function": weather}],
+        "tool_choice": {"type": "function", "function": {"name": "get_weather"}},
+        "seed": 4,
+    }
+    whole = client.chat.completions.create(**asked).choices[0].message.tool_calls
+    with client.chat.completions.stream(**asked) as stream:
+        streamed = stream.get_final_completion().choices[0].message.tool_calls
+    assert whole is not None
+    assert streamed is not None
+    assert streamed[0].id == whole[0].id
+    assert streamed[0].function.arguments == whole[0].function.arguments  # type: ignore[union-attr]
+
+
+def test_tool_choice_none_and_a_question_about_nothing_call_nothing(
+    client: openai.OpenAI, weather: dict[str, Any]
+) -> None:
+    tools: Any = [{"type": "function", "function": weather}]
+    for choice, question in (("none", "weather in Rome?"), ("auto", "Tell me a joke.")):
+        answer = client.chat.completions.create(
+            model=MODEL,
+            messages=[{"role": "user", "content": question}],
+            tools=tools,
+            tool_choice=choice,  # type: ignore[arg-type]
+            max_tokens=300,
+        )
+        assert answer.choices[0].finish_reason == "stop"
+        assert not answer.choices[0].message.tool_calls
+
+
+def test_a_structured_answer_satisfies_its_schema(client: openai.OpenAI) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "tags": {"type": "array", "items": {"type": "string"}, "minItems": 2},
+            "score": {"type": "number", "minimum": 0, "maximum": 1},
+        },
+        "required": ["name", "tags", "score"],
+        "additionalProperties": False,
+    }
+    form: Any = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    answer = client.chat.completions.create(
+        model=MODEL, messages=HELLO, response_format=form, logprobs=True, max_tokens=600
+    ).choices[0]
+    jsonschema_rs.validate(schema, json.loads(answer.message.content or ""))
+    assert answer.logprobs is not None
+    assert all(token.logprob < 0 for token in answer.logprobs.content or ())
+    loose = client.chat.completions.create(
+        model=MODEL, messages=HELLO, response_format={"type": "json_object"}, max_tokens=600
+    ).choices[0]
+    assert isinstance(json.loads(loose.message.content or ""), dict)
+
+
+def test_errors_arrive_as_the_packages_own(client: openai.OpenAI, openai_url: str) -> None:
+    ask = client.chat.completions.create
+    with pytest.raises(openai.NotFoundError) as unknown:
+        ask(model="nobody/knows", messages=HELLO)
+    assert unknown.value.code == "model_not_found"
+    with pytest.raises(openai.BadRequestError) as long:
+        ask(model=MODEL, messages=HELLO, max_tokens=40_000)
+    assert long.value.code == "context_length_exceeded"
+    with pytest.raises(openai.BadRequestError, match="temperature") as wrong:
+        ask(model=MODEL, messages=HELLO, temperature=7)
+    assert wrong.value.param == "temperature"
+    with pytest.raises(openai.RateLimitError) as limited:
+        ask(model=MODEL, messages=HELLO, extra_headers={EFFECT: "return-429-after-1s"})
+    assert limited.value.response.headers["retry-after"] == "1"
+    with pytest.raises(openai.InternalServerError):
+        ask(model=MODEL, messages=HELLO, extra_headers={EFFECT: "return-503"})
+    with (
+        openai.OpenAI(api_key="sk-wrong", base_url=openai_url) as stranger,
+        pytest.raises(openai.AuthenticationError) as refused,
+    ):
+        stranger.models.list()
+    assert refused.value.code == "invalid_api_key"
+
+
+def test_an_error_in_the_middle_of_a_stream_is_raised(client: openai.OpenAI) -> None:
+    effect = {EFFECT: "break-stream-after-3-events"}
+    stream = client.chat.completions.create(
+        model=MODEL, messages=HELLO, stream=True, max_tokens=200, extra_headers=effect
+    )
+    seen = []
+    with pytest.raises(openai.APIError, match="in the middle of its answer"):
+        seen.extend(stream)
+    assert len(seen) == 3
+
+
+def test_the_same_under_the_services_prefix(text_mock: Any) -> None:
+    url = f"{text_mock.url}/services/tinker-prod/oai/api/v1"
+    with openai.OpenAI(api_key=KEY, base_url=url) as client:
+        answer = client.completions.create(model=MODEL, prompt="Hi", max_tokens=2)
+    assert answer.object == "text_completion"
