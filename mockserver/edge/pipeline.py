@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from mockserver.edge.aliases import address
 from mockserver.edge.bodies import ClientGone, decode_body, judge_parameters, read_body
 from mockserver.edge.dialects import dialect_of
 from mockserver.edge.exchange import JSON, OPTIONS, Answer, Exchange, Receive, Send
@@ -35,6 +36,8 @@ ORDERED = {
 """Operations whose seq_id counts in a model's lane, even when they are refused."""
 
 
+LOGIN = [{"Bearer": []}]
+"""Security of operations for logged-in users: the handler judges their token."""
 FINAL = {400, 403, 404, 410, 413, 415, 422}
 """Refusals that clients do not repeat."""
 
@@ -69,9 +72,7 @@ class Pipeline:
         finally:
             simulator.journal.close(exchange)
 
-    async def _send(
-        self, exchange: Exchange, answer: Answer, receive: Receive, send: Send
-    ) -> None:
+    async def _send(self, exchange: Exchange, answer: Answer, receive: Receive, send: Send) -> None:
         """Put the answer on the wire; a stream's source ends with its client."""
         source = answer.stream
         sending = self.simulator.faults.send(exchange, answer, send)
@@ -132,8 +133,9 @@ class Pipeline:
     async def _handle(self, exchange: Exchange, receive: Receive) -> Answer:
         operation = exchange.operation
         assert operation is not None
-        if operation.security != []:
+        if operation.security not in ([], LOGIN):
             exchange.tenant = self.simulator.authenticator.tenant(exchange.headers)
+        address(exchange, operation)
         judge_parameters(exchange, operation)
         await decode_body(exchange, operation)
         for _ in range(self.simulator.faults.deliveries(exchange)):

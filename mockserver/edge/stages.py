@@ -28,9 +28,11 @@ class Faults(Protocol):
 
 
 class Mutants(Protocol):
-    """Breaks exactly one rule. `broken` lets services ask; `rewrite` changes answers."""
+    """Breaks exactly one rule: `prepare` changes requests, `rewrite` answers; services may ask."""
 
     def broken(self, check: str) -> bool: ...
+
+    def prepare(self, exchange: Exchange) -> None: ...
 
     def rewrite(self, exchange: Exchange, answer: Answer) -> Answer: ...
 
@@ -67,6 +69,9 @@ class NoMutants:
     def broken(self, check: str) -> bool:
         """No check is broken."""
         return False
+
+    def prepare(self, exchange: Exchange) -> None:
+        """Leave the request as it is."""
 
     def rewrite(self, exchange: Exchange, answer: Answer) -> Answer:
         """The answer as it is."""

@@ -61,10 +61,7 @@ async def stream_sample(exchange: Exchange) -> Answer:
 
 
 def _sampler(exchange: Exchange) -> Any:
-    body = exchange.body
-    sampler_id = body.get("sampling_session_id")
-    if sampler_id is None:
-        return sampling.sampler_of_request(exchange.simulator, exchange.owner, body)
+    sampler_id = exchange.body["sampling_session_id"]
     sampler = sampling.get_sampler(exchange.simulator, exchange.owner, sampler_id)
     sessions.active_session(exchange.simulator, exchange.owner, sampler.session_id)
     return sampler

@@ -159,35 +159,3 @@ async def asample(simulator: Simulator, promise: Promise) -> SampleResult:
     bill(simulator, sampler.session_id, sampler.base_model, "sampling_prefill", prefill)
     bill(simulator, sampler.session_id, sampler.base_model, "sampling_sample", sampled)
     return result
-
-
-def sampler_of_request(
-    simulator: Simulator, tenant: Tenant, body: dict[str, Any]
-) -> SamplingSession:
-    """The sampling session of a request that names a model instead (older documents).
-
-    It is opened once per tenant and model, in a session of its own.
-    """
-    from mockserver.service import sessions
-
-    named = {name: body[name] for name in ("base_model", "model_path") if body.get(name)}
-    if not named:
-        raise BadRequest(
-            "sampling_session_id: missing",
-            pointer="/sampling_session_id",
-            rule="a sample names its sampling session",
-            fix="create a sampling session and send its id",
-        )
-    for session in sessions.owned_sessions(simulator, tenant):
-        if session.tags == ["direct_sample"]:
-            break
-    else:
-        told = {"sdk_version": "", "tags": ["direct_sample"]}
-        session = sessions.create_session(simulator, tenant, told)
-    for sampler_id in session.sampler_ids:
-        if simulator.state.samplers[sampler_id].request == named:
-            return simulator.state.samplers[sampler_id]
-    request = {**named, "sampling_session_seq_id": len(session.sampler_ids)}
-    sampler = create_sampler(simulator, tenant, session, request)
-    sampler.request = named
-    return sampler

@@ -39,6 +39,8 @@ class Api:
 
     def outcome(self, request_id: str, **headers: str) -> Any:
         answer = self.post("retrieve_future", {"request_id": request_id}, **headers)
+        while answer.status_code == 408:
+            answer = self.post("retrieve_future", {"request_id": request_id}, **headers)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
