@@ -4,20 +4,12 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from huggingface_hub import constants, hf_hub_download, hf_hub_url, try_to_load_from_cache
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled
+from huggingface_hub import HfApi, constants, hf_hub_download, hf_hub_url, try_to_load_from_cache
 
 from conformance.tokenizer.errors import TokenizerError
 
-# What a model needs to tokenize, in the order it is asked for.
+# Either of these is a tokenizer; the first one a repository has is used.
 REQUIRED = ("tokenizer.json", "tiktoken.model")
-BESIDE = (
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "chat_template.json",
-    "chat_template.jinja",
-    "config.json",
-)
 
 _WEIGHTS = (".bin", ".safetensors", ".h5", ".msgpack", ".ckpt.index")
 _TOKENIZER = (
@@ -33,10 +25,6 @@ _TOKENIZER = (
 
 def is_weight_file(name: str) -> bool:
     return name.endswith(_WEIGHTS)
-
-
-def is_image(name: str) -> bool:
-    return name.lower().endswith((".png", ".jpg", ".jpeg"))
 
 
 def is_chat_template_file(name: str) -> bool:
@@ -80,24 +68,30 @@ def fetch_tokenizer(
     `token` (else HF_TOKEN) opens gated repositories. Raises TokenizerError `not_found`,
     `offline` or `download_failed`, naming the files looked for.
     """
-    wanted = (*REQUIRED, *BESIDE)
-    if local := _cached(repo, revision or "main", wanted, cache_dir):
+    if local := _cached(repo, revision or "main", cache_dir):
         return local
     if is_offline(offline):
         raise TokenizerError(
             "offline",
             f"The tokenizer of {repo} is not on this machine, and downloads are off.",
-            fix=f"Looked for {' or '.join(REQUIRED)} in {_cache_name(cache_dir)}.",
+            fix=f"Looked for {' or '.join(REQUIRED)} in {cache_dir or constants.HF_HUB_CACHE}.",
             detail=repo,
         )
-    return _download(repo, revision, wanted, cache_dir, token or os.environ.get("HF_TOKEN"))
+    token = token or os.environ.get("HF_TOKEN") or None
+    try:
+        return _download(repo, revision, cache_dir, token)
+    except TokenizerError:
+        raise
+    except Exception as error:  # the hub's HTTP library, and its errors, differ by release
+        raise TokenizerError(
+            "download_failed",
+            f"The tokenizer of {repo} could not be downloaded: {error}",
+            fix="Check the id, the network, and HF_TOKEN for a gated model.",
+            detail=repo,
+        ) from error
 
 
-def _cache_name(cache_dir: Path | None) -> str:
-    return str(cache_dir or constants.HF_HUB_CACHE)
-
-
-def _cached(repo: str, revision: str, names: Iterable[str], cache_dir: Path | None) -> Path | None:
+def _cached(repo: str, revision: str, cache_dir: Path | None) -> Path | None:
     """The directory that already has one of the required files."""
     for name in REQUIRED:
         if cache_dir and (path := flat_path(cache_dir, repo, revision, name)).is_file():
@@ -108,30 +102,32 @@ def _cached(repo: str, revision: str, names: Iterable[str], cache_dir: Path | No
     return None
 
 
-def _download(
-    repo: str, revision: str | None, names: Iterable[str], cache_dir: Path | None, token: str | None
-) -> Path:
-    directory: Path | None = None
-    for name in names:
-        if name == "tiktoken.model" and directory is not None:
-            continue
-        try:
-            path = hf_hub_download(
-                repo, name, revision=revision, cache_dir=cache_dir, token=token or None
-            )
-        except EntryNotFoundError:
-            continue
-        except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
-            raise TokenizerError(
-                "download_failed",
-                f"{name} of {repo} could not be downloaded: {error}",
-                fix="Check the id, the network, and HF_TOKEN for a gated model.",
-                detail=repo,
-            ) from error
-        if name in REQUIRED:
-            directory = Path(path).parent
-    if directory is None:
+def wanted_files(names: Iterable[str]) -> list[str]:
+    """What to download of a repository: its top level's tokenizer files, in order; [] if none of
+    them is a tokenizer that can be loaded. Of two tokenizers the first of REQUIRED is taken."""
+    top = [name for name in names if "/" not in name]
+    main = next((name for name in REQUIRED if name in top), None)
+    if main is None:
+        return []
+    small = (name for name in top if is_tokenizer_file(name) or name == "config.json")
+    others = (".model", ".tiktoken", "tokenizer.json", "vocab.json", "merges.txt")
+    beside = (name for name in small if not name.endswith(others) and not is_weight_file(name))
+    return [main, *sorted(beside)]
+
+
+def _download(repo: str, revision: str | None, cache_dir: Path | None, token: str | None) -> Path:
+    siblings = HfApi(token=token).model_info(repo, revision=revision).siblings or []
+    names = [sibling.rfilename for sibling in siblings]
+    wanted = wanted_files(names)
+    if not wanted:
         raise TokenizerError(
-            "not_found", f"{repo} has no {' and no '.join(REQUIRED)}.", detail=repo
+            "not_found",
+            f"{repo} has no {' and no '.join(REQUIRED)}.",
+            fix=f"It has: {', '.join(sorted(names)[:20]) or 'no files'}.",
+            detail=repo,
         )
-    return directory
+    paths = [
+        hf_hub_download(repo, name, revision=revision, cache_dir=cache_dir, token=token)
+        for name in wanted
+    ]
+    return Path(paths[0]).parent

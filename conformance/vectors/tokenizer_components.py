@@ -191,7 +191,6 @@ def hub_filter(given: str, entry: Entry) -> bool:
         "is_tokenizer_file": hub.is_tokenizer_file,
         "is_weight_file": hub.is_weight_file,
         "is_chat_template_file": hub.is_chat_template_file,
-        "is_image": hub.is_image,
     }
     return questions[question](given)
 
