@@ -36,7 +36,7 @@ ORDERED = {
 """Operations whose seq_id counts in a model's lane, even when they are refused."""
 
 
-LOGIN = [{"Bearer": []}]
+LOGIN: list[dict[str, list[str]]] = [{"Bearer": []}]
 """Security of operations for logged-in users: the handler judges their token."""
 FINAL = {400, 403, 404, 410, 413, 415, 422}
 """Refusals that clients do not repeat."""

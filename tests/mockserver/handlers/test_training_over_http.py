@@ -3,6 +3,7 @@
 import base64
 import struct
 import zlib
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -150,8 +151,8 @@ def test_sparse_targets_are_spread_out(api: Api) -> None:
     dense = [[token, 0] for token in TOKENS[1:]]
     weights = [[1.0, 0.0]] * size
     full = datum(
-        target_tokens={"data": sum(dense, []), "dtype": "int64", "shape": [size, 2]},
-        weights={"data": sum(weights, []), "dtype": "float32", "shape": [size, 2]},
+        target_tokens={"data": list(chain(*dense)), "dtype": "int64", "shape": [size, 2]},
+        weights={"data": list(chain(*weights)), "dtype": "float32", "shape": [size, 2]},
     )
     csr = {
         "shape": [size, 2],
