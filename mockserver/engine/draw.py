@@ -2,22 +2,24 @@
 
 A context's ordinary tokens split into those it lists and the rest, and the rest follows the next
 shorter context. Draw from the listed part through running sums; otherwise go one level down and
-draw again whenever the token turns out to be listed above. Every token uses its own row of
-uniform numbers, so a sequence does not depend on what is drawn beside it.
+draw again whenever the token turns out to be listed above. Every token uses its own seed only, so a
+sequence does not depend on what is drawn beside it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from mockserver.engine.chance import Seeds, uniform
 from mockserver.engine.contexts import Contexts
 from mockserver.engine.keys import Bools, Floats, Ints, find
 from mockserver.engine.lattice import Level, dense_log_weights
 from mockserver.engine.score import Scorer
 
-TRIES = 12
+TRIES = 48
 BELOW_ONE = 1.0 - 2**-53
 
 
@@ -64,8 +66,17 @@ class Drawer:
         listed = running[starts[1:]] - running[starts[:-1]]
         return LevelSums(running, starts, listed, np.maximum(below - covered, 0.0))
 
-    def draw(self, contexts: Contexts, uniforms: Floats) -> Ints:
-        """One token per context; `uniforms` is [N, TRIES]."""
+    @cached_property
+    def _unlisted(self) -> Floats:
+        """[tokenizer_size] running sum of the root weights that no level lists."""
+        running = self.base.root_cumulative(self.scorer.masses.temperature)
+        weights = np.diff(running, prepend=0.0)
+        listed = self.scorer.lattice.levels[0].tokens
+        weights[listed[listed < weights.size]] = 0.0
+        return np.cumsum(weights)
+
+    def draw(self, contexts: Contexts, seeds: Seeds) -> Ints:
+        """One token per context, a function of its context and seed."""
         level, index = self._places(contexts)
         ordinary = np.empty(contexts.size)
         for order, sums in enumerate(self.sums):
@@ -73,7 +84,7 @@ class Drawer:
             ordinary[here] = sums.listed[index[here]] + sums.rest[index[here]]
         special = self._special_weights(contexts)
         total = ordinary + special.sum(axis=1)
-        target = uniforms[:, 0] * total
+        target = uniform(seeds) * total
         running = np.cumsum(special, axis=1)
         tokens = np.full(contexts.size, -1, dtype=np.int64)
         if special.shape[1]:
@@ -84,7 +95,7 @@ class Drawer:
         left = np.flatnonzero(tokens < 0)
         share = np.clip(target[left] / ordinary[left], 0.0, BELOW_ONE)
         tokens[left] = self._ordinary(
-            contexts.take(left), level[left], index[left], share, uniforms[left]
+            contexts.take(left), level[left], index[left], share, seeds[left]
         )
         return tokens
 
@@ -116,7 +127,7 @@ class Drawer:
         return np.where(scripted, contexts.scripted, known[np.where(scripted, -1, column)])
 
     def _ordinary(
-        self, contexts: Contexts, level: Ints, index: Ints, share: Floats, uniforms: Floats
+        self, contexts: Contexts, level: Ints, index: Ints, share: Floats, seeds: Seeds
     ) -> Ints:
         tokens = np.full(contexts.size, -1, dtype=np.int64)
         open_ = np.arange(contexts.size)
@@ -129,11 +140,10 @@ class Drawer:
             if again.size == 0:
                 return tokens
             level[again], index[again] = source[~fits], where[~fits]
-            if attempt < TRIES:
-                share[again] = uniforms[again, attempt]
+            share[again] = uniform(seeds[again], attempt)
             open_ = again
         for i in open_:
-            tokens[i] = self._dense(contexts.take(np.array([i])), float(uniforms[i, -1]))
+            tokens[i] = self._dense(contexts.take(np.array([i])), float(share[i]))
         return tokens
 
     def _descend(self, level: Ints, index: Ints, share: Floats) -> tuple[Ints, Ints, Ints]:
@@ -162,7 +172,7 @@ class Drawer:
             source[down] = order - 1
             where[down] = entries.parent_context[at[~inside]] if order else 0
         rooted = np.flatnonzero(tokens < 0)
-        running = self.base.root_cumulative(self.scorer.masses.temperature)
+        running = self._unlisted
         spot = np.searchsorted(running, share[rooted] * running[-1], "right")
         tokens[rooted] = np.minimum(spot, running.size - 1)
         return tokens, source, where
@@ -176,7 +186,7 @@ class Drawer:
             space.pair(contexts.last, tokens),
             space.triple(contexts.last, contexts.before, tokens),
         )
-        for order in (0, 1, 2):
+        for order in (1, 2):
             below = np.flatnonzero(source == order - 1)
             if below.size:
                 listed[below] = find(levels[order].keys, keys[order][below]) >= 0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from mockserver.engine.base_model import BaseModel
+from mockserver.engine.chance import Seeds
 from mockserver.engine.contexts import Contexts
 from mockserver.engine.grammar import ASSISTANT, state_of
-from mockserver.engine.keys import Floats, Ints
+from mockserver.engine.keys import Ints
 from mockserver.engine.score import read
 from mockserver.engine.stops import Stops
 
@@ -34,7 +35,7 @@ class Generation:
         tail[-min(width, text.size) :] = text[-width:]
         self._tail = np.tile(tail, (count, 1))
         self._steps: list[tuple[Ints, Contexts]] = []
-        self._block: Floats = np.zeros((0, 0, 0))
+        self._block: Seeds = np.zeros((0, 0), dtype=np.uint64)
 
     def contexts(self) -> Contexts:
         """Where each running sequence stands."""
@@ -56,15 +57,15 @@ class Generation:
         self._steps.append((run, at))
         return at
 
-    def uniforms(self, streams: list[np.random.Generator], width: int) -> Floats:
-        """[running, width] uniform numbers, each sequence from its own stream."""
+    def seeds(self, streams: list[np.random.Generator]) -> Seeds:
+        """[running] one seed per token, each sequence from its own stream."""
         place = self.length % BLOCK
         if place == 0:
-            self._block = np.zeros((len(streams), BLOCK, width))
+            self._block = np.zeros((len(streams), BLOCK), dtype=np.uint64)
             for i in self.active:
-                self._block[i] = streams[i].random((BLOCK, width))
-        uniforms: Floats = self._block[self.active, place]
-        return uniforms
+                self._block[i] = streams[i].integers(0, 2**64, BLOCK, dtype=np.uint64)
+        seeds: Seeds = self._block[self.active, place]
+        return seeds
 
     def advance(self, drawn: Ints, stops: Stops) -> None:
         """Append one token to every running sequence and end those that stop."""

@@ -1,4 +1,4 @@
-"""The likeliest tokens of a context: for top-k, nucleus and greedy sampling and top-k logprobs.
+"""The likeliest tokens of a context: for top-k and greedy sampling and top-k logprobs.
 
 Only listed tokens and the front of the sorted shorter contexts can be among them, so a head costs
 its own length. Heads are kept per context.
@@ -15,8 +15,7 @@ from mockserver.engine.contexts import Contexts
 from mockserver.engine.keys import Floats, Ints, find
 from mockserver.engine.score import Scorer
 
-KEPT = 4096
-FIRST_GUESS = 64
+KEPT = 65536
 
 
 @dataclass(frozen=True)
@@ -61,40 +60,15 @@ class Heads:
 
     def chosen(self, context: Contexts, top_k: int, top_p: float) -> Head:
         """What top_k, then top_p of the remaining mass, leave to draw from."""
-        size = self.base.tokenizer_size
-        if 0 < top_k < size:
-            head = self.top(context, top_k)
-            whole = float(head.weights.sum())
-            return head if top_p >= 1.0 else head.nucleus(top_p, whole)
-        guess = FIRST_GUESS
-        while True:
-            head = self.top(context, min(guess, size))
-            if head.tokens.size >= size or head.weights.sum() >= top_p * head.total:
-                return head.nucleus(top_p, head.total)
-            guess *= 8
+        head = self.top(context, top_k)
+        return head if top_p >= 1.0 else head.nucleus(top_p, float(head.weights.sum()))
 
-    def _build(self, context: Contexts, k: int) -> Head:
-        tokens, weights = self._candidates(context, k)
-        total = float(self.scorer.totals(context)[0])
-        scripted = int(context.scripted[0])
-        if scripted >= 0:
-            lift = float(np.expm1(context.log_lift[0] / self.scorer.masses.temperature))
-            usual = float(np.exp(self.scorer.log_weights(context, context.scripted)[0]))
-            weights = np.where(tokens == scripted, usual * (1 + lift), weights)
-            if not np.any(tokens == scripted):
-                tokens = np.append(tokens, scripted)
-                weights = np.append(weights, usual * (1 + lift))
-            total += usual * lift
-        kept = (tokens < self.base.tokenizer_size) & (weights > 0)
-        tokens, weights = tokens[kept], weights[kept]
-        best = np.lexsort((tokens, -weights))[:k]
-        return Head(tokens[best], weights[best], total)
-
-    def _candidates(self, context: Contexts, k: int) -> tuple[Ints, Floats]:
+    def listed(self, context: Contexts) -> tuple[Ints, Floats]:
+        """The ordinary tokens that the context lists after one or two tokens, by falling order."""
         lattice, masses = self.scorer.lattice, self.scorer.masses
         where = (context.last, self.base.space.pair(context.last, context.before))
-        seen = np.zeros(0, dtype=np.int64)
-        tokens, weights = [], []
+        tokens: list[Ints] = []
+        weights: list[Floats] = []
         for order in (2, 1):
             level = lattice.levels[order]
             at = int(find(level.contexts, where[order - 1])[0])
@@ -102,20 +76,61 @@ class Heads:
                 continue
             end = level.starts[at + 1] if at + 1 < level.starts.size else level.keys.size
             span = slice(int(level.starts[at]), int(end))
-            fresh = ~np.isin(level.tokens[span], seen) & (level.column[span] == 0)
+            fresh = (level.column[span] == 0) & (level.tokens[span] < self.base.tokenizer_size)
+            for deeper in tokens:
+                spot = np.minimum(np.searchsorted(deeper, level.tokens[span]), deeper.size - 1)
+                fresh &= deeper[spot] != level.tokens[span] if deeper.size else True
             tokens.append(level.tokens[span][fresh])
             weights.append(masses.weight[order][span][fresh])
-            seen = np.union1d(seen, tokens[-1])
-        for order_tokens, order_weights in (self._listed_everywhere, self._unlisted):
-            front = order_tokens[: k + seen.size]
-            fresh = ~np.isin(front, seen)
-            tokens.append(front[fresh])
-            weights.append(order_weights[: front.size][fresh])
-        special = self.base.grammar.tokens
-        row = lattice.row_of(*where)
-        tokens.append(special)
-        weights.append(masses.grammar[row[0]] * masses.factors[context.state[0], 1:])
+        if not tokens:
+            return np.zeros(0, dtype=np.int64), np.zeros(0)
         return np.concatenate(tokens), np.concatenate(weights)
+
+    def special(self, context: Contexts) -> Floats:
+        """[G] weights of the grammar's tokens."""
+        masses = self.scorer.masses
+        tokens = self.base.grammar.tokens
+        if not np.any(context.scripted >= 0):
+            row = self.scorer.lattice.row_of(
+                context.last, self.base.space.pair(context.last, context.before)
+            )
+            plain: Floats = masses.grammar[row[0]] * masses.factors[context.state[0], 1:]
+            return plain
+        at = context.take(np.zeros(tokens.size, dtype=np.int64))
+        return np.exp(self.scorer.lifted_log_weights(at, tokens))
+
+    def _build(self, context: Contexts, k: int) -> Head:
+        listed, listed_weights = self.listed(context)
+        tokens = [listed, self.base.grammar.tokens]
+        weights = [listed_weights, self.special(context)]
+        seen = np.sort(listed)
+        for front, front_weights in (self._listed_everywhere, self._unlisted):
+            head = front[: k + seen.size]
+            fresh = np.ones(head.size, dtype=bool)
+            if seen.size:
+                spot = np.minimum(np.searchsorted(seen, head), seen.size - 1)
+                fresh = seen[spot] != head
+            tokens.append(head[fresh])
+            weights.append(front_weights[: head.size][fresh])
+        return self._cut(context, np.concatenate(tokens), np.concatenate(weights), k)
+
+    def _cut(self, context: Contexts, tokens: Ints, weights: Floats, k: int) -> Head:
+        total = float(self.scorer.totals(context)[0])
+        scripted = int(context.scripted[0])
+        if scripted >= 0:
+            lifted = float(np.exp(self.scorer.lifted_log_weights(context, context.scripted)[0]))
+            total += lifted - float(np.exp(self.scorer.log_weights(context, context.scripted)[0]))
+            others = tokens != scripted
+            tokens = np.append(tokens[others], scripted)
+            weights = np.append(weights[others], lifted)
+        kept = (tokens < self.base.tokenizer_size) & (weights > 0)
+        tokens, weights = tokens[kept], weights[kept]
+        if k < tokens.size:
+            near = np.argpartition(-weights, k - 1)
+            near = np.flatnonzero(weights >= weights[near[k - 1]])
+            tokens, weights = tokens[near], weights[near]
+        best = np.lexsort((tokens, -weights))[:k]
+        return Head(tokens[best], weights[best], total)
 
     @cached_property
     def _listed_everywhere(self) -> tuple[Ints, Floats]:

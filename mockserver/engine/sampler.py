@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from mockserver.engine.adapter import Weights
 from mockserver.engine.base_model import BaseModel
+from mockserver.engine.chance import Seeds, uniform
 from mockserver.engine.contexts import Contexts, check_tokens
 from mockserver.engine.datum import SampledSequence, SampleRequest, SampleResult, TopK
-from mockserver.engine.draw import TRIES
 from mockserver.engine.generation import Generation
 from mockserver.engine.heads import Heads
 from mockserver.engine.keys import Floats, Ints
+from mockserver.engine.nucleus import draw_nucleus
 from mockserver.engine.requests import check_request, max_tokens_of
 from mockserver.engine.score import Scorer, read
 from mockserver.engine.stops import Stops
@@ -114,16 +115,12 @@ class Sampler:
         if request.temperature == 0:
             heads = (scorer.heads.top(at.take(slice(i, i + 1)), 1) for i in range(at.size))
             return np.array([head.tokens[0] for head in heads], dtype=np.int64)
-        uniforms = run.uniforms(streams, TRIES)
-        if request.top_p >= 1.0 and not 0 < request.top_k < self.base.tokenizer_size:
-            return scorer.drawer.draw(at, uniforms)
-        tokens = np.empty(at.size, dtype=np.int64)
-        for i in range(at.size):
-            head = scorer.heads.chosen(at.take(slice(i, i + 1)), request.top_k, request.top_p)
-            running = np.cumsum(head.weights)
-            spot = np.searchsorted(running, uniforms[i, 0] * running[-1], "right")
-            tokens[i] = head.tokens[min(int(spot), head.tokens.size - 1)]
-        return tokens
+        seeds = run.seeds(streams)
+        if 0 < request.top_k < self.base.tokenizer_size:
+            return _from_heads(scorer, at, seeds, request.top_k, request.top_p)
+        if request.top_p < 1.0:
+            return draw_nucleus(scorer, at, seeds, request.top_p)
+        return scorer.drawer.draw(at, seeds)
 
     def _prompt_logprobs(
         self, request: SampleRequest, prompt: Ints, contexts: Contexts
@@ -178,7 +175,7 @@ class Sampler:
             tokens = np.repeat(best[:, 0].astype(np.int64), k)
         else:
             stream = generator(request, np.asarray(request.prompt, dtype=np.int64), -1)
-            tokens = scorer.drawer.draw(at, stream.random((at.size, TRIES)))
+            tokens = scorer.drawer.draw(at, stream.integers(0, 2**64, at.size, dtype=np.uint64))
         logprobs = scorer.score(at, tokens).astype(np.float32)
         return tokens.reshape(shape), logprobs.reshape(shape)
 
@@ -189,6 +186,17 @@ def generator(request: SampleRequest, prompt: Ints, index: int) -> np.random.Gen
     digest = hashlib.sha256(f"{origin} sample {index} ".encode())
     digest.update(prompt.tobytes())
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest.digest()[:16], "little")))
+
+
+def _from_heads(scorer: Scorer, at: Contexts, seeds: Seeds, top_k: int, top_p: float) -> Ints:
+    """Draw among the top_k likeliest, or the nucleus of those."""
+    tokens = np.empty(at.size, dtype=np.int64)
+    for i, share in enumerate(uniform(seeds)):
+        head = scorer.heads.chosen(at.take(slice(i, i + 1)), top_k, top_p)
+        running = np.cumsum(head.weights)
+        spot = np.searchsorted(running, share * running[-1], "right")
+        tokens[i] = head.tokens[min(int(spot), head.tokens.size - 1)]
+    return tokens
 
 
 def _topk(heads: Heads, contexts: Contexts, k: int) -> TopK:

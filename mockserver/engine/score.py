@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mockserver.engine.base_model import BaseModel
     from mockserver.engine.draw import Drawer
     from mockserver.engine.heads import Heads
+    from mockserver.engine.nucleus import Nuclei
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,13 @@ class Scorer:
 
         return Heads(self)
 
+    @cached_property
+    def nuclei(self) -> Nuclei:
+        """This distribution's top-p thresholds."""
+        from mockserver.engine.nucleus import Nuclei
+
+        return Nuclei(self)
+
     def score(self, contexts: Contexts, tokens: Ints) -> Floats:
         """log p(token | context), [N]."""
         return self.score_plan(Plan.of(self.base, contexts, tokens))[0]
@@ -105,6 +113,12 @@ class Scorer:
         column = self.base.column_of[tokens]
         factors = self.base.grammar.log_weights / self.masses.temperature
         return found + factors[contexts.state, column]
+
+    def lifted_log_weights(self, contexts: Contexts, tokens: Ints) -> Floats:
+        """Log weights with the grammar's factor and the scripts' lift."""
+        lift = contexts.log_lift / self.masses.temperature
+        lifted = np.where(contexts.scripted == tokens, lift, 0.0)
+        return self.log_weights(contexts, tokens) + lifted
 
     def totals(self, contexts: Contexts) -> Floats:
         """Normalisers without scripts, [N]."""
