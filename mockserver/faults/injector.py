@@ -71,6 +71,7 @@ class FaultInjector:
 
     async def send(self, exchange: Exchange, answer: Answer, send: Send) -> None:
         step: Step = exchange.notes.get(STEP, ())
+        skew.set(0.0)  # in process the next request runs in the same context
         if isinstance(answer, HangUp):
             cut(send, reset=answer.reset)
             return

@@ -13,7 +13,7 @@ from mockserver.errors import ServiceError
 from mockserver.journal.bodies import keep_body
 from mockserver.journal.entry import Entry
 from mockserver.journal.query import Query
-from mockserver.journal.redaction import redact_headers, redact_text
+from mockserver.journal.redaction import redact, redact_headers, redact_text
 
 BYTES_KEPT = 64 * 1024 * 1024
 FEED_BACKLOG = 1000
@@ -82,9 +82,9 @@ class Journal:
         entry.client = exchange.dialect.label if exchange.dialect else ""
         entry.unknown_fields = list(exchange.unknown_fields)
         found = [*exchange.request_violations, *exchange.response_violations]
-        entry.violations = [violation.as_dict() for violation in found]
+        entry.violations = [redact(violation.as_dict()) for violation in found]
         if isinstance(exchange.error, ServiceError) and not entry.violations:
-            entry.violations = [_refusal(exchange.error)]
+            entry.violations = [redact(_refusal(exchange.error))]
         entry.effects = exchange.notes.get("effects", "")
         entry.notes = {k: v for k, v in exchange.notes.items() if k in KEPT_NOTES}
 
