@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -10,9 +10,6 @@ from .proto import decode_result, encode_forward_backward
 from .target import Target
 from .verdict import Unmet, expect
 from .wire import Hands, Reply
-
-if TYPE_CHECKING:
-    from .stage import Stage
 
 PROTOBUF = "application/x-protobuf"
 RESULT_KINDS = {

@@ -53,7 +53,7 @@ def decode_result(content: bytes, operation: str) -> dict[str, Any]:
         if operation == "asample":
             return decode_sample(messages.SampleResponse.FromString(content))
         return decode_output(messages.ForwardBackwardOutput.FromString(content))
-    except (DecodeError, ValueError) as error:
+    except (DecodeError, ValueError, LookupError) as error:
         raise Unmet("the protobuf result decodes", "a valid message", str(error)) from error
 
 

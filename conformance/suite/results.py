@@ -93,7 +93,7 @@ def read_results(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path}: not a results file ({error})") from error
-    for error in Draft202012Validator(schema()).iter_errors(value):
-        where = "/".join(map(str, error.instance_path))
-        raise ResultsError(f"{path}: /{where}: {error.message[:200]}")
+    for fault in Draft202012Validator(schema()).iter_errors(value):
+        where = "/".join(map(str, fault.instance_path))
+        raise ResultsError(f"{path}: /{where}: {fault.message[:200]}")
     return dict(value)

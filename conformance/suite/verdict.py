@@ -1,5 +1,6 @@
 """What one check found out about a target."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -68,6 +69,15 @@ def expect(condition: object, message: str, expected: object = "", actual: objec
 def expect_equal(actual: object, expected: object, message: str) -> None:
     """Raise Unmet unless both are equal."""
     expect(actual == expected, message, expected, actual)
+
+
+def expect_all_close(
+    actual: Sequence[float], expected: Sequence[float], tolerance: float, message: str
+) -> None:
+    """Raise Unmet unless two lists are equally long and differ by at most `tolerance`."""
+    expect_equal(len(actual), len(expected), f"{message}: equally many")
+    for left, right in zip(actual, expected, strict=True):
+        expect_close(left, right, tolerance, message)
 
 
 def expect_close(actual: float, expected: float, tolerance: float, message: str) -> None:

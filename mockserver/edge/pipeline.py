@@ -138,6 +138,7 @@ class Pipeline:
         address(exchange, operation)
         judge_parameters(exchange, operation)
         await decode_body(exchange, operation)
+        self.simulator.mutants.prepare(exchange)
         for _ in range(self.simulator.faults.deliveries(exchange)):
             outcome = await self._call(operation, exchange, receive)
         return outcome if isinstance(outcome, Answer) else Answer(body=outcome)

@@ -2,7 +2,9 @@
 
 `of` names operations. `when` narrows: `status` (200, `4xx`), `request` and `answer` (JSON pointer →
 value; `present`, `absent` or `long` instead of a value), `header` (request header → part of it),
-`path` (part of the path), `result` (the operation whose result a poll gives). `do` is a list of steps from `mockserver.mutants.steps`.
+`path` (part of the path), `result` (the operation whose result a poll gives). `do` is a list of
+steps from `mockserver.mutants.steps`. `ask` changes the request before it is served: JSON pointer
+or `path.NAME` → value.
 """
 
 from __future__ import annotations
@@ -30,16 +32,17 @@ class Mutant:
     conditions: Mapping[str, Any] = field(default_factory=dict)
     steps: Sequence[tuple[str, Any]] = ()
     shares: tuple[str, ...] = ()
+    asks: Mapping[str, Any] = field(default_factory=dict)
     count: int = 0
 
     @classmethod
     def parse(cls, check: str, row: Mapping[str, Any]) -> Mutant:
         """Read one row; raises MutantError naming the check and the fault."""
-        unknown = set(row) - {"of", "when", "do", "shares"}
+        unknown = set(row) - {"of", "when", "do", "shares", "ask"}
         when = row.get("when") or {}
         steps = [next(iter(step.items())) for step in row.get("do", ())]
         bad = [name for name, _ in steps if name not in STEPS]
-        if unknown or bad or set(when) - CONDITIONS or not steps:
+        if unknown or bad or set(when) - CONDITIONS or not (steps or row.get("ask")):
             raise MutantError(f"mutant {check}: unknown {unknown or bad or set(when) - CONDITIONS}")
         on = row.get("of") or ()
         return cls(
@@ -48,19 +51,33 @@ class Mutant:
             when,
             steps,
             tuple(row.get("shares") or ()),
+            row.get("ask") or {},
         )
+
+    def prepare(self, exchange: Exchange) -> None:
+        """Change the request, if it is one of those."""
+        if not self.asks or not self._concerns(exchange):
+            return
+        if _fits(exchange.body, self.conditions.get("request")):
+            for pointer, value in self.asks.items():
+                _put(exchange, pointer, value)
+
+    def _concerns(self, exchange: Exchange) -> bool:
+        operation = exchange.operation
+        return not self.operations or (operation is not None and operation.id in self.operations)
 
     def touches(self, exchange: Exchange, draft: Draft) -> bool:
         """Whether this answer is one that the mutant breaks."""
-        operation = exchange.operation
-        if self.operations and (operation is None or operation.id not in self.operations):
+        if not self._concerns(exchange):
             return False
         when = self.conditions
         return (
             _status_fits(draft.status, when.get("status"))
             and _fits(exchange.body, when.get("request"))
             and _fits(draft.value, when.get("answer"))
-            and all(text in exchange.headers.get(k, "") for k, text in when.get("header", {}).items())
+            and all(
+                text in exchange.headers.get(k, "") for k, text in when.get("header", {}).items()
+            )
             and when.get("path", "") in exchange.path
             and _result_fits(exchange.notes.get("result_of"), when.get("result"))
         )
@@ -79,6 +96,16 @@ class Mutant:
         for name, argument in self.steps:
             STEPS[name](draft, argument)
         return draft.answer()
+
+
+def _put(exchange: Exchange, pointer: str, value: Any) -> None:
+    if pointer.startswith("path."):
+        exchange.path_params[pointer.removeprefix("path.")] = value
+        return
+    parent, _, name = pointer.rpartition("/")
+    found, holder = _find(exchange.body, parent) if parent else (True, exchange.body)
+    if found and isinstance(holder, dict):
+        holder[name] = value
 
 
 def _result_fits(actual: str | None, wanted: str | list[str] | None) -> bool:

@@ -43,9 +43,7 @@ class Draft:
         content = self.content
         if content is None and self.stream is None:
             content = b"" if self.value is None else orjson.dumps(self.value, option=OPTIONS)
-        return Answer(
-            self.status, None, content, self.content_type, self.headers, self.stream
-        )
+        return Answer(self.status, None, content, self.content_type, self.headers, self.stream)
 
 
 def _place(value: Any, pointer: str) -> list[tuple[Any, Any]]:
@@ -155,7 +153,7 @@ def _status(draft: Draft, status: int) -> None:
 
 def _headers(draft: Draft, headers: dict[str, str | None]) -> None:
     for name, value in headers.items():
-        draft.headers.pop(name, None)
+        draft.headers = {k: v for k, v in draft.headers.items() if k.lower() != name}
         if value is not None:
             draft.headers[name] = value
 

@@ -48,6 +48,11 @@ class ActiveMutants:
         """Whether this check's rule is the broken one."""
         return self.active is not None and self.active.check == check
 
+    def prepare(self, exchange: Exchange) -> None:
+        """Change the request if the active mutant says so."""
+        if self.active is not None:
+            self.active.prepare(exchange)
+
     def rewrite(self, exchange: Exchange, answer: Answer) -> Answer:
         """The answer, broken if the active mutant touches it."""
         return answer if self.active is None else self.active.rewrite(exchange, answer)

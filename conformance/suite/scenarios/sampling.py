@@ -9,7 +9,7 @@ from ..bodies import TOKENS, sample
 from ..promise import Outcome
 from ..scenario import scenario
 from ..stage import Stage
-from ..verdict import expect, expect_close, expect_equal
+from ..verdict import expect, expect_all_close, expect_equal
 
 
 def draw(stage: Stage, sampler: str, seq_id: int, **fields: Any) -> Outcome:
@@ -54,15 +54,15 @@ def sampling_session(stage: Stage) -> None:
             stage.hands.call("join_sampling_session", body).at("/client_counter") for _ in "12"
         ]
         expect(len(set(counts)) == 2 and min(counts) > 0, "each client its number", "> 0", counts)
-    origins: dict[str, dict[str, str]] = {
+    origins: dict[str, dict[str, Any]] = {
         "sampling/session/needs-origin": {},
         "sampling/session/unknown-base": {"base_model": "nobody/no-such-model"},
         "sampling/session/unknown-path": {"model_path": "tinker://nobody:train:0/weights/none"},
     }
     statuses = []
     for number, (check, origin) in enumerate(origins.items(), 50):
-        body = {"session_id": session, "sampling_session_seq_id": number, **origin}
-        reply = stage.hands.call("create_sampling_session", body, wrong=True)
+        asked = {"session_id": session, "sampling_session_seq_id": number, **origin}
+        reply = stage.hands.call("create_sampling_session", asked, wrong=True)
         statuses.append(reply.status)
         with stage.check(check):
             expect(400 <= reply.status < 500, "refused", "4xx", reply.status)
@@ -207,8 +207,8 @@ def prompt_logprobs(stage: Stage) -> None:
         expect(not plain.value.get("prompt_logprobs"), "not asked, not given", "absent")
     with stage.check("sampling/prompt-logprobs/temperature-free"):
         cold = draw(stage, sampler, 2, max_tokens=1, prompt_logprobs=True, temperature=0.5)
-        for left, right in zip(cold.at("/prompt_logprobs")[1:], values[1:], strict=True):
-            expect_close(left, right, 1e-4, "temperature is for sampled tokens only")
+        warm = cold.at("/prompt_logprobs")[1:]
+        expect_all_close(warm, values[1:], 1e-4, "temperature is for sampled tokens only")
     with stage.check("sampling/prompt-logprobs/equal-forward"):
         model = stage.model(session)
         made = stage.submit(
@@ -218,8 +218,7 @@ def prompt_logprobs(stage: Stage) -> None:
         stage.delete_checkpoint_later(path)
         seen = bodies.logprobs(stage.submit("forward", bodies.forward(model, 2)).result())
         own = draw(stage, stage.sampler(session, path), 0, max_tokens=1, prompt_logprobs=True)
-        for left, right in zip(own.at("/prompt_logprobs")[1:], seen, strict=True):
-            expect_close(left, right, 1e-4, "sampler and trainer agree")
+        expect_all_close(own.at("/prompt_logprobs")[1:], seen, 1e-4, "sampler and trainer agree")
     topk(stage, result.at("/topk_prompt_logprobs"), values)
 
 
@@ -232,8 +231,9 @@ def topk(stage: Stage, rows: list[list[list[float]] | None], values: list[float 
     with stage.check("sampling/topk/width"):
         expect_equal({len(row or ()) for row in rows[1:]}, {3}, "k entries in each row")
     with stage.check("sampling/topk/descending"):
+        expect_equal(len(rows), len(values), "as many rows as log-probabilities")
         for row, value in zip(rows[1:], values[1:], strict=True):
-            chances = [chance for _, chance in row or ()]
+            chances = [chance for _, chance in row or ()] or [-math.inf]
             expect(chances == sorted(chances, reverse=True), "likeliest first", "sorted", row)
             expect((value or 0.0) <= chances[0] + 1e-4, "nothing beats the first", chances, value)
 
