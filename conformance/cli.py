@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from importlib import import_module
 
 COMMANDS = {
+    "conformance": ("conformance.suite.command", "judge a server; list, explain, compare"),
     "serve": ("mockserver.serve", "start the mock server"),
+    "client": ("conformance.client.commands.client", "checkpoints, runs and samples of a server"),
     "sdk-env": (
         "conformance.suite.audit.environment",
         "install real SDK releases side by side",

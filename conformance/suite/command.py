@@ -7,11 +7,11 @@ exit codes:
 """
 
 import argparse
-import sys
 from importlib import import_module
 
 ACTIONS = {
     "run": ("conformance.suite.commands.run", "judge a server"),
+    "provider": ("conformance.suite.commands.provider", "judge a provider of a Kimi model"),
     "list": ("conformance.suite.commands.listing", "list the checks"),
     "explain": ("conformance.suite.commands.explain", "say what a check or requirement is about"),
     "baseline": ("conformance.suite.commands.baseline", "write a baseline from a results file"),
@@ -29,8 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, (module, help_text) in ACTIONS.items():
         action = actions.add_parser(name, help=help_text)
-        if name in sys.argv[1:]:
-            import_module(module).add_arguments(action)
+        import_module(module).add_arguments(action)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -82,5 +82,10 @@ def wrapped(label: str, text: str) -> str:
     """A labelled paragraph."""
     first = f"    {label + ':':<10}"
     return textwrap.fill(
-        " ".join(str(text).split()) or "-", 100, initial_indent=first, subsequent_indent=" " * 14
+        " ".join(str(text).split()) or "-",
+        100,
+        initial_indent=first,
+        subsequent_indent=" " * 14,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
