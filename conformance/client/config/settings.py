@@ -31,6 +31,7 @@ class ClientConfig:
     preset: Preset = PYTHON_LATEST
     timeout: float = 60.0
     max_retries: int = 10
+    submission_window: float = 300.0
     tags: tuple[str, ...] = ()
     feature_gates: tuple[str, ...] = ("async_sampling",)
     user_metadata: Mapping[str, str] | None = None
@@ -86,6 +87,7 @@ class ClientConfig:
             preset=preset,
             timeout=float(pick.get("timeout", timeout)),
             max_retries=int(pick.get("max_retries", retries)),
+            submission_window=float(pick.get("submission_window", preset.submission_retry_window)),
             tags=tuple(pick.get("tags", env.tags or None, preset.default_tags)),
             feature_gates=tuple(pick.get("feature_gates", env.feature_gates)),
             telemetry_enabled=bool(pick.get("telemetry_enabled", env.telemetry_enabled)),

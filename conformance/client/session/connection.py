@@ -80,7 +80,7 @@ class Connection:
         billing = self.settings.billing_exception_max_pause_duration_sec
         return Persistence(
             self.clock,
-            self.preset.submission_retry_window,
+            self.config.submission_window,
             billing if self.preset.pauses_on_billing else 0.0,
         )
 

@@ -1,0 +1,1 @@
+"""`tinker-mock client …`: checkpoints, runs, sampling and version from a terminal."""
