@@ -37,6 +37,7 @@ GATEWAY_SIZES = {
     "p50k_base": 50281,
     "p50k_edit": 50281,
     "r50k_base": 50257,
+    "o200k_base": 200019,
 }
 
 _GPT2 = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"

@@ -1,8 +1,8 @@
 """Does an actual value satisfy an expected one? Exact by default, with the vectors' assertion keys.
 
 An expected object may carry assertion keys instead of a value: `K_contains`, `K_lacks`,
-`K_prefix`, `K_one_of` and `K_regex` judge `actual[K]`; the bare words `contains`, `lacks`,
-`startswith`, `endswith`, `one_of`, `regex` and `absent` judge the whole actual value. Everything
+`K_not_contains`, `K_prefix`, `K_one_of` and `K_regex` judge `actual[K]`; bare words (`contains`,
+`startswith`, `endswith`, `one_of`, `regex`, `absent`) judge the whole actual value. Everything
 else must be equal, with no field missing and none too many (unless the actual is a `Partial`).
 """
 
@@ -40,6 +40,7 @@ def _holds_none(actual: Any, wanted: Any) -> bool:
 ASSERTIONS: dict[str, Callable[[Any, Any], bool]] = {
     "contains": _holds_all,
     "lacks": _holds_none,
+    "not_contains": _holds_none,
     "absent": _holds_none,
     "prefix": lambda actual, wanted: _text(actual).startswith(wanted),
     "startswith": lambda actual, wanted: _text(actual).startswith(wanted),

@@ -121,7 +121,11 @@ def _judge(entry: Mapping[str, Any], component: Component, report: Report) -> st
         choice = {"column": column, "why": actual.why}
         report.choices.append({**_identity(entry), **choice})
         actual = actual.actual
-    return difference(expected_column(entry, column), actual, float(entry.get("tol") or 0.0))
+    try:
+        expected = expected_column(entry, column)
+    except (KeyError, TypeError):
+        return f"the entry has no column {column}"
+    return difference(expected, actual, float(entry.get("tol") or 0.0))
 
 
 def _identity(entry: Mapping[str, Any]) -> dict[str, str]:

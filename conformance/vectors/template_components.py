@@ -9,7 +9,7 @@ from conformance.tokenizer.kimi import published_template, sorted_keys
 from conformance.tokenizer.mock import MockTokenizer
 from conformance.tokenizer.template_files import gateway_form, parse_template_json, read_template
 from conformance.vectors.kimi_tokenizer_components import real_tokenizer
-from conformance.vectors.runner import Component
+from conformance.vectors.runner import Chosen, Component
 from conformance.vectors.shared_files import tokenizer_file
 
 Given = Mapping[str, Any]
@@ -21,11 +21,16 @@ KIMI_TABLES = {
 }
 
 
-def chat_template_format(given: Given, entry: Given) -> str:
+def chat_template_format(given: Given, entry: Given) -> Any:
     if "template" in given:
-        return content_format(given["template"])
-    name = given.get("template_file") or given.get("file") or given["name"]
-    return content_format(_kimi_template(Path(name).stem).source)
+        found = content_format(given["template"])
+    else:
+        name = given.get("template_file") or given.get("file") or given["name"]
+        found = content_format(_kimi_template(Path(name).stem).source)
+    if not isinstance(entry["expected"], dict):
+        return found
+    column = next((key for key in entry["expected"] if "head" in key), "head")
+    return Chosen(f"expected.{column}", found, "loop controls parse here, as at head")
 
 
 def _render(template: ChatTemplate, given: Given) -> str:

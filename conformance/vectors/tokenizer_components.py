@@ -93,6 +93,13 @@ def decode_stream(given: Mapping[str, Any], entry: Entry) -> Any:
     return _lossless_column(entry, {"steps": steps, "flush": stream.flush()})
 
 
+def _told(column: Any) -> str:
+    """The whole text of a column; "" for one that is no object (a crash, say)."""
+    if not isinstance(column, Mapping):
+        return ""
+    return "".join(text or "" for text in [*column.get("steps", ()), column.get("flush")])
+
+
 def sequence(given: Mapping[str, Any], entry: Entry) -> Any:
     tokens = TokenSequence(
         _tokenizer(given), given.get("prompt", ()), skip_special_tokens=_skip(given)
@@ -102,7 +109,7 @@ def sequence(given: Mapping[str, Any], entry: Entry) -> Any:
 
 
 def _lossless_column(entry: Entry, actual: dict[str, Any]) -> Any:
-    if entry.get("same_at_head", True):
+    if entry.get("same_at_head", True) or _told(entry["expected"]) == _told(actual):
         return actual
     return Chosen("expected_at_head", actual, "no character may be lost; the older code lost some")
 
@@ -136,23 +143,26 @@ def _routing(name: str, entry: Entry) -> Any:
     """One name's way, in the shape the entry asks for; by the older rule if it is its source."""
     if SEED_ERA in entry["source"]:
         routed, encoding = openai.gateway_heuristic(name)
-        failed = "error: Unrecognized OpenAI model name" if routed else None
-        row = {"routes_to_tiktoken": routed, "encoding": (encoding or failed) if routed else None}
+        encoding = (encoding or "error: Unrecognized OpenAI model name") if routed else None
     else:
         routed = openai.is_openai_model(name)
-        row = {
-            "routes_to_tiktoken": routed,
-            "encoding": openai.encoding_of(name) if routed else None,
+        encoding = openai.encoding_of(name) if routed else None
+    wanted = entry["expected"].get(name)
+    if isinstance(wanted, Mapping):
+        return {
+            key: routed if isinstance(value, bool) else encoding for key, value in wanted.items()
         }
-    return routed if isinstance(entry["expected"].get(name), bool) else row
+    return routed if isinstance(wanted, bool) else encoding
 
 
 # Files the vectors describe in words, by a word of the description.
 DESCRIBED = {
-    "GGUF": b"GGUF\x03\x00\x00\x00",
-    "SentencePiece": b"\x0a\x09\x0a\x05<unk>\x15\x00\x00\x00\x00",
-    "sentencepiece": b"\x0a\x09\x0a\x05<unk>\x15\x00\x00\x00\x00",
     "undetectable": b"neither this nor that",
+    "gguf": b"GGUF\x03\x00\x00\x00",
+    "sentencepiece": b"\x0a\x09\x0a\x05<unk>\x15\x00\x00\x00\x00",
+    "<unk": b"............<unk>............",
+    "<s>": b"............<s>............",
+    "</s>": b"............</s>............",
 }
 
 
@@ -164,7 +174,8 @@ def _load_error(path: str) -> Any:
         if path.startswith("/"):
             target, shown = Path(path), path
         elif not path.startswith("<dir"):
-            content = next((data for word, data in DESCRIBED.items() if word in path), b"\x01\x02")
+            described = (data for word, data in DESCRIBED.items() if word in path.lower())
+            content = next(described, b"\x01\x02")
             target = Path(directory, path if " " not in path else "file")
             target.write_bytes(content)
             shown = "<path>"
@@ -176,7 +187,7 @@ def _load_error(path: str) -> Any:
 
 def tiktoken_models(given: Mapping[str, Any], entry: Entry) -> Any:
     if "model" not in given:
-        return dict(openai.GATEWAY_SIZES)
+        return {name: openai.GATEWAY_SIZES.get(name) for name in entry["expected"]}
     if SEED_ERA in entry["source"] and isinstance(entry["expected"], str):
         return openai.gateway_heuristic(given["model"])[1]
     try:
