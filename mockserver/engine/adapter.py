@@ -20,7 +20,7 @@ from mockserver.engine.score import Scorer
 if TYPE_CHECKING:
     from mockserver.engine.base_model import BaseModel
 
-SCALE = (60.0, 150.0, 300.0)
+SCALE = (60.0, 240.0, 500.0)
 """Makes learning rates of 1e-4 to 1e-3 visible: Adam moves a value by about the learning rate."""
 
 MAX_SHIFT = 30.0

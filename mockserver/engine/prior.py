@@ -69,13 +69,22 @@ def build_prior(
     Without documents: frequencies that fall with the id, as in a byte-pair vocabulary.
     """
     runs = [np.asarray(d, dtype=np.int64) for d in documents if len(d)]
-    text = np.concatenate(runs) if runs else np.zeros(0, dtype=np.int64)
-    root = _root(name, space.vocabulary_size, tokenizer_size, grammar, text)
+    empty = np.zeros(0, dtype=np.int64)
+    text = np.concatenate(runs) if runs else empty
+    sizes = np.array([run.size for run in runs], dtype=np.int64)
+    place = np.arange(text.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    lead = [_shared_front(run, grammar.header) for run in runs]
+    said = np.flatnonzero(place >= np.repeat(np.array(lead, dtype=np.int64), sizes))
+    root = _root(name, space.vocabulary_size, tokenizer_size, grammar, text[said])
     if not runs:
-        empty = Listing(np.zeros(0, dtype=np.int64), np.zeros(0))
-        return Prior(root, empty, empty)
-    ends = np.cumsum([r.size for r in runs])
-    return Prior(root, *_listings(space, root, text, ends))
+        return Prior(root, Listing(empty, np.zeros(0)), Listing(empty, np.zeros(0)))
+    return Prior(root, *_listings(space, root, text, place, said))
+
+
+def _shared_front(run: Ints, header: Sequence[int]) -> int:
+    """How many tokens of a document only open the turn: they are context, not text."""
+    size = len(header)
+    return size if size and run[:size].tolist() == list(header) else 0
 
 
 def _root(name: str, size: int, tokenizer_size: int, grammar: ChatGrammar, text: Ints) -> Floats:
@@ -99,11 +108,11 @@ def _root(name: str, size: int, tokenizer_size: int, grammar: ChatGrammar, text:
     return root
 
 
-def _listings(space: KeySpace, root: Floats, text: Ints, ends: Ints) -> tuple[Listing, Listing]:
+def _listings(
+    space: KeySpace, root: Floats, text: Ints, place: Ints, said: Ints
+) -> tuple[Listing, Listing]:
     """Shares of each successor after one and after two tokens, never across documents."""
-    place = np.arange(text.size)
-    first = np.r_[0, ends[:-1]][np.searchsorted(ends, place, side="right")]
-    inner, deep = place[place - first >= 1], place[place - first >= 2]
+    inner, deep = said[place[said] >= 1], said[place[said] >= 2]
     pair_keys = space.pair(text[inner - 1], text[inner])
     pairs, pair_share = _shares(pair_keys, space)
     pair_weight = np.exp(root[space.token_of(pairs)]) + PAIR_WEIGHT * pair_share

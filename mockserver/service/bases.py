@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from mockserver.catalog import CatalogModel
 from mockserver.engine import BaseModel
+from mockserver.engine.corpus import kept_documents
 from mockserver.engine.grammar import ChatGrammar
+from mockserver.engine.keys import Ints
 
 
 def give_text(base: BaseModel, model: CatalogModel) -> None:
@@ -39,4 +41,15 @@ def engine_base(model: CatalogModel) -> BaseModel:
         model.end_tokens,
         grammar=grammar,
         context_length=model.context_length,
+        corpus=lambda: _texts(model, grammar),
     )
+
+
+def _texts(model: CatalogModel, grammar: ChatGrammar) -> list[Ints]:
+    """What the model's untrained text looks like; nothing without its tokenizer."""
+    from mockserver.text.tokenizers import tokenizer_for
+
+    tokenizer = tokenizer_for(model)
+    if tokenizer is None:
+        return []
+    return kept_documents(f"{model.tokenizer_id} {model.family}", tokenizer.encode, grammar)
