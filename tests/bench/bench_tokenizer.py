@@ -6,7 +6,6 @@ small ones of the repository.
 """
 
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -41,12 +40,11 @@ def seconds(work: Callable[[], Any]) -> float:
 
 
 def compared(
-    ours: Callable[[], Any], peer: Callable[[], Any], rounds: int = 7
+    ours: Callable[[], Any], peer: Callable[[], Any], rounds: int = 15
 ) -> tuple[float, float]:
-    """Median seconds of both, taken in turns so that a busy machine hits both alike."""
-    ours(), peer()
+    """Best seconds of both, taken in turns: the time the machine's other work leaves alone."""
     pairs = [(seconds(ours), seconds(peer)) for _ in range(rounds)]
-    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+    return min(a for a, _ in pairs), min(b for _, b in pairs)
 
 
 def report(what: str, count: int, unit: str, ours: float, peer: float, peer_name: str) -> float:
@@ -141,7 +139,7 @@ def bench_length() -> None:
         rates = {}
         for count in (1_000, 10_000, 100_000):
             part = ids[:count]
-            best = min(seconds(partial(work, tokenizer, part)) for _ in range(3))
+            best = min(seconds(partial(work, tokenizer, part)) for _ in range(5))
             rates[count] = count / best
         shown = "  ".join(f"{count:,}: {rate:,.0f} tokens/s" for count, rate in rates.items())
         print(f"{what} by length: {shown}  ratio {rates[100_000] / rates[1_000]:.2f}")
