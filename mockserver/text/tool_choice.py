@@ -94,9 +94,14 @@ def relevance(function: dict[str, Any], asked: str) -> int:
 
 
 def stems(text: str) -> set[str]:
-    """Beginnings of the words that carry meaning."""
-    words = (word.lower() for word in WORD.findall(text))
-    return {word[:STEM] for word in words if word not in COMMON}
+    """Beginnings of the words that carry meaning; pairs of signs where words have no spaces."""
+    found: set[str] = set()
+    for word in WORD.findall(text):
+        if word.isascii():
+            found |= set() if word.lower() in COMMON else {word.lower()[:STEM]}
+        else:
+            found |= {word[at : at + 2] for at in range(max(1, len(word) - 1))}
+    return found
 
 
 def tool_uses(

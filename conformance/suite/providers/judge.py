@@ -26,7 +26,10 @@ CHAPTER = "kimi"
 
 
 def load_requests() -> list[dict[str, Any]]:
-    """Our request file: `{name, official, request}` rows; `official` is the finish_reason."""
+    """Our request file: `{name, official, request}` rows; `official` is the finish_reason.
+
+    `short` rows are those of a quick look, `loop` rows can be asked one after another.
+    """
     text = (files("fixtures") / "kimi" / "provider_requests.json").read_text("utf-8")
     return list(json.loads(text))
 
@@ -63,6 +66,12 @@ class Judge:
     def run(self) -> None:
         """All of it. Never raises for the provider's faults."""
         rows = load_requests()
+        self.answers(rows)
+        self.conversation(rows)
+        self.cut(rows)
+
+    def answers(self, rows: list[dict[str, Any]]) -> None:
+        """Every request, whole and streamed: the numbers, ids, finishes, markers, fragments."""
         outcomes = [(row, *self._both(row)) for row in rows]
         whole = [(row, one) for row, one, _ in outcomes]
         streams = [(row, one) for row, _, one in outcomes]
@@ -70,8 +79,6 @@ class Judge:
         answers = [one for _, one in whole + streams if isinstance(one, Answer)]
         self._answers(answers)
         self._streams([(one, two) for _, one, two in outcomes])
-        self._conversation(rows)
-        self._cut(rows)
 
     def _both(self, row: dict[str, Any]) -> tuple[Answer | Unmet, Answer | Unmet]:
         whole = prepare_request(row["request"], self.provider.model)
@@ -145,7 +152,7 @@ class Judge:
                 if isinstance(whole, Answer) and isinstance(streamed, Answer):
                     expect_equal(streamed.names, whole.names, "streamed and whole call the same")
 
-    def _conversation(self, rows: list[dict[str, Any]]) -> None:
+    def conversation(self, rows: list[dict[str, Any]]) -> None:
         """Two questions in one conversation, each with its tool, and an answer after each."""
         first, second = [row["request"] for row in rows if row.get("loop")][:2]
         messages = list(first["messages"])
@@ -172,7 +179,8 @@ class Judge:
             expect(len(ids) >= 2, "two calls in one conversation", 2, ids)
             expect_equal(indices, list(range(len(ids))), "the indices of the conversation's calls")
 
-    def _cut(self, rows: list[dict[str, Any]]) -> None:
+    def cut(self, rows: list[dict[str, Any]]) -> None:
+        """An answer that runs into its limit."""
         request = next(row["request"] for row in rows if row["official"] == "tool_calls")
         with self.check("kimi/finish/cut"):
             answer = self.provider.ask({**request, "max_tokens": 2})
