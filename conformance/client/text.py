@@ -30,10 +30,10 @@ def load_tokenizer(model_name: str | None) -> Any:
     """The tokenizer of a model, through the project's tokenizer subsystem."""
     if not model_name:
         raise invalid("model_name is required: which model's tokenizer shall encode the text?")
-    from conformance import tokenizer
+    from conformance.tokenizer import load_tokenizer as load
 
     try:
-        return tokenizer.load_tokenizer(model_name)
+        return load(model_name)
     except (OSError, ValueError, LookupError) as error:
         raise ValidationError(
             f"Failed to load the tokenizer of {model_name}: {error}", category=Category.USER

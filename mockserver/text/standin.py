@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from conformance.tokenizer import ChatTemplate, SpecialTokens
+    from mockserver.text.tokenizers import ChatTemplate, SpecialTokens
 
 SYLLABLES = tuple(c + v for c in "bdfghjklmnprstvwyz" for v in "aeiou")
 VALUES = {syllable: value for value, syllable in enumerate(SYLLABLES)}

@@ -15,8 +15,8 @@ from mockserver.text.standin import StandInTokenizer
 from mockserver.text.tokenizers import templated_prompt, tokenizer_for
 
 if TYPE_CHECKING:
-    from conformance.tokenizer import Tokenizer
     from mockserver.simulator import Simulator
+    from mockserver.text.tokenizers import Tokenizer
 
 CHECKPOINT = "tinker://"
 

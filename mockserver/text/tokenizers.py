@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mockserver.errors import BadRequest
 
 if TYPE_CHECKING:
-    from conformance.tokenizer import StopSequenceDecoder, Tokenizer
+    from conformance.tokenizer import ChatTemplate as ChatTemplate
+    from conformance.tokenizer import SpecialTokens as SpecialTokens
+    from conformance.tokenizer import StopSequenceDecoder
+    from conformance.tokenizer import Tokenizer as Tokenizer
 
 ENVIRONMENT = "TINKER_MOCK_TOKENIZERS"
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "tokenizers"
