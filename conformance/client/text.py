@@ -10,9 +10,11 @@ def encode_text(text: object, *, model_name: str | None = None, tokenizer: Any =
     """Token ids of a text. Raises `ValidationError`."""
     if not isinstance(text, str):
         raise invalid("text must be a string")
+    # Our own tokenizers add what a model wants around a text (BOS) only when asked.
+    own = {} if tokenizer else {"add_special_tokens": True}
     encoder = tokenizer or load_tokenizer(model_name)
     try:
-        return [int(token) for token in encoder.encode(text)]
+        return [int(token) for token in encoder.encode(text, **own)]
     except ValueError as error:
         raise invalid(f"Failed to encode text: {error}") from error
 
@@ -23,7 +25,11 @@ def decode_tokens(
     """The text of token ids. Raises `ValidationError`."""
     if any(isinstance(token, bool) or not isinstance(token, int) for token in tokens):
         raise invalid("ids must be a list of integers")
-    return str((tokenizer or load_tokenizer(model_name)).decode(list(tokens)))
+    decoder = tokenizer or load_tokenizer(model_name)
+    try:
+        return str(decoder.decode(list(tokens)))
+    except ValueError as error:
+        raise invalid(f"Failed to decode ids: {error}") from error
 
 
 def load_tokenizer(model_name: str | None) -> Any:
