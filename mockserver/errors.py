@@ -99,6 +99,13 @@ class TooManyRequests(ServiceError):
     kind = "rate_limit"
 
 
+class GoingDown(ServiceError):
+    """The server shuts down while the request waits; another instance will answer it."""
+
+    status = 503
+    kind = "unavailable"
+
+
 class OperationFailed(Exception):
     """An accepted operation failed: its promise answers 200 with `error` and `category`."""
 

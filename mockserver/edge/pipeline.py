@@ -17,7 +17,7 @@ from mockserver.edge.dialects import dialect_of
 from mockserver.edge.exchange import JSON, OPTIONS, Answer, Exchange, Receive, Send
 from mockserver.edge.problems import internal_error, problem
 from mockserver.edge.sse import send_while_connected
-from mockserver.errors import ServiceError
+from mockserver.errors import GoingDown, ServiceError
 from mockserver.service.submission import lane_of
 from mockserver.text.refusals import in_api_shape
 
@@ -165,6 +165,8 @@ class Pipeline:
             await asyncio.wait({task, hung_up}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done() and hung_up.result()["type"] == "http.disconnect":
                 raise ClientGone
+            if task.cancelled():
+                raise GoingDown("the server is shutting down", fix="repeat the request")
             return await task
         finally:
             self.simulator.parked.discard(task)

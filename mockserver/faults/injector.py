@@ -6,6 +6,7 @@ first rule of the scenario that applies.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import orjson
 
 from mockserver.clock import Clock, skew
 from mockserver.edge.exchange import Answer, Exchange, Send
-from mockserver.errors import Unprocessable
+from mockserver.errors import GoingDown, Unprocessable
 from mockserver.faults.connection import cut
 from mockserver.faults.delivery import deliver
 from mockserver.faults.effects import PROMISE_READS, Effect, EffectError, Step, parse_steps
@@ -158,7 +159,14 @@ def _refusal(effect: Effect) -> Answer:
 
 
 async def _stall(injector: FaultInjector, exchange: Exchange, effect: Effect) -> None:
-    await injector.clock.sleep(effect.seconds)
+    waiting = asyncio.ensure_future(injector.clock.sleep(effect.seconds))
+    exchange.simulator.parked.add(waiting)
+    try:
+        await asyncio.wait({waiting})
+    finally:
+        exchange.simulator.parked.discard(waiting)
+    if waiting.cancelled():
+        raise GoingDown("the server is shutting down", fix="repeat the request")
 
 
 async def _return(injector: FaultInjector, exchange: Exchange, effect: Effect) -> Answer:

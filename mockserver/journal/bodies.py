@@ -12,15 +12,18 @@ from mockserver.journal.redaction import redact, redact_text
 BODY_LIMIT = 1024 * 1024
 
 
-def keep_body(content: bytes, content_type: str) -> Any:
+def kept(content: bytes) -> bytes:
+    """What of a body stays in memory: nothing of one above a megabyte."""
+    return content if len(content) <= BODY_LIMIT else b""
+
+
+def keep_body(content: bytes, content_type: str, size: int) -> Any:
     """A redacted JSON value, `{"text": …}` or `{"base64": …}`; None for no body.
 
     Bodies above a megabyte are kept by their size only.
     """
     if not content:
-        return None
-    if len(content) > BODY_LIMIT:
-        return {"omitted": len(content)}
+        return {"omitted": size} if size else None
     if "json" in content_type:
         try:
             return redact(orjson.loads(content))
@@ -32,12 +35,12 @@ def keep_body(content: bytes, content_type: str) -> Any:
         return {"base64": base64.b64encode(content).decode("ascii")}
 
 
-def restore_body(kept: Any) -> bytes:
-    """The bytes of a kept body, for exports; redactions and omissions stay."""
-    if kept is None or (isinstance(kept, dict) and set(kept) == {"omitted"}):
+def restore_body(body: Any) -> bytes:
+    """The bytes of such a body, for exports; redactions and omissions stay."""
+    if body is None or (isinstance(body, dict) and set(body) == {"omitted"}):
         return b""
-    if isinstance(kept, dict) and set(kept) == {"text"} and isinstance(kept["text"], str):
-        return kept["text"].encode()
-    if isinstance(kept, dict) and set(kept) == {"base64"}:
-        return base64.b64decode(kept["base64"])
-    return orjson.dumps(kept)
+    if isinstance(body, dict) and set(body) == {"text"} and isinstance(body["text"], str):
+        return body["text"].encode()
+    if isinstance(body, dict) and set(body) == {"base64"}:
+        return base64.b64decode(body["base64"])
+    return orjson.dumps(body)

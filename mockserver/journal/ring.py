@@ -10,10 +10,10 @@ from typing import Any
 from mockserver.clock import Clock, RealClock
 from mockserver.edge.exchange import Exchange
 from mockserver.errors import ServiceError
-from mockserver.journal.bodies import keep_body
+from mockserver.journal.bodies import kept
 from mockserver.journal.entry import Entry
 from mockserver.journal.query import Query
-from mockserver.journal.redaction import redact, redact_headers, redact_text
+from mockserver.journal.redaction import redact_text
 
 BYTES_KEPT = 64 * 1024 * 1024
 FEED_BACKLOG = 1000
@@ -46,9 +46,8 @@ class Journal:
             operation=exchange.operation.id if exchange.operation else None,
             method=exchange.method,
             path=exchange.path,
-            query={name: redact_text(str(value)) for name, value in exchange.query.items()},
-            request_headers=redact_headers(exchange.headers),
-            request_body=None,
+            raw_query=dict(exchange.query),
+            raw_request_headers=exchange.headers,
             received_at=self.clock.now(),
         )
         self._open[id(exchange)] = entry
@@ -77,14 +76,14 @@ class Journal:
         entry.operation = exchange.operation.id if exchange.operation else entry.operation
         entry.request_type = exchange.headers.get("content-type", "")
         entry.request_size = len(exchange.raw_body)
-        entry.request_body = keep_body(exchange.raw_body, entry.request_type)
+        entry.raw_request = kept(exchange.raw_body)
         entry.tenant = exchange.tenant.id if exchange.tenant else ""
         entry.client = exchange.dialect.label if exchange.dialect else ""
         entry.unknown_fields = list(exchange.unknown_fields)
         found = [*exchange.request_violations, *exchange.response_violations]
-        entry.violations = [redact(violation.as_dict()) for violation in found]
+        entry.violations = [violation.as_dict() for violation in found]
         if isinstance(exchange.error, ServiceError) and not entry.violations:
-            entry.violations = [redact(_refusal(exchange.error))]
+            entry.violations = [_refusal(exchange.error)]
         entry.effects = exchange.notes.get("effects", "")
         entry.notes = {k: v for k, v in exchange.notes.items() if k in KEPT_NOTES}
 
@@ -94,12 +93,12 @@ class Journal:
         if answer is None:
             return
         entry.status = answer.status or None
-        entry.response_headers = redact_headers(answer.headers)
+        entry.raw_response_headers = answer.headers
         entry.response_type = answer.content_type
         if answer.stream is None:
             content = answer.encoded()
             entry.response_size = len(content)
-            entry.response_body = keep_body(content, answer.content_type)
+            entry.raw_response = kept(content)
 
     def _keep(self, entry: Entry) -> None:
         self.entries.append(entry)
@@ -197,7 +196,7 @@ def verdict(exchange: Exchange) -> str:
 def _sentence(entry: Entry, violation: dict[str, Any]) -> str:
     blamed = "client" if entry.verdict == "request" else "mock"
     what = entry.operation or f"{entry.method} {entry.path}"
-    return f"{blamed}: {what}: {violation['pointer'] or '/'}: {violation['message']}"
+    return f"{blamed}: {what}: {violation['pointer'] or '/'}: {redact_text(violation['message'])}"
 
 
 def _refusal(error: ServiceError) -> dict[str, Any]:
