@@ -240,6 +240,15 @@ def _load_ranks(name: str, path: Path, options: LoadOptions) -> Tokenizer:
         )
     if not path.is_file():
         raise TokenizerError("not_found", f"File not found: {path}", detail=str(path))
+    kind = configuration.get("tokenizer_class")
+    known = kimi.is_kimi(configuration, _json(path.with_name("config.json")))
+    if kind and not known and options.pattern is None:
+        raise TokenizerError(
+            "unknown_format",
+            f"{path} holds ranks for a {kind}, whose splitting pattern is not known.",
+            fix="Pass pattern=…, or a Hugging Face tokenizer.json.",
+            detail=str(path),
+        )
     use_configuration = options.kimi_table is None and config_path.is_file()
     return kimi.read_kimi(
         path,

@@ -176,3 +176,13 @@ class TestHub:
         path = flat_path(tmp_path, repo, "../rev", "../file")
         assert path.resolve().is_relative_to((tmp_path / "hf").resolve())
         assert len(path.relative_to(tmp_path / "hf").parts) == 3
+
+
+def test_ranks_of_another_kind_are_not_taken_for_kimis(tmp_path: Path) -> None:
+    shutil.copy(FIXTURES / "kimi_small" / "tiktoken.model", tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "OtherTokenizer"}')
+    with pytest.raises(TokenizerError, match="OtherTokenizer, whose splitting pattern"):
+        load_tokenizer(tmp_path)
+    assert load_tokenizer(tmp_path, pattern=r"\w+|\W").encode("Hello") == [545]
+    (tmp_path / "config.json").write_text('{"model_type": "kimi_k2"}')
+    assert load_tokenizer(tmp_path).encode("Hello") == [545]
