@@ -34,6 +34,7 @@ class Params:
     top_k: int = -1
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
+    ignore_end: bool = False
     entropy: str = ""
 
 
@@ -107,6 +108,7 @@ class TextRun:
             top_p=max(params.top_p, SMALLEST_TOP_P),
             entropy=f"{params.entropy}:{self.count}",
             topk_sample_logprobs=params.logprobs or 0,
+            stop=[] if params.ignore_end else None,
         )
         sampler = Sampler(self.model.base, self.model.weights)
         try:

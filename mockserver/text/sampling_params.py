@@ -48,6 +48,7 @@ def openai_params(body: dict[str, Any], max_tokens: int, entropy: str) -> Params
         top_k=_limit(body.get("top_k")),
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         logprobs=logprobs,
+        ignore_end=bool(body.get("ignore_eos")),
         entropy=entropy,
     )
 
