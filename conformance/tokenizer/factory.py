@@ -46,7 +46,7 @@ class LoadOptions:
 
 Loader = Callable[[str, LoadOptions], Tokenizer]
 _cache: dict[tuple[Any, ...], Tokenizer] = {}
-_cache_lock = Lock()
+_loading: dict[tuple[Any, ...], Lock] = {}
 
 
 def load_tokenizer(name: str | Path, options: LoadOptions | None = None, **more: Any) -> Tokenizer:
@@ -60,10 +60,12 @@ def load_tokenizer(name: str | Path, options: LoadOptions | None = None, **more:
         raise TokenizerError("validation", f"invalid tokenizer_id: {name}", detail=name)
     options = options or LoadOptions(**more)
     key = (str(name), options, *_fingerprints(Path(name), options))
-    with _cache_lock:
-        if key not in _cache:
-            _cache[key] = _load(str(name), options)
-        return _cache[key]
+    if key not in _cache:
+        # One load per key, and nobody else waits for it.
+        with _loading.setdefault(key, Lock()):
+            if key not in _cache:
+                _cache[key] = _load(str(name), options)
+    return _cache[key]
 
 
 def _fingerprints(path: Path, options: LoadOptions) -> list[tuple[str, int, int]]:

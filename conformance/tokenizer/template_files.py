@@ -59,5 +59,9 @@ def discover_template(
             return read_template(path)
     for path in sorted(directory.glob("*.jinja")):
         return read_template(path)
-    source = configured_template(configuration or {})
-    return ChatTemplate(source, str(directory / "tokenizer_config.json")) if source else None
+    configuration = configuration or {}
+    source = configured_template(configuration)
+    if source is None:
+        return None
+    with_tools = configured_template(configuration, "tool_use")
+    return ChatTemplate(source, str(directory / "tokenizer_config.json"), with_tools)

@@ -143,10 +143,14 @@ def _checked(messages: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """A template's source, and where it was found. Cheap: compilation is cached by source."""
+    """A template's source, and where it was found. Cheap: compilation is cached by source.
+
+    `with_tools` is the template some models have for conversations with tools.
+    """
 
     source: str
     origin: str = ""
+    with_tools: str | None = None
     now: Callable[[], datetime] = datetime.now
 
     def render(
@@ -178,7 +182,7 @@ class ChatTemplate:
         **variables: Any,
     ) -> Rendered:
         """As `render`, with the spans the template marks as the assistant's."""
-        template = _compiled(self.source, self.now)
+        template = _compiled((tools and self.with_tools) or self.source, self.now)
         blocks: list[str] = []
         spans: Spans = []
         context = {

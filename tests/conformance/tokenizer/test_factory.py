@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,13 @@ class TestCache:
     def test_every_option_makes_another(self, options: dict[str, object]) -> None:
         path = FIXTURES / "kimi_small"
         assert load_tokenizer(path, **options) is not load_tokenizer(path)
+
+    def test_threads_that_ask_at_once_get_one_object(self, tmp_path: Path) -> None:
+        directory = tmp_path / "model"
+        shutil.copytree(FIXTURES / "kimi_small", directory)
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(load_tokenizer, [directory] * 8))
+        assert len(set(map(id, found))) == 1
 
     def test_options_count_on_a_hit(self) -> None:
         path = FIXTURES / "kimi_small"

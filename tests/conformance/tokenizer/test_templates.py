@@ -207,6 +207,12 @@ class TestDiscovery:
         assert configured_template({"chat_template": rows}, "rag") == "R"
         assert configured_template({"chat_template": rows}, "none") == "D"
 
+    def test_a_template_for_tools_is_used_with_tools(self, tmp_path: Path) -> None:
+        rows = [{"name": "default", "template": "D"}, {"name": "tool_use", "template": "T"}]
+        template = discover_template(tmp_path, {"chat_template": rows})
+        assert template is not None
+        assert template.render(USER) + template.render(USER, tools=TOOLS) == "DT"
+
     def test_the_gateways_reading_of_a_jinja_file(self) -> None:
         assert gateway_form("  a\\nb \n") == "a\nb"
 
