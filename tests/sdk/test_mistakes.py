@@ -1,16 +1,13 @@
 """Bad input reaches the user as an exception that names the field, and harms nothing else."""
 
 import json
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from conformance.suite.audit.environment import newest, process
-
-SCRIPT = Path(__file__).with_name("mistakes_script.py")
+from conformance.suite.audit.environment import newest
+from tests.sdk.running import run_script
 
 NAMED = {
     "unknown model": "base_model",
@@ -24,14 +21,7 @@ NAMED = {
 
 @pytest.mark.parametrize("version", ["0.7.0", "0.24.1", newest()])
 def test_the_sdk_names_the_field(version: str, tinker_mock: Any) -> None:
-    python, variables = process(
-        version, TINKER_BASE_URL=tinker_mock.url, TINKER_API_KEY="tml-mistakes"
-    )
-    done = subprocess.run(
-        [python, str(SCRIPT)], env=variables, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    seen = json.loads(done.stdout.splitlines()[-1])
+    seen = run_script(version, "mistakes_script.py", tinker_mock.url)
 
     for mistake, field in NAMED.items():
         assert field in seen[mistake]["message"], (mistake, seen[mistake])

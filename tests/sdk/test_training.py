@@ -1,29 +1,16 @@
 """An unmodified training script runs under old, middle and newest releases of the real SDK."""
 
-import json
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance.suite.audit.environment import newest, process
-
-SCRIPT = Path(__file__).with_name("training_script.py")
-
-
-def run_script(version: str, url: str) -> dict[str, Any]:
-    python, variables = process(version, TINKER_BASE_URL=url, TINKER_API_KEY="tml-training-script")
-    done = subprocess.run(
-        [python, str(SCRIPT)], env=variables, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+from conformance.suite.audit.environment import newest
+from tests.sdk.running import run_script
 
 
 @pytest.mark.parametrize("version", ["0.7.0", "0.24.1", newest()])
 def test_a_training_script_runs_unmodified(version: str, tinker_mock: Any) -> None:
-    seen = run_script(version, tinker_mock.url)
+    seen = run_script(version, "training_script.py", tinker_mock.url)
 
     assert seen["offered"]
     assert seen["losses"][-1] < 0.5 * seen["losses"][0]
