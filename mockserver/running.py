@@ -8,7 +8,8 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mockserver.serve import bind_socket, serve_app
+from mockserver.serve import bind_socket
+from mockserver.serving import serve_app
 from mockserver.settings import Settings
 
 if TYPE_CHECKING:

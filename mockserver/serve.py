@@ -7,15 +7,14 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mockserver.errors import ConfigurationError
 from mockserver.settings import DEFAULT_PORT, Settings
-
-SERVERS = ("hypercorn", "uvicorn", "granian")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--fail-on", choices=("violation",), help="exit with 1 if a client broke the contract")
     add("--control", action=argparse.BooleanOptionalAction, default=True, help="serve /_mock")
     add("--control-key", metavar="KEY", help="key that /_mock asks for")
-    add("--server", choices=SERVERS, default="hypercorn", help="HTTP server (%(default)s)")
+    add(
+        "--server",
+        choices=("hypercorn", "uvicorn", "granian"),
+        default="hypercorn",
+        help="HTTP server (%(default)s)",
+    )
     add("--tls", action="store_true", help="HTTPS and HTTP/2 with a certificate made for this run")
     add("--certfile", type=Path, help="TLS certificate (PEM)")
     add("--keyfile", type=Path, help="TLS private key (PEM)")
@@ -60,17 +64,21 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def serve(settings: Settings) -> int:
-    """Bind, announce, serve."""
-    listener = bind_socket(settings.host, settings.port)
-    port = listener.getsockname()[1]
-    settings = replace(settings, port=port)
-    from mockserver.app import create_app
+    """Bind, announce, serve; returns the exit code."""
+    from mockserver.serving import make_certificate
 
-    app = create_app(settings)
-    if settings.server == "hypercorn":
+    with ExitStack() as stack:
+        listener = stack.enter_context(bind_socket(settings.host, settings.port))
+        settings = replace(settings, port=listener.getsockname()[1])
+        if settings.tls and settings.certfile is None:
+            directory = Path(stack.enter_context(TemporaryDirectory()))
+            certfile, keyfile = make_certificate(directory, settings.host)
+            settings = replace(settings, certfile=certfile, keyfile=keyfile)
+        from mockserver.app import create_app
+
+        app = create_app(settings)
         asyncio.run(_until_signal(app, settings, listener))
         return int(app.state.director.farewell())
-    raise ConfigurationError(f"--server {settings.server} is not available")
 
 
 def bind_socket(host: str, port: int) -> socket.socket:
@@ -87,42 +95,16 @@ def bind_socket(host: str, port: int) -> socket.socket:
     return listener
 
 
-def announce(settings: Settings) -> None:
+def announce(settings: Settings, certfile: str) -> None:
     """The ready line and what to paste into a shell."""
-    scheme = "https" if settings.tls else "http"
+    scheme = "https" if certfile else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"{scheme}://{host}:{settings.port}"
     print(f"tinker-mock ready at {url}")
     print(f"export TINKER_BASE_URL={url}")
     print("export TINKER_API_KEY=tml-mock", flush=True)
-
-
-async def serve_app(
-    app: Any, settings: Settings, listener: socket.socket, until_stopped: Callable[[], Any]
-) -> None:
-    """Serve an app on a bound socket with Hypercorn until `until_stopped` returns."""
-    from hypercorn.asyncio import serve as hypercorn_serve
-    from hypercorn.config import Config
-
-    from mockserver.faults.tracking import track_connections
-
-    track_connections()
-    config = Config()
-    config.bind = [f"fd://{listener.detach()}"]
-    config.keep_alive_max_requests = 1_000_000
-    config.h2_max_concurrent_streams = 10_000
-    config.keep_alive_timeout = 75.0
-    config.backlog = 2048
-    config.graceful_timeout = 0.3
-    config.loglevel = "WARNING"
-    if settings.certfile:
-        config.certfile, config.keyfile = str(settings.certfile), str(settings.keyfile)
-
-    async def trigger() -> None:
-        await until_stopped()
-        app.state.director.close()
-
-    await hypercorn_serve(app, config, shutdown_trigger=trigger)
+    if certfile:
+        print(f"export SSL_CERT_FILE={certfile}", flush=True)
 
 
 async def _until_signal(app: Any, settings: Settings, listener: socket.socket) -> None:
@@ -132,8 +114,10 @@ async def _until_signal(app: Any, settings: Settings, listener: socket.socket) -
         loop.add_signal_handler(number, stopped.set)
 
     async def until_stopped() -> None:
-        announce(settings)
+        announce(settings, str(settings.certfile or ""))
         await stopped.wait()
+
+    from mockserver.serving import serve_app
 
     await serve_app(app, settings, listener, until_stopped)
 

@@ -84,7 +84,8 @@ class Authenticator:
     def _tenant_of_jwt(self, token: str) -> Tenant:
         signed, _, signature = token.rpartition(".")
         claims = _claims(signed.partition(".")[2])
-        if not hmac.compare_digest(signature, self._signature(signed)) or claims is None:
+        genuine = hmac.compare_digest(signature.encode(), self._signature(signed).encode())
+        if not genuine or claims is None:
             raise _invalid_token("the JWT was not issued by this server")
         if claims.get("exp", 0) <= self.clock.now():
             raise _invalid_token("the JWT has expired")
@@ -104,9 +105,13 @@ class Authenticator:
 
 def credential_of(headers: Mapping[str, str]) -> str:
     """The credential of a request: X-API-Key, or a bearer token."""
-    key = headers.get("x-api-key", "").strip()
+    return headers.get("x-api-key", "").strip() or bearer_of(headers)
+
+
+def bearer_of(headers: Mapping[str, str]) -> str:
+    """The token of `Authorization: Bearer …`, or nothing."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    return key or (token.strip() if scheme.lower() == "bearer" else "")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _segment(data: bytes) -> str:

@@ -85,6 +85,7 @@ def _decode(exchange: Exchange, operation: Operation) -> None:
     exchange.request_violations = operation.check_request(exchange.body)
     if exchange.request_violations:
         raise contract_breach(exchange.request_violations)
+    operation.settle_integers(exchange.body)
     if operation.result_schema is not None:
         canonical = orjson.dumps(exchange.body, option=orjson.OPT_SORT_KEYS)
         exchange.fingerprint = _fingerprint(operation, canonical)

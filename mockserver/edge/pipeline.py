@@ -58,7 +58,7 @@ class Pipeline:
         refusal: ServiceError | None = None,
     ) -> None:
         """Serve one request. Without an operation the answer is `refusal`."""
-        exchange = self._exchange(operation, scope)
+        exchange = self.exchange(operation, scope)
         simulator = self.simulator
         simulator.journal.open(exchange)
         try:
@@ -66,13 +66,13 @@ class Pipeline:
                 answer = await self._answer(exchange, receive, refusal)
                 exchange.answer = answer
                 exchange.answered_at = simulator.clock.now()
-                await self._send(exchange, answer, receive, send)
+                await self.deliver(exchange, answer, receive, send)
         except ClientGone:
             exchange.client_gone = True
         finally:
             simulator.journal.close(exchange)
 
-    async def _send(self, exchange: Exchange, answer: Answer, receive: Receive, send: Send) -> None:
+    async def deliver(self, exchange: Exchange, answer: Answer, receive: Receive, send: Send) -> None:
         """Put the answer on the wire; a stream's source ends with its client."""
         source = answer.stream
         sending = self.simulator.faults.send(exchange, answer, send)
@@ -86,7 +86,8 @@ class Pipeline:
             if isinstance(source, AsyncGenerator):
                 await source.aclose()
 
-    def _exchange(self, operation: Operation | None, scope: Mapping[str, Any]) -> Exchange:
+    def exchange(self, operation: Operation | None, scope: Mapping[str, Any]) -> Exchange:
+        """A request as the first stage sees it."""
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         return Exchange(

@@ -117,7 +117,7 @@ async def kept_alive(
 async def send_while_connected(sending: Coroutine[Any, Any, None], receive: Receive) -> bool:
     """Send a stream until its end, or until the client hangs up; False if it did."""
     task = asyncio.create_task(sending)
-    hung_up = asyncio.create_task(_until_disconnect(receive))
+    hung_up = asyncio.create_task(until_disconnect(receive))
     try:
         await asyncio.wait({task, hung_up}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
@@ -131,6 +131,7 @@ async def send_while_connected(sending: Coroutine[Any, Any, None], receive: Rece
                 await pending
 
 
-async def _until_disconnect(receive: Receive) -> None:
+async def until_disconnect(receive: Receive) -> None:
+    """Return when the client has hung up."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -25,7 +25,8 @@ def sign(simulator: Simulator, base_url: str, file_id: str) -> tuple[str, float]
 
 def check(simulator: Simulator, file_id: str, expires: int, signature: str) -> None:
     """Raise Forbidden for a link this server did not make, Gone for one whose time is over."""
-    if not hmac.compare_digest(signature, _signature(simulator, file_id, expires)):
+    expected = _signature(simulator, file_id, expires)
+    if not hmac.compare_digest(signature.encode(), expected.encode()):
         raise Forbidden(
             "signature: the link was not signed by this server",
             pointer="/signature",
