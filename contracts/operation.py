@@ -7,6 +7,7 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator
 
+from contracts.integers import Settle, compile_integers
 from contracts.protobuf import check_message
 from contracts.schema import Schema, Schemas, coerce, outside
 from contracts.validators import Validators
@@ -183,6 +184,15 @@ class Operation:
         if schema is None:
             return []
         return self._judge(f"{self.id}.result", schema, body)
+
+    def settle_integers(self, body: Any) -> None:
+        """Turn `50.0` into 50, in place, where a valid request body has an integer field."""
+        if self._settle is not None:
+            self._settle(body)
+
+    @cached_property
+    def _settle(self) -> Settle | None:
+        return compile_integers(self._schemas, self.request_schema)
 
     def unknown_fields(self, body: Any) -> list[str]:
         """JSON pointers of request fields that the contract doesn't know."""

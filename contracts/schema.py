@@ -28,9 +28,19 @@ class Schemas:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
+        self._resolved: dict[int, Any] = {}
 
     def resolve(self, node: Any) -> Any:
         """Follow `$ref`; keywords beside it (SDK ranges) stay in force."""
+        if not isinstance(node, dict) or "$ref" not in node:
+            return node
+        # The document outlives this object and is never edited: an id names its node for good.
+        found = self._resolved.get(id(node))
+        if found is None:
+            found = self._resolved[id(node)] = self._follow(node)
+        return found
+
+    def _follow(self, node: Any) -> Any:
         while isinstance(node, dict) and "$ref" in node:
             beside = {key: value for key, value in node.items() if key != "$ref"}
             target = self._document

@@ -115,7 +115,7 @@ class ControlEndpoint:
 
     def _check_key(self, headers: Mapping[str, str]) -> None:
         key = self.director.original.control_key
-        if key is None or hmac.compare_digest(headers.get(KEY_HEADER, ""), key):
+        if key is None or hmac.compare_digest(headers.get(KEY_HEADER, "").encode(), key.encode()):
             return
         raise Unauthenticated(
             "X-Tinker-Mock-Key: missing or wrong",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mockserver.edge.authentication import credential_of
+from mockserver.edge.authentication import bearer_of
 from mockserver.edge.exchange import Exchange
 from mockserver.errors import Unauthenticated
 from mockserver.service.audit import record
@@ -22,7 +22,7 @@ def create_auth_token(exchange: Exchange) -> dict[str, Any]:
 def create_api_key(exchange: Exchange) -> dict[str, Any]:
     """A new API key for whoever holds the bearer token."""
     simulator, body = exchange.simulator, exchange.body
-    bearer = credential_of(exchange.headers)
+    bearer = bearer_of(exchange.headers)
     if not bearer:
         raise Unauthenticated(
             "Authorization: no bearer token was sent",

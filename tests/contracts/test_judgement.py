@@ -153,3 +153,17 @@ def test_operations_know_their_addresses(tinker: Contract) -> None:
 def test_a_release_has_a_minor(text: str) -> None:
     with pytest.raises(ValueError, match=r"MAJOR\.MINOR"):
         assert text in SdkRange("0.7")
+
+
+def test_whole_floats_become_integers_where_a_field_is_one(tinker: Contract) -> None:
+    operation = tinker.operations["asample"]
+    body = copy.deepcopy(operation.example)
+    body.update(seq_id=7.0, num_samples=2.0)
+    body["sampling_params"].update(seed=1e3, temperature=1.0)
+    body["prompt"]["chunks"] = [{"data": "AAAA", "format": "png", "expected_tokens": 4.0}]
+    assert operation.check_request(body) == []
+    operation.settle_integers(body)
+    params = body["sampling_params"]
+    settled = [body["seq_id"], body["num_samples"], params["seed"], params["temperature"]]
+    assert list(map(repr, settled)) == ["7", "2", "1000", "1.0"]
+    assert repr(body["prompt"]["chunks"][0]["expected_tokens"]) == "4"

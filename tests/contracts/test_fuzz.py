@@ -1,0 +1,148 @@
+"""schemathesis over the whole contract, in process: examples, boundary values, random data, links.
+
+`TINKER_MOCK_FUZZ_EXAMPLES` raises the number of random examples an operation (default 10).
+"""
+
+import copy
+import os
+from collections import Counter
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events, from_schema
+
+from contracts import load_contract
+from contracts.protobuf import messages
+from mockserver.app import create_app
+from mockserver.settings import Settings
+
+EXAMPLES = int(os.environ.get("TINKER_MOCK_FUZZ_EXAMPLES", "10"))
+REFUSALS = ["400", "401", "402", "403", "404", "408", "409", "410", "413", "429"]
+PHASES = {"examples", "coverage", "fuzzing", "stateful"}
+
+
+def loss_request(model: str, seq_id: int, tokens: list[int], data: int, loss: str) -> bytes:
+    request = messages.ForwardBackwardRequest(model_id=model, seq_id=seq_id, loss_fn=loss)
+    for _ in range(data):
+        datum = request.data.add()
+        chunk = datum.model_input.add().encoded_text
+        chunk.tokens = b"".join(token.to_bytes(4, "little") for token in tokens)
+        target = datum.loss_fn_inputs["target_tokens"]
+        target.dense = b"".join(token.to_bytes(8, "little") for token in tokens)
+        target.dtype = messages.DTYPE_INT64
+        target.shape.append(len(tokens))
+    return bytes(request.SerializeToString())
+
+
+schemathesis.openapi.media_type(
+    "application/x-protobuf",
+    st.builds(
+        loss_request,
+        st.text(min_size=1, max_size=8),
+        st.integers(0, 100),
+        st.lists(st.integers(0, 1000), max_size=5),
+        st.integers(0, 2),
+        st.sampled_from(["cross_entropy", "ppo", "unheard-of"]),
+    ),
+)
+
+
+def configuration() -> SchemathesisConfig:
+    return SchemathesisConfig.from_dict(
+        {
+            "seed": 1,
+            "headers": {"X-API-Key": "tml-fuzz"},
+            "generation": {
+                "max-examples": EXAMPLES,
+                "deterministic": True,
+                "database": "none",
+            },
+            "checks": {
+                # 422 is for breaches of the contract, which valid data are none of.
+                "positive_data_acceptance": {"expected-statuses": ["2xx", "3xx", *REFUSALS]}
+            },
+            "phases": {"stateful": {"generation": {"max-examples": 4 * EXAMPLES}}},
+            "operations": [
+                # The mock is no identity provider: any bearer token is a user's.
+                {
+                    "include-operation-id": "create_api_key",
+                    "checks": {"ignored_auth": {"enabled": False}},
+                },
+                # Revokes the key it is called with, which must not be everybody's.
+                {
+                    "include-operation-id": "delete_my_api_key",
+                    "headers": {"X-API-Key": "tml-fuzz-revoked"},
+                },
+            ],
+        }
+    )
+
+
+class Run:
+    """Everything the engine reported."""
+
+    def __init__(self, name: str) -> None:
+        document = copy.deepcopy(load_contract(name).document)
+        self.app = create_app(Settings(seed=1, long_poll=0.05))
+        schema = schemathesis.openapi.from_dict(document, config=configuration())
+        schema.app = self.app
+        self.failures: list[str] = []
+        self.broken: list[str] = []
+        self.statuses: Counter[tuple[str, int]] = Counter()
+        self.phases: set[str] = set()
+        self.operations: set[str] = set()
+        for event in from_schema(schema).execute():
+            if isinstance(event, events.ScenarioFinished):
+                self._read(event)
+            elif isinstance(event, events.NonFatalError | events.FatalError):
+                self.broken.append(repr(event))
+
+    def _read(self, event: events.ScenarioFinished) -> None:
+        self.phases.add(event.phase.value.lower())
+        recorder = event.recorder
+        for case_id, interaction in recorder.interactions.items():
+            label = recorder.cases[case_id].value.operation.label
+            self.operations.add(label)
+            if interaction.response is not None:
+                self.statuses[event.phase.value.lower(), interaction.response.status_code] += 1
+        for case_id, checks in recorder.checks.items():
+            for check in checks:
+                if check.failure_info is not None:
+                    self.failures.append(self._told(recorder, case_id, check))
+
+    def _told(self, recorder: Any, case_id: str, check: Any) -> str:
+        case, response = recorder.cases[case_id].value, recorder.interactions[case_id].response
+        answer = response.content[:300] if response is not None else b""
+        sample = check.failure_info.code_sample[:800]
+        return f"{check.name} {case.operation.label}\n{sample}\n{answer!r}"
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return Run("tinker")
+
+
+def test_no_failure(run: Run) -> None:
+    assert run.broken == []
+    assert not run.failures, "\n\n".join(dict.fromkeys(run.failures))
+
+
+def test_no_answer_is_a_server_error(run: Run) -> None:
+    assert [key for key in run.statuses if key[1] >= 500] == []
+
+
+def test_every_operation_in_every_phase(run: Run) -> None:
+    assert run.phases >= PHASES
+    document = load_contract("tinker").document
+    wanted = {f"{m.upper()} {p}" for p, item in document["paths"].items() for m in item}
+    assert wanted <= run.operations
+
+
+def test_links_reach_live_promises(run: Run) -> None:
+    journal = run.app.state.simulator.journal
+    polls = [e for e in journal.entries if e.operation == "retrieve_future"]
+    live = [e for e in polls if e.status in (200, 408)]
+    assert len(live) >= 10, Counter(entry.status for entry in polls)
