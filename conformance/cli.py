@@ -12,12 +12,13 @@ from importlib import import_module
 COMMANDS = {
     "conformance": ("conformance.suite.command", "judge a server; list, explain, compare"),
     "serve": ("mockserver.serve", "start the mock server"),
+    "proxy": ("mockserver.proxy.command", "forward to a real endpoint and judge what passes"),
     "client": ("conformance.client.commands.client", "checkpoints, runs and samples of a server"),
     "sdk-env": (
         "conformance.suite.audit.environment",
         "install real SDK releases side by side",
     ),
-    "audit": ("conformance.suite.audit.command", "run real SDK releases against the mock"),
+    "audit": ("conformance.suite.auditing", "real SDK releases, or any client, against the mock"),
     "sdk-drift": ("conformance.suite.audit.history", "what a new SDK release changed"),
     "tokenize": ("conformance.tokenizer.command", "encode, decode, stream or render a text"),
     "vectors": ("conformance.vectors.command", "run parity-vector files"),

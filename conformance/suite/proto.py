@@ -47,6 +47,40 @@ def encode_datum(message: Any, datum: Mapping[str, Any]) -> None:
         field.shape.extend(tensor.get("shape") or [len(tensor["data"])])
 
 
+def decode_forward_backward(content: bytes) -> dict[str, Any]:
+    """The JSON shape of a ForwardBackwardRequest; empty if the bytes are none."""
+    try:
+        message = messages.ForwardBackwardRequest.FromString(content)
+    except DecodeError:
+        return {}
+    data = []
+    for datum in message.data:
+        chunks: list[dict[str, Any]] = []
+        for chunk in datum.model_input:
+            kind = chunk.WhichOneof("chunk")
+            tokens = np.frombuffer(chunk.encoded_text.tokens, "<i4").tolist()
+            count = chunk.image.expected_tokens if kind == "image" else 0
+            chunks.append({"type": kind, "tokens": tokens, "expected_tokens": count})
+        inputs = {name: decode_tensor(field) for name, field in datum.loss_fn_inputs.items()}
+        data.append({"model_input": {"chunks": chunks}, "loss_fn_inputs": inputs})
+    work = {"data": data, "loss_fn": message.loss_fn}
+    body = {"model_id": message.model_id, "forward_backward_input": work}
+    return {**body, "seq_id": message.seq_id, "forward_only": message.forward_only}
+
+
+def decode_tensor(field: Any) -> dict[str, Any]:
+    """The JSON shape of a Tensor message."""
+    kind = "int64" if field.dtype in (2, 3) else "float32"
+    shape = list(field.shape)
+    if field.HasField("sparse_csr"):
+        csr = field.sparse_csr
+        data = np.frombuffer(csr.values, NUMPY[field.dtype]).tolist()
+        rows = np.frombuffer(csr.crow_indices, "<i8").tolist()
+        return {"data": data, "dtype": kind, "shape": shape, "sparse_crow_indices": rows}
+    data = np.frombuffer(field.dense, NUMPY[field.dtype]).tolist()
+    return {"data": data, "dtype": kind, "shape": shape or [len(data)]}
+
+
 def decode_result(content: bytes, operation: str) -> dict[str, Any]:
     """A SampleResponse or ForwardBackwardOutput in its JSON shape; Unmet if it is neither."""
     try:

@@ -35,7 +35,6 @@ def audit(releases: list[str], url: str, jobs: int = 2, tokenized_model: str = "
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("subject", choices=["sdk"], help="what to audit")
     parser.add_argument("versions", nargs="*", metavar="VERSION", help="default: the breakpoints")
     parser.add_argument("--all", action="store_true", help="every release in releases.yaml")
     parser.add_argument("--target", metavar="URL", help="a running mock instead of a new one")

@@ -226,8 +226,8 @@ def describing(stage: Stage) -> None:
         config = describe(stage, path).require().json().get("optimizer_config", {"type": "adamw"})
         expect(isinstance(config, dict) and config.get("type"), "an object", "type", config)
     with stage.check("weights/copy/new-path"):
-        body = {"source_path": path, "destination_project_id": "conformance"}
-        copied = str(stage.hands.call("copy_weights", body).require().at("/tinker_path"))
+        asked = {"source_path": path, "destination_project_id": "conformance"}
+        copied = str(stage.hands.call("copy_weights", asked).require().at("/tinker_path"))
         stage.delete_checkpoint_later(copied)
         expect(copied.startswith("tinker://") and copied != path, "a new path", "tinker://", copied)
     body: dict[str, Any] = {
