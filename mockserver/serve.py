@@ -76,9 +76,13 @@ def serve(settings: Settings) -> int:
             settings = replace(settings, certfile=certfile, keyfile=keyfile)
         from mockserver.app import create_app
 
-        app = create_app(settings)
-        asyncio.run(_until_signal(app, settings, listener))
-        return int(app.state.director.farewell())
+        return serve_until_signal(create_app(settings), settings, listener)
+
+
+def serve_until_signal(app: Any, settings: Settings, listener: socket.socket) -> int:
+    """Serve an app until SIGINT or SIGTERM, then say what was seen; returns the exit code."""
+    asyncio.run(_until_signal(app, settings, listener))
+    return int(app.state.director.farewell())
 
 
 def bind_socket(host: str, port: int) -> socket.socket:

@@ -72,7 +72,9 @@ class Pipeline:
         finally:
             simulator.journal.close(exchange)
 
-    async def deliver(self, exchange: Exchange, answer: Answer, receive: Receive, send: Send) -> None:
+    async def deliver(
+        self, exchange: Exchange, answer: Answer, receive: Receive, send: Send
+    ) -> None:
         """Put the answer on the wire; a stream's source ends with its client."""
         source = answer.stream
         sending = self.simulator.faults.send(exchange, answer, send)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.routing import BaseRoute, Mount, Route
 
 from mockserver.edge.exchange import Receive, Send
-from mockserver.edge.pipeline import Pipeline
 from mockserver.errors import MethodNotAllowed, NotFound, ServiceError
 from mockserver.settings import PREFIXES
 
@@ -17,10 +16,23 @@ if TYPE_CHECKING:
     from contracts import Operation
 
 
+class Runs(Protocol):
+    """What routes lead to: the pipeline, or the proxy in its place."""
+
+    async def run(
+        self,
+        operation: Operation | None,
+        scope: Mapping[str, Any],
+        receive: Receive,
+        send: Send,
+        refusal: ServiceError | None = None,
+    ) -> None: ...
+
+
 class PathEndpoint:
     """An ASGI app for one path: dispatches by method."""
 
-    def __init__(self, pipeline: Pipeline, path: str) -> None:
+    def __init__(self, pipeline: Runs, path: str) -> None:
         self.pipeline = pipeline
         self.path = path
         self.operations: dict[str, Operation] = {}
@@ -44,7 +56,7 @@ class PathEndpoint:
 class Unmatched:
     """Answers paths that no operation has, naming the nearest one."""
 
-    def __init__(self, pipeline: Pipeline, operations: Iterable[Operation]) -> None:
+    def __init__(self, pipeline: Runs, operations: Iterable[Operation]) -> None:
         self.pipeline = pipeline
         self.known = {f"{op.method} {op.path}": op.id for op in operations}
 
@@ -63,7 +75,7 @@ class Unmatched:
         )
 
 
-def routes_for(pipeline: Pipeline, operations: Iterable[Operation]) -> list[BaseRoute]:
+def routes_for(pipeline: Runs, operations: Iterable[Operation]) -> list[BaseRoute]:
     """One route per path; paths without parameters first, so that none is shadowed."""
     endpoints: dict[str, PathEndpoint] = {}
     for operation in operations:
