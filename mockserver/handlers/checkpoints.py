@@ -51,8 +51,8 @@ def unpublish_checkpoint(exchange: Exchange) -> dict[str, Any]:
 
 def set_checkpoint_ttl(exchange: Exchange) -> dict[str, Any]:
     """Set the seconds a checkpoint has left, or null for no end."""
-    checkpoint, ttl = _own(exchange), exchange.body["ttl_seconds"]
-    checkpoint.expires_at = None if ttl is None else exchange.clock.now() + ttl
+    expires_at = checkpoints.expiry(exchange.clock.now(), exchange.body["ttl_seconds"])
+    _own(exchange).expires_at = expires_at
     return {}
 
 

@@ -37,8 +37,8 @@ def asample(exchange: Exchange) -> dict[str, Any]:
     seq_id = body.get("seq_id")
     lane_id = sampling.lane_of(sampler.id, seq_id)
     key = seq_id if seq_id is not None else simulator.ids.next("sample", sampler.id)
-    count = body.get("num_samples") or 1
-    names = [simulator.ids.derive("sequence", sampler.id, key, place) for place in range(count)]
+    places = range(sampling.sample_count(body))
+    names = [simulator.ids.derive("sequence", sampler.id, key, place) for place in places]
     submission = Submission(
         operation="asample",
         lane_id=lane_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from mockserver.errors import BadRequest, Forbidden, NotFound
+from mockserver.errors import BadRequest, Forbidden, NotFound, Unprocessable
 from mockserver.service.audit import record
 from mockserver.service.times import wire_time
 from mockserver.state.records import FOLDERS, Checkpoint, CheckpointKind, Tenant, TrainingRun
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mockserver.simulator import Simulator
 
 KINDS = {folder: kind for kind, folder in FOLDERS.items()}
+MAX_TTL = 10 * 365 * 24 * 3600
 PATH = re.compile(r"tinker://([^/]+)/(weights|sampler_weights|external_weights)/([^/]+)$")
 
 
@@ -89,6 +90,20 @@ def missing(path: str, pointer: str) -> NotFound:
         rule="the checkpoint exists, has not expired, and is yours or published",
         fix="GET /api/v1/checkpoints lists your checkpoints",
     )
+
+
+def expiry(now: float, ttl_seconds: int | None) -> float | None:
+    """When a time to live is over; None never ends. Raises Unprocessable beyond ten years."""
+    if ttl_seconds is None:
+        return None
+    if ttl_seconds > MAX_TTL:
+        raise Unprocessable(
+            f"ttl_seconds: {ttl_seconds} is greater than the maximum {MAX_TTL}",
+            pointer="/ttl_seconds",
+            rule="at most ten years",
+            fix="send null for no end",
+        )
+    return now + ttl_seconds
 
 
 def expired(simulator: Simulator, checkpoint: Checkpoint) -> bool:

@@ -46,7 +46,7 @@ def copy_weights(
     known = simulator.state.checkpoints.get(path)
     if known is not None:
         return known
-    now, ttl = simulator.clock.now(), body.get("ttl_seconds")
+    now = simulator.clock.now()
     copy = replace(
         source,
         path=path,
@@ -55,7 +55,7 @@ def copy_weights(
         project_id=session.project_id,
         session_id=session.id,
         created_at=now,
-        expires_at=None if ttl is None else now + ttl,
+        expires_at=checkpoints.expiry(now, body.get("ttl_seconds")),
         public=False,
     )
     saving.store(simulator, copy)
@@ -71,9 +71,17 @@ def _destination(
     idempotency_key: str,
 ) -> tuple[Session, int]:
     """The session and model number the copy lives under."""
-    if body.get("session_id") is not None:
-        session = sessions.active_session(simulator, tenant, body["session_id"])
-        return session, int(body["model_seq_id"])
+    session_id, number = body.get("session_id"), body.get("model_seq_id")
+    project_id = body.get("destination_project_id")
+    if session_id is not None and number is not None:
+        return sessions.active_session(simulator, tenant, session_id), int(number)
+    if project_id is None:
+        raise BadRequest(
+            "destination_project_id: missing",
+            pointer="/destination_project_id",
+            rule="a copy goes to a project, or to a session with a model_seq_id",
+            fix="send destination_project_id, or session_id and model_seq_id",
+        )
     for session in simulator.state.sessions.values():
         known = idempotency_key and session.user_metadata.get("copied_by") == idempotency_key
         if known and session.tenant_id == tenant.id:
@@ -81,7 +89,7 @@ def _destination(
     told = {
         "sdk_version": "",
         "tags": ["copy_weights"],
-        "project_id": body["destination_project_id"],
+        "project_id": project_id,
         "user_metadata": {"copied_from": source.path, "copied_by": idempotency_key},
     }
     session = sessions.create_session(simulator, tenant, told)

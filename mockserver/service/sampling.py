@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mockserver.engine import Sampler, SampleRequest, SampleResult, Weights
-from mockserver.errors import BadRequest, Conflict, NotFound
+from mockserver.errors import BadRequest, Conflict, NotFound, Unprocessable
 from mockserver.promises import Promise
 from mockserver.service import checkpoints
 from mockserver.service.bases import give_text
 from mockserver.service.billing import bill
-from mockserver.service.inputs import dense_tensor, prompt_tokens
+from mockserver.service.inputs import prompt_tokens
+from mockserver.service.tensors import dense_tensor
 from mockserver.state.records import SamplingSession, Session, Tenant
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 CLIENT_BLOCK = 10**9
 """A cloned sampling client numbers its requests from clone × 10⁹."""
+MAX_SAMPLES = 1024
 
 
 def get_sampler(
@@ -40,21 +40,31 @@ def get_sampler(
 def create_sampler(
     simulator: Simulator, tenant: Tenant, session: Session, body: dict[str, Any]
 ) -> SamplingSession:
-    """Open a sampling session on a base model or a checkpoint; exactly one of them."""
+    """Open a sampling session on a checkpoint, or on a base model.
+
+    SDKs send both for a checkpoint whose base model they were told; it must be the right one.
+    """
     base_model, path = body.get("base_model"), body.get("model_path")
-    if (base_model is None) == (path is None):
-        raise BadRequest(
-            "base_model: send either base_model or model_path",
-            pointer="/base_model",
-            rule="exactly one of base_model and model_path",
-            fix="remove one of them" if base_model else "add one of them",
-        )
     number = body["sampling_session_seq_id"]
+    if base_model is not None:
+        base_model = simulator.catalog.get(base_model).name
     if path is None:
-        assert base_model is not None
-        simulator.catalog.get(base_model)
+        if base_model is None:
+            raise BadRequest(
+                "base_model: send base_model or model_path",
+                pointer="/base_model",
+                rule="a base model or a checkpoint to sample from",
+                fix="add one of them",
+            )
         return open_sampler(simulator, session, number, base_model, body)
     source = checkpoints.readable(simulator, tenant, path, "/model_path")
+    if base_model not in (None, simulator.catalog.get(source.base_model).name):
+        raise BadRequest(
+            f"base_model: {path} was trained from {source.base_model}, not {base_model}",
+            pointer="/base_model",
+            rule="the checkpoint's own base model, if any is named",
+            fix="leave base_model out",
+        )
     return open_sampler(
         simulator, session, number, source.base_model, body, source.weights, source.path
     )
@@ -98,6 +108,19 @@ def open_sampler(
     return sampler
 
 
+def sample_count(body: dict[str, Any]) -> int:
+    """How many sequences a request wants; raises Unprocessable for too many."""
+    count = int(body.get("num_samples") or 1)
+    if count > MAX_SAMPLES:
+        raise Unprocessable(
+            f"num_samples: {count} is greater than the maximum {MAX_SAMPLES}",
+            pointer="/num_samples",
+            rule=f"maximum {MAX_SAMPLES}",
+            fix="split the request",
+        )
+    return count
+
+
 def lane_of(sampler_id: str, seq_id: int | None) -> str:
     """The lane of one client of a sampling session."""
     return f"sampling:{sampler_id}:{(seq_id or 0) // CLIENT_BLOCK}"
@@ -115,7 +138,7 @@ def engine_request(
     target = body.get("target_prompt_logprobs")
     return SampleRequest(
         prompt=prompt,
-        num_samples=body.get("num_samples") or 1,
+        num_samples=sample_count(body),
         max_tokens=params.get("max_tokens"),
         temperature=params.get("temperature", 1.0),
         top_k=params.get("top_k", -1),
@@ -128,7 +151,7 @@ def engine_request(
         topk_prompt_logprobs=body.get("topk_prompt_logprobs") or 0,
         topk_sample_logprobs=body.get("topk_sample_logprobs") or 0,
         target_prompt_logprobs=target
-        and dense_tensor(target, "target_prompt_logprobs").astype(np.int64),
+        and dense_tensor(target, "target_prompt_logprobs", integer=True),
         prompt_alt_tokens_k=body.get("prompt_alt_tokens_k") or 0,
     )
 

@@ -98,7 +98,7 @@ def new_checkpoint(
     arrays: dict[str, Any],
 ) -> Checkpoint:
     """A checkpoint of a run as it is now."""
-    now, ttl = simulator.clock.now(), body.get("ttl_seconds")
+    now = simulator.clock.now()
     kept = arrays or export_weights(weights)
     return Checkpoint(
         path=checkpoints.path_of(run.id, kind, name),
@@ -118,7 +118,7 @@ def new_checkpoint(
         train_unembed=run.train_unembed,
         optimizer_config=dict(run.optimizer_config),
         user_metadata=body.get("user_metadata"),
-        expires_at=None if ttl is None else now + ttl,
+        expires_at=checkpoints.expiry(now, body.get("ttl_seconds")),
         arrays=arrays,
         weights=weights,
     )

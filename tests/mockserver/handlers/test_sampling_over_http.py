@@ -96,12 +96,17 @@ def test_stops(api: Api) -> None:
     assert stopped["tokens"].count(stop) == 1
 
 
-def test_a_sampler_needs_exactly_one_source(api: Api) -> None:
+def test_a_sampler_needs_a_source_and_both_must_fit(api: Api) -> None:
     body = {"session_id": api.session(), "sampling_session_seq_id": 0}
-    for wrong in ({}, {"base_model": BASE, "model_path": "tinker://a/weights/b"}):
+    model = api.model(body["session_id"])
+    saved = {"model_id": model, "seq_id": 1, "path": "a"}
+    path = api.done("save_weights_for_sampler", saved)["path"]
+    for wrong in ({}, {"base_model": "Qwen/Qwen3-32B", "model_path": path}):
         refused = api.post("create_sampling_session", {**body, **wrong})
         assert refused.status_code == 400
         assert "base_model" in refused.json()["detail"]
+    fitting = {"base_model": f"{BASE}:peft:1", "model_path": path}
+    assert api.post("create_sampling_session", {**body, **fitting}).status_code == 200
 
 
 def test_a_number_opens_one_sampling_session(api: Api) -> None:

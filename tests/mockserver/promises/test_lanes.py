@@ -126,7 +126,11 @@ async def test_unordered_work_waits_for_nobody(bench: Bench) -> None:
 
 @on_bench
 async def test_a_failure_is_the_promise_s_own(bench: Bench) -> None:
-    failed, broken, fine = bench.submit(1, fails=True), bench.submit(2, breaks=True), bench.submit(3)
+    failed, broken, fine = (
+        bench.submit(1, fails=True),
+        bench.submit(2, breaks=True),
+        bench.submit(3),
+    )
     await bench.finished(fine)
     assert failed.outcome is not None
     assert broken.outcome is not None
