@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import httpx
 import pytest
@@ -100,5 +99,4 @@ def test_the_plugin_serves_each_test_and_each_worker(
 
 def test_settings_are_those_of_the_server() -> None:
     with pytest.raises(TypeError, match="colour"):
-        settings: dict[str, Any] = {"colour": "blue"}
-        mockserver.create_app(**settings)
+        mockserver.create_app(colour="blue")
