@@ -12,6 +12,7 @@ from importlib import import_module
 ACTIONS = {
     "run": ("conformance.suite.commands.run", "judge a server"),
     "provider": ("conformance.suite.commands.provider", "judge a provider of a Kimi model"),
+    "tokenizer": ("conformance.suite.commands.tokenizer", "judge a tokenizer"),
     "list": ("conformance.suite.commands.listing", "list the checks"),
     "explain": ("conformance.suite.commands.explain", "say what a check or requirement is about"),
     "baseline": ("conformance.suite.commands.baseline", "write a baseline from a results file"),

@@ -1,0 +1,1 @@
+"""The tokenizer chapter: what any tokenizer behind the facade must do."""
