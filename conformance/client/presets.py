@@ -48,10 +48,12 @@ class Preset:
     deadline_error: Literal["timeout", "last"] = "timeout"
     pauses_on_billing: bool = True
     poisons_after_lost_submission: bool = True
+    unnamed_timeout_blames: Literal["server", "user"] = "server"
+    crashed_await: Literal["as_is", "timeout"] = "as_is"
 
     # Sampling.
     renumber_on_throttle: bool = False
-    throttled_sample: Literal["wait_here", "retry_handler"] = "wait_here"
+    sample_submission: Literal["persistent", "single"] = "persistent"
 
     # Chunks of forward and forward_backward.
     bytes_per_token: int = 4
@@ -116,10 +118,12 @@ TINKEX = Preset(
     poll_throttled="fatal",
     poll_waits="back_off",
     deadline_error="last",
+    unnamed_timeout_blames="user",
+    crashed_await="timeout",
     pauses_on_billing=False,
     poisons_after_lost_submission=False,
     renumber_on_throttle=True,
-    throttled_sample="retry_handler",
+    sample_submission="single",
     bytes_per_token=10,
     tensor_bytes="ten_per_element",
     image_bytes="base64",

@@ -1,6 +1,5 @@
 """How large a datum will be on the wire, roughly."""
 
-import base64
 from typing import Any
 
 from ..inputs.chunks import Chunk, DmelChunk, EncodedTextChunk, ImageChunk
@@ -31,7 +30,7 @@ def chunk_bytes(chunk: Chunk, preset: Preset) -> int:
         return len(chunk.tokens) * preset.bytes_per_token
     if isinstance(chunk, ImageChunk):
         raw = len(chunk.data)
-        return raw if preset.image_bytes == "raw" else len(base64.b64encode(chunk.data))
+        return raw if preset.image_bytes == "raw" else (raw * 4 + 2) // 3  # base64, unpadded
     return len(chunk.dmel) if isinstance(chunk, DmelChunk) else len(chunk.location)
 
 

@@ -55,7 +55,7 @@ async def _fetch_rest(
     http: httpx.AsyncClient, url: str, target: Path, progress: Progress | None
 ) -> None:
     held = _held(target)
-    headers = {"range": f"bytes={held}-"} if held else {}
+    headers = {"accept-encoding": "identity"} | ({"range": f"bytes={held}-"} if held else {})
     async with http.stream("GET", url, headers=headers, timeout=_TIMEOUT) as response:
         if response.status_code == 416:  # what we hold is complete, or of another file
             if _whole_size(response) == held:
@@ -85,7 +85,7 @@ async def _write(
 ) -> int:
     written = start
     with target.open("ab" if start else "wb") as file:
-        async for piece in response.aiter_raw():
+        async for piece in response.aiter_bytes():
             file.write(piece)
             written += len(piece)
             if progress is not None and total is not None:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any, Generic, TypeVar
 
 from ..clock import Clock, RealClock, within
-from ..errors import ApiTimeoutError, Category
+from ..errors import ApiTimeoutError, Category, TinkerError
+from ..presets import PYTHON_LATEST, Preset
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -52,11 +53,26 @@ class Operation(Generic[T]):
 
 
 async def await_many(
-    operations: Sequence[Operation[T]], *, timeout: float | None = None
+    operations: Sequence[Operation[T]],
+    *,
+    timeout: float | None = None,
+    preset: Preset = PYTHON_LATEST,
 ) -> list[T | BaseException]:
-    """Wait for all, in order. What failed, or came late, is its exception in the list."""
+    """Wait for all, in order. What failed, or came late, is its exception in the list.
+
+    What crashed inside (no `TinkerError`) is that exception, or a timeout where the preset's
+    client calls it one.
+    """
     waits = [operation.result(timeout) for operation in operations]
-    return list(await asyncio.gather(*waits, return_exceptions=True))
+    results = await asyncio.gather(*waits, return_exceptions=True)
+    return [_seen_by(preset, result) for result in results]
+
+
+def _seen_by(preset: Preset, result: T | BaseException) -> T | BaseException:
+    foreign = isinstance(result, Exception) and not isinstance(result, TinkerError)
+    if foreign and preset.crashed_await == "timeout":
+        return ApiTimeoutError(f"the task crashed: {result}", category=Category.SERVER)
+    return result
 
 
 def _milliseconds(seconds: float | None) -> int:

@@ -16,11 +16,15 @@ _MAX_WAIT = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Persistence:
-    """How long to persist, in seconds: against failures, and against unpaid bills (402)."""
+    """How long to persist, in seconds: against failures, and against unpaid bills (402).
+
+    Statuses in `passing` are never waited for.
+    """
 
     clock: Clock
     window: float = 300.0
     billing_window: float = 0.0
+    passing: tuple[int, ...] = ()
 
     async def run(self, work: Callable[[], Awaitable[T]]) -> T:
         """Repeat `work` after transient errors, waiting 1, 2, 4 … 30 s. Raises the last error."""
@@ -38,6 +42,8 @@ class Persistence:
             attempt += 1
 
     def _wait(self, error: TinkerError, attempt: int, elapsed: float) -> float | None:
+        if error.status in self.passing:
+            return None
         if error.status == 402:
             return _BILLING_PAUSE if elapsed < self.billing_window else None
         lost = isinstance(error, (ApiConnectionError, ApiTimeoutError))

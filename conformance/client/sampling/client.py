@@ -132,16 +132,19 @@ class AsyncSamplingClient:
     async def submit(self, body: Mapping[str, Any], size: int) -> Submitted:
         """POST asample, holding back together with everybody else while the server asks so."""
         body = {**body, "seq_id": self.next_number()}
+        single = self.connection.preset.sample_submission == "single"
         async with self._dispatch.permit(size):
             while True:
                 await self._limiter.wait()
                 try:
-                    submitted = await self._promises.submitted_or_done(_call(body))
+                    submitted = await self._promises.submitted_or_done(
+                        _call(body), persist=not single, passing=(429,)
+                    )
                 except ApiStatusError as error:
                     if error.status != 429:
                         raise
                     self._throttled(error, size)
-                    if self.connection.preset.throttled_sample == "retry_handler":
+                    if single:
                         raise
                     if self.connection.preset.renumber_on_throttle:
                         body["seq_id"] = self.next_number()

@@ -8,7 +8,7 @@ WireDtype = Literal["int64", "float32"]
 WIRE_DTYPES: tuple[WireDtype, ...] = ("int64", "float32")
 
 _WARNINGS = {
-    "f64": "Downcasting float64 to float32 may lose precision",
+    "f64": "Downcasting float64 to float32 may cause precision loss",
     "u64": "u64 to int64 may overflow for values of 2^63 and above",
 }
 _SHORT_NAMES = {

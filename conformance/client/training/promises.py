@@ -1,10 +1,10 @@
 """Submit and poll: what every operation that yields a promise shares."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from ..errors import Category, ValidationError
+from ..errors import Category, RequestFailedError, TinkerError, ValidationError
 from ..futures.answers import Completed, read_body
 from ..futures.poller import Encoding, Question
 from ..queue_state.observers import Observer, StateChanges
@@ -49,11 +49,20 @@ class Promises:
             )
         return submitted
 
-    async def submitted_or_done(self, call: Call) -> Submitted:
-        """POST, persistently; `request_id` is empty when the answer already is the result."""
+    async def submitted_or_done(
+        self, call: Call, *, persist: bool = True, passing: tuple[int, ...] = ()
+    ) -> Submitted:
+        """POST, persistently; `request_id` is empty when the answer already is the result.
+
+        Statuses in `passing` are raised at once, for the caller to deal with.
+        """
         connection = self._connection
         started = connection.clock.monotonic()
-        reply = await connection.persistence.run(lambda: connection.transport.send(call))
+        persistence = replace(connection.persistence, passing=passing)
+        if persist:
+            reply = await persistence.run(lambda: connection.transport.send(call))
+        else:
+            reply = await connection.transport.send(call)
         body = reply.json()
         request_id = str(body.get("request_id") or "") if isinstance(body, Mapping) else ""
         roundtrip = connection.clock.monotonic() - started
@@ -73,7 +82,12 @@ class Promises:
             changes=StateChanges(*self._observers),
             metadata_first=self._connection.speaks_protobuf,
         )
-        return await self._connection.poller.result(question)
+        try:
+            return await self._connection.poller.result(question)
+        except TinkerError:
+            raise
+        except Exception as error:
+            raise RequestFailedError(f"Polling failed: {error}") from error
 
     async def outcome(self, submitted: Submitted, request_type: str, cls: type[T]) -> T:
         """The decoded JSON result: polled for, or already there."""

@@ -11,6 +11,7 @@ from ..clock import Clock, RealClock
 from ..config import ClientConfig, redact_headers
 from ..errors import ApiConnectionError, ApiStatusError, ApiTimeoutError, Category, TinkerError
 from ..events import EventHub
+from ..presets import Preset
 from ..retry.http import HttpRetryPolicy
 from .bodies import encode_body
 from .call import Call, PoolKind, Reply
@@ -91,7 +92,8 @@ class Transport:
             try:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 if response.status_code >= 400:
-                    raise _error(response.status_code, headers, await response.aread())
+                    body = await response.aread()
+                    raise _error(response.status_code, headers, body, self.config.preset)
                 async for piece in response.aiter_bytes():
                     yield piece
             finally:
@@ -144,7 +146,7 @@ class Transport:
         headers = {name.lower(): value for name, value in response.headers.items()}
         _log_deprecation(call, headers)
         if response.status_code >= 400:
-            return _error(response.status_code, headers, response.content)
+            return _error(response.status_code, headers, response.content, self.config.preset)
         return Reply(response.status_code, headers, response.content)
 
     def anonymous(self) -> httpx.AsyncClient:
@@ -222,14 +224,14 @@ def _lost(call: Call, error: Exception) -> ApiConnectionError:
     )
 
 
-def _error(status: int, headers: Mapping[str, str], content: bytes) -> TinkerError:
+def _error(status: int, headers: Mapping[str, str], content: bytes, preset: Preset) -> TinkerError:
     """A 400 without a body is a proxy's, not the API's: it counts as no answer."""
     if status == 400 and not content:
         return ApiConnectionError(
             "a 400 without a body, which the API never sends: something between is failing",
             category=Category.SERVER,
         )
-    return status_error(status, headers, content)
+    return status_error(status, headers, content, preset=preset)
 
 
 def _log_deprecation(call: Call, headers: Mapping[str, str]) -> None:

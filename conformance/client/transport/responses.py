@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from ..errors import ApiStatusError, Category
+from ..presets import PYTHON_LATEST, Preset
 from ..retry.advice import retry_after_ms
 from .call import Reply
 
@@ -13,16 +14,18 @@ REDIRECTS = (301, 302, 303, 307, 308)
 DEFAULT_RETRY_AFTER_MS = 1000
 
 
-def status_error(status: int, headers: Mapping[str, str], content: bytes) -> ApiStatusError:
+def status_error(
+    status: int, headers: Mapping[str, str], content: bytes, *, preset: Preset = PYTHON_LATEST
+) -> ApiStatusError:
     """The error for an answer of 400 and above.
 
-    The category is the body's if it names one, else user for 4xx and server for the rest; 408
-    and 410 blame nobody and 429 always means the server.
+    The category is the body's if it names one, else user for 4xx and server for the rest; 429 is
+    always the server's, and so are 408 and 410 unless the preset's client blames the user.
     """
     body = _body(content)
     return ApiStatusError(
         _message(status, body),
-        category=_category(status, body),
+        category=_category(status, body, preset),
         status=status,
         data={**body, "headers": dict(headers)},
         retry_after_ms=retry_after_ms(headers, default=DEFAULT_RETRY_AFTER_MS),
@@ -58,7 +61,7 @@ def _message(status: int, body: Mapping[str, Any]) -> str:
     return "Rate limited" if status == 429 else f"HTTP {status}"
 
 
-def _category(status: int, body: Mapping[str, Any]) -> Category:
+def _category(status: int, body: Mapping[str, Any], preset: Preset) -> Category:
     if status == 429:
         return Category.SERVER
     named = body.get("category")
@@ -66,6 +69,8 @@ def _category(status: int, body: Mapping[str, Any]) -> Category:
         named = body["error"].get("category")
     if named is not None:
         return Category.parse(named)
-    if status in (408, 410) or status >= 500:
+    if status in (408, 410):
+        return Category(preset.unnamed_timeout_blames)
+    if status >= 500:
         return Category.SERVER
     return Category.USER if 400 <= status < 500 else Category.UNKNOWN

@@ -1,0 +1,1 @@
+"""Components of the client's vectors, by subject. Each table calls the real client."""
