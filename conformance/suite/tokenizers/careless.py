@@ -157,8 +157,13 @@ class _ByToken(StopSequenceDecoder):
 
 
 def _misnamed(subject: Subject) -> Subject:
-    special = subject.tokenizer.special_tokens
-    names = {text.replace("reserved", "unused"): token_id for text, token_id in special.ids.items()}
+    """Counts the unnamed slots from 0 instead of naming their ids."""
+    ids = subject.tokenizer.special_tokens.ids
+    base = subject.tokenizer.vocab_size - 256
+    names = {
+        text.replace(f"reserved_token_{i}", f"reserved_token_{i - base}"): i
+        for text, i in ids.items()
+    }
     return _changed(subject, special_tokens=SpecialTokens(ids=names))
 
 
