@@ -81,6 +81,8 @@ def serve(settings: Settings) -> int:
 
 def serve_until_signal(app: Any, settings: Settings, listener: socket.socket) -> int:
     """Serve an app until SIGINT or SIGTERM, then say what was seen; returns the exit code."""
+    # Every socket write hands the interpreter to the engine's threads: 5 ms are too long to wait.
+    sys.setswitchinterval(0.0005)
     asyncio.run(_until_signal(app, settings, listener))
     return int(app.state.director.farewell())
 

@@ -3,6 +3,7 @@
 All state belongs to one stream. A frame that needs no change passes byte for byte.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -25,6 +26,7 @@ from conformance.kimi.stream_parser import (
 )
 
 DONE = "[DONE]"
+OF_INTEREST = re.compile(r'"tool_calls"|"finish_reason"\s*:\s*"')
 JSON_LINES = "application/x-ndjson"
 EVENT_STREAM = "text/event-stream"
 
@@ -153,7 +155,7 @@ class ChunkStream:
         self.options = options
         self.report = report
         self.choices: dict[int, ChoiceStream] = {}
-        self.envelope: dict[str, Any] = {"object": "chat.completion.chunk"}
+        self.latest = ""
         self.done = False
 
     def feed(self, chunk: bytes) -> bytes:
@@ -174,6 +176,9 @@ class ChunkStream:
         if frame.data.strip() == DONE:
             self.done = True
             return self._flush_all(ended=True) + frame.raw
+        if self._is_plain(frame.data):
+            self.latest = frame.data
+            return frame.raw
         try:
             chunk = orjson.loads(frame.data)
         except ValueError:
@@ -181,6 +186,7 @@ class ChunkStream:
             return frame.raw
         if not isinstance(chunk, dict) or not isinstance(chunk.get("choices"), list):
             return frame.raw
+        self.latest = frame.data
         chunks = self._chunks(chunk)
         if chunks == [chunk]:
             return frame.raw
@@ -191,7 +197,6 @@ class ChunkStream:
 
     def _chunks(self, chunk: dict[str, Any]) -> list[dict[str, Any]]:
         """The chunks that go out for one that came in: none, itself, or some more before it."""
-        self.envelope = {k: v for k, v in chunk.items() if k not in ("choices", "usage")}
         before: list[dict[str, Any]] = []
         choices = []
         for choice in chunk["choices"]:
@@ -228,9 +233,21 @@ class ChunkStream:
                 out["delta"] = {}
         return out
 
+    def _is_plain(self, data: str) -> bool:
+        """Nothing in this object can need a change: no calls, no end, no markers to look for."""
+        if self.options.manual_tool_parsing or not (data[:1] == "{" and data[-1:] == "}"):
+            return False
+        return OF_INTEREST.search(data) is None
+
     def _chunk(self, index: int, delta: dict[str, Any], reason: str | None) -> dict[str, Any]:
+        """A chunk of our own, in the envelope of the provider's latest."""
+        try:
+            latest = orjson.loads(self.latest)
+        except ValueError:
+            latest = {"object": "chat.completion.chunk"}
+        envelope = {k: v for k, v in latest.items() if k not in ("choices", "usage")}
         choice = {"index": index, "delta": delta, "finish_reason": reason}
-        return {**self.envelope, "choices": [choice]}
+        return {**envelope, "choices": [choice]}
 
     def _flush_all(self, *, ended: bool = False) -> bytes:
         """What is held back; with `ended`, the finish a provider forgot after its calls."""

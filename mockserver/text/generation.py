@@ -6,13 +6,21 @@ same request are the same text.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mockserver.engine import EngineError, SampledSequence, Sampler, SampleRequest
+from mockserver.engine import (
+    BaseModel,
+    EngineError,
+    SampledSequence,
+    Sampler,
+    SampleRequest,
+    Weights,
+)
 from mockserver.errors import BadRequest
 from mockserver.text.text_model import TextModel
 from mockserver.text.tokenizers import stop_decoder
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
 
 FIRST_SLICE, SLICE = 4, 16
 SMALLEST_TOP_P = 1e-6
+Key = tuple[BaseModel, Weights | None, tuple[int, ...], "Params", int | None]
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,30 @@ class Finish:
 
     reason: str
     stop: str | None = None
+
+
+class SliceCache:
+    """The slices of seeded requests used last: asking again costs no sampling."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.kept: OrderedDict[Key, SampledSequence] = OrderedDict()
+
+    def get(self, key: Key) -> SampledSequence | None:
+        """The slice, which counts as used."""
+        found = self.kept.get(key)
+        if found is not None:
+            self.kept.move_to_end(key)
+        return found
+
+    def put(self, key: Key, sequence: SampledSequence) -> None:
+        """Keep a slice; the oldest goes."""
+        self.kept[key] = sequence
+        if len(self.kept) > self.size:
+            self.kept.popitem(last=False)
+
+
+SEEDED = SliceCache(2048)
 
 
 class TextRun:
@@ -110,6 +143,23 @@ class TextRun:
             topk_sample_logprobs=params.logprobs or 0,
             stop=[] if params.ignore_end else None,
         )
+        key = self._key(request)
+        sequence = SEEDED.get(key) if key else None
+        if sequence is None:
+            sequence = await self._sampled(request)
+            if key:
+                SEEDED.put(key, sequence)
+        self.ids += sequence.tokens.tolist()
+        return sequence
+
+    def _key(self, request: SampleRequest) -> Key | None:
+        """What a seeded slice is a function of; None where no seed was given."""
+        if not request.entropy.startswith("seed:"):
+            return None
+        model, params = self.model, self.params
+        return (model.base, model.weights, tuple(self.ids), params, request.max_tokens)
+
+    async def _sampled(self, request: SampleRequest) -> SampledSequence:
         sampler = Sampler(self.model.base, self.model.weights)
         try:
             result = await self.simulator.compute(sampler.sample, request)
@@ -117,9 +167,7 @@ class TextRun:
             name = error.field.removeprefix("sampling_params.")
             message = f"{name}: {error.rule}"
             raise BadRequest(message, pointer=f"/{name}", rule=error.rule, fix=error.fix) from error
-        sequence = result.sequences[0]
-        self.ids += sequence.tokens.tolist()
-        return sequence
+        return result.sequences[0]
 
     def _take(self, token: Token) -> Piece | None:
         self.count += 1
