@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SDK_STAMP := .venv-sdk/.releases
+COOKBOOK := .venv-cookbook
 PORT ?= 8765
 ARGS ?=
 
@@ -47,6 +48,16 @@ test: $(STAMP) $(SDK_STAMP) ## Run the project's own tests
 .PHONY: bench
 bench: $(STAMP) ## Measure against named peers; prints ratios (BENCH=engine for one)
 	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; $(BIN)/python $$script; done
+
+$(COOKBOOK)/.installed: tests/cookbook/requirements.txt
+	$(PYTHON) -m venv $(COOKBOOK)
+	$(COOKBOOK)/bin/pip install --quiet --disable-pip-version-check -r $<
+	$(COOKBOOK)/bin/pip install --quiet --disable-pip-version-check --no-deps tinker-cookbook==0.6.1
+	@touch $@
+
+.PHONY: cookbook
+cookbook: $(STAMP) $(COOKBOOK)/.installed ## Run tinker-cookbook, unmodified, against the mock (RUNS=fast or names)
+	$(BIN)/python tests/cookbook/cook.py --python $(COOKBOOK)/bin/python --runs $(or $(RUNS),all)
 
 .PHONY: contract
 contract: $(STAMP) ## Bundle the OpenAPI chapters after an edit

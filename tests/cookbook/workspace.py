@@ -1,0 +1,109 @@
+"""The directory that the recipes run in, and the environment they see."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from mockserver.text.tokenizers import tokenizer_directory
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+SOURCE_URL = "https://github.com/thinking-machines-lab/tinker-cookbook"
+INKLING = "thinkingmachines/Inkling-Small"
+QWEN = "Qwen/Qwen3-8B-Base"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """`source` is a checkout of the cookbook's repository, for the scripts its wheel leaves out."""
+
+    folder: Path
+    python: Path
+    source: Path | None
+    qwen: bool
+
+    @property
+    def text_model(self) -> str:
+        """A model whose tokenizer is here: Qwen3 from files, else the one in tml-renderers."""
+        return QWEN if self.qwen else INKLING
+
+    @property
+    def models_file(self) -> Path:
+        return self.folder / "models.yaml"
+
+    def environment(self, address: str) -> dict[str, str]:
+        """What a recipe's process sees: the mock's address, no hub, no telemetry to anyone else."""
+        kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR")}
+        return {
+            **kept,
+            "TINKER_BASE_URL": address,
+            "TINKER_API_KEY": "tml-cookbook",
+            "HF_HOME": str(self.folder / "hub"),
+            "HF_HUB_OFFLINE": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            "WANDB_MODE": "disabled",
+            "PYTHONPATH": str(HERE / "site"),
+            "COOKBOOK_PAGE": str(Path(__file__)),
+            "OMP_NUM_THREADS": "1",
+        }
+
+
+def prepare(folder: Path, python: Path) -> Workspace:
+    """Make the data, the tokenizer folder and the model list; find the cookbook's repository."""
+    from data import make
+
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    make(folder)
+    qwen = tokenizer_directory() / "qwen3"
+    found = (qwen / "tokenizer.json").exists()
+    if found:
+        _tokenizer_folder(qwen, folder / QWEN)
+    workspace = Workspace(folder, python, _source(), found)
+    workspace.models_file.write_text(_models(folder, found))
+    return workspace
+
+
+def _tokenizer_folder(origin: Path, to: Path) -> None:
+    to.mkdir(parents=True)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(origin / name, to / name)
+    # Without a config.json transformers asks the hub what kind of model this is.
+    (to / "config.json").write_text(json.dumps({"model_type": "qwen3"}))
+
+
+def _models(folder: Path, qwen: bool) -> str:
+    """The SDK's own get_tokenizer() loads what the server names: a local folder works."""
+    if not qwen:
+        return "models: {}\n"
+    return (
+        "families:\n"
+        "  local_qwen3: {arch: qwen3, vocabulary_size: 151936, tokenizer_size: 151669,\n"
+        "    context_length: 32768, end_tokens: [151643], special_tokens: [151643, 151668],\n"
+        "    chat: false}\n"
+        "models:\n"
+        f"  {QWEN}: {{family: local_qwen3, tokenizer_id: '{folder / QWEN}'}}\n"
+    )
+
+
+def _source() -> Path | None:
+    """COOKBOOK_SOURCE, or a clone of the repository; None where neither is to be had."""
+    named = os.environ.get("COOKBOOK_SOURCE")
+    if named:
+        return Path(named)
+    clone = ROOT / ".peers" / "tinker-cookbook"
+    if not clone.exists():
+        command = ["git", "clone", "--quiet", "--depth", "1", SOURCE_URL, str(clone)]
+        environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+        try:
+            done = subprocess.run(command, env=environment, capture_output=True, timeout=60)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        if done.returncode:
+            return None
+    return clone
