@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 import hypercorn.asyncio.run as hypercorn_run
 from hypercorn.asyncio.tcp_server import TCPServer
 
@@ -13,7 +16,9 @@ class TrackedConnection(TCPServer):
 
     async def run(self) -> None:
         current.set(self.writer)
-        await super().run()
+        # At shutdown asyncio would log each cancelled connection as an error, with a traceback.
+        with suppress(asyncio.CancelledError):
+            await super().run()
 
 
 def track_connections() -> None:
