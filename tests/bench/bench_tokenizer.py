@@ -96,12 +96,12 @@ def bench_huggingface_encode() -> None:
         lambda: [tokenizer.encode(text) for text in texts],
         lambda: [bare.encode(text).ids for text in texts],
     )
-    report("Qwen3 encode", count, "tokens", ours, peer, "tokenizers")
+    report(f"{path.name} encode", count, "tokens", ours, peer, "tokenizers")
     ours, peer = compared(
         lambda: tokenizer.encode_batch(texts),
         lambda: [encoding.ids for encoding in bare.encode_batch(texts)],
     )
-    report("Qwen3 encode_batch", count, "tokens", ours, peer, "tokenizers")
+    report(f"{path.name} encode_batch", count, "tokens", ours, peer, "tokenizers")
 
 
 def streamed(tokenizer: Tokenizer, ids: list[int]) -> None:
