@@ -10,9 +10,7 @@ Every log-probability is exact and comes from one code path (`score`), every gra
 (`gradient`), and nothing costs the size of the vocabulary per token. No HTTP, no threads.
 """
 
-from mockserver.engine.adapter import Weights
 from mockserver.engine.base_model import BaseModel
-from mockserver.engine.checkpoint import export_weights
 from mockserver.engine.datum import (
     Datum,
     LossResult,
@@ -27,6 +25,7 @@ from mockserver.engine.peft import from_peft, peft_adapter
 from mockserver.engine.sampler import Sampler
 from mockserver.engine.scripts import Script
 from mockserver.engine.trainer import Trainer
+from mockserver.engine.weights import Weights, export_weights, import_weights
 
 __all__ = [
     "BaseModel",
@@ -44,5 +43,6 @@ __all__ = [
     "Weights",
     "export_weights",
     "from_peft",
+    "import_weights",
     "peft_adapter",
 ]

@@ -52,10 +52,11 @@ class AdapterShape:
 
 
 @dataclass
-class Weights:
-    """One immutable state of an adapter. Arrays are aligned to the lattice's entries.
+class Parameters:
+    """One state of an adapter, ready to compute with; never changed in place.
 
-    `trained[o]` marks the entries that are parameters. Scorers are made on demand and kept.
+    Arrays are aligned to the lattice's entries; `trained[o]` marks those that are parameters.
+    Scorers are made on demand and kept.
     """
 
     base: BaseModel
@@ -66,15 +67,12 @@ class Weights:
     _scorers: dict[float, Scorer] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def initial(cls, base: BaseModel, shape: AdapterShape) -> Weights:
+    def initial(cls, base: BaseModel, shape: AdapterShape) -> Parameters:
         """No parameters: the base model."""
         lattice = base.bare_lattice
         values = tuple(np.zeros(level.keys.size) for level in lattice.levels)
         trained = tuple(np.zeros(level.keys.size, dtype=bool) for level in lattice.levels)
         return cls(base, shape, lattice, values, trained)  # type: ignore[arg-type]
-
-    def __deepcopy__(self, memo: dict[int, object]) -> Weights:
-        return self
 
     def masses(self, temperature: float = 1.0) -> Masses:
         """The normalisers at a temperature."""
@@ -97,7 +95,7 @@ class Weights:
     def trained_keys(self, order: int) -> Ints:
         return self.lattice.levels[order].keys[self.trained[order]]
 
-    def admit(self, wanted: Sequence[Ints]) -> tuple[Weights, list[Ints]]:
+    def admit(self, wanted: Sequence[Ints]) -> tuple[Parameters, list[Ints]]:
         """Add parameters (value 0) for the wanted keys, as far as the rank allows.
 
         Returns the new weights and, per order, where each old entry went.
@@ -122,7 +120,7 @@ class Weights:
             moved.append(to)
             values.append(value)
             trained.append(flag)
-        grown = Weights(
+        grown = Parameters(
             self.base,
             self.shape,
             lattice,

@@ -7,16 +7,17 @@ from functools import cached_property
 
 import numpy as np
 
-from mockserver.engine.adapter import AdapterShape, Weights
+from mockserver.engine.adapter import AdapterShape, Parameters
 from mockserver.engine.errors import EngineError
 from mockserver.engine.grammar import ChatGrammar
 from mockserver.engine.keys import Floats, Ints, KeySpace
 from mockserver.engine.lattice import Lattice
 from mockserver.engine.prior import PADDING, Prior, build_prior
 from mockserver.engine.scripts import ScriptBook
+from mockserver.engine.weights import Residents
 
 Decode = Callable[[Sequence[int]], str]
-Corpus = Callable[[], Iterable[Sequence[int]]]
+Corpus = Callable[[], Iterable[Ints | Sequence[int]]]
 
 KEPT_TEMPERATURES = 8
 
@@ -58,6 +59,7 @@ class BaseModel:
         self.decode = decode
         self.scripts = ScriptBook()
         self._corpus = corpus
+        self.residents = Residents()
         self._cumulative: dict[float, Floats] = {}
 
     @property
@@ -115,6 +117,6 @@ class BaseModel:
         return Lattice.build(self, ())
 
     @cached_property
-    def bare_weights(self) -> Weights:
-        """The untrained model as weights without parameters."""
-        return Weights.initial(self, AdapterShape())
+    def bare(self) -> Parameters:
+        """The untrained model: an adapter without parameters."""
+        return Parameters.initial(self, AdapterShape())

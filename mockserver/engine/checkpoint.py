@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mockserver.engine.adapter import AdapterShape, Weights
+from mockserver.engine.adapter import AdapterShape, Parameters
 from mockserver.engine.errors import EngineError
 from mockserver.engine.keys import find
 from mockserver.engine.lattice import ORDERS, Lattice
@@ -24,31 +24,31 @@ if TYPE_CHECKING:
 State = dict[str, NDArray[Any]]
 
 
-def export_weights(weights: Weights) -> State:
+def export_parameters(parameters: Parameters) -> State:
     """The parameters alone."""
-    state: State = {"vocabulary_size": np.array([weights.base.vocabulary_size])}
+    state: State = {"vocabulary_size": np.array([parameters.base.vocabulary_size])}
     for order in range(ORDERS):
-        chosen = weights.trained[order]
-        state[f"orders.{order}.keys"] = weights.lattice.levels[order].keys[chosen]
-        state[f"orders.{order}.values"] = weights.values[order][chosen].astype(np.float32)
+        chosen = parameters.trained[order]
+        state[f"orders.{order}.keys"] = parameters.lattice.levels[order].keys[chosen]
+        state[f"orders.{order}.values"] = parameters.values[order][chosen].astype(np.float32)
     return state
 
 
-def export_state(weights: Weights, moments: Moments) -> State:
+def export_state(parameters: Parameters, moments: Moments) -> State:
     """Parameters, moments and step."""
-    state = export_weights(weights)
+    state = export_parameters(parameters)
     for order in range(ORDERS):
-        chosen = weights.trained[order]
+        chosen = parameters.trained[order]
         state[f"orders.{order}.first"] = moments.first[order][chosen]
         state[f"orders.{order}.second"] = moments.second[order][chosen]
     state["step"] = np.array([moments.step])
     return state
 
 
-def load_weights(
+def load_parameters(
     base: BaseModel, shape: AdapterShape, state: Mapping[str, NDArray[Any]]
-) -> Weights:
-    """Weights from exported arrays; refuses those of another vocabulary."""
+) -> Parameters:
+    """Parameters from exported arrays; refuses those of another vocabulary."""
     size = int(state["vocabulary_size"][0])
     if size != base.vocabulary_size:
         raise EngineError(
@@ -67,7 +67,7 @@ def load_weights(
         flag[at] = True
         values.append(value)
         trained.append(flag)
-    return Weights(
+    return Parameters(
         base,
         shape,
         lattice,
@@ -78,10 +78,10 @@ def load_weights(
 
 def load_state(
     base: BaseModel, shape: AdapterShape, state: Mapping[str, NDArray[Any]], with_optimizer: bool
-) -> tuple[Weights, Moments]:
-    """Weights and moments; moments are zero without `with_optimizer`."""
-    weights = load_weights(base, shape, state)
-    moments = Moments.zeros(weights)
+) -> tuple[Parameters, Moments]:
+    """Parameters and moments; moments are zero without `with_optimizer`."""
+    parameters = load_parameters(base, shape, state)
+    moments = Moments.zeros(parameters)
     if with_optimizer:
         if "step" not in state:
             raise EngineError(
@@ -90,8 +90,8 @@ def load_state(
                 "Load a checkpoint made by save_state, or load without the optimizer",
             )
         moments.step = int(state["step"][0])
-        for order, level in enumerate(weights.lattice.levels):
+        for order, level in enumerate(parameters.lattice.levels):
             at = find(level.keys, np.asarray(state[f"orders.{order}.keys"], dtype=np.int64))
             moments.first[order][at] = state[f"orders.{order}.first"]
             moments.second[order][at] = state[f"orders.{order}.second"]
-    return weights, moments
+    return parameters, moments

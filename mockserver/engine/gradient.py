@@ -5,7 +5,7 @@ With g_i = dL/dlogp_i, the gradient of an entry (c, v) is
     scale * (sum of g_i where token and context match - sum over contexts of g_i * p(v | context))
 
 and the second sum follows the lattice: p(v | context) = weight(c, v) / total, corrected upward
-from the longest context to the shortest, so it costs the listed entries only. Weights stay fixed
+from the longest context to the shortest, so it costs the listed entries only. Parameters stay fixed
 between two optimizer steps, so both sums are gathered per call and turned into a gradient once.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mockserver.engine.adapter import SCALE, Weights
+from mockserver.engine.adapter import SCALE, Parameters
 from mockserver.engine.keys import STATE_BITS, Floats, Ints, find, segment_starts
 from mockserver.engine.lattice import ORDERS
 from mockserver.engine.score import Plan, Scorer
@@ -67,7 +67,7 @@ class Evidence:
     def __bool__(self) -> bool:
         return bool(self.pulls)
 
-    def keys(self, weights: Weights) -> list[Ints]:
+    def keys(self, weights: Parameters) -> list[Ints]:
         """The entries, per order, that these slopes pull on."""
         space = weights.base.space
         triples = np.unique(np.concatenate(self.pull_keys))
@@ -75,7 +75,7 @@ class Evidence:
         return [np.unique(space.token_of(pairs)), pairs, triples]
 
 
-def gradient(weights: Weights, evidence: Evidence) -> list[Floats]:
+def gradient(weights: Parameters, evidence: Evidence) -> list[Floats]:
     """dL/dvalue per order, aligned to the lattice's entries, 0 for untrained ones."""
     levels, space = weights.lattice.levels, weights.base.space
     masses = weights.masses()
@@ -101,7 +101,7 @@ def gradient(weights: Weights, evidence: Evidence) -> list[Floats]:
     return result
 
 
-def _pushes(weights: Weights, evidence: Evidence) -> list[Floats]:
+def _pushes(weights: Parameters, evidence: Evidence) -> list[Floats]:
     """Per order [contexts, 1 + G]: slopes over normalisers, times the grammar's factors."""
     levels, base = weights.lattice.levels, weights.base
     factors = weights.masses().factors

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mockserver.engine.adapter import MAX_SHIFT, SCALE, Weights
+from mockserver.engine.adapter import MAX_SHIFT, SCALE, Parameters
 from mockserver.engine.errors import EngineError
 from mockserver.engine.keys import Floats, Ints
 
@@ -42,11 +42,11 @@ class Moments:
     step: int = 0
 
     @classmethod
-    def zeros(cls, weights: Weights) -> Moments:
+    def zeros(cls, weights: Parameters) -> Moments:
         sizes = [level.keys.size for level in weights.lattice.levels]
         return cls([np.zeros(s) for s in sizes], [np.zeros(s) for s in sizes], 0)
 
-    def moved(self, to: list[Ints], weights: Weights) -> Moments:
+    def moved(self, to: list[Ints], weights: Parameters) -> Moments:
         """Follow the entries to their places in a grown lattice."""
         grown = Moments.zeros(weights)
         grown.step = self.step
@@ -101,8 +101,8 @@ def clip(gradients: list[Floats], limit: float) -> float:
 
 
 def adam_step(
-    weights: Weights, moments: Moments, gradients: list[Floats], params: Mapping[str, float]
-) -> tuple[Weights, Moments]:
+    weights: Parameters, moments: Moments, gradients: list[Floats], params: Mapping[str, float]
+) -> tuple[Parameters, Moments]:
     """One AdamW step; values are rounded to float32, as saved adapters are."""
     b1, b2, rate = params["beta1"], params["beta2"], params["learning_rate"]
     after = Moments(step=moments.step + 1)
@@ -118,7 +118,7 @@ def adam_step(
         limit = MAX_SHIFT / SCALE[order]
         values.append(np.clip(value, -limit, limit).astype(np.float32).astype(np.float64))
         after.first[order], after.second[order] = first, second
-    stepped = Weights(
+    stepped = Parameters(
         weights.base,
         weights.shape,
         weights.lattice,

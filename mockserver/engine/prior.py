@@ -62,7 +62,7 @@ def build_prior(
     space: KeySpace,
     tokenizer_size: int,
     grammar: ChatGrammar,
-    documents: Iterable[Sequence[int]] = (),
+    documents: Iterable[Ints | Sequence[int]] = (),
 ) -> Prior:
     """The prior of the model called `name`, a pure function of its arguments.
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from mockserver.engine.adapter import Weights
 from mockserver.engine.base_model import BaseModel
 from mockserver.engine.chance import Seeds, uniform
 from mockserver.engine.contexts import Contexts, check_tokens
@@ -20,6 +19,7 @@ from mockserver.engine.nucleus import draw_nucleus
 from mockserver.engine.requests import check_request, max_tokens_of
 from mockserver.engine.score import Scorer, read
 from mockserver.engine.stops import Stops
+from mockserver.engine.weights import Weights
 
 EMPTY_LOGPROB = -99999.0
 GREEDY_SHOWN_AT = 1.0
@@ -61,7 +61,7 @@ class Sampler:
     def _scorer(self, temperature: float) -> Scorer:
         if self.weights is not None:
             return self.weights.scorer(temperature)
-        return self.base.bare_weights.scorer(temperature)
+        return self.base.bare.scorer(temperature)
 
     def _sequences(
         self, request: SampleRequest, prompt: Ints, contexts: Contexts

@@ -144,7 +144,7 @@ class Scorer:
 
 def bare_scorer(base: BaseModel) -> Scorer:
     """The untrained model."""
-    return base.bare_weights.scorer()
+    return base.bare.scorer()
 
 
 def read(base: BaseModel, sequences: Sequence[Ints]) -> Contexts:

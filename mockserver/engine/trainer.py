@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mockserver.engine.adapter import AdapterShape, Weights
+from mockserver.engine.adapter import AdapterShape, Parameters
 from mockserver.engine.base_model import BaseModel
 from mockserver.engine.checkpoint import State, export_state, load_state
 from mockserver.engine.contexts import check_tokens
@@ -26,6 +26,7 @@ from mockserver.engine.optimizers import (
     clip,
 )
 from mockserver.engine.score import Plan, read
+from mockserver.engine.weights import Weights
 
 OUTPUT_TYPE = "TokenLogprobs"
 
@@ -57,8 +58,9 @@ class Trainer:
         self.base = base
         self.shape = AdapterShape(rank, seed or 0, train_attn, train_mlp, train_unembed)
         self.optimizer = check_optimizer(optimizer)
-        self.weights = Weights.initial(base, self.shape)
-        self.moments = Moments.zeros(self.weights)
+        self.parameters = Parameters.initial(base, self.shape)
+        self._snapshot: tuple[Parameters, Weights] | None = None
+        self.moments = Moments.zeros(self.parameters)
         self.pending = Evidence()
 
     def forward(
@@ -98,7 +100,7 @@ class Trainer:
         for i, (datum, target) in enumerate(zip(data, targets, strict=True)):
             check_tokens(self.base, datum.tokens, f"data[{i}].model_input")
             check_tokens(self.base, target, f"data[{i}].loss_fn_inputs.target_tokens")
-        scorer = self.weights.scorer()
+        scorer = self.parameters.scorer()
         plan = Plan.of(self.base, *self._questions(data, targets))
         flat, totals = scorer.score_plan(plan)
         logprobs = _split(flat, targets)
@@ -121,7 +123,7 @@ class Trainer:
     def optim_step(self, params: Mapping[str, Any]) -> dict[str, float]:
         """Apply the pending gradient; returns the norm before clipping and the step count."""
         checked = adam_params(params)
-        weights, moments = self.weights, self.moments
+        weights, moments = self.parameters, self.moments
         if self.pending:
             weights, places = weights.admit(self.pending.keys(weights))
             moments = moments.moved(places, weights)
@@ -129,21 +131,23 @@ class Trainer:
         else:
             gradients = [np.zeros_like(value) for value in weights.values]
         norm = clip(gradients, checked["grad_clip_norm"])
-        self.weights, self.moments = adam_step(weights, moments, gradients, checked)
+        self.parameters, self.moments = adam_step(weights, moments, gradients, checked)
         self.pending = Evidence()
         return {"grad_norm": norm, "step": float(self.moments.step)}
 
     def snapshot(self) -> Weights:
         """The weights as they are now; later steps do not change them."""
-        return self.weights
+        if self._snapshot is None or self._snapshot[0] is not self.parameters:
+            self._snapshot = (self.parameters, Weights.of(self.parameters))
+        return self._snapshot[1]
 
     def export(self) -> State:
         """Everything a checkpoint holds, as arrays."""
-        return export_state(self.weights, self.moments)
+        return export_state(self.parameters, self.moments)
 
     def load(self, state: Mapping[str, NDArray[Any]], with_optimizer: bool = False) -> None:
         """Take a checkpoint's weights; without its optimizer the moments start at zero."""
-        self.weights, self.moments = load_state(self.base, self.shape, state, with_optimizer)
+        self.parameters, self.moments = load_state(self.base, self.shape, state, with_optimizer)
         self.pending = Evidence()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mockserver.engine import Weights
-from mockserver.engine.checkpoint import export_weights
+from mockserver.engine.weights import export_weights
 from mockserver.errors import OperationFailed
 from mockserver.promises import Promise
 from mockserver.service import checkpoints

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mockserver.engine.checkpoint import export_weights
+from mockserver.engine.weights import export_weights
 from mockserver.state.records import Checkpoint
 
 

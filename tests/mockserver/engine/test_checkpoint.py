@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
 from mockserver.engine import (
     BaseModel,
     EngineError,
+    Sampler,
+    SampleRequest,
     Trainer,
     export_weights,
     from_peft,
+    import_weights,
     peft_adapter,
 )
+from mockserver.engine.weights import MOST_RESIDENT
 
 from .conftest import policy_data
 
@@ -94,3 +100,32 @@ def test_another_vocabulary_is_refused(trained: Trainer, qwen: BaseModel) -> Non
 def test_weights_have_no_optimizer_to_load(trained: Trainer) -> None:
     with pytest.raises(EngineError, match="weights only"):
         Trainer(trained.base).load(export_weights(trained.snapshot()), with_optimizer=True)
+
+
+def test_weights_dropped_from_memory_come_back_the_same(trained: Trainer) -> None:
+    """Only the latest few weights stay unpacked; the numbers do not depend on which."""
+    request = SampleRequest(np.array([1, 2, 3]), max_tokens=20, seed=1, prompt_logprobs=True)
+    snapshots, told = [], []
+    for step in range(MOST_RESIDENT + 3):
+        train(trained, range(step, step + 1))
+        snapshots.append(trained.snapshot())
+        told.append(Sampler(trained.base, snapshots[-1]).sample(request).sequences[0])
+    for snapshot, before in zip(snapshots, told, strict=True):
+        after = Sampler(trained.base, snapshot).sample(request).sequences[0]
+        assert after.tokens.tobytes() == before.tokens.tobytes()
+        assert after.logprobs.tobytes() == before.logprobs.tobytes()
+
+
+def test_a_snapshot_without_a_step_between_is_the_same(trained: Trainer) -> None:
+    first = trained.snapshot()
+    trained.forward_backward(policy_data(1))
+    assert trained.snapshot() is first
+    assert copy.deepcopy(first) is first
+
+
+def test_imported_weights_sample_like_the_exported(trained: Trainer) -> None:
+    snapshot = trained.snapshot()
+    imported = import_weights(trained.base, snapshot.shape, export_weights(snapshot))
+    request = SampleRequest(np.array([4, 5]), max_tokens=20, seed=2)
+    one, other = (Sampler(trained.base, w).sample(request) for w in (snapshot, imported))
+    assert one.sequences[0].logprobs.tobytes() == other.sequences[0].logprobs.tobytes()

@@ -48,7 +48,7 @@ def test_sums_to_one_over_a_full_vocabulary(qwen: BaseModel, prompt: list[int]) 
             [*data, Datum(np.array(prompt), {"target_tokens": np.array(prompt)})]
         )
         trainer.optim_step({"learning_rate": 1e-3})
-    for scorer in (trainer.snapshot().scorer(), qwen.bare_weights.scorer()):
+    for scorer in (trainer.snapshot().scorer(), qwen.bare.scorer()):
         total = np.exp(log_distribution(scorer, np.array(prompt))).sum()
         assert total == pytest.approx(1.0, abs=1e-9)
 
@@ -130,7 +130,7 @@ def test_a_script_has_the_probability_it_was_given(small: BaseModel) -> None:
     result = Sampler(small).sample(SampleRequest(prompt, num_samples=400, max_tokens=3, seed=1))
     share = np.mean([s.tokens.tolist() == [20, 21, 50] for s in result.sequences])
     assert 0.8 < share < 0.92  # 0.95 cubed is 0.857
-    total = np.exp(log_distribution(small.bare_weights.scorer(), prompt)).sum()
+    total = np.exp(log_distribution(small.bare.scorer(), prompt)).sum()
     assert total == pytest.approx(1.0, abs=1e-9)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 from mockserver.engine import BaseModel, Datum, Script, Trainer
-from mockserver.engine.adapter import Weights
+from mockserver.engine.adapter import Parameters
 from mockserver.engine.gradient import gradient
 from mockserver.engine.losses import LOSSES
 
@@ -17,21 +15,22 @@ from .conftest import policy_data
 STEP = 1e-6
 
 
-def loss_at(trainer: Trainer, weights: Weights, data: list[Datum], loss: str) -> float:
+def loss_at(trainer: Trainer, weights: Parameters, data: list[Datum], loss: str) -> float:
     probe = Trainer(trainer.base, rank=4)
-    probe.weights = weights
+    probe.parameters = weights
     return probe.forward(data, loss).metrics["loss:sum"]
 
 
-def nudged(weights: Weights, order: int, entry: int, by: float) -> Weights:
+def nudged(weights: Parameters, order: int, entry: int, by: float) -> Parameters:
     values = [value.copy() for value in weights.values]
     values[order][entry] += by
-    return dataclasses.replace(weights, values=(values[0], values[1], values[2]), _scorers={})
+    moved = (values[0], values[1], values[2])
+    return Parameters(weights.base, weights.shape, weights.lattice, moved, weights.trained)
 
 
 def check(trainer: Trainer, data: list[Datum], loss: str, order: int) -> None:
     trainer.forward_backward(data, loss)
-    weights, _ = trainer.weights.admit(trainer.pending.keys(trainer.weights))
+    weights, _ = trainer.parameters.admit(trainer.pending.keys(trainer.parameters))
     exact = gradient(weights, trainer.pending)[order]
     entries = np.flatnonzero(weights.trained[order])
     assert entries.size > 5
@@ -85,7 +84,7 @@ def test_order_of_data_does_not_matter(trained: Trainer) -> None:
     found = []
     for batch in (data, data[::-1], [data[i] for i in (4, 2, 0, 8, 6, 1, 3, 5, 7)]):
         trained.forward_backward(batch, "importance_sampling")
-        weights, _ = trained.weights.admit(trained.pending.keys(trained.weights))
+        weights, _ = trained.parameters.admit(trained.pending.keys(trained.parameters))
         found.append(np.concatenate(gradient(weights, trained.pending)))
         trained.pending = type(trained.pending)()
     np.testing.assert_allclose(found[1], found[0], rtol=0, atol=1e-10)

@@ -16,7 +16,7 @@ from .conftest import policy_data
 
 
 def pending_gradient(trainer: Trainer) -> list[np.ndarray]:
-    weights, _ = trainer.weights.admit(trainer.pending.keys(trainer.weights))
+    weights, _ = trainer.parameters.admit(trainer.pending.keys(trainer.parameters))
     return gradient(weights, trainer.pending)
 
 
@@ -37,8 +37,8 @@ def test_matches_the_textbook(small: BaseModel) -> None:
         second = b2 * second + (1 - b2) * slope**2
         update = (first / (1 - b1**step)) / (np.sqrt(second / (1 - b2**step)) + eps)
         value = value - lr * (update + decay * value)
-    found = np.concatenate(trainer.snapshot().values)
-    trained = np.concatenate(trainer.snapshot().trained)
+    found = np.concatenate(trainer.parameters.values)
+    trained = np.concatenate(trainer.parameters.trained)
     np.testing.assert_allclose(found[trained], value[trained], atol=1e-8)
     assert not found[~trained].any()
 
@@ -47,9 +47,9 @@ def test_a_step_without_data_still_coasts(small: BaseModel) -> None:
     trainer = Trainer(small)
     trainer.forward_backward(policy_data(1))
     trainer.optim_step({"learning_rate": 1e-3})
-    before = trainer.snapshot().values[1].copy()
+    before = trainer.parameters.values[1].copy()
     assert trainer.optim_step({"learning_rate": 1e-3})["grad_norm"] == 0.0
-    assert not np.array_equal(trainer.snapshot().values[1], before)
+    assert not np.array_equal(trainer.parameters.values[1], before)
 
 
 def test_gradient_norm_and_clipping(small: BaseModel) -> None:
@@ -68,7 +68,7 @@ def test_values_stay_bounded(small: BaseModel) -> None:
     for _ in range(5):
         trainer.forward_backward(policy_data(1))
         trainer.optim_step({"learning_rate": 1e3})
-    for scale, values in zip(SCALE, trainer.snapshot().values, strict=True):
+    for scale, values in zip(SCALE, trainer.parameters.values, strict=True):
         assert np.abs(values).max() <= MAX_SHIFT / scale * (1 + 1e-6)
     result = trainer.forward(policy_data(1))
     assert all(np.isfinite(o["logprobs"]).all() for o in result.outputs)
