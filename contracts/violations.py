@@ -32,7 +32,9 @@ def pointer(path: Sequence[str | int]) -> str:
 
 
 def shorten(value: Any) -> Any:
-    """A value fit for a message: long text and long containers are cut."""
+    """A value fit for a message: long text and containers are cut, huge integers are text."""
+    if isinstance(value, int) and abs(value) >= 2**63:
+        value = str(value)
     text = value if isinstance(value, str) else repr(value)
     return value if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 

@@ -108,6 +108,11 @@ def test_query_strings_are_read_as_their_type(tinker: Contract) -> None:
     ]
 
 
+def test_a_number_too_big_for_json_is_told_as_text(tinker: Contract) -> None:
+    (found,) = tinker.operations["list_sessions"].check_query({"limit": "9" * 30})
+    assert found.actual == "9" * 30
+
+
 def test_a_content_type_nobody_declared(tinker: Contract) -> None:
     operation = tinker.operations["optim_step"]
     (found,) = operation.check_request(b"", "application/x-protobuf")
