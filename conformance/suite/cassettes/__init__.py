@@ -1,0 +1,1 @@
+"""Cassettes: what real clients and servers said to each other, replayable in both directions."""

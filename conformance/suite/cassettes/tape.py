@@ -1,0 +1,132 @@
+"""One cassette: interactions in vcrpy's format, with who recorded them and what came of it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+API = "/api/v1/"
+UNTIMELY = frozenset({"session_heartbeat", "telemetry"})
+"""Calls that come when time passes, not when the story asks for them."""
+
+_KEPT_REQUEST_HEADERS = frozenset(
+    {"accept", "content-type", "content-encoding", "x-tinker-request-type", "user-agent"}
+)
+_KEPT_RESPONSE_HEADERS = frozenset({"content-type", "location", "expires", "retry-after"})
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """A request and its answer. `path` starts after the host, query included."""
+
+    method: str
+    path: str
+    request_headers: Mapping[str, str]
+    request_body: bytes
+    status: int
+    response_headers: Mapping[str, str]
+    response_body: bytes
+
+    @property
+    def operation(self) -> str:
+        """The path below the API's root, without its query."""
+        return urlsplit(self.path).path.partition(API)[2]
+
+    @property
+    def content_type(self) -> str:
+        return self.response_headers.get("content-type", "").partition(";")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Cassette:
+    """`provenance`: who recorded it, against what, when. `values`: what the story returned."""
+
+    provenance: Mapping[str, Any]
+    values: Mapping[str, Any]
+    interactions: list[Interaction] = field(default_factory=list)
+
+    @property
+    def story(self) -> str:
+        return str(self.provenance["story"])
+
+    def write(self, path: Path) -> None:
+        document = {
+            "version": 1,
+            "provenance": dict(self.provenance),
+            "values": json.dumps(self.values, sort_keys=True),
+            "interactions": [_to_vcr(one) for one in self.interactions],
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = yaml.dump(document, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=100)
+        path.write_text(text, encoding="utf-8")
+
+
+def read_cassette(path: Path) -> Cassette:
+    """Load one file."""
+    document = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+    return Cassette(
+        document["provenance"],
+        json.loads(document["values"]),
+        list(interactions(document["interactions"])),
+    )
+
+
+def interactions(recorded: list[Mapping[str, Any]]) -> Iterator[Interaction]:
+    """From vcrpy's form, without secrets and without what only the passing of time causes."""
+    for one in recorded:
+        request, response = one["request"], one["response"]
+        split = urlsplit(request["uri"])
+        path = split.path + (f"?{split.query}" if split.query else "")
+        found = Interaction(
+            request["method"],
+            path,
+            _headers(request["headers"], _KEPT_REQUEST_HEADERS),
+            _bytes(request["body"]),
+            int(response["status"]["code"]),
+            _headers(response["headers"], _KEPT_RESPONSE_HEADERS),
+            _bytes(response["body"]["string"]),
+        )
+        if found.operation and found.operation not in UNTIMELY:
+            yield found
+
+
+def _headers(recorded: Mapping[str, Any], kept: frozenset[str]) -> dict[str, str]:
+    return {
+        name.lower(): value[0] if isinstance(value, list) else value
+        for name, value in recorded.items()
+        if name.lower() in kept
+    }
+
+
+def _to_vcr(one: Interaction) -> dict[str, Any]:
+    return {
+        "request": {
+            "method": one.method,
+            "uri": f"http://tinker{one.path}",
+            "headers": {name: [value] for name, value in sorted(one.request_headers.items())},
+            "body": _text(one.request_body),
+        },
+        "response": {
+            "status": {"code": one.status, "message": ""},
+            "headers": {name: [value] for name, value in sorted(one.response_headers.items())},
+            "body": {"string": _text(one.response_body) or ""},
+        },
+    }
+
+
+def _text(content: bytes) -> str | bytes | None:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content
+    return (text or None) if text.isprintable() else content
+
+
+def _bytes(content: Any) -> bytes:
+    return content if isinstance(content, bytes) else (content or "").encode()
