@@ -38,7 +38,7 @@ def load_weights(exchange: Exchange) -> dict[str, Any]:
             pointer="/seq_id",
             rule="weights are loaded as a model's first request (seq_id 1)",
             fix="create a new model and load the checkpoint as its first request",
-            requirement="weights/load/first-request-only",
+            requirement="weights/load/only-first",
         )
     _check_source(exchange)
     return submit_to_run(exchange, run, "load_weights")

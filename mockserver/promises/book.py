@@ -338,5 +338,5 @@ def _reused(seq_id: int, lane: Lane) -> Conflict:
         pointer="/seq_id",
         rule="repeating a seq_id is only allowed with the same body",
         fix="repeat the original request unchanged or use the next free seq_id",
-        requirement="futures/seq-id/other-body-409",
+        requirement="futures/repeat/other-body",
     )
