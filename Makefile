@@ -85,6 +85,12 @@ lock: ## Renew requirements.lock (needs uv)
 	  --no-annotate --no-header conformance/suite/audit/sdk-environment.in \
 	  -o conformance/suite/audit/sdk-environment.lock
 
+.PHONY: litellm
+litellm: $(STAMP) ## Install litellm apart and run its script against the mock
+	$(PYTHON) -m venv .venv-litellm
+	.venv-litellm/bin/pip install --quiet --disable-pip-version-check litellm mcp
+	$(BIN)/python -m pytest tests/mockserver/text/test_litellm.py
+
 .PHONY: clean
 clean: ## Remove environments, caches and reports
 	rm -rf .venv* reports build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -60,4 +60,6 @@ def error_body(api: str, status: int, message: str, told: dict[str, Any]) -> dic
     field = str(told.get("field") or "")
     param = field.strip("/").replace("/", ".") if field.startswith("/") else None
     code = told.get("wire_code", code)
+    if status == 401:  # clients such as litellm know the refusal by these words
+        message = f"Incorrect API key provided: {message}"
     return {"error": {"message": message, "type": kind, "param": param or None, "code": code}}
