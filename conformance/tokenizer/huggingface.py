@@ -109,12 +109,13 @@ class HuggingFaceTokenizer(Templated):
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
         try:
-            return str(self._backend.decode(ids, skip_special_tokens=skip_special_tokens))
+            text: str = self._backend.decode(ids, skip_special_tokens=skip_special_tokens)
         except (OverflowError, TypeError) as error:
             bad = next((i for i in ids if not isinstance(i, int) or i < 0), None)
             raise TokenizerError(
                 "invalid_token_id", f"A token id must be an integer from 0 on: {bad!r}.", detail=bad
             ) from error
+        return text
 
     def token_bytes(self, token_id: int) -> bytes | None:
         if not self.byte_level:

@@ -6,12 +6,13 @@ small ones of the repository.
 """
 
 import os
+import statistics
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tiktoken
 import tokenizers
@@ -39,21 +40,32 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def compared(
-    ours: Callable[[], Any], peer: Callable[[], Any], rounds: int = 15
-) -> tuple[float, float]:
-    """Best seconds of both, taken in turns: the time the machine's other work leaves alone."""
-    pairs = [(seconds(ours), seconds(peer)) for _ in range(rounds)]
-    return min(a for a, _ in pairs), min(b for _, b in pairs)
+class Compared(NamedTuple):
+    """Best seconds of both, and the median of the ratios of neighbouring runs: neighbours share
+    what else the machine is doing."""
+
+    ours: float
+    peer: float
+    ratio: float
 
 
-def report(what: str, count: int, unit: str, ours: float, peer: float, peer_name: str) -> float:
-    ratio = peer / ours
+def compared(ours: Callable[[], Any], peer: Callable[[], Any], rounds: int = 21) -> Compared:
+    pairs = []
+    for turn in range(rounds):
+        if turn % 2:
+            peer_time, our_time = seconds(peer), seconds(ours)
+        else:
+            our_time, peer_time = seconds(ours), seconds(peer)
+        pairs.append((our_time, peer_time))
+    ratio = statistics.median(theirs / mine for mine, theirs in pairs)
+    return Compared(min(mine for mine, _ in pairs), min(theirs for _, theirs in pairs), ratio)
+
+
+def report(what: str, count: int, found: Compared, peer_name: str) -> None:
     print(
-        f"{what:<34} {count / ours:>12,.0f} {unit}/s   "
-        f"{peer_name} {count / peer:>12,.0f}   ratio {ratio:.2f}"
+        f"{what:<34} {count / found.ours:>12,.0f} tokens/s   "
+        f"{peer_name} {count / found.peer:>12,.0f}   ratio {found.ratio:.2f}"
     )
-    return ratio
 
 
 def directory(name: str, small: str) -> Path:
@@ -72,18 +84,18 @@ def bench_kimi_encode() -> None:
     lines = CORPUS.splitlines() * 20
     for name, texts in (("long texts", [CORPUS] * 20), ("short texts", lines)):
         count = sum(len(ids) for ids in map(tokenizer.encode, texts))
-        ours, peer = compared(
+        found = compared(
             lambda texts=texts: [tokenizer.encode(text) for text in texts],
             lambda texts=texts: [bare.encode(text, allowed_special="all") for text in texts],
         )
-        report(f"Kimi encode, {name}", count, "tokens", ours, peer, "tiktoken")
+        report(f"Kimi encode, {name}", count, found, "tiktoken")
     texts = [CORPUS] * 64
     count = len(tokenizer.encode(CORPUS)) * len(texts)
-    ours, peer = compared(
+    found = compared(
         lambda: tokenizer.encode_batch(texts),
         lambda: [tokenizer.encode(text) for text in texts],
     )
-    report(f"Kimi encode_batch ({os.cpu_count()} cores)", count, "tokens", ours, peer, "one by one")
+    report(f"Kimi encode_batch ({os.cpu_count()} cores)", count, found, "one by one")
 
 
 def bench_huggingface_encode() -> None:
@@ -92,16 +104,16 @@ def bench_huggingface_encode() -> None:
     bare = tokenizers.Tokenizer.from_file(str(path / "tokenizer.json"))
     texts = CORPUS.splitlines() * 5
     count = sum(len(ids) for ids in tokenizer.encode_batch(texts))
-    ours, peer = compared(
+    found = compared(
         lambda: [tokenizer.encode(text) for text in texts],
         lambda: [bare.encode(text).ids for text in texts],
     )
-    report(f"{path.name} encode", count, "tokens", ours, peer, "tokenizers")
-    ours, peer = compared(
+    report(f"{path.name} encode", count, found, "tokenizers")
+    found = compared(
         lambda: tokenizer.encode_batch(texts),
         lambda: [encoding.ids for encoding in bare.encode_batch(texts)],
     )
-    report(f"{path.name} encode_batch", count, "tokens", ours, peer, "tokenizers")
+    report(f"{path.name} encode_batch", count, found, "tokenizers")
 
 
 def streamed(tokenizer: Tokenizer, ids: list[int]) -> None:
@@ -128,21 +140,23 @@ def bench_decode_stream() -> None:
             for token_id in ids:
                 stream.step(bare, token_id)
 
-        ours, peer = compared(lambda t=tokenizer, i=ids: streamed(t, i), native)
-        report(f"DecodeStream, {path.name}", len(ids), "tokens", ours, peer, "tokenizers")
+        found = compared(lambda t=tokenizer, i=ids: streamed(t, i), native)
+        report(f"DecodeStream, {path.name}", len(ids), found, "tokenizers")
 
 
 def bench_length() -> None:
+    """Seconds per token of long streams against short ones."""
     tokenizer = load_tokenizer(directory("kimi_k2", "kimi_small"))
     ids = tokenizer.encode(CORPUS) * 200
+    long, short = ids[:100_000], ids[:1_000]
     for what, work in (("DecodeStream", streamed), ("StopSequenceDecoder", stopped)):
-        rates = {}
-        for count in (1_000, 10_000, 100_000):
-            part = ids[:count]
-            best = min(seconds(partial(work, tokenizer, part)) for _ in range(5))
-            rates[count] = count / best
-        shown = "  ".join(f"{count:,}: {rate:,.0f} tokens/s" for count, rate in rates.items())
-        print(f"{what} by length: {shown}  ratio {rates[100_000] / rates[1_000]:.2f}")
+
+        def many(work: Any = work) -> None:
+            for _ in range(100):
+                work(tokenizer, short)
+
+        found = compared(partial(work, tokenizer, long), many, rounds=7)
+        report(f"{what}, one of 100,000", len(long), found, "100 of 1,000")
 
 
 def main() -> int:
