@@ -33,9 +33,9 @@ async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stop
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
-    from mockserver.faults.tracking import track_connections
+    from mockserver.faults.tracking import track_hypercorn
 
-    track_connections()
+    track_hypercorn()
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     # The defaults close connections after 1000 requests and queue streams beyond 100.
@@ -60,8 +60,10 @@ async def _uvicorn(app: Any, settings: Settings, listener: socket.socket, stoppe
         import uvicorn
     except ImportError as error:
         raise _not_installed("uvicorn") from error
+    from mockserver.faults.tracking import tracked
+
     config = uvicorn.Config(
-        app,
+        tracked(app),
         backlog=BACKLOG,
         log_level="warning",
         access_log=False,

@@ -21,7 +21,7 @@ async def deliver(answer: Answer, step: Step, send: Send, clock: Clock, luck: st
     if "hold" in effects:
         await clock.sleep(effects["hold"].seconds)
     if "lose" in effects:
-        cut(send, reset=bool(effects["lose"].variant))
+        cut(reset=bool(effects["lose"].variant))
         return
     if answer.stream is None:
         _spoil(answer, effects, luck)
@@ -80,7 +80,7 @@ async def _piecewise(
         if left == 0 or events == 0:
             break
     if ending is not None:
-        cut(send, reset=ending.kind == "reset-after")
+        cut(reset=ending.kind == "reset-after")
     else:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

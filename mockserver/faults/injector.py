@@ -74,7 +74,7 @@ class FaultInjector:
         step: Step = exchange.notes.get(STEP, ())
         skew.set(0.0)  # in process the next request runs in the same context
         if isinstance(answer, HangUp):
-            cut(send, reset=answer.reset)
+            cut(reset=answer.reset)
             return
         mask = next((effect for effect in step if effect.kind == "mask"), None)
         if mask is not None:

@@ -37,6 +37,12 @@ class QueuePolicy:
         self._heads: dict[str, Promise] = {}
         self.apply(rules)
 
+    def restart(self) -> None:
+        """Forget who holds and who waits: all work has been cancelled and starts anew."""
+        for held in (self.pools, self._polled, self._released, self._pausing, self._heads):
+            held.clear()
+        self._admitting.clear()
+
     def apply(self, rules: QueueRules) -> None:
         """Judge by these rules from now on; limits start counting afresh."""
         self.rules = rules

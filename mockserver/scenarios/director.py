@@ -105,6 +105,7 @@ class Director:
         """Back to a snapshot, which can be restored again. KeyError for an unknown id."""
         keepsake = self.snapshots[key]
         await self.simulator.restore(keepsake.snapshot)
+        self.policy.restart()
         self.plans.plans = copy.deepcopy(keepsake.plans)
         self.play(copy.deepcopy(keepsake.scenario))
 
@@ -130,6 +131,7 @@ class Director:
     def reset(self) -> None:
         """As after a fresh start: state, journal, plans, scripts, the scenario served with."""
         self.simulator.reset()
+        self.policy.restart()
         self.journal.reset()
         self.plans.plans.clear()
         self.clear_scripts()

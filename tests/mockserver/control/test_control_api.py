@@ -232,6 +232,21 @@ def test_a_snapshot_brings_everything_back(console: Console) -> None:
     assert console.control("restore_snapshot", snapshot_id=taken["id"]).status_code == 404
 
 
+@pytest.mark.tinker_mock(clock="manual")
+def test_a_snapshot_frees_the_workers_of_what_it_undoes(console: Console) -> None:
+    crowded = "queue:\n  capacity: [{workers: 1}]\n  completion: [{manual: true}]"
+    console.control("put_scenario", {"yaml": crowded})
+    taken = console.control("take_snapshot").json()
+    console.model()
+    console.control("advance_clock", {"seconds": 0})
+    console.control("restore_snapshot", snapshot_id=taken["id"])
+    request_id = console.model()
+    console.control("complete_promise", request_id=request_id)
+    console.control("advance_clock", {"seconds": 0})
+    (promise,) = console.control("list_promises").json()["promises"]
+    assert (promise["request_id"], promise["state"]) == (request_id, "completed")
+
+
 def test_reset_is_a_fresh_start(console: Console) -> None:
     first = console.session()
     console.control("put_scenario", {"name": "rate-limited"})

@@ -20,9 +20,10 @@ BODY = b'{"status":"ok"}'
 MODEL = "Qwen/Qwen3-8B"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[RunningServer]:
-    with RunningServer(Settings(port=0)) as running:
+@pytest.fixture(scope="module", params=["hypercorn", "uvicorn"])
+def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    pytest.importorskip(request.param)
+    with RunningServer(Settings(port=0, server=request.param)) as running:
         yield running
 
 
