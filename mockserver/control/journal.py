@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from dataclasses import fields
 from typing import Any
 
-import orjson
-
+from mockserver.clock import RealClock
 from mockserver.control.call import Call, Handler, done
-from mockserver.edge.exchange import EVENT_STREAM, Answer
+from mockserver.edge import sse
+from mockserver.edge.exchange import Answer
 from mockserver.errors import Conflict
+from mockserver.journal.entry import Entry
 from mockserver.journal.exports import EXPORTS
 from mockserver.journal.query import Query
 from mockserver.journal.verification import Expectation, verify
@@ -67,14 +68,28 @@ async def export_journal(call: Call) -> Answer:
 
 
 async def journal_feed(call: Call) -> Answer:
-    return Answer(200, content_type=EVENT_STREAM, stream=_events(call))
+    """From now on; after a break, from behind the event that `Last-Event-ID` names."""
+    last = call.headers.get("last-event-id", "")
+    after = int(last) if last.isdecimal() else None
+    return sse.stream_answer(_events(call, after), RealClock())
 
 
-async def _events(call: Call) -> AsyncIterator[bytes]:
-    yield b": the journal of tinker-mock\n\n"
-    async for entry in call.director.journal.feed():
-        data = orjson.dumps(entry.as_dict())
-        yield b"id: %d\nevent: exchange\ndata: %b\n\n" % (entry.number, data)
+async def _events(call: Call, after: int | None) -> AsyncIterator[bytes]:
+    journal = call.director.journal
+    yield sse.comment("the journal of tinker-mock")
+    while after is not None:
+        missed = journal.select(Query(after=after))
+        if not missed:
+            break
+        for entry in missed:
+            yield _event(entry)
+            after = entry.number
+    async for entry in journal.feed():
+        yield _event(entry)
+
+
+def _event(entry: Entry) -> bytes:
+    return sse.event(entry.as_dict(), name="exchange", id=str(entry.number))
 
 
 HANDLERS: dict[str, Handler] = {

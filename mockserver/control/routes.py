@@ -110,7 +110,7 @@ class ControlEndpoint:
         query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
         _refuse([*operation.check_path(path), *operation.check_query(query)])
         body = _decoded(content, operation)
-        call = Call(self.director, path, _typed(query, operation), body)
+        call = Call(self.director, path, _typed(query, operation), body, headers)
         return await HANDLERS[operation.id](call)
 
     def _check_key(self, headers: Mapping[str, str]) -> None:

@@ -51,6 +51,11 @@ class ScriptBook:
     def __bool__(self) -> bool:
         return bool(self._scripts)
 
+    @property
+    def entries(self) -> tuple[Script, ...]:
+        """The scripts in force, newest first."""
+        return self._scripts
+
     def add(self, script: Script) -> None:
         if isinstance(script.pattern, str):
             try:

@@ -21,6 +21,7 @@ from mockserver.engine import (
     SampleRequest,
     Weights,
 )
+from mockserver.engine.scripts import Script
 from mockserver.errors import BadRequest
 from mockserver.text.text_model import TextModel
 from mockserver.text.tokenizers import stop_decoder
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 FIRST_SLICE, SLICE = 4, 16
 SMALLEST_TOP_P = 1e-6
-Key = tuple[BaseModel, Weights | None, tuple[int, ...], "Params", int | None]
+Key = tuple[BaseModel, Weights | None, tuple[Script, ...], tuple[int, ...], "Params", int | None]
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,8 @@ class TextRun:
         if not request.entropy.startswith("seed:"):
             return None
         model, params = self.model, self.params
-        return (model.base, model.weights, tuple(self.ids), params, request.max_tokens)
+        scripts = model.base.scripts.entries
+        return (model.base, model.weights, scripts, tuple(self.ids), params, request.max_tokens)
 
     async def _sampled(self, request: SampleRequest) -> SampledSequence:
         sampler = Sampler(self.model.base, self.model.weights)
