@@ -25,11 +25,25 @@ class Cell:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Server:
+    """What to audit against.
+
+    `tokenized_model` is a model on offer whose `tokenizer_id` is a local directory; `flags` says
+    that the server turns every optional path of the SDK on.
+    """
+
+    url: str
+    tokenized_model: str = ""
+    flags: bool = False
+
+
 @dataclass
 class Column:
-    """All steps of one release, and its exchanges."""
+    """All steps of one release, and its exchanges; `flags` as in Server."""
 
     release: str
+    flags: bool = False
     cells: dict[str, Cell] = field(default_factory=dict)
     exchanges: int = 0
     violations: list[str] = field(default_factory=list)
@@ -37,6 +51,11 @@ class Column:
 
     def count(self, status: str) -> int:
         return sum(1 for cell in self.cells.values() if cell.status == status)
+
+    @property
+    def name(self) -> str:
+        """`0.38`, and `0.38⚑` with the flags on."""
+        return ".".join(self.release.split(".")[:2]) + ("⚑" if self.flags else "")
 
     @property
     def clean(self) -> bool:
@@ -72,12 +91,11 @@ class Wire:
 class Run:
     """A workload process of one release."""
 
-    def __init__(self, release: str, url: str, tokenized_model: str = "") -> None:
-        self.column = Column(release)
+    def __init__(self, release: str, server: Server) -> None:
+        self.column = Column(release, server.flags)
         self.texts: dict[str, str] = {}
-        self._wire = Wire(url, release)
-        self._url = url
-        self._tokenized_model = tokenized_model
+        self._wire = Wire(server.url, release)
+        self._server = server
 
     def finish(self) -> Column:
         """Run all steps; raises EnvironmentMissing if the release is not unpacked."""
@@ -102,10 +120,10 @@ class Run:
         code = environment.home() / "releases" / release
         python, variables = environment.process(
             release,
-            TINKER_BASE_URL=self._url,
+            TINKER_BASE_URL=self._server.url,
             TINKER_API_KEY=f"tml-audit-{release.replace('.', '-')}",
             TINKER_PROJECT_ID="project-audit",
-            AUDIT_TOKENIZED_MODEL=self._tokenized_model,
+            AUDIT_TOKENIZED_MODEL=self._server.tokenized_model,
             PYTHONPATH=f"{code}:{Path(__file__).parent}",
         )
         return subprocess.Popen(

@@ -2,41 +2,58 @@
 
 import argparse
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 from conformance.suite.audit import environment
-from conformance.suite.audit.column import Column, Run
+from conformance.suite.audit.column import Column, Run, Server
 from conformance.suite.audit.matrix import Matrix, write_between_markers
-from conformance.suite.audit.server import TOKENIZED_MODEL, running_mock
+from conformance.suite.audit.server import FLAGS, TOKENIZED_MODEL, running_mock
+from contracts import parse_release
 
 BREAKPOINTS = ("0.7.0", "0.16.1", "0.18.2", "0.20.0", "0.24.1", "0.25.0", "0.30.4", "0.38.0")
 """The releases on both sides of the wire's breaking changes: the reduced audit."""
 
 
-def audit(releases: list[str], url: str, jobs: int = 2, tokenized_model: str = "") -> Matrix:
-    """Run the workload of every release against one server, `jobs` of them at a time.
+FLAGGED = ("0.24.1", "0.38.0")
+"""Releases that the reduced audit runs a second time, with every optional path turned on."""
+FIRST_WITH_FLAGS = (0, 18)
 
-    `tokenized_model` is a model on offer whose `tokenizer_id` is a local directory.
-    """
+
+def audit(runs: list[tuple[str, Server]], jobs: int = 2) -> Matrix:
+    """Run the workload of releases against their servers, `jobs` of them at a time."""
     texts: dict[str, str] = {}
 
-    def one(release: str) -> Column:
-        run = Run(release, url, tokenized_model)
+    def one(planned: tuple[str, Server]) -> Column:
+        run = Run(*planned)
         column = run.finish()
         texts.update(run.texts)
-        print(f"{release}: {len(column.cells)} steps, {column.seconds} s", flush=True)
+        print(f"{column.name}: {len(column.cells)} steps, {column.seconds} s", flush=True)
         return column
 
     with ThreadPoolExecutor(jobs) as pool:
-        columns = list(pool.map(one, releases))
+        columns = list(pool.map(one, runs))
     return Matrix(columns, texts)
+
+
+def plan(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Releases to run, and those to run again with flags."""
+    if arguments.all:
+        known = list(environment.releases())
+        return known, [r for r in known if parse_release(r) >= FIRST_WITH_FLAGS]
+    if arguments.versions:
+        again = [r for r in arguments.versions if parse_release(r) >= FIRST_WITH_FLAGS]
+        return arguments.versions, again if arguments.flags else []
+    return list(BREAKPOINTS), list(FLAGGED)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("versions", nargs="*", metavar="VERSION", help="default: the breakpoints")
     parser.add_argument("--all", action="store_true", help="every release in releases.yaml")
+    parser.add_argument(
+        "--flags", action="store_true", help="given releases a second time, with every SDK flag on"
+    )
     parser.add_argument("--target", metavar="URL", help="a running mock instead of a new one")
     parser.add_argument("--jobs", type=int, default=3, help="releases at the same time")
     parser.add_argument("--report", type=Path, default=Path("reports/audit"), metavar="DIR")
@@ -47,12 +64,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Audit, print and save; 1 if a step failed or an exchange broke the contract."""
-    known = list(environment.releases())
-    releases = known if arguments.all else (arguments.versions or list(BREAKPOINTS))
-    server = nullcontext(arguments.target) if arguments.target else running_mock()
-    tokenized_model = "" if arguments.target else TOKENIZED_MODEL
-    with server as url:
-        matrix = audit(releases, url, arguments.jobs, tokenized_model)
+    releases, again = plan(arguments)
+    with ExitStack() as servers:
+        if arguments.target:
+            runs = [(release, Server(arguments.target)) for release in releases]
+        else:
+            plain = Server(servers.enter_context(running_mock()), TOKENIZED_MODEL)
+            runs = [(release, plain) for release in releases]
+            if again:
+                url = servers.enter_context(running_mock(*FLAGS))
+                runs += [(release, Server(url, TOKENIZED_MODEL, flags=True)) for release in again]
+        matrix = audit(runs, arguments.jobs)
     matrix.save(arguments.report)
     print(matrix.as_text())
     for line in matrix.failures():

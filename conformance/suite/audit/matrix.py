@@ -29,8 +29,8 @@ class Matrix:
             for step in self.texts:
                 cell = self.cell(column, step)
                 if cell.status == FAIL:
-                    yield f"{column.release} {step}: {cell.reason}"
-            yield from (f"{column.release} wire, {broken}" for broken in column.violations)
+                    yield f"{column.name} {step}: {cell.reason}"
+            yield from (f"{column.name} wire, {broken}" for broken in column.violations)
 
     def cell(self, column: Column, step: str) -> Cell:
         return column.cells.get(step, Cell(FAIL, "did not run"))
@@ -60,7 +60,7 @@ class Matrix:
     def as_text(self) -> str:
         """For the terminal: a row a step, a column a release."""
         width = max(map(len, self.texts), default=0)
-        names = [_minor(column.release) for column in self.columns]
+        names = [column.name for column in self.columns]
         lines = [" " * width + "".join(f"{name:>6}" for name in names)]
         for step in self.texts:
             signs = (SIGNS[self.cell(column, step).status] for column in self.columns)
@@ -74,14 +74,14 @@ class Matrix:
         exchanges = sum(column.exchanges for column in self.columns)
         broken = sum(len(column.violations) for column in self.columns)
         return (
-            f"{len(self.columns)} releases, {len(self.texts)} steps: {steps} passed, "
-            f"{failed} failed, {absent} not in the release; {exchanges} exchanges judged "
-            f"in both directions, {broken} broken"
+            f"{len({c.release for c in self.columns})} releases, {len(self.texts)} steps: "
+            f"{steps} passed, {failed} failed, {absent} not in the release; "
+            f"{exchanges} exchanges judged in both directions, {broken} broken"
         )
 
     def as_markdown(self) -> str:
         """Passed of possible for every group and release; every step in a fold-out."""
-        names = [_minor(column.release) for column in self.columns]
+        names = [column.name for column in self.columns]
         head = ["| group |" + "".join(f" {name} |" for name in names)]
         head.append("|---|" + ":-:|" * len(names))
         rows = [
@@ -93,7 +93,7 @@ class Matrix:
             signs = (SIGNS[self.cell(column, step).status] for column in self.columns)
             full.append(f"| {text} |" + "".join(f" {sign} |" for sign in signs))
         folded = ["", "<details><summary>Every step</summary>", "", *full, "", "</details>"]
-        legend = "✓ passed, ✗ failed, – not in that release."
+        legend = "✓ passed, ✗ failed, – not in that release, ⚑ with every optional SDK path on."
         return "\n".join([f"{self.summary()}.", "", *head, *rows, *folded, "", legend])
 
     def _share(self, column: Column, steps: list[str]) -> str:
@@ -104,7 +104,7 @@ class Matrix:
 
     def as_html(self) -> str:
         """One page; the reason of a cell is its tooltip."""
-        heads = "".join(f"<th>{escape(c.release)}</th>" for c in self.columns)
+        heads = "".join(f"<th>{escape(c.name)}</th>" for c in self.columns)
         rows = []
         for step, text in self.texts.items():
             cells = []
@@ -119,10 +119,6 @@ class Matrix:
         return PAGE.format(
             summary=escape(self.summary()), heads=heads, rows="\n".join(rows), broken=broken
         )
-
-
-def _minor(release: str) -> str:
-    return ".".join(release.split(".")[:2])
 
 
 def write_between_markers(path: Path, text: str) -> None:

@@ -15,6 +15,21 @@ TOKENIZED_MODEL = "audit/small"
 FIXTURE = Path(__file__).parents[3] / "fixtures" / "tokenizers" / "bytelevel_small"
 
 
+FLAGS = (
+    "--client-config=pjwt_auth_enabled=true",
+    "--client-config=parallel_fwdbwd_chunks=true",
+    "--client-config=proto_write_fwdbwd=true",
+    "--client-config=proto_compress_fwdbwd=true",
+    "--client-config=fwd_via_fwdbwd=true",
+    "--client-config=create_model_via_load_weights=true",
+    "--client-config=sample_use_retrieve_futures=true",
+    "--client-config=sample_join_sampling_session=true",
+    "--client-config=custom_loss_server_side=true",
+    "--dynamic-config=sample_cancel_enabled=true",
+)
+"""Every optional path of the wire: JWTs, protobuf and zstd bodies, multi-polls, cancelling."""
+
+
 def tokenized_entry() -> dict[str, Any]:
     """The catalogue entry of a model with a shipped tokenizer."""
     from tokenizers import Tokenizer

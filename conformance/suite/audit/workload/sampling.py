@@ -204,6 +204,16 @@ def concurrent(shared: Shared) -> None:
     assert all(future.result().sequences for future in futures)
 
 
+@step("sampling/cancel", "cancel a sample under way; the next one is served")
+def cancel(shared: Shared) -> None:
+    options = types.SamplingParams(max_tokens=2000, stop=[])
+    future = shared.base.sample(PROMPT, 1, options)
+    if not hasattr(future, "cancel"):
+        raise NotInRelease("no cancel on the future of a sample")
+    future.cancel()
+    assert sample(shared.base)
+
+
 @step("sampling/base-model-name", "get_base_model")
 def base_model_name(shared: Shared) -> None:
     assert method(shared.sampler, "get_base_model")() == MODEL
