@@ -35,6 +35,7 @@ class CatalogModel:
     thinking: tuple[int, ...] = ()
     turn_prefix: tuple[int, ...] = ()
     answer_prefix: tuple[int, ...] = ()
+    answer_suffix: int | None = None
     chat: bool = True
     images: bool = False
     trainable: bool = True

@@ -123,6 +123,7 @@ def documents(encode: Encode, grammar: ChatGrammar) -> list[Ints]:
             turn += [grammar.think_close, *encode("\n\n" + answer)]
         else:
             turn += encode(answer)
+        turn += [grammar.closing] if grammar.closing is not None else []
         found.append(np.array([*turn, *grammar.end_tokens[:1]], dtype=np.int64))
     return found
 

@@ -82,6 +82,9 @@ class Generation:
         if header:
             kind[(self._tail[run, -len(header) :] == np.array(header)).all(axis=1)] = ASSISTANT
         marked = kind >= 0
+        kind[marked] = self.base.grammar.kind_after(
+            kind[marked], self._kind[run][marked], drawn[marked]
+        )
         self._kind[run] = np.where(marked, kind, self._kind[run])
         self._distance[run] = np.where(marked, 0, self._distance[run] + 1)
         ended = stops.reached(self.tokens[run, : self.length])

@@ -15,7 +15,7 @@ import numpy as np
 
 from mockserver.engine.keys import Floats, Ints
 
-PLAIN, TURN, ASSISTANT, THINK, ANSWER, CHANNEL = KINDS = range(6)
+PLAIN, TURN, ASSISTANT, THINK, ANSWER, CHANNEL, CLOSED = KINDS = range(7)
 DISTANCES = np.array([0, 1, 2, 4, 8, 16, 32, 64])
 STATES = len(KINDS) * len(DISTANCES)
 
@@ -32,13 +32,15 @@ class ChatGrammar:
 
     `end_tokens` end a turn for the family's renderer (not always the tokenizer's eos). `header`
     is the whole token sequence that opens an assistant turn. `opening` follows it at once
-    (`<|channel|>`, `final`, `<|message|>`). `specials` are (first, last) ranges of ids that are
-    never ordinary text.
+    (`<|channel|>`, `final`, `<|message|>`); `closing` comes before the end token where a turn
+    ends its message first. `specials` are (first, last) ranges of ids that are never ordinary
+    text.
     """
 
     end_tokens: tuple[int, ...] = ()
     header: tuple[int, ...] = ()
     opening: tuple[int, ...] = ()
+    closing: int | None = None
     think_open: int | None = None
     think_close: int | None = None
     thinks: bool = False
@@ -48,7 +50,8 @@ class ChatGrammar:
     def tokens(self) -> Ints:
         """The ids whose weight depends on the state, in column order."""
         wanted = [*self.end_tokens, *self.opening]
-        wanted += [t for t in (self.think_open, self.think_close) if t is not None]
+        singles = (self.think_open, self.think_close, self.closing)
+        wanted += [t for t in singles if t is not None]
         return np.array(list(dict.fromkeys(wanted)), dtype=np.int64)
 
     @cached_property
@@ -60,8 +63,12 @@ class ChatGrammar:
         for token in self.end_tokens:
             column = self._column(token)
             blocks[PLAIN, 1:, column] = -3.0
-            blocks[ANSWER, :, column] = RAMP
-            blocks[ASSISTANT, :, column] = RAMP
+            blocks[TURN, 4:, column] = RAMP[3:-1]
+            blocks[CLOSED, 0, column] = CERTAIN
+            for kind in (ANSWER, ASSISTANT):
+                blocks[kind, :, column] = RAMP if self.closing is None else NEVER
+        if self.closing is not None:
+            blocks[(ANSWER, ASSISTANT), :, self._column(self.closing)] = RAMP
         if self.think_close is not None:
             blocks[THINK, :, self._column(self.think_close)] = RAMP + 3.0
         if self.think_open is not None and self.thinks:
@@ -83,7 +90,8 @@ class ChatGrammar:
         """Every id that is not ordinary text."""
         found = {t for first, last in self.specials for t in range(first, last + 1)}
         found.update(self.end_tokens)
-        found.update(t for t in (self.think_open, self.think_close) if t is not None)
+        singles = (self.think_open, self.think_close, self.closing)
+        found.update(t for t in singles if t is not None)
         return frozenset(found)
 
     @cached_property
@@ -96,7 +104,6 @@ class ChatGrammar:
             found[self.think_close] = ANSWER
         if self.opening:
             found[self.opening[0]] = CHANNEL
-            found[self.opening[-1]] = ANSWER
         return found
 
     def mark_table(self, size: int) -> Ints:
@@ -105,11 +112,26 @@ class ChatGrammar:
         table[list(self.marks)] = list(self.marks.values())
         return table
 
+    def kind_after(self, kind: Ints, before: Ints, tokens: Ints) -> Ints:
+        """A mark's kind, given the kind of the mark before it in the same sequence."""
+        if self.opening:
+            opened = (tokens == self.opening[-1]) & (before == CHANNEL)
+            kind = np.where(opened, ANSWER, kind)
+        if self.closing is not None:
+            kind = np.where((tokens == self.closing) & (before == ANSWER), CLOSED, kind)
+        return kind
+
     def states(self, tokens: Ints, first: Ints, mark_table: Ints) -> tuple[Ints, Ints]:
         """Mark kind and distance after each token. `first[i]` is where its sequence begins."""
         kinds = mark_table[tokens]
         if self.header:
             kinds[_ends_of(tokens, first, self.header)] = ASSISTANT
+        marks = np.flatnonzero(kinds >= 0)
+        # Twice: a closing mark depends on an opening one, which depends on the first alone.
+        for _ in range(2 if marks.size and (self.opening or self.closing is not None) else 0):
+            before = np.full(marks.size, PLAIN)
+            before[1:] = np.where(marks[:-1] >= first[marks[1:]], kinds[marks[:-1]], PLAIN)
+            kinds[marks] = self.kind_after(kinds[marks], before, tokens[marks])
         place = np.arange(tokens.size)
         last = np.maximum.accumulate(np.where(kinds >= 0, place, -1))
         marked = last >= first

@@ -29,6 +29,7 @@ def engine_base(model: CatalogModel) -> BaseModel:
         end_tokens=model.end_tokens,
         header=model.turn_prefix,
         opening=model.answer_prefix,
+        closing=model.answer_suffix,
         think_open=opening,
         think_close=closing,
         thinks=bool(model.thinking),

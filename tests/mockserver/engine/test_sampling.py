@@ -242,6 +242,25 @@ def test_opening_tokens_come_first() -> None:
     assert opened.count([92, 17, 93]) > 45
 
 
+def test_closing_tokens_end_the_message_before_the_turn() -> None:
+    """A message-structured family: end of message, model message, text, end of message, end."""
+    grammar = ChatGrammar(
+        end_tokens=(90,), header=(91,), opening=(92, 93), closing=91, specials=((90, 95),)
+    )
+    base = BaseModel("tests/messages", 100, 96, grammar=grammar)
+    prompt = np.array([94, 93, 5, 6, 91])
+    ask = SampleRequest(prompt, num_samples=50, max_tokens=200, seed=2)
+    well_formed = 0
+    for sequence in Sampler(base).sample(ask).sequences:
+        tokens = sequence.tokens.tolist()
+        whole = np.concatenate([prompt, sequence.tokens])
+        scored = Sampler(base).sample(SampleRequest(whole, max_tokens=1, prompt_logprobs=True))
+        assert scored.prompt_logprobs is not None
+        np.testing.assert_array_equal(scored.prompt_logprobs[prompt.size :], sequence.logprobs)
+        well_formed += tokens[:2] == [92, 93] and tokens[-2:] == [91, 90] and len(tokens) > 7
+    assert well_formed > 45
+
+
 def test_prompt_scores(sampler: Sampler) -> None:
     prompt = np.array([1, 2, -1, -1, 3, 4])
     ask = SampleRequest(prompt, max_tokens=1, prompt_logprobs=True, topk_prompt_logprobs=4, seed=1)
