@@ -80,7 +80,7 @@ lint: $(STAMP) ## ruff and mypy
 .PHONY: lock
 lock: ## Renew requirements.lock (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-annotate --no-header --extra dev pyproject.toml -o requirements.lock <(printf 'hatchling\neditables\n')
+	  --no-annotate --no-header --all-extras pyproject.toml -o requirements.lock <(printf 'hatchling\neditables\n')
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header conformance/suite/audit/sdk-environment.in \
 	  -o conformance/suite/audit/sdk-environment.lock
