@@ -71,7 +71,8 @@ def _densify(tensor: dict[str, Any], values: NDArray[Any], where: str) -> NDArra
     """Spread CSR values over the dense 2-D shape; raises when the indices do not fit."""
     shape = [int(length) for length in tensor.get("shape") or ()]
     rows_end = integers(tensor["sparse_crow_indices"], f"{where}.sparse_crow_indices")
-    columns = integers(tensor.get("sparse_col_indices") or [], f"{where}.sparse_col_indices")
+    given = tensor.get("sparse_col_indices")
+    columns = integers([] if given is None else given, f"{where}.sparse_col_indices")
     if len(shape) != 2 or math.prod(shape) > MAX_DENSE:
         raise refused(f"{where}.shape", "the dense 2-D shape", f"it is {shape}", CSR)
     if rows_end.size != shape[0] + 1 or np.any(np.diff(rows_end) < 0):
