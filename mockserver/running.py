@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 START_LIMIT = 30.0
+GRACE = 10.0
+"""Connections of a test that just ended are closed, however busy the machine is."""
 
 
 class RunningServer:
@@ -28,7 +30,8 @@ class RunningServer:
     def __init__(self, settings: Settings | None = None) -> None:
         told = settings or Settings(port=0)
         self._listener = bind_socket(told.host, told.port)
-        self.settings = replace(told, port=self._listener.getsockname()[1])
+        port = self._listener.getsockname()[1]
+        self.settings = replace(told, port=port, graceful_timeout=GRACE)
         self.url = f"http://{told.host}:{self.settings.port}"
         self.app: Starlette
         self._loop: asyncio.AbstractEventLoop

@@ -43,7 +43,7 @@ async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stop
     config.h2_max_concurrent_streams = 10_000
     config.keep_alive_timeout = 75.0
     config.backlog = BACKLOG
-    config.graceful_timeout = 0.3
+    config.graceful_timeout = settings.graceful_timeout
     config.loglevel = "WARNING"
     if settings.certfile:
         config.certfile, config.keyfile = str(settings.certfile), str(settings.keyfile)
@@ -106,7 +106,7 @@ async def _granian(app: Any, settings: Settings, listener: socket.socket, stoppe
     serving = asyncio.create_task(server.serve())
     await stopped()
     app.state.director.close()
-    server.stop()
+    server.stop()  # type: ignore[no-untyped-call]
     await serving
 
 

@@ -36,6 +36,8 @@ class Settings:
     tls: bool = False
     base_url: str = ""
     """Where clients reach the server; signed URLs start with it (filled in once bound)."""
+    graceful_timeout: float = 0.8
+    """Seconds of the machine's time that open connections get at the end."""
     long_poll: float = 30.0
     result_retention: float = 3600.0
     session_timeout: float = 900.0

@@ -9,14 +9,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-import orjson
-
 from mockserver.edge.aliases import address
 from mockserver.edge.bodies import ClientGone, decode_body, judge_parameters, read_body
+from mockserver.edge.diagnosis import diagnose
 from mockserver.edge.dialects import dialect_of
-from mockserver.edge.exchange import JSON, OPTIONS, Answer, Exchange, Receive, Send
+from mockserver.edge.exchange import Answer, Exchange, Receive, Send
 from mockserver.edge.problems import internal_error, problem
 from mockserver.edge.sse import send_while_connected
+from mockserver.edge.verdicts import judge_answer
 from mockserver.errors import GoingDown, ServiceError
 from mockserver.service.submission import lane_of
 from mockserver.text.refusals import in_api_shape
@@ -120,7 +120,7 @@ class Pipeline:
                     answer = await self._handle(exchange, receive)
         except ServiceError as error:
             exchange.error = error
-            answer = problem(error)
+            answer = problem(diagnose(error, exchange.operation))
             if error.status in FINAL:
                 self._skip_number(exchange)
         except ClientGone:
@@ -130,7 +130,7 @@ class Pipeline:
             exchange.error = error
             answer = internal_error(error)
         answer = in_api_shape(exchange.path, answer)
-        self._judge(exchange, answer)
+        await judge_answer(exchange, answer)
         return self.simulator.mutants.rewrite(exchange, answer)
 
     async def _handle(self, exchange: Exchange, receive: Receive) -> Answer:
@@ -142,8 +142,7 @@ class Pipeline:
         judge_parameters(exchange, operation)
         await decode_body(exchange, operation)
         self.simulator.mutants.prepare(exchange)
-        for _ in range(self.simulator.faults.deliveries(exchange)):
-            outcome = await self._call(operation, exchange, receive)
+        outcome = await self._call(operation, exchange, receive)
         return outcome if isinstance(outcome, Answer) else Answer(body=outcome)
 
     async def _call(self, operation: Operation, exchange: Exchange, receive: Receive) -> Any:
@@ -190,19 +189,3 @@ class Pipeline:
             return
         if isinstance(seq_id, int) and seq_id > 0:
             self.simulator.promises.skip(lane_of(run.id), seq_id)
-
-    def _judge(self, exchange: Exchange, answer: Answer) -> None:
-        """Hold the mock to its own contract; breaches are journalled and logged."""
-        operation = exchange.operation
-        if operation is None or answer.stream is not None or exchange.notes.get("injected"):
-            return
-        if answer.content_type == JSON and answer.content is None and answer.body is not None:
-            body = orjson.loads(orjson.dumps(answer.body, option=OPTIONS))
-            found = operation.check_response(answer.status, body)
-            promised = exchange.notes.get("result_of")
-            if promised is not None and answer.status == 200:
-                contract = self.simulator.contract.operations[promised]
-                found = [*found, *contract.check_result(body)]
-            exchange.response_violations = found
-        for violation in exchange.response_violations:
-            log.error("%s answered out of contract: %s", operation.id, violation)

@@ -1,13 +1,17 @@
 """Promises over HTTP: poll one, poll a session's, cancel."""
 
+import asyncio
 from typing import Any
 
 from mockserver.edge.exchange import Answer, Exchange
 from mockserver.edge.problems import failed_promise
 from mockserver.edge.results import encode_result
+from mockserver.engine import LossResult
 from mockserver.promises import Promise
 from mockserver.service import sampling
 
+IN_THREAD = 64
+"""Losses of more datums than this are encoded in a thread."""
 METADATA_FROM = 64 * 1024
 """Results of this many bytes and more are announced before they are sent, if the poll allows."""
 
@@ -22,7 +26,7 @@ async def retrieve_future(exchange: Exchange) -> Answer:
         promise = simulator.promises.get(exchange.owner.id, body["request_id"])
         if promise.open:
             return _try_again(exchange, promise)
-    return _outcome(exchange, simulator.promises.get(exchange.owner.id, body["request_id"]))
+    return await _outcome(exchange, simulator.promises.get(exchange.owner.id, body["request_id"]))
 
 
 def _try_again(exchange: Exchange, promise: Promise) -> Answer:
@@ -34,13 +38,17 @@ def _try_again(exchange: Exchange, promise: Promise) -> Answer:
     return Answer(exchange.dialect.try_again_status, told)
 
 
-def _outcome(exchange: Exchange, promise: Promise) -> Answer:
+async def _outcome(exchange: Exchange, promise: Promise) -> Answer:
     outcome, dialect = promise.outcome, exchange.dialect
     assert outcome is not None
     assert dialect is not None
     if outcome.state != "completed":
         return Answer(body=failed_promise(outcome.error, outcome.category, dialect))
-    answer = encode_result(outcome.result, exchange.headers.get("accept", ""), dialect)
+    accept = exchange.headers.get("accept", "")
+    if isinstance(outcome.result, LossResult) and len(outcome.result.outputs) > IN_THREAD:
+        answer = await asyncio.to_thread(encode_result, outcome.result, accept, dialect)
+    else:
+        answer = encode_result(outcome.result, accept, dialect)
     allowed = exchange.body.get("allow_metadata_only", False)
     size = len(answer.encoded())
     if allowed and dialect.understands("metadata_only") and size >= METADATA_FROM:
