@@ -15,14 +15,14 @@ loop; ``call_at``, ``wait_for`` and ``busy`` are called from that loop's thread 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
+
+from mockserver.timers import Timer, TimerQueue
 
 DEFAULT_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z, where a manual clock starts
 SOCKET_PATIENCE = 0.005  # real seconds clients behind a socket get to react before a jump
@@ -41,26 +41,6 @@ class _Hold:
 
 
 _hold: ContextVar[_Hold | None] = ContextVar("clock_hold", default=None)
-
-
-class Timer:
-    """One pending callback; ``cancel`` is idempotent and safe after firing."""
-
-    __slots__ = ("background", "callback", "order", "when")
-
-    def __init__(
-        self, when: float, order: int, callback: Callable[[], object], background: bool
-    ) -> None:
-        self.when = when
-        self.order = order
-        self.background = background
-        self.callback: Callable[[], object] | None = callback
-
-    def cancel(self) -> None:
-        self.callback = None
-
-    def __lt__(self, other: Timer) -> bool:
-        return (self.when, self.order) < (other.when, other.order)
 
 
 class Clock(Protocol):
@@ -90,37 +70,6 @@ class Clock(Protocol):
 
     def busy(self) -> AbstractContextManager[None]:
         """Context manager: work is under way, so a manual clock must not jump."""
-
-
-class TimerQueue:
-    """Timers in firing order; cancelled ones are dropped lazily."""
-
-    def __init__(self) -> None:
-        self._heap: list[Timer] = []
-        self._orders = itertools.count()
-
-    def add(self, when: float, callback: Callable[[], object], background: bool) -> Timer:
-        timer = Timer(when, next(self._orders), callback, background)
-        heapq.heappush(self._heap, timer)
-        return timer
-
-    def head(self) -> Timer | None:
-        while self._heap and self._heap[0].callback is None:
-            heapq.heappop(self._heap)
-        return self._heap[0] if self._heap else None
-
-    def pop_due(self, until: float) -> Timer | None:
-        head = self.head()
-        if head is None or head.when > until:
-            return None
-        return heapq.heappop(self._heap)
-
-    def pending(self) -> list[Timer]:
-        return sorted(timer for timer in self._heap if timer.callback is not None)
-
-    def first_foreground(self) -> Timer | None:
-        waiting = (t for t in self._heap if t.callback is not None and not t.background)
-        return min(waiting, default=None)
 
 
 class _TimerClock:

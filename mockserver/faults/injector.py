@@ -182,7 +182,7 @@ async def _skew(injector: FaultInjector, exchange: Exchange, effect: Effect) -> 
 
 
 async def _promise(injector: FaultInjector, exchange: Exchange, effect: Effect) -> Answer | None:
-    return PROMISE_EFFECTS[effect.kind](exchange, effect)
+    return await PROMISE_EFFECTS[effect.kind](exchange, effect)
 
 
 Act = Callable[[FaultInjector, Exchange, Effect], Awaitable[Answer | None]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -41,7 +41,17 @@ def tenant_of(exchange: Exchange) -> str:
         return ""
 
 
-def _try_again(exchange: Exchange, effect: Effect) -> Answer | None:
+async def _finished(exchange: Exchange) -> Promise | None:
+    """The polled promise once its work is done (or the long poll's limit is up): whether the
+    work has been done must not depend on when the poll came."""
+    promise = requested(exchange)
+    if promise is not None:
+        simulator = exchange.simulator
+        await simulator.promises.wait(promise, simulator.settings.long_poll)
+    return promise
+
+
+async def _try_again(exchange: Exchange, effect: Effect) -> Answer | None:
     promise = requested(exchange)
     if promise is None:
         return None
@@ -53,21 +63,21 @@ def _try_again(exchange: Exchange, effect: Effect) -> Answer | None:
     return Answer(status, body)
 
 
-def _expire(exchange: Exchange, effect: Effect) -> None:
-    promise = requested(exchange)
+async def _expire(exchange: Exchange, effect: Effect) -> None:
+    promise = await _finished(exchange)
     if promise is not None:
         exchange.simulator.promises.expire(promise)
 
 
-def _fail(exchange: Exchange, effect: Effect) -> None:
-    promise = requested(exchange)
+async def _fail(exchange: Exchange, effect: Effect) -> None:
+    promise = await _finished(exchange)
     if promise is not None:
         reason = f"fault injected by the mock: {effect.word}"
         outcome = Outcome("failed", error=reason, category=effect.variant)
         exchange.simulator.promises.fail(promise, outcome)
 
 
-PROMISE_EFFECTS: dict[str, Callable[[Exchange, Effect], Answer | None]] = {
+PROMISE_EFFECTS: dict[str, Callable[[Exchange, Effect], Awaitable[Answer | None]]] = {
     "try-again": _try_again,
     "expire": _expire,
     "fail": _fail,

@@ -88,12 +88,9 @@ def test_session(tinker_mock_session, turn):
 """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]])
-def test_the_plugin_serves_each_test_and_each_worker(
-    pytester: pytest.Pytester, workers: list[str]
-) -> None:
+def test_the_plugin_serves_each_test_and_each_worker(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(PLUGIN_TEST)
-    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", *workers)
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", "-n", "2")
     result.assert_outcomes(passed=6)
 
 
