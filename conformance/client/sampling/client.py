@@ -1,5 +1,6 @@
 """`AsyncSamplingClient`: samples and log-probabilities from one set of weights."""
 
+import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from ..answers.work import SampleResponse, sample_response
 from ..chunking.estimate import model_input_bytes
 from ..errors import ApiStatusError, Category, TinkerError, ValidationError
 from ..futures.answers import Completed
+from ..futures.completions import SessionCompletions
 from ..futures.operation import Operation
 from ..inputs.model_input import ModelInput
 from ..inputs.parameters import SamplingParams
@@ -61,6 +63,7 @@ class AsyncSamplingClient:
         )
         if connection.settings.sample_no_retries:
             config = replace(config, enable_retry_logic=False)
+        self._completions = _completions(connection, sampling_session_id, clone)
         self._retry = RetryHandler(
             config, clock=connection.clock, random=connection.random, events=connection.events
         )
@@ -156,10 +159,21 @@ class AsyncSamplingClient:
         """Poll for the samples, or read them if they came at once."""
         if not submitted.request_id:
             return sample_response(submitted.body)
-        completed = await self._promises.completed(
-            submitted.request_id, "Sample", self._promises.result_encoding
-        )
+        completed = await self._fetched(submitted.request_id)
         return _named(read_samples(completed), submitted.body.get("sample_sequence_ids"))
+
+    async def _fetched(self, request_id: str) -> Completed:
+        try:
+            if self._completions is not None:
+                await self._completions.wait_for(request_id)
+            encoding = self._promises.result_encoding
+            completed = await self._promises.completed(request_id, "Sample", encoding)
+        except asyncio.CancelledError:
+            self.connection.abandon(request_id)
+            raise
+        if self._completions is not None:
+            self._completions.retrieved(request_id)
+        return completed
 
     def _throttled(self, error: TinkerError, size: int) -> None:
         self._limiter.set_backoff(_SMALL_BACKOFF if size <= SMALL_PROMPT_BYTES else _LARGE_BACKOFF)
@@ -212,6 +226,17 @@ def _call(body: Mapping[str, Any]) -> Call:
         max_retries=0,
         pool="sampling",
     )
+
+
+def _completions(
+    connection: Connection, sampling_session_id: str, clone: int
+) -> SessionCompletions | None:
+    """Where the server wants one poll per session instead of one per sample."""
+    if not connection.settings.sample_use_retrieve_futures:
+        return None
+    completions = SessionCompletions(connection.transport, sampling_session_id, clone=clone)
+    connection.on_close.append(completions.close)
+    return completions
 
 
 def _limits(connection: Connection) -> DispatchLimits:

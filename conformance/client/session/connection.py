@@ -67,6 +67,7 @@ class Connection:
         self._heartbeat: Heartbeat | None = None
         self._configured = False
         self._lock = asyncio.Lock()
+        self._farewells: set[asyncio.Future[Any]] = set()
         self.on_session: list[Callable[[str], Awaitable[None]]] = []
         self.on_close: list[Callable[[], Awaitable[None]]] = []
 
@@ -84,10 +85,27 @@ class Connection:
             billing if self.preset.pauses_on_billing else 0.0,
         )
 
+    def abandon(self, request_id: str) -> None:
+        """Tell the server, where it wants to know, that nobody waits for a promise any more."""
+        if not self.dynamic.sample_cancel_enabled:
+            return
+        call = Call(
+            "POST",
+            "/api/v1/cancel_future",
+            json={"request_id": request_id},
+            timeout=30.0,
+            max_retries=0,
+            pool="futures",
+        )
+        task = asyncio.ensure_future(self.transport.send(call))
+        self._farewells.add(task)
+        task.add_done_callback(self._farewells.discard)
+
     async def close(self) -> None:
         """Stop the heartbeat and close all connections."""
         for hook in reversed(self.on_close):
             await hook()
+        await asyncio.gather(*self._farewells, return_exceptions=True)
         if self._heartbeat is not None:
             await self._heartbeat.stop()
         await self.transport.close()

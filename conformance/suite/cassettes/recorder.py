@@ -4,22 +4,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
-import yaml
 
 from conformance.suite.audit import environment
 from conformance.suite.mock_process import mock_server
 
 from .stories import STORIES
-from .tape import Cassette, interactions
+from .tape import Cassette, Interaction, interactions, load_yaml
 
 TELLERS = Path(__file__).with_name("tellers.py")
 SEED = 7
-TIME_LIMIT = 120
 
 
 class StoryFailedError(RuntimeError):
@@ -28,54 +27,69 @@ class StoryFailedError(RuntimeError):
 
 def record_all(
     folder: Path, clients: Iterable[str], stories: Iterable[str] = STORIES, seed: int = SEED
-) -> list[Path]:
-    """Record each story by each client, each against a fresh mock of the same seed.
+) -> Iterator[Path]:
+    """Record each story by each client, the mock as fresh for each as after its start.
 
     A client is `tinker-VERSION` (a real SDK release) or a preset of the reference client.
     """
     stories = list(stories)
-    return [_record(folder, client, story, seed) for client in clients for story in stories]
+    for client in clients:
+        with mock_server(["--seed", str(seed)]) as url, Told(client, url) as told:
+            for story in stories:
+                httpx.post(f"{url}/_mock/reset").raise_for_status()
+                values = told.story(story)
+                provenance = {
+                    "story": story,
+                    "client": client,
+                    "server": f"tinker-mock {version('tinker-mock')}",
+                    "seed": seed,
+                    "recorded": datetime.now(UTC).date().isoformat(),
+                }
+                path = folder / client / f"{story}.yaml"
+                Cassette(provenance, values, _exported(url)).write(path)
+                yield path
 
 
-def _record(folder: Path, client: str, story: str, seed: int) -> Path:
-    with mock_server(["--seed", str(seed)]) as url:
-        values = tell(client, story, url)
-        exported = httpx.get(f"{url}/_mock/journal/export", params={"format": "cassette"})
-        version = httpx.get(f"{url}/_mock/state").headers.get("server", "tinker-mock")
-    exported.raise_for_status()
-    recorded = yaml.safe_load(exported.content)["interactions"]
-    cassette = Cassette(
-        {
-            "story": story,
-            "client": client,
-            "server": version,
-            "seed": seed,
-            "recorded": datetime.now(UTC).date().isoformat(),
-        },
-        values,
-        list(interactions(recorded)),
-    )
-    path = folder / client / f"{story}.yaml"
-    cassette.write(path)
-    return path
+def _exported(url: str) -> list[Interaction]:
+    """What the mock's journal has of the story."""
+    answer = httpx.get(f"{url}/_mock/journal/export", params={"format": "cassette"}, timeout=60)
+    answer.raise_for_status()
+    return list(interactions(load_yaml(answer.text)["interactions"]))
 
 
-def tell(client: str, story: str, url: str) -> dict[str, object]:
-    """Tell one story in a process of its own; what it returned. Raises `StoryFailedError`."""
-    python, variables = _process(client)
-    name = "tinker" if client.startswith("tinker-") else client
-    finished = subprocess.run(
-        [python, str(TELLERS), name, story, url],
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=TIME_LIMIT,
-        check=False,
-    )
-    if finished.returncode != 0 or not finished.stdout.strip():
-        raise StoryFailedError(f"{client} in {story}: {finished.stderr[-1500:]}")
-    values: dict[str, object] = json.loads(finished.stdout.strip().splitlines()[-1])
-    return values
+class Told:
+    """A client in a process of its own, telling stories on demand."""
+
+    def __init__(self, client: str, url: str) -> None:
+        self._client = client
+        python, variables = _process(client)
+        name = "tinker" if client.startswith("tinker-") else client
+        self._process = subprocess.Popen(
+            [python, str(TELLERS), name, url],
+            env=variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> "Told":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def story(self, name: str) -> dict[str, object]:
+        """The values of one story. Raises `StoryFailedError`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(name + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        values: dict[str, object] = json.loads(line or '{"broken": "the client ended"}')
+        if "broken" in values:
+            raise StoryFailedError(f"{self._client} in {name}: {values['broken']}")
+        return values
 
 
 def _process(client: str) -> tuple[str, dict[str, str]]:

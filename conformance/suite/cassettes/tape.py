@@ -69,12 +69,17 @@ class Cassette:
 
 def read_cassette(path: Path) -> Cassette:
     """Load one file."""
-    document = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+    document = load_yaml(path.read_text(encoding="utf-8"))
     return Cassette(
         document["provenance"],
         json.loads(document["values"]),
         list(interactions(document["interactions"])),
     )
+
+
+def load_yaml(text: str) -> Any:
+    """With libyaml where it is there: cassettes are long."""
+    return yaml.load(text, Loader=_LOADER)
 
 
 def interactions(recorded: list[Mapping[str, Any]]) -> Iterator[Interaction]:

@@ -1,7 +1,8 @@
 """Who tells the stories: the real SDK of any release, and the reference client.
 
-`python tellers.py CLIENT STORY URL` prints the story's values as one line of JSON. Loaded in a real
-SDK's environment too, where nothing of this project can be imported by its package name.
+`python tellers.py CLIENT URL` reads names of stories, one a line, and answers each with one line
+of JSON: its values, or `{"broken": why}`. Loaded in a real SDK's environment too, where nothing of
+this project can be imported by its package name.
 """
 
 import json
@@ -9,6 +10,7 @@ import logging
 import math
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -222,15 +224,19 @@ def teller(client: str, url: str) -> Any:
     return SdkTeller(url) if client == "tinker" else ReferenceTeller(url, client)
 
 
-def main(client: str, name: str, url: str) -> None:
+def main(client: str, url: str) -> None:
     from stories import STORIES  # type: ignore[import-not-found,unused-ignore]
 
     logging.disable(logging.CRITICAL)
-    one = teller(client, url)
-    values = STORIES[name](one)
-    if hasattr(one, "close"):
-        one.close()
-    print(json.dumps(values), flush=True)
+    for line in sys.stdin:
+        try:
+            one = teller(client, url)
+            values = STORIES[line.strip()](one)
+            if hasattr(one, "close"):
+                one.close()
+        except Exception:
+            values = {"broken": traceback.format_exc()}
+        print(json.dumps(values), flush=True)
     os._exit(0)  # a real SDK's threads would keep the process for minutes
 
 
