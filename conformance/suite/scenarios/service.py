@@ -81,8 +81,7 @@ def configuration(stage: Stage) -> None:
             interval = dynamic.at("/refresh_interval_sec")
             expect(type(interval) is int and interval > 0, "a positive integer", "int", interval)
     flags = reply.require(200).json()
-    if not isinstance(flags, dict):
-        return
+    expect(isinstance(flags, dict), "the flags are an object", "an object", flags)
     with stage.check("service/client-config/no-null-flags"):
         nulls = [name for name in FLAGS if name in flags and flags[name] is None]
         expect(not nulls, "flags are never null", "absent or a value", nulls)
