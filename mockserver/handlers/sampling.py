@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from mockserver.edge.exchange import EVENT_STREAM, Answer, Exchange
+from mockserver.edge import sse
+from mockserver.edge.exchange import Answer, Exchange
 from mockserver.service import sampling, sessions, streaming
 from mockserver.service.submission import Submission, submit
 
@@ -57,7 +58,7 @@ def asample(exchange: Exchange) -> dict[str, Any]:
 async def stream_sample(exchange: Exchange) -> Answer:
     """Sample with one server-sent event a token."""
     events = await streaming.stream(exchange.simulator, _sampler(exchange), exchange.body)
-    return Answer(stream=events, content_type=EVENT_STREAM, headers={"Cache-Control": "no-cache"})
+    return sse.stream_answer(events, exchange.clock)
 
 
 def _sampler(exchange: Exchange) -> Any:

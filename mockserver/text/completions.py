@@ -10,6 +10,7 @@ import numpy as np
 
 from mockserver.edge import sse
 from mockserver.engine import Sampler, SampleRequest
+from mockserver.errors import BadRequest
 from mockserver.text.generation import Finish, Params, Piece, TextRun, Token
 from mockserver.text.text_model import TextModel
 
@@ -20,14 +21,27 @@ Json = dict[str, Any]
 
 
 def prompts_of(model: TextModel, given: Any) -> list[list[int]]:
-    """Every form of `prompt` as lists of ids."""
+    """Every form of `prompt` as lists of ids; raises BadRequest for ids the model has not."""
     if isinstance(given, str):
         return [model.prompt(given)]
     if given and isinstance(given[0], str):
         return [model.prompt(text) for text in given]
     if given and isinstance(given[0], list):
-        return [list(ids) or model.prompt("") for ids in given]
-    return [list(given) or model.prompt("")]
+        return [_known(model, ids, f"/prompt/{place}") for place, ids in enumerate(given)]
+    return [_known(model, given, "/prompt")]
+
+
+def _known(model: TextModel, ids: list[Any], pointer: str) -> list[int]:
+    size = model.catalog.vocabulary_size
+    for place, token in enumerate(ids):
+        if not 0 <= token < size:
+            raise BadRequest(
+                f"{pointer.strip('/').replace('/', '.')}[{place}]: {token} is no id of this model",
+                pointer=f"{pointer}/{place}",
+                rule=f"ids from 0 to {size - 1}",
+                fix="tokenize with the tokenizer of this model",
+            )
+    return [int(token) for token in ids] or model.prompt("")
 
 
 @dataclass

@@ -77,6 +77,7 @@ def test_whole_answers_and_events_are_valid(
     [
         ("/oai/api/v1/chat/completions", {"model": MODEL}),
         ("/oai/api/v1/completions", {"model": "nobody", "prompt": "x"}),
+        ("/oai/api/v1/completions", {"model": MODEL, "prompt": [[1], [10**30]]}),
         ("/anthropic/api/v1/messages", {"model": MODEL, "messages": CHAT}),
         ("/anthropic/api/v1/messages", b"{"),
         ("/oai/api/v1/nothing", {}),
