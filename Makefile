@@ -33,6 +33,10 @@ $(SDK_STAMP): $(STAMP) conformance/suite/audit/releases.yaml conformance/suite/a
 .PHONY: sdk-env
 sdk-env: $(SDK_STAMP) ## Install every audited release of the real SDK in .venv-sdk
 
+.PHONY: audit
+audit: $(SDK_STAMP) ## Real SDK releases against the mock (SDKS=all, or SDKS="0.7.0 0.38.0")
+	$(BIN)/tinker-mock audit sdk $(if $(filter all,$(SDKS)),--all,$(SDKS)) $(ARGS)
+
 .PHONY: serve
 serve: $(STAMP) ## Start the mock (PORT=8765 ARGS="--seed 7")
 	$(BIN)/tinker-mock serve --port $(PORT) $(ARGS)

@@ -11,12 +11,10 @@ from conformance.suite.audit.matrix import Matrix, write_between_markers
 from conformance.suite.audit.server import FLAGS, TOKENIZED_MODEL, running_mock
 from contracts import parse_release
 
-BREAKPOINTS = ("0.7.0", "0.16.1", "0.18.2", "0.20.0", "0.24.1", "0.25.0", "0.30.4", "0.38.0")
-"""The releases on both sides of the wire's breaking changes: the reduced audit."""
-
-
-FLAGGED = ("0.24.1", "0.38.0")
-"""Releases that the reduced audit runs a second time, with every optional path turned on."""
+BREAKPOINTS = ("0.7.0", "0.16.1", "0.18.2", "0.20.0", "0.24.1", "0.25.0", "0.30.4")
+"""The releases at the wire's breaking changes; with the newest, the reduced audit."""
+FLAGGED = ("0.24.1",)
+"""Releases that, with the newest, run a second time with every optional path turned on."""
 FIRST_WITH_FLAGS = (0, 18)
 
 
@@ -44,7 +42,7 @@ def plan(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
     if arguments.versions:
         again = [r for r in arguments.versions if parse_release(r) >= FIRST_WITH_FLAGS]
         return arguments.versions, again if arguments.flags else []
-    return list(BREAKPOINTS), list(FLAGGED)
+    return [*BREAKPOINTS, environment.newest()], [*FLAGGED, environment.newest()]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
