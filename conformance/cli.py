@@ -13,6 +13,8 @@ COMMANDS = {
     "conformance": ("conformance.suite.command", "judge a server; list, explain, compare"),
     "serve": ("mockserver.serve", "start the mock server"),
     "proxy": ("mockserver.proxy.command", "forward to a real endpoint and judge what passes"),
+    "record": ("conformance.suite.cassettes.recording", "record cassettes of clients"),
+    "replay": ("conformance.suite.cassettes.command", "replay cassettes to client or server"),
     "client": ("conformance.client.commands.client", "checkpoints, runs and samples of a server"),
     "sdk-env": (
         "conformance.suite.audit.environment",
