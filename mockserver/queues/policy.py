@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mockserver.clock import Clock
@@ -26,8 +27,15 @@ class QueuePolicy:
     and while its completion rule withholds the outcome, and gives it back when it is finished.
     """
 
-    def __init__(self, rules: QueueRules, clock: Clock, seed: int = 0) -> None:
+    def __init__(
+        self,
+        rules: QueueRules,
+        clock: Clock,
+        seed: int = 0,
+        alive: Callable[[Promise], None] = lambda promise: None,
+    ) -> None:
         self.clock = clock
+        self.alive = alive  # told when a client shows interest in a promise
         self.seed = seed
         self.pools: dict[str, WorkerPool] = {}
         self._polled: dict[str, asyncio.Event] = {}
@@ -89,6 +97,7 @@ class QueuePolicy:
             await self.clock.wait_for(released, None)
 
     def polled(self, promise: Promise) -> None:
+        self.alive(promise)
         event = self._polled.pop(promise.request_id, None)
         if event is not None:
             event.set()

@@ -14,7 +14,7 @@ from mockserver.errors import ConfigurationError
 from mockserver.faults.injector import FaultInjector
 from mockserver.faults.plans import Plan, Plans
 from mockserver.journal import Journal
-from mockserver.promises import Limits
+from mockserver.promises import Limits, Promise
 from mockserver.queues import QueuePolicy, QueueRules
 from mockserver.scenarios.scenario import Scenario, load_scenario, read_scenario
 from mockserver.scenarios.section import ScenarioError
@@ -48,7 +48,7 @@ class Director:
         ]
         self.journal = Journal(simulator.clock, settings.journal_size)
         self.plans = Plans(simulator.ids, self.operations)
-        self.policy = QueuePolicy(QueueRules(), simulator.clock, settings.seed)
+        self.policy = QueuePolicy(QueueRules(), simulator.clock, settings.seed, self._alive)
         self.faults = FaultInjector(
             self.plans, simulator.clock, settings.seed, overrides=settings.control
         )
@@ -108,6 +108,13 @@ class Director:
         self.policy.restart()
         self.plans.plans = copy.deepcopy(keepsake.plans)
         self.play(copy.deepcopy(keepsake.scenario))
+
+    def _alive(self, promise: Promise) -> None:
+        """A client that polls is there, though its heartbeats keep another time than a clock
+        that jumps."""
+        session = self.simulator.state.sessions.get(promise.session_id)
+        if session is not None:
+            session.last_heartbeat = max(session.last_heartbeat, self.simulator.clock.now())
 
     def close(self) -> None:
         """The server goes down: say so, and end everything that waits."""

@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
+from mockserver.faults.effects import UNITS
+
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class ScenarioError(ValueError):

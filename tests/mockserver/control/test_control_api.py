@@ -151,6 +151,17 @@ def test_sessions_end_by_silence_or_by_hand(console: Console) -> None:
     assert beat(silent) == 410
 
 
+@pytest.mark.tinker_mock(clock="auto", session_timeout=60.0)
+def test_a_client_that_polls_keeps_its_session_on_a_clock_that_jumps(console: Console) -> None:
+    console.control("put_scenario", {"yaml": "queue:\n  completion: [{after: 10m}]"})
+    request_id = console.model()
+    answers = [console.poll(request_id).status_code for _ in range(21)]
+    assert answers == [408] * 19 + [200, 200]
+    (session,) = console.control("list_sessions").json()["sessions"]
+    body = {"session_id": session["session_id"]}
+    assert console.http.post("/api/v1/session_heartbeat", json=body).status_code == 200
+
+
 @pytest.mark.tinker_mock(clock="manual")
 def test_results_are_kept_for_the_retention_time(console: Console) -> None:
     console.control("put_scenario", {"yaml": "queue: {retention: 10m}"})
