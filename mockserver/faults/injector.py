@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 EFFECT_HEADER = "x-tinker-mock-effect"
 STEP = "_step"
+FRAMES = "_frames"
 LARGE = 1024 * 1024  # bodies above are not looked into before they are checked
 
 
@@ -73,6 +74,10 @@ class FaultInjector:
     async def send(self, exchange: Exchange, answer: Answer, send: Send) -> None:
         step: Step = exchange.notes.get(STEP, ())
         skew.set(0.0)  # in process the next request runs in the same context
+        if answer.stream is not None:
+            frames: list[tuple[float, bytes]] = []
+            exchange.notes[FRAMES] = frames
+            answer.stream = _remembered(answer.stream, frames, self.clock)
         if isinstance(answer, HangUp):
             cut(reset=answer.reset)
             return
@@ -98,6 +103,18 @@ class FaultInjector:
         subject = subject_of(exchange)
         steps = (rule.step_for(subject, self.seed) for rule in self.scenario.rules)
         return next((step for step in steps if step is not None), None)
+
+
+async def _remembered(
+    stream: AsyncIterator[bytes], frames: list[tuple[float, bytes]], clock: Clock
+) -> AsyncIterator[bytes]:
+    """The stream, with its chunks and when they came kept for the journal."""
+    size = 0
+    async for chunk in stream:
+        size += len(chunk)
+        if size <= LARGE:
+            frames.append((clock.now(), chunk))
+        yield chunk
 
 
 def identity(exchange: Exchange) -> str:

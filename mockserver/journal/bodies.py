@@ -35,12 +35,28 @@ def keep_body(content: bytes, content_type: str, size: int) -> Any:
         return {"base64": base64.b64encode(content).decode("ascii")}
 
 
+def keep_frames(frames: list[tuple[float, bytes]]) -> dict[str, Any]:
+    """A stream's chunks as text, with milliseconds since the first."""
+    start = frames[0][0]
+    return {
+        "frames": [
+            {
+                "t_ms": round((at - start) * 1000, 3),
+                "text": redact_text(chunk.decode("utf-8", "replace")),
+            }
+            for at, chunk in frames
+        ]
+    }
+
+
 def restore_body(body: Any) -> bytes:
     """The bytes of such a body, for exports; redactions and omissions stay."""
     if body is None or (isinstance(body, dict) and set(body) == {"omitted"}):
         return b""
     if isinstance(body, dict) and set(body) == {"text"} and isinstance(body["text"], str):
         return body["text"].encode()
+    if isinstance(body, dict) and set(body) == {"frames"}:
+        return "".join(frame["text"] for frame in body["frames"]).encode()
     if isinstance(body, dict) and set(body) == {"base64"}:
         return base64.b64decode(body["base64"])
     return orjson.dumps(body)

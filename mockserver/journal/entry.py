@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from mockserver.journal.bodies import keep_body
+from mockserver.journal.bodies import keep_body, keep_frames
 from mockserver.journal.redaction import redact, redact_headers, redact_text
 
 
@@ -39,6 +39,8 @@ class Entry:
     status: int | None = None
     raw_response_headers: Mapping[str, str] = field(default_factory=dict)
     raw_response: bytes = b""
+    frames: list[tuple[float, bytes]] = field(default_factory=list)
+    """A streamed answer: Unix seconds and bytes of each chunk."""
     response_type: str = ""
     response_size: int = 0
     verdict: str = "open"
@@ -66,6 +68,9 @@ class Entry:
 
     @cached_property
     def response_body(self) -> Any:
+        """Like `request_body`; a stream is `{"frames": [{"t_ms", "text"}]}`."""
+        if self.frames:
+            return keep_frames(self.frames)
         return keep_body(self.raw_response, self.response_type, self.response_size)
 
     def as_dict(self) -> dict[str, Any]:
@@ -99,4 +104,5 @@ class Entry:
     @property
     def weight(self) -> int:
         """Bytes this entry roughly occupies."""
-        return 1024 + len(self.raw_request) + len(self.raw_response)
+        streamed = sum(len(chunk) for _, chunk in self.frames)
+        return 1024 + len(self.raw_request) + len(self.raw_response) + streamed

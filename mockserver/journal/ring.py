@@ -95,7 +95,10 @@ class Journal:
         entry.status = answer.status or None
         entry.raw_response_headers = answer.headers
         entry.response_type = answer.content_type
-        if answer.stream is None:
+        entry.frames = exchange.notes.get("_frames", [])
+        if entry.frames:
+            entry.response_size = sum(len(chunk) for _, chunk in entry.frames)
+        elif answer.stream is None:
             content = answer.encoded()
             entry.response_size = len(content)
             entry.raw_response = kept(content)

@@ -17,6 +17,7 @@ from contracts import load_contract
 from mockserver.running import RunningServer
 from mockserver.settings import Settings
 
+TEXT = load_contract("inference")
 ENTRY = load_contract("control").operations["query_journal"]
 
 
@@ -156,6 +157,22 @@ def test_the_feed_tells_exchanges_as_they_happen(
     session(http)
     watcher.join(30)
     assert [entry["operation"] for entry in told] == ["create_session"]
+
+
+@pytest.mark.tinker_mock(clock="auto")
+def test_streams_are_kept_as_timed_frames(http: httpx.Client) -> None:
+    told = {"model": "Qwen/Qwen3-8B", "prompt": [1, 2, 3], "max_tokens": 4, "stream": True}
+    effect = {"X-Tinker-Mock-Effect": "slow-events-2s", "Authorization": "Bearer tml-secret-key"}
+    (operation,) = [op for op in TEXT.operations.values() if op.id == "create_completion"]
+    streamed = http.post(operation.path, json=told, headers=effect)
+    assert streamed.status_code == 200, streamed.text
+    (entry,) = journal(http, operation="create_completion")
+    frames = entry["response_body"]["frames"]
+    assert "".join(frame["text"] for frame in frames) == streamed.text
+    assert frames[0]["t_ms"] == 0
+    assert frames[-1]["t_ms"] >= 2000 * (len(frames) - 2)
+    archive = http.get("/_mock/journal/export", params={"format": "har"}).json()
+    assert archive["log"]["entries"][0]["response"]["content"]["text"] == streamed.text
 
 
 @pytest.mark.tinker_mock(journal_size=3)
