@@ -16,7 +16,7 @@ import numpy as np
 from mockserver.engine.custom_loss.elementwise import ELEMENTWISE, Operation
 from mockserver.engine.custom_loss.reductions import REDUCTIONS
 from mockserver.engine.custom_loss.shaping import SHAPING
-from mockserver.engine.custom_loss.values import Leaf, Value, gradient_of, lift
+from mockserver.engine.custom_loss.values import Leaf, Value, gradient_of
 from mockserver.engine.errors import EngineError
 from mockserver.engine.keys import Floats
 from mockserver.engine.losses.terms import InputRule, Inputs, LossTerm, Settings
@@ -40,6 +40,12 @@ QUALIFIERS = (
 
 METRIC = re.compile(r"custom/[a-z0-9_./-]{1,64}:(sum|mean)")
 MOST_NODES = 4096
+MOST_DEPTH = 32
+
+MISTAKES = (
+    ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError, AssertionError,
+    MemoryError,
+)  # fmt: skip
 
 
 def operation_named(op: str, target: str) -> Operation:
@@ -77,17 +83,25 @@ class CustomLoss:
     def term(self, logprobs: Floats, inputs: Inputs, settings: Settings) -> LossTerm:
         """Run the graph and differentiate its loss by `logprobs`."""
         leaf = Leaf(logprobs)
-        environment: dict[str, Any] = {}
         given = {"logprobs": leaf, **{name: Value(inputs[name]) for name in self.inputs}}
-        loss, metrics = self._run(environment, given)
-        scalar = lift(loss)
-        if scalar.array.size != 1 or scalar.array.ndim:
+        with np.errstate(all="ignore"):
+            loss, metrics = self._run({}, given)
+            if not isinstance(loss, Value) or loss.array.ndim or loss.array.dtype.kind not in "iuf":
+                told = list(loss.shape) if isinstance(loss, Value) else type(loss).__name__
+                raise EngineError(
+                    "graph", f"{self.name} returned {told}", "Return a scalar tensor as the loss"
+                )
+            slopes = np.asarray(gradient_of(loss, leaf), dtype=np.float64)
+        shown = {key: self._number(key, value) for key, value in metrics.items()}
+        return LossTerm(float(loss.array), slopes, shown)
+
+    def _number(self, key: str, value: Any) -> float:
+        array = value.array if isinstance(value, Value) else np.asarray(None)
+        if array.size != 1 or array.dtype.kind not in "biuf":
             raise EngineError(
-                "graph", f"{self.name} returned shape {list(scalar.shape)}", "Return a scalar loss"
+                "graph", f"{self.name} gave no number for {key}", "Return scalar metrics"
             )
-        slopes = np.asarray(gradient_of(scalar, leaf), dtype=np.float64)
-        shown = {key: float(lift(value).array) for key, value in metrics.items()}
-        return LossTerm(float(scalar.array), slopes, shown)
+        return float(array.reshape(()))
 
     def _run(self, environment: dict[str, Any], given: Mapping[str, Value]) -> tuple[Any, Any]:
         for node in self.nodes:
@@ -103,7 +117,7 @@ class CustomLoss:
             try:
                 with np.errstate(all="ignore"):
                     environment[node["name"]] = operation(*arguments, **options)
-            except (ValueError, TypeError, IndexError, KeyError, AttributeError) as problem:
+            except MISTAKES as problem:
                 raise EngineError(
                     f"graph.nodes.{node['name']}",
                     f"{node['target']} failed: {problem}",
@@ -118,22 +132,21 @@ def decode(argument: Any, environment: Mapping[str, Any]) -> Any:
         return [decode(a, environment) for a in argument]
     if not isinstance(argument, dict):
         return argument
-    if len(argument) == 1:
-        (kind, content), *_ = argument.items()
-        if kind == "ref" and content in environment:
-            return environment[content]
-        if kind == "tuple":
-            return tuple(decode(a, environment) for a in content)
-        if kind == "dict":
-            return {key: decode(value, environment) for key, value in content.items()}
-        if kind == "slice":
-            return slice(*(decode(part, environment) for part in content))
-        if kind == "ellipsis":
-            return Ellipsis
-        if kind == "float" and content in ("inf", "-inf", "nan"):
-            return float(content)
-        if kind in ("dtype", "device", "layout", "memory_format"):
-            return content
+    kind, content = next(iter(argument.items())) if len(argument) == 1 else ("", None)
+    if kind == "ref" and isinstance(content, str) and content in environment:
+        return environment[content]
+    if kind == "tuple" and isinstance(content, list):
+        return tuple(decode(a, environment) for a in content)
+    if kind == "dict" and isinstance(content, dict):
+        return {key: decode(value, environment) for key, value in content.items()}
+    if kind == "slice" and isinstance(content, list) and len(content) == 3:
+        return slice(*(decode(part, environment) for part in content))
+    if kind == "ellipsis":
+        return Ellipsis
+    if kind == "float" and content in ("inf", "-inf", "nan"):
+        return float(content)
+    if kind in ("dtype", "device", "layout", "memory_format") and isinstance(content, str):
+        return content
     raise EngineError("graph.nodes", f"unknown argument {argument!r}", "Trace the loss again")
 
 
@@ -173,7 +186,7 @@ def _check_nodes(nodes: tuple[Mapping[str, Any], ...], names: list[str]) -> None
         op, name = node["op"], node["name"]
         if name in known:
             raise EngineError("graph.nodes", f"two nodes are called {name!r}", "Rename one")
-        for reference in _references([node.get("args", []), node.get("kwargs", {})]):
+        for reference in _references([node.get("args", []), node.get("kwargs", {})], 0):
             if reference not in known:
                 raise EngineError(
                     f"graph.nodes.{name}",
@@ -198,13 +211,15 @@ def _check_nodes(nodes: tuple[Mapping[str, Any], ...], names: list[str]) -> None
     _check_output(nodes[-1])
 
 
-def _references(argument: Any) -> list[str]:
+def _references(argument: Any, depth: int) -> list[str]:
+    if depth > MOST_DEPTH:
+        raise EngineError("graph.nodes", f"arguments nest deeper than {MOST_DEPTH}", "Flatten them")
     if isinstance(argument, list):
-        return [r for a in argument for r in _references(a)]
+        return [r for a in argument for r in _references(a, depth + 1)]
     if isinstance(argument, dict):
         if set(argument) == {"ref"}:
             return [str(argument["ref"])]
-        return [r for a in argument.values() for r in _references(a)]
+        return [r for a in argument.values() for r in _references(a, depth + 1)]
     return []
 
 
@@ -213,7 +228,10 @@ def _check_output(node: Mapping[str, Any]) -> None:
     pair = arguments[0].get("tuple") if isinstance(arguments[0], dict) else arguments[0]
     if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], dict):
         raise EngineError("graph.nodes", "the output must be (loss, metrics)", "Return both")
-    for key in pair[1].get("dict", {}):
+    metrics = pair[1].get("dict", {})
+    if set(pair[1]) != {"dict"} or not isinstance(metrics, dict):
+        raise EngineError("graph.nodes", "the metrics must be a dict", "Return (loss, {})")
+    for key in metrics:
         if not METRIC.fullmatch(key):
             raise EngineError(
                 "graph.nodes",

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mockserver.engine import BaseModel, Datum, EngineError, Trainer
 from mockserver.engine.custom_loss import compile_loss
+from mockserver.engine.custom_loss.graph import OPERATIONS
 
 TRACED = json.loads(Path(__file__).with_name("traced_losses.json").read_text())["losses"]
 
@@ -85,6 +88,47 @@ def test_reading_other_attributes_is_refused_when_it_runs() -> None:
     loss = compile_loss(nodes(call("getattr", LOGPROBS, "__class__"), output=GOOD))
     with pytest.raises(EngineError, match="attribute '__class__' is not allowed"):
         loss.term(np.zeros(3), {"w": np.zeros(3)}, {})
+
+
+ARGUMENT = st.recursive(
+    st.sampled_from(
+        [LOGPROBS, {"ref": "w"}, {"ref": "a"}, 0, 1, -1, 2.5, None, True, "x", "shape",
+         {"float": "inf"}, {"ellipsis": True}, {"dtype": "float32"}, {"unknown": 1}, {"ref": 3}]
+    ),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.builds(lambda a: {"tuple": a}, st.lists(inner, max_size=3) | st.none())
+    | st.builds(lambda a: {"slice": a}, st.lists(inner, min_size=2, max_size=3)),
+    max_leaves=4,
+)  # fmt: skip
+TARGETS = [*(f"torch.{name}" for name in sorted(OPERATIONS)), "getattr", "operator.getitem"]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    calls=st.lists(
+        st.tuples(st.sampled_from(TARGETS), st.lists(ARGUMENT, max_size=3)), min_size=1, max_size=4
+    ),
+    metric=ARGUMENT,
+)
+def test_no_graph_breaks_the_engine(calls: list[tuple[str, list[Any]]], metric: Any) -> None:
+    """Any graph computes something or is refused as the user's mistake."""
+    names = ["a", "b", "c", "x"][-len(calls) :]
+    made = [call(target, *args, name=n) for n, (target, args) in zip(names, calls, strict=True)]
+    output = {"tuple": [{"ref": "x"}, {"dict": {"custom/m:sum": metric}}]}
+    try:
+        loss = compile_loss(nodes(*made, output=output))
+        term = loss.term(np.linspace(-3, -1, 4), {"w": np.arange(4.0)}, {})
+    except EngineError:
+        return
+    assert term.slopes.shape == (4,)
+
+
+def test_endless_nesting_is_refused() -> None:
+    deep: Any = LOGPROBS
+    for _ in range(100):
+        deep = [deep]
+    with pytest.raises(EngineError, match="nest deeper"):
+        compile_loss(nodes(call("torch.sum", deep), output=GOOD))
 
 
 def test_inputs_must_match_the_graph() -> None:
