@@ -105,7 +105,7 @@ class SessionCompletions:
 
     def _complete(self, request_id: str, size: int | None) -> None:
         """A promise may be done before anybody has come to wait for it."""
-        waiter = self._waiting.get(request_id)
+        waiter = self._waiting.pop(request_id, None)
         if waiter is None:
             self._early[request_id] = size
         elif not waiter.done():

@@ -3,7 +3,9 @@
 import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from random import Random
+from typing import Any
 
 import httpx
 
@@ -68,11 +70,11 @@ class Transport:
         up or another attempt makes no sense.
         """
         limit = self.config.max_retries if call.max_retries is None else call.max_retries
-        request = self._request(call)
+        if call.idempotency_key is None and call.method != "GET":
+            call = replace(call, idempotency_key=self._new_id())
         attempt = 0
         while True:
-            request.headers["x-stainless-retry-count"] = str(attempt)
-            outcome = await self._attempt(call, request, attempt)
+            outcome = await self._attempt(call, attempt)
             if isinstance(outcome, Reply):
                 return outcome
             delay = self._delay(outcome, attempt) if attempt < limit else None
@@ -112,12 +114,10 @@ class Transport:
             return None
         return self.policy.delay(attempt, error.status, headers)
 
-    async def _attempt(
-        self, call: Call, request: httpx.Request, attempt: int
-    ) -> Reply | TinkerError:
+    async def _attempt(self, call: Call, attempt: int) -> Reply | TinkerError:
         started = self.clock.monotonic()
         self.events.emit("http.request.start", method=call.method, path=call.path, attempt=attempt)
-        outcome = await self._exchange(call, request)
+        outcome = await self._exchange(call, self._request(call, attempt))
         failed = isinstance(outcome, TinkerError)
         self.events.emit(
             "http.request.exception" if failed else "http.request.stop",
@@ -151,14 +151,9 @@ class Transport:
 
     def anonymous(self) -> httpx.AsyncClient:
         """A client for signed links: same proxy, no key, redirects followed. Close it."""
-        proxy = self.config.proxy
-        return httpx.AsyncClient(
-            transport=_Borrowed(self._http) if self._http is not None else None,
-            follow_redirects=True,
-            proxy=httpx.Proxy(proxy.url, headers=list(proxy.headers)) if proxy else None,
-        )
+        return httpx.AsyncClient(follow_redirects=True, **self._route())
 
-    def _request(self, call: Call) -> httpx.Request:
+    def _request(self, call: Call, attempt: int = 0) -> httpx.Request:
         config = self.config
         timeout = config.timeout if call.timeout is None else call.timeout
         content, content_type = call.content, call.content_type
@@ -167,7 +162,7 @@ class Transport:
         headers = merge_headers(
             standard_headers(config, timeout),
             config.default_headers,
-            {"accept": call.accept},
+            {"accept": call.accept, "x-stainless-retry-count": str(attempt)},
             self._body_headers(call, content_type),
             call.headers,
         )
@@ -190,14 +185,18 @@ class Transport:
 
     def _client(self, kind: PoolKind) -> httpx.AsyncClient:
         if kind not in self._clients:
-            proxy = self.config.proxy
             limits = httpx.Limits(max_connections=POOLS[kind], max_keepalive_connections=20)
-            self._clients[kind] = httpx.AsyncClient(
-                transport=_Borrowed(self._http) if self._http is not None else None,
-                limits=limits,
-                proxy=httpx.Proxy(proxy.url, headers=list(proxy.headers)) if proxy else None,
-            )
+            self._clients[kind] = httpx.AsyncClient(limits=limits, **self._route())
         return self._clients[kind]
+
+    def _route(self) -> dict[str, Any]:
+        """The caller's transport, else the proxy, else straight on."""
+        if self._http is not None:
+            return {"transport": _Borrowed(self._http)}
+        proxy = self.config.proxy
+        if proxy is None:
+            return {}
+        return {"proxy": httpx.Proxy(proxy.url, headers=list(proxy.headers))}
 
 
 class _Borrowed(httpx.AsyncBaseTransport):
