@@ -35,7 +35,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         simulator.close()
 
     steering = control_routes(director) if simulator.settings.control else []
-    routes = [*steering, *mounted(routes_for(pipeline, operations))]
+    routes = [*mounted(routes_for(pipeline, operations)), *steering]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
     app.router.default = Unmatched(pipeline, operations)

@@ -43,7 +43,7 @@ def create_proxy(
 
     steering = control_routes(director) if simulator.settings.control else []
     app = Starlette(
-        routes=[*steering, *mounted(routes_for(forwarder, operations))], lifespan=lifespan
+        routes=[*mounted(routes_for(forwarder, operations)), *steering], lifespan=lifespan
     )
     app.router.redirect_slashes = False
     app.router.default = Unmatched(forwarder, operations)
