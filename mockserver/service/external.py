@@ -9,10 +9,11 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import orjson
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from mockserver.engine.peft import peft_adapter
 from mockserver.errors import OperationFailed
@@ -34,6 +35,11 @@ def adapter_files(checkpoint: Checkpoint) -> dict[str, bytes]:
         "adapter_model.safetensors": save(tensors, {"format": "pt"}),
         STATE_FILE: save(arrays, {"base_model": checkpoint.base_model}),
     }
+
+
+def read_state(content: bytes) -> dict[str, Any]:
+    """The engine's arrays from a `tinker_mock_state.safetensors`, for `Trainer.load`."""
+    return dict(load(content))
 
 
 def external_files(checkpoint: Checkpoint, recipients: Sequence[str]) -> dict[str, bytes]:

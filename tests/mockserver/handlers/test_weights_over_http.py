@@ -11,8 +11,10 @@ import pyrage
 import pytest
 from safetensors.numpy import load
 
+from mockserver.engine import Datum, Trainer
 from mockserver.running import RunningServer
-from tests.mockserver.conftest import BASE, Api, sample, training_step, update
+from mockserver.service.external import STATE_FILE, read_state
+from tests.mockserver.conftest import BASE, TOKENS, Api, sample, training_step, update
 
 
 def train(api: Api, model: str, first: int, steps: int = 2) -> int:
@@ -179,6 +181,24 @@ def test_the_archive_is_a_tar_with_an_adapter(trained: tuple[Api, str, str]) -> 
     assert (config["peft_type"], config["r"]) == ("LORA", 8)
     assert any(np.any(tensor) for name, tensor in tensors.items() if "lora_B" in name)
     assert all(tensor.shape[0] == 8 for name, tensor in tensors.items() if "lora_A" in name)
+
+
+def test_a_downloaded_state_goes_on_bit_for_bit(trained: tuple[Api, str, str]) -> None:
+    api, model, _ = trained
+    url = api.get(f"training_runs/{model}/checkpoints/weights/step/archive").headers["location"]
+    with tarfile.open(fileobj=io.BytesIO(httpx.get(url).content)) as tar:
+        content = tar.extractfile(STATE_FILE).read()  # type: ignore[union-attr]
+    trainer = Trainer(api.server.simulator.base(BASE), 8)
+    trainer.load(read_state(content), with_optimizer=True)
+    inputs = {
+        "target_tokens": np.array(TOKENS[1:]),
+        "weights": np.ones(len(TOKENS) - 1, dtype=np.float32),
+    }
+    data, losses = [Datum(np.array(TOKENS[:-1]), inputs)], []
+    for _ in range(3):
+        losses.append(trainer.forward_backward(data).metrics["loss:sum"])
+        trainer.optim_step({"learning_rate": 1e-3})
+    assert losses == curve(api, model, 6)
 
 
 def test_links_are_signed(trained: tuple[Api, str, str]) -> None:
