@@ -112,6 +112,7 @@ class TextRun:
         self.reasoning = stop_decoder(model.tokenizer)
         self.content = stop_decoder(model.tokenizer, params.stop)
         self.untold: list[Token] = []
+        self.begun: set[bool] = set()
         self.count = 0
         self.finish: Finish | None = None
 
@@ -184,7 +185,16 @@ class TextRun:
         self.untold.append(token)
         if decoder.stopped:
             self.finish = Finish("stop", str(decoder.matched_stop))
-        return self._piece(output.text, self.thinking) if output.text else None
+        text = self._opening(output.text) if output.text else ""
+        return self._piece(text, self.thinking) if text else None
+
+    def _opening(self, text: str) -> str:
+        """Templates put newlines around the reasoning; neither part begins with them."""
+        if self.model.thinks and self.thinking not in self.begun:
+            text = text.lstrip("\n")
+            if text:
+                self.begun.add(self.thinking)
+        return text
 
     def _rest(self) -> list[Piece]:
         """What the decoders still held."""

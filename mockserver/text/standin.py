@@ -1,6 +1,6 @@
 """A tokenizer for models whose real one is not on this machine.
 
-Every id has a text and every text has ids: the first ordinary ids are the 256 bytes, the others
+Every id has a text and every text has ids: the last ordinary ids are the 256 bytes, the others
 pronounceable words made of syllables, each with its leading space. Ids keep the model's
 vocabulary size and special ids, so prompts and samples have the right shape; the words are not
 the model's.
@@ -49,7 +49,7 @@ class StandInTokenizer:
         self.name = name
         self.vocab_size = size
         self.specials = specials
-        ordinary = (token for token in range(size) if token not in specials)
+        ordinary = (token for token in reversed(range(size)) if token not in specials)
         self.byte_ids = [next(ordinary) for _ in range(BYTES)]
         self.byte_of = {token: value for value, token in enumerate(self.byte_ids)}
 

@@ -14,7 +14,7 @@ def test_any_text_survives(text: str) -> None:
     assert TOKENIZER.decode(TOKENIZER.encode(text)) == text.encode("utf-8", "replace").decode()
 
 
-@given(st.lists(ordinary.filter(lambda token: token > BYTES + 2)))
+@given(st.lists(ordinary.filter(lambda token: token < 20_000 - BYTES)))
 def test_words_are_their_own_ids(ids: list[int]) -> None:
     assert TOKENIZER.encode(TOKENIZER.decode(ids)) == ids
 
