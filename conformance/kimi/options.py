@@ -48,14 +48,20 @@ class KimiOptions:
         return bool(self.id_prefix) and (self.id_normalization or self.repair_on_mismatch)
 
     @classmethod
-    def from_json(cls, given: Mapping[str, Any] | None = None) -> "KimiOptions":
-        """Merge a configuration over the defaults; single markers of `toolTokens` may be given."""
+    def from_json(
+        cls, given: Mapping[str, Any] | None = None, *, strict: bool = True
+    ) -> "KimiOptions":
+        """Merge a configuration over the defaults; single markers of `toolTokens` may be given.
+
+        Not `strict`: as JavaScript reads it, unknown options ignored and values by their truth.
+        """
         known = {one.metadata["json"]: one for one in fields(cls)}
         values: dict[str, Any] = {}
         for name, value in (given or {}).items():
-            if name not in known:
+            if name in known:
+                values[known[name].name] = (_checked if strict else _taken)(name, value)
+            elif strict:
                 raise OptionError(f"Kimi option {name!r} is unknown{_hint(name, known)}")
-            values[known[name].name] = _checked(name, value)
         return cls(**values)
 
 
@@ -72,6 +78,15 @@ def _checked(name: str, value: Any) -> Any:
     if not isinstance(value, bool):
         raise OptionError(f"Kimi option {name} must be true or false, not {value!r}")
     return value
+
+
+def _taken(name: str, value: Any) -> Any:
+    if name == "toolTokens":
+        known = value.items() if isinstance(value, Mapping) else ()
+        return _tokens({marker: text for marker, text in known if marker in TOKEN_NAMES})
+    if name in ("idPrefix", "counterScope", "toolChoiceDefault"):
+        return value or ""
+    return bool(value)
 
 
 def _tokens(given: Any) -> ToolTokens:

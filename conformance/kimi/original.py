@@ -7,6 +7,7 @@
 import codecs
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from conformance.kimi.call_ids import IdForm
@@ -68,6 +69,8 @@ def rewrite_answer(body: Any, request: Mapping[str, Any], options: KimiOptions) 
 
 
 def _parse_manually(body: Any, request: Mapping[str, Any], options: KimiOptions) -> Any:
+    if request.get("messages") is None:
+        return body
     if isinstance(body, str):
         raise BodyConsumed("Body is unusable: Body has already been read")
     try:
@@ -178,7 +181,8 @@ class OriginalStream:
         if not self.options.assemble_tool_deltas or self.finalized or not self.calls:
             return ""
         calls = [self.calls[index] for index in sorted(self.calls)]
-        calls = repair(calls, self.messages, self.options)
+        with suppress(AttributeError, KeyError, TypeError):  # a history that cannot be counted
+            calls = repair(calls, self.messages, self.options)
         self.finalized = True
         choice = {"delta": {"tool_calls": calls}, "finish_reason": "tool_calls"}
         chunk = {"object": "chat.completion.chunk", "choices": [choice]}

@@ -38,10 +38,10 @@ class KimiTransformer:
     ) -> None:
         if compat not in (None, "original"):
             raise OptionError(f"compat must be None or 'original', not {compat!r}")
-        self.options = (
-            options if isinstance(options, KimiOptions) else KimiOptions.from_json(options)
-        )
         self.original = compat == "original"
+        if not isinstance(options, KimiOptions):
+            options = KimiOptions.from_json(options, strict=not self.original)
+        self.options = options
         self.report = report
 
     def request_in(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -49,6 +49,8 @@ class KimiTransformer:
         out = self.request_out(request)
         if self.options.accept_role_tool:
             messages = request.get("messages")
+            if self.original and not isinstance(messages, list):
+                raise ToolMessageError("request.messages is not iterable")
             for index, message in enumerate(messages if isinstance(messages, list) else ()):
                 self._check_tool_message(index, message)
         if self.original and out != request:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance.kimi import KimiTransformer
+from conformance.kimi import KimiTransformer, ToolMessageError
 from conformance.vectors.kimi_components import COMPONENTS
 from conformance.vectors.runner import load_vectors, run_vectors
 
@@ -67,3 +67,30 @@ def test_the_original_writes_json_as_javascript_does(value: str, written: str) -
     stream = original().stream("text/event-stream", {})
     assert stream is not None
     assert stream.feed(f"data: {value}\n".encode()).decode() == f"data: {written}\n\n"
+
+
+MARKED = (
+    "<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{}"
+    "<|tool_call_end|><|tool_calls_section_end|>"
+)
+
+
+def test_the_original_parses_by_hand_only_with_messages_at_hand() -> None:
+    body = {"choices": [{"message": {"content": MARKED}, "finish_reason": "stop"}]}
+    manual = original(manualToolParsing=True)
+    assert manual.response(body, {"messages": None}) == body
+    assert manual.response(body, {"messages": []})["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_the_original_reads_options_as_javascript_does() -> None:
+    lenient = original(idPrefix=None, manualToolParsing=1, toolTokens={"argBegin": "|"}, other=7)
+    assert lenient.options.id_prefix == ""
+    assert lenient.options.manual_tool_parsing is True
+    assert lenient.options.tool_tokens.argument_begin == "|"
+
+
+def test_the_original_needs_messages_to_look_at() -> None:
+    with pytest.raises(ToolMessageError, match="not iterable"):
+        original().request_in({})
+    assert original(acceptRoleTool=False).request_in({}) == {}
+    assert KimiTransformer().request_in({}) == {}
