@@ -1,14 +1,30 @@
 """From a bundled document to operations."""
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import cache, cached_property
 from typing import Any
 
 from contracts.bundle import NAMES, Document, read_document
 from contracts.operation import Operation
 from contracts.schema import Schemas
 from contracts.validators import Validators
+from contracts.versions import SdkRange
 
+HTTP_HEADERS = frozenset(
+    (
+        "accept",
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "host",
+        "transfer-encoding",
+        "user-agent",
+        "x-api-key",
+    )
+)
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "query")
 
 
@@ -29,6 +45,23 @@ class Contract:
                 if method in METHODS
             )
         }
+
+    def strange_headers(
+        self, operation: Operation, names: Iterable[str], release: str
+    ) -> list[str]:
+        """Request headers that neither HTTP, nor the operation, nor any call of the release has."""
+        declared = {p.name.lower() for p in operation.parameters if p.place == "header"}
+        strange = []
+        for name in sorted({name.lower() for name in names} - HTTP_HEADERS - declared):
+            sdk = self._sdk_headers.get(name)
+            if sdk is None or release not in sdk:
+                strange.append(name)
+        return strange
+
+    @cached_property
+    def _sdk_headers(self) -> dict[str, SdkRange]:
+        listed = self.document.get("x-sdk-headers", {})
+        return {name.lower(): SdkRange.of(node) for name, node in listed.items()}
 
     def component(self, name: str) -> dict[str, Any]:
         """A component schema by name; KeyError if there is none."""

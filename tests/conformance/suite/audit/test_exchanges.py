@@ -46,6 +46,14 @@ BROKEN = {
         entry("get_info", {}, violations=[VIOLATION], verdict="response", status=404),
         "/model_id: missing",
     ),
+    "a header younger than the release": (
+        entry("session_heartbeat", HEARTBEAT, request_headers={"x-sdk-version": "0.16.1"}),
+        "header x-sdk-version: not in the contract for this release",
+    ),
+    "a header of another operation": (
+        entry("session_heartbeat", HEARTBEAT, request_headers={"x-tinker-request-type": "Sample"}),
+        "header x-tinker-request-type: not in the contract for this release",
+    ),
     "a path nobody knows": (entry(None, status=404), "no operation of the contract"),
     "a result that does not fit": (
         entry(
