@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mockserver.engine.keys import Floats, Ints, find
+from mockserver.engine.keys import Floats, Ints, distinct, find
 from mockserver.engine.lattice import ORDERS, Lattice, Masses
 from mockserver.engine.score import Scorer
 
@@ -107,7 +107,7 @@ class Parameters:
         )
         lattice = self.lattice
         if missing:
-            known = [np.union1d(self.trained_keys(o), keys[o]) for o in range(ORDERS)]
+            known = [distinct(self.trained_keys(o), keys[o]) for o in range(ORDERS)]
             lattice = Lattice.build(self.base, known)
         moved, values, trained = [], [], []
         for order, level in enumerate(lattice.levels):
@@ -134,7 +134,7 @@ class Parameters:
             return np.zeros(0, dtype=np.int64)
         at = find(self.lattice.levels[order].keys, wanted)
         fresh = wanted[(at < 0) | ~self.trained[order][at]] if self.trained[order].size else wanted
-        fresh = np.unique(fresh)
+        fresh = distinct(fresh)
         room = self.shape.capacity - int(self.trained[order].sum())
         if fresh.size > room:
             scrambled = np.argsort((fresh * np.int64(-7046029254386353131)).view(np.uint64))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mockserver.engine.adapter import SCALE, Parameters
-from mockserver.engine.keys import STATE_BITS, Floats, Ints, find, segment_starts
+from mockserver.engine.keys import STATE_BITS, Floats, Ints, distinct, find, segment_starts
 from mockserver.engine.lattice import ORDERS
 from mockserver.engine.score import Plan, Scorer
 
@@ -70,9 +70,9 @@ class Evidence:
     def keys(self, weights: Parameters) -> list[Ints]:
         """The entries, per order, that these slopes pull on."""
         space = weights.base.space
-        triples = np.unique(np.concatenate(self.pull_keys))
-        pairs = np.unique(space.shorten(triples, 2))
-        return [np.unique(space.token_of(pairs)), pairs, triples]
+        triples = distinct(*self.pull_keys)
+        pairs = distinct(space.shorten(triples, 2))
+        return [distinct(space.token_of(pairs)), pairs, triples]
 
 
 def gradient(weights: Parameters, evidence: Evidence) -> list[Floats]:

@@ -78,6 +78,12 @@ def find(keys: Ints, wanted: Ints) -> Ints:
     return np.where(keys[at] == wanted, at, -1)
 
 
+def distinct(*parts: Ints) -> Ints:
+    """All values of the arrays, sorted, each once; faster here than numpy's hashing `unique`."""
+    values = np.sort(np.concatenate(parts))
+    return values[segment_starts(values)]
+
+
 def segment_starts(sorted_keys: Ints) -> Ints:
     """Where each run of equal keys begins."""
     if sorted_keys.size == 0:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mockserver.engine.keys import Floats, Ints, find, segment_starts
+from mockserver.engine.keys import Floats, Ints, distinct, find, segment_starts
 
 if TYPE_CHECKING:
     from mockserver.engine.base_model import BaseModel
@@ -56,9 +56,9 @@ class Lattice:
         """Entries of the prior and of the trained keys per order, closed under shortening."""
         prior, space = base.prior, base.space
         extra = [*trained] if trained else [np.zeros(0, dtype=np.int64)] * ORDERS
-        keys2 = _union(prior.triples.keys, extra[2])
-        keys1 = _union(prior.pairs.keys, extra[1], space.shorten(keys2, 2))
-        keys0 = _union(base.grammar.tokens, extra[0], space.shorten(keys1, 1))
+        keys2 = distinct(prior.triples.keys, extra[2])
+        keys1 = distinct(prior.pairs.keys, extra[1], space.shorten(keys2, 2))
+        keys0 = distinct(base.grammar.tokens, extra[0], space.shorten(keys1, 1))
         level0 = _level(base, 0, keys0, None)
         level1 = _level(base, 1, keys1, level0)
         return cls((level0, level1, _level(base, 2, keys2, level1)))
@@ -73,10 +73,6 @@ class Lattice:
         at1 = find(first.contexts, last)
         at2 = find(second.contexts, context)
         return np.where(at2 >= 0, 1 + first.contexts.size + at2, 1 + at1)
-
-
-def _union(*parts: Ints) -> Ints:
-    return np.unique(np.concatenate(parts))
 
 
 def _level(base: BaseModel, order: int, keys: Ints, below: Level | None) -> Level:

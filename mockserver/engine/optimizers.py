@@ -93,7 +93,7 @@ def adam_params(params: Mapping[str, Any]) -> dict[str, float]:
 
 def clip(gradients: list[Floats], limit: float) -> float:
     """Scale the gradients in place to a global norm of at most `limit`; returns the norm before."""
-    norm = math.sqrt(sum(float(g @ g) for g in gradients))
+    norm = math.sqrt(sum(float(np.square(g).sum()) for g in gradients))
     if limit > 0 and norm > limit:
         for g in gradients:
             g *= limit / norm

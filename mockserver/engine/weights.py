@@ -20,7 +20,7 @@ from mockserver.engine.score import Scorer
 if TYPE_CHECKING:
     from mockserver.engine.base_model import BaseModel
 
-MOST_RESIDENT = 12
+MOST_RESIDENT = 8
 
 
 class Weights:
