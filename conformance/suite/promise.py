@@ -1,5 +1,6 @@
 """Submitting work and waiting for it, in JSON or protobuf as the target's releases do."""
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ from .verdict import Unmet, expect
 from .wire import Hands, Reply
 
 PROTOBUF = "application/x-protobuf"
+IDLE = threading.Event()
+PAUSE = 0.05
+"""Seconds between polls of a server that answers at once that there is nothing yet."""
 RESULT_KINDS = {
     "create_model": "CreateModel",
     "forward": "Forward",
@@ -127,7 +131,7 @@ class Submitting:
             left = limit - time.monotonic()
             expect(left > 0, f"{operation} is decided in time", "a result", reply.text)
             if reply.elapsed < 0.05:
-                time.sleep(0.05)
+                IDLE.wait(PAUSE)
 
 
 def pending(reply: Reply) -> bool:

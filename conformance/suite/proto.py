@@ -35,7 +35,7 @@ def encode_forward_backward(body: Mapping[str, Any], forward_only: bool = False)
 
 
 def encode_datum(message: Any, datum: Mapping[str, Any]) -> None:
-    """Fill a Datum message: text chunks and dense tensors."""
+    """Fill a Datum message: text chunks, dense and sparse tensors."""
     for chunk in datum["model_input"]["chunks"]:
         tokens = np.asarray(chunk["tokens"], "<i4").tobytes()
         message.model_input.add().encoded_text.tokens = tokens
@@ -43,7 +43,14 @@ def encode_datum(message: Any, datum: Mapping[str, Any]) -> None:
         code, kind = CODES[tensor["dtype"]]
         field = message.loss_fn_inputs[name]
         field.dtype = code
-        field.dense = np.asarray(tensor["data"], kind).tobytes()
+        values = np.asarray(tensor["data"], kind).tobytes()
+        if "sparse_crow_indices" in tensor:
+            field.sparse_csr.values = values
+            rows, columns = tensor["sparse_crow_indices"], tensor["sparse_col_indices"]
+            field.sparse_csr.crow_indices = np.asarray(rows, "<i8").tobytes()
+            field.sparse_csr.col_indices = np.asarray(columns, "<i8").tobytes()
+        else:
+            field.dense = values
         field.shape.extend(tensor.get("shape") or [len(tensor["data"])])
 
 

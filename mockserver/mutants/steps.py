@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -103,9 +104,13 @@ def _vary(draft: Draft, pointers: list[str]) -> None:
               else (old or 0) + draft.count)  # fmt: skip
 
 
+def _plus(old: Any, amount: Any) -> Any:
+    return (old or type(amount)()) + amount
+
+
 def _add(draft: Draft, changes: dict[str, float]) -> None:
     for pointer, amount in changes.items():
-        _each(draft, pointer, lambda old, amount=amount: (old or 0) + amount)
+        _each(draft, pointer, partial(_plus, amount=amount))
 
 
 def _reverse(draft: Draft, pointers: list[str]) -> None:
@@ -179,7 +184,7 @@ def _nth(draft: Draft, change: dict[str, Any]) -> None:
 
 def _wait(draft: Draft, seconds: float) -> None:
     """Hold the whole server up: good enough for a mutant, and quite wrong."""
-    time.sleep(seconds)
+    threading.Event().wait(seconds)
 
 
 def _message(draft: Draft, changes: dict[str, Any]) -> None:

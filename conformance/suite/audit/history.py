@@ -1,4 +1,7 @@
-"""What a new SDK release changed, and the renewal of the history from the published wheels."""
+"""What a new SDK release changed, and the renewal of the history from the published wheels.
+
+Three sides are compared: the types in the release's wheel, the contract, and the cassettes.
+"""
 
 import argparse
 import re
@@ -6,9 +9,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from conformance.suite.audit import environment
+from conformance.suite.audit.recorded import judge_cassettes, recorded_releases
 from contracts import load_contract
 from contracts.history import (
     History,
@@ -56,6 +61,14 @@ def report(release: str, surface: Surface, history: History) -> list[str]:
     return lines
 
 
+def cassettes() -> Iterator[str]:
+    """What recorded exchanges say against the contract, a heading and a line for each problem."""
+    for release, directory in recorded_releases().items():
+        count, problems = judge_cassettes(release, directory)
+        yield f"cassettes of {release}: {count} exchanges, {len(problems)} out of contract"
+        yield from (f"  {problem}" for problem in problems)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
@@ -78,4 +91,6 @@ def run(arguments: argparse.Namespace) -> int:
     release, surface = download_surface(arguments.release)
     lines = report(release, surface, load_history())
     print("\n".join(lines))
-    return 1 if len(lines) > 1 else 0
+    recorded = list(cassettes())
+    print("\n".join(recorded))
+    return 1 if len(lines) > 1 or any(line.startswith("  ") for line in recorded) else 0

@@ -4,12 +4,14 @@ import time
 from contextlib import suppress
 
 from .. import bodies
-from ..promise import Outcome, pending
+from ..promise import IDLE, Outcome, pending
 from ..scenario import scenario
 from ..stage import Stage
 from ..verdict import Unmet, expect, expect_all_close, expect_equal
 from ..wire import Reply
 
+SETTLED = 0.2
+"""Seconds until polls that were just sent are surely parked on the server."""
 QUEUE_STATES = ("active", "paused_capacity", "paused_rate_limit")
 
 
@@ -209,7 +211,7 @@ def waiting(stage: Stage) -> None:
     with suppress(Unmet):
         parked.poll(timeout=0.3)
     waiters = [stage.aside(parked.outcome) for _ in range(3)]
-    time.sleep(0.2)
+    IDLE.wait(SETTLED)
     released = time.monotonic()
     stage.submit("optim_step", bodies.optim(model, 1))
     outcomes: list[Outcome] = [waiter.result() for waiter in waiters]

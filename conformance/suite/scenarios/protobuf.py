@@ -179,18 +179,14 @@ def binary_bodies(stage: Stage) -> None:
 
 def sparse(model: str, seq_id: int) -> bytes:
     """A request whose weights are a CSR matrix."""
-    request = messages.ForwardBackwardRequest.FromString(
-        encode_forward_backward(bodies.train(model, seq_id, [bodies.datum(11, 12, 13)]))
-    )
-    pack = [(1, "target_tokens", 8), (1, "weights", 4)]
-    for _, name, _ in pack:
-        request.data[0].loss_fn_inputs[name].shape[:] = [2, 1]
-    weights = request.data[0].loss_fn_inputs["weights"]
-    values = bytes(weights.dense)
-    weights.sparse_csr.values = values
-    weights.sparse_csr.crow_indices = b"".join(n.to_bytes(8, "little") for n in (0, 1, 2))
-    weights.sparse_csr.col_indices = b"".join(n.to_bytes(8, "little") for n in (0, 0))
-    return bytes(request.SerializeToString())
+    weights = {
+        **bodies.tensor([1.0, 0.5], shape=[2, 1]),
+        "sparse_crow_indices": [0, 1, 2],
+        "sparse_col_indices": [0, 0],
+    }
+    targets = bodies.tensor([12, 13], "int64", [2, 1])
+    data = [bodies.datum(11, 12, 13, target_tokens=targets, weights=weights)]
+    return encode_forward_backward(bodies.train(model, seq_id, data))
 
 
 @scenario(
@@ -212,6 +208,10 @@ def sparse(model: str, seq_id: int) -> bytes:
 )
 def sampling(stage: Stage) -> None:
     """Samples as messages, with the extras that only messages carry."""
+    with stage.check("protobuf/optim/json-result"):
+        step = stage.submit("optim_step", bodies.optim(stage.model(), 1))
+        step.result()
+        expect_equal(step.poll().media_type, "application/json", "other results are JSON")
     sampler = stage.sampler()
     ask = {"max_tokens": 4, "prompt_logprobs": True, "topk_prompt_logprobs": 2}
     promised = stage.submit("asample", bodies.sample(sampler, 0, **ask))
@@ -236,10 +236,6 @@ def sampling(stage: Stage) -> None:
         left = decode_result(reply.body, "asample")["sequences"][0]["tokens"]
         expect_equal(left, plain.at("/sequences/0/tokens"), "both forms have the same tokens")
     extras(stage, sampler)
-    with stage.check("protobuf/optim/json-result"):
-        step = stage.submit("optim_step", bodies.optim(stage.model(), 1))
-        step.result()
-        expect_equal(step.poll().media_type, "application/json", "other results are JSON")
 
 
 def judge_sequence(stage: Stage, sequence: Any) -> None:

@@ -19,7 +19,7 @@ from ..wire_checks import wire_check
 if TYPE_CHECKING:
     from .part import Outcome, Plan
 
-KEYS = {"key": "tml-conformance", "other_key": "tml-somebody-else"}
+OTHER_KEY = "tml-somebody-else"
 MODEL = "Qwen/Qwen3-8B"
 CONTRACT = Path("contracts") / "tinker" / "openapi.json"
 FUZZED = "not_a_server_error,response_schema_conformance,content_type_conformance"
@@ -31,7 +31,7 @@ def server(plan: "Plan") -> "Outcome":
     from .part import Outcome
 
     with mock_server(plan.mock_arguments()) as url:
-        run = run_server_suite(Target(url, base_model=MODEL, seed=plan.seed, **KEYS))
+        run = run_server_suite(Target(url, other_key=OTHER_KEY, base_model=MODEL, seed=plan.seed))
     notes = [f"the suite itself sent: {text}" for text in run.blame_suite]
     return Outcome("server", run.verdicts, notes, coverage_of(run))
 
@@ -70,7 +70,7 @@ def half_matrix(plan: "Plan", names: list[str]) -> list[Kill]:
     """The kill matrix of some checks, on a mock of its own."""
     rules = requirement_of()
     with mock_server(plan.mock_arguments()) as url:
-        target = Target(url, base_model=MODEL, long_poll=3.0, timeout=8.0, **KEYS)
+        target = Target(url, other_key=OTHER_KEY, base_model=MODEL, long_poll=3.0, timeout=8.0)
         return kill_matrix(target, {name: rules[name] for name in names})
 
 

@@ -1,0 +1,25 @@
+"""Against deliberately wrong servers the suite finds the planted faults, no more and no fewer."""
+
+from pathlib import Path
+
+import pytest
+
+from conformance.suite.baseline import apply_baseline, read_baseline
+from conformance.suite.results import results_of
+from conformance.suite.runner import run_server_suite
+from tests.fauxmplementations.faults import FAUX, faux_server
+
+from .conftest import target
+
+FOLDER = Path(__file__).parents[2] / "fauxmplementations"
+
+
+@pytest.mark.parametrize("name", FAUX)
+def test_the_planted_faults_are_found(name: str) -> None:
+    with faux_server(name) as url:
+        run = run_server_suite(target(url, long_poll=3.0, timeout=6.0))
+    about = {"kind": "server", "name": name, "sdk": "all"}
+    results = results_of(run, about, "2026-01-01T00:00:00+00:00")
+    judged = apply_baseline(results, read_baseline(FOLDER / f"{name}.yaml"))
+    assert (judged.unlisted, judged.stale, judged.unused) == ([], [], [])
+    assert judged.known

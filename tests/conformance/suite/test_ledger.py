@@ -1,0 +1,75 @@
+"""The requirement ledger and the checks name each other."""
+
+import pytest
+
+from conformance.suite.clients import audit
+from conformance.suite.clients.judging import CLIENT_CHECKS
+from conformance.suite.commands.ledger import ledger_page
+from conformance.suite.providers import judge
+from conformance.suite.runner import requirement_of, server_scenarios
+from conformance.suite.tokenizers.checks import CHECKS
+from conformance.suite.wire import Routes
+from conformance.suite.wire_checks import wire_check
+from contracts.ledger import CHAPTERS, LedgerError, SdkSpan, load_ledger, parse_row
+
+ROW = {
+    "id": "futures/x", "level": "MUST", "text": "x", "sdk": "all",
+    "source": "sdk-code 0.38.0 lib/x.py:1", "checks": ["futures/x"],
+}  # fmt: skip
+
+
+def server_checks() -> set[str]:
+    return {check for story in server_scenarios() for check in story.checks}
+
+
+def test_the_ledger_is_large_and_every_chapter_has_rules() -> None:
+    ledger = load_ledger()
+    assert len(ledger) >= 150
+    assert {rule.chapter for rule in ledger.values()} >= set(CHAPTERS)
+
+
+def test_every_check_in_code_has_a_requirement() -> None:
+    made = server_checks() | set(CLIENT_CHECKS) | set(CHECKS)
+    assert made - set(requirement_of()) == set()
+
+
+def test_every_check_in_the_ledger_is_made() -> None:
+    wire = {wire_check(one) for one in Routes("tinker", "inference").operations.values()}
+    made = server_checks() | set(CLIENT_CHECKS) | set(CHECKS) | wire
+    left = {check for check in requirement_of() if not check.startswith("kimi/")} - made
+    assert left == set()
+    assert audit.MODULES
+    assert judge.Judge
+
+
+def test_there_are_enough_checks_of_each_kind() -> None:
+    assert len(server_checks()) >= 250
+    assert len(CLIENT_CHECKS) >= 60
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"source": "inferred: so it seems"}, "never a MUST"),
+        ({"source": "I think"}, "no known form"),
+        ({"level": "MAYBE"}, "level must be"),
+        ({"checks": []}, "checks or the reason"),
+        ({"sdk": "1.x"}, "sdk range"),
+        ({"colour": "red"}, "unknown field"),
+    ],
+)
+def test_a_broken_row_is_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(LedgerError, match=words):
+        parse_row({**ROW, **change}, "futures")
+
+
+def test_spans_of_releases() -> None:
+    assert 18 in SdkSpan.parse("0.18+")
+    assert 17 not in SdkSpan.parse("0.18+")
+    assert str(SdkSpan.parse("0.7-0.24")) == "0.7-0.24"
+    assert not SdkSpan.parse("0.7-0.24").meets(SdkSpan.parse("0.25+"))
+
+
+def test_the_ledger_page_has_every_rule() -> None:
+    page = ledger_page()
+    assert all(f"`{name}`" in page for name in load_ledger())

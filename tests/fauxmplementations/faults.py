@@ -1,0 +1,64 @@
+"""The planted faults, each as a stage of the mock's pipeline."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from mockserver.edge.exchange import JSON, PROTOBUF, Answer, Exchange
+from mockserver.edge.stages import NoMutants
+from mockserver.errors import UnsupportedMediaType
+from mockserver.running import RunningServer
+from mockserver.settings import Settings
+
+LANE = {
+    "forward", "forward_backward", "optim_step", "save_weights", "save_weights_for_sampler",
+    "save_weights_external", "load_weights",
+}  # fmt: skip
+USER_FAULTS = {400, 404, 409, 410, 415, 422}
+
+
+class JsonOnly(NoMutants):
+    """Never heard of protobuf."""
+
+    def prepare(self, exchange: Exchange) -> None:
+        if exchange.content_type == PROTOBUF:
+            raise UnsupportedMediaType("content-type: only application/json is served")
+        if "protobuf" in exchange.headers.get("accept", ""):
+            exchange.headers = {**exchange.headers, "accept": JSON}
+
+
+class FiveHundreds(NoMutants):
+    """Lets every exception of a user's making become a 500."""
+
+    def rewrite(self, exchange: Exchange, answer: Answer) -> Answer:
+        if answer.status in USER_FAULTS:
+            answer.status = 500
+        return answer
+
+
+class Unordered(NoMutants):
+    """Takes operations as they come."""
+
+    def __init__(self) -> None:
+        self.arrived: Counter[str] = Counter()
+
+    def prepare(self, exchange: Exchange) -> None:
+        if exchange.operation and exchange.operation.id in LANE and exchange.body.get("model_id"):
+            model = str(exchange.body["model_id"])
+            self.arrived[model] += 1
+            exchange.body = {**exchange.body, "seq_id": self.arrived[model]}
+
+
+FAUX: dict[str, Callable[[], NoMutants]] = {
+    "json_only": JsonOnly,
+    "five_hundreds": FiveHundreds,
+    "unordered": Unordered,
+}
+
+
+@contextmanager
+def faux_server(name: str) -> Iterator[str]:
+    """One of the wrong servers on a free port; gives its URL."""
+    with RunningServer(Settings(port=0, long_poll=0.7)) as running:
+        running.simulator.mutants = FAUX[name]()
+        yield running.url
