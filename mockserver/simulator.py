@@ -14,7 +14,6 @@ from mockserver.catalog import Catalog
 from mockserver.clock import Clock, clock_from
 from mockserver.edge.authentication import Authenticator
 from mockserver.edge.stages import Faults, Journal, Mutants, NoFaults, NoJournal, NoMutants
-from mockserver.engine import BaseModel
 from mockserver.errors import ConfigurationError
 from mockserver.ids import IdSource
 from mockserver.promises import CompletionPolicy, Immediate, Limits, Promise, PromiseBook
@@ -22,6 +21,7 @@ from mockserver.settings import Settings
 from mockserver.state.store import State
 
 if TYPE_CHECKING:
+    from mockserver.engine import BaseModel
     from mockserver.text.standin import StandInTokenizer
 
 log = logging.getLogger(__name__)

@@ -6,12 +6,13 @@ from typing import Any
 
 from mockserver.control.call import Call, Handler, done
 from mockserver.edge.exchange import Answer
-from mockserver.engine import EngineError
-from mockserver.engine.scripts import Script
 from mockserver.errors import BadRequest, Unprocessable
 
 
 async def add_script(call: Call) -> Answer:
+    from mockserver.engine import EngineError
+    from mockserver.engine.scripts import Script
+
     body = call.body
     base = call.simulator.base(body["model"])
     completion = list(body.get("completion_tokens") or _encode(call, body))

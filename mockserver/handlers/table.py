@@ -1,38 +1,56 @@
-"""The one table that binds operations to handlers."""
+"""The one table that binds operations to handlers.
+
+That every operation has its function is checked at the start, by reading the modules' source;
+a module is imported when one of its operations is first asked for. A server that has just been
+started imports neither the engine nor numpy.
+"""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mockserver.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from contracts import Operation
+    from mockserver.edge.exchange import Exchange
     from mockserver.edge.pipeline import Handler
 
 CHAPTERS = (
     "service", "auth", "sessions", "models", "training", "sampling", "futures", "weights",
     "checkpoints", "runs", "telemetry", "billing",
 )  # fmt: skip
+TEXT_HANDLERS = ("mockserver.handlers.text",)
+TINKER_HANDLERS = tuple(f"mockserver.handlers.{chapter}" for chapter in CHAPTERS)
 
 
 def bind(operations: Iterable[Operation], modules: Iterable[str]) -> dict[str, Handler]:
-    """Operation id -> the function of that name; raises ConfigurationError when one is missing."""
-    rooms = [import_module(name) for name in modules]
-    table: dict[str, Handler] = {}
-    missing = []
-    for operation in operations:
-        found = [room for room in rooms if hasattr(room, operation.id)]
-        if found:
-            table[operation.id] = getattr(found[0], operation.id)
-        else:
-            missing.append(f"{operation.id} ({operation.method} {operation.path})")
+    """Operation id -> its handler; raises ConfigurationError when one is missing."""
+    home = {name: module for module in modules for name in functions_of(module)}
+    operations = list(operations)
+    missing = [f"{op.id} ({op.method} {op.path})" for op in operations if op.id not in home]
     if missing:
         raise ConfigurationError(f"operations without a handler: {', '.join(missing)}")
-    return table
+    return {op.id: _imported_when_called(home[op.id], op.id) for op in operations}
 
 
-TEXT_HANDLERS = ("mockserver.handlers.text",)
-TINKER_HANDLERS = tuple(f"mockserver.handlers.{chapter}" for chapter in CHAPTERS)
+def functions_of(module: str) -> list[str]:
+    """Names of the public functions in a module's source."""
+    spec = find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return [n.name for n in tree.body if isinstance(n, kinds) and not n.name.startswith("_")]
+
+
+def _imported_when_called(module: str, name: str) -> Handler:
+    def handler(exchange: Exchange) -> Any:
+        return getattr(import_module(module), name)(exchange)
+
+    return handler

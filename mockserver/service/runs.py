@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mockserver.engine import Trainer
 from mockserver.errors import Conflict, NotFound, OperationFailed, Unprocessable
 from mockserver.promises import Promise
 from mockserver.service.times import wire_time
 from mockserver.state.records import Session, Tenant, TrainingRun
 
 if TYPE_CHECKING:
+    from mockserver.engine import Trainer
     from mockserver.simulator import Simulator
 
 MAX_RANK = 512
@@ -97,6 +97,8 @@ def creation_request(simulator: Simulator, model_id: str) -> str:
 
 async def make_trainer(simulator: Simulator, run: TrainingRun) -> Trainer:
     """The engine's trainer for a run."""
+    from mockserver.engine import Trainer
+
     base = simulator.base(run.base_model)
 
     def build() -> Trainer:
