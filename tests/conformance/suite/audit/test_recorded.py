@@ -35,7 +35,7 @@ def test_a_new_release_is_told_with_what_the_contract_lacks() -> None:
     ]
     lines = report("0.39.0", {**newest, "field SampleRequest.min_p": "float = 0.0"}, history)
     assert lines == [
-        f"tinker {history.releases[-1]} → 0.39.0: 1 changes",
+        f"{heading}: 1 changes",
         "  + field SampleRequest.min_p  float = 0.0",
         "the contract disagrees:",
         "  SampleRequest.min_p: not in the contract's SampleRequest",
