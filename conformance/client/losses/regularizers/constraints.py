@@ -8,7 +8,7 @@ import numpy as np
 from ...errors import invalid
 from ..arrays import array_namespace, as_array, is_torch
 from ..gradient import value_and_gradients
-from ..tape import Variable, gradients
+from ..tape import Variable, gradients, lift
 from .divergences import kl
 from .penalties import Reduction, reduce
 
@@ -20,6 +20,7 @@ _SMALLEST_NORM = 1e-8
 def disagreement(a: Any, b: Any, *, metric: Metric = "mse", reduction: Reduction = "mean") -> Any:
     """How far two arrays of one shape are apart; `kl` is symmetric and wants log-probabilities."""
     a, b = as_array(a), as_array(b)
+    b = lift(b, a) if isinstance(a, Variable) else b
     xp = array_namespace(a)
     if metric == "mse":
         return reduce((a - b) * (a - b), reduction)
