@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 FIRST_SLICE, SLICE = 4, 16
 SMALLEST_TOP_P = 1e-6
-Key = tuple[BaseModel, Weights | None, tuple[Script, ...], tuple[int, ...], "Params", int | None]
+Key = tuple[Weights | None, tuple[Script, ...], tuple[int, ...], "Params", int | None]
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class SliceCache:
             self.kept.popitem(last=False)
 
 
-SEEDED = SliceCache(2048)
+SEEDED: WeakKeyDictionary[BaseModel, SliceCache] = WeakKeyDictionary()
+KEPT_SLICES = 1024
 
 
 class TextRun:
@@ -145,12 +147,13 @@ class TextRun:
             topk_sample_logprobs=params.logprobs or 0,
             stop=[] if params.ignore_end else None,
         )
+        cache = SEEDED.setdefault(self.model.base, SliceCache(KEPT_SLICES))
         key = self._key(request)
-        sequence = SEEDED.get(key) if key else None
+        sequence = cache.get(key) if key else None
         if sequence is None:
             sequence = await self._sampled(request)
             if key:
-                SEEDED.put(key, sequence)
+                cache.put(key, sequence)
         self.ids += sequence.tokens.tolist()
         return sequence
 
@@ -160,7 +163,7 @@ class TextRun:
             return None
         model, params = self.model, self.params
         scripts = model.base.scripts.entries
-        return (model.base, model.weights, scripts, tuple(self.ids), params, request.max_tokens)
+        return (model.weights, scripts, tuple(self.ids), params, request.max_tokens)
 
     async def _sampled(self, request: SampleRequest) -> SampledSequence:
         sampler = Sampler(self.model.base, self.model.weights)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from mockserver.text.tokenizers import no_special_tokens
 
 if TYPE_CHECKING:
     from mockserver.text.tokenizers import ChatTemplate, SpecialTokens
@@ -22,21 +23,6 @@ BASE = len(SYLLABLES)
 BYTES = 256
 PIECE = re.compile(rb" [a-z]+|.", re.DOTALL)
 SPECIAL = re.compile(r"<\|special_(\d+)\|>")
-
-
-@dataclass(frozen=True)
-class NoRoles:
-    """Special tokens without roles."""
-
-    bos: str | None = None
-    eos: str | None = None
-    pad: str | None = None
-    unk: str | None = None
-    ids: Mapping[str, int] = field(default_factory=dict)
-
-    def template_variables(self) -> dict[str, str]:
-        """There are none."""
-        return {}
 
 
 class StandInTokenizer:
@@ -56,7 +42,7 @@ class StandInTokenizer:
     @property
     def special_tokens(self) -> SpecialTokens:
         """Special ids have no names here."""
-        return NoRoles()  # type: ignore[return-value]
+        return no_special_tokens()
 
     def encode(
         self,

@@ -107,6 +107,13 @@ def _kimi_table(name: str) -> str | None:
     return "k25" if "Kimi-K2." in name else "k2_instruct"
 
 
+def no_special_tokens() -> SpecialTokens:
+    """Special tokens of a tokenizer that names none."""
+    from conformance.tokenizer import SpecialTokens
+
+    return SpecialTokens()
+
+
 def stop_decoder(tokenizer: Tokenizer, stops: tuple[str, ...] = ()) -> StopSequenceDecoder:
     """Tokens to text, piece by piece, up to the first stop string."""
     from conformance.tokenizer import StopSequenceDecoder, StopSequences

@@ -1,6 +1,7 @@
 """Each quirk: a plain client fails in the documented way, the same one through KimiTransformer
 succeeds. Whole and streamed, with the official openai package on both sides."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -12,7 +13,10 @@ import openai
 import pytest
 
 from conformance.kimi import KimiTransformer, KimiTransport
+from conformance.kimi.asgi import KimiMiddleware
+from mockserver.app import create_app
 from mockserver.running import RunningServer
+from mockserver.settings import Settings
 
 MODEL = "moonshotai/Kimi-K2-Thinking"
 OFFICIAL = re.compile(r"functions\.get_weather:\d+")
@@ -203,3 +207,26 @@ def test_a_scenario_switches_a_quirk_on_for_kimi_models_only(
         request = asked(weather, None)
         assert leaks(whole(client, request))
         assert whole(client, {**request, "model": "Qwen/Qwen3-8B"}).names == ["get_weather"]
+
+
+def test_the_middleware_puts_a_gateway_right(weather: dict[str, Any]) -> None:
+    """The mock's own app behind the ASGI middleware, in process."""
+    app = create_app(Settings())
+    gateway = KimiMiddleware(app, KimiTransformer({"manualToolParsing": True}))
+
+    async def ask(stream: bool) -> httpx.Response:
+        transport = httpx.ASGITransport(app=gateway)  # type: ignore[arg-type]
+        body = asked(weather, None)
+        del body["extra_headers"]
+        headers = {"X-API-Key": "tml-quirks", "X-Tinker-Mock-Effect": "kimi-raw-markers"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://mock") as client:
+            path = "/oai/api/v1/chat/completions"
+            return await client.post(path, json={**body, "stream": stream}, headers=headers)
+
+    whole_answer, streamed_answer = (asyncio.run(ask(stream)) for stream in (False, True))
+    app.state.simulator.close()
+    choice = whole_answer.json()["choices"][0]
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"]["tool_calls"][0]["id"] == "functions.get_weather:0"
+    assert '"id":"functions.get_weather:0"' in streamed_answer.text
+    assert "<|tool" not in streamed_answer.text
