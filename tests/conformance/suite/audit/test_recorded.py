@@ -30,9 +30,8 @@ def test_a_cassette_out_of_contract_is_found_out(tmp_path: Path) -> None:
 def test_a_new_release_is_told_with_what_the_contract_lacks() -> None:
     history = load_history()
     newest = history.surface(history.releases[-1])
-    assert report("0.39.0", newest, history) == [
-        f"tinker {history.releases[-1]} → 0.39.0: 0 changes"
-    ]
+    heading = f"tinker {history.releases[-1]} → 0.39.0"
+    assert report("0.39.0", newest, history) == [f"{heading}: 0 changes"]
     lines = report("0.39.0", {**newest, "field SampleRequest.min_p": "float = 0.0"}, history)
     assert lines == [
         f"{heading}: 1 changes",
