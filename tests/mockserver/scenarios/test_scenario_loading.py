@@ -1,8 +1,12 @@
 """Scenarios are read key by key; a wrong one is refused with line and reason."""
 
+import re
 import textwrap
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mockserver.scenarios.scenario import Scenario, load_scenario, read_scenario
 from mockserver.scenarios.section import ScenarioError
@@ -76,3 +80,42 @@ def test_a_wrong_scenario_is_refused_with_line_and_reason(
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(ScenarioError, match="neither a YAML file nor one of"):
         load_scenario("sunny", OPERATIONS)
+
+
+WORDS = [*["drop", "try-again-x2", "cut-after-1k", "1s", "asample", "forward*"], "reject", "quick"]
+LEAVES = st.none() | st.booleans() | st.integers(-2, 9) | st.floats(0, 2) | st.sampled_from(WORDS)
+VALUES = LEAVES | st.lists(LEAVES, max_size=3) | st.dictionaries(st.sampled_from(WORDS), LEAVES)
+
+
+def mappings(*keys: str, **more: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    """Mappings with some of these keys, now and then with one that is none, to odd values."""
+    known = dict.fromkeys(keys, VALUES) | more
+    right = st.fixed_dictionaries({}, optional=known)
+    return right | st.dictionaries(st.sampled_from(["colour", *known]) | st.integers(), VALUES)
+
+
+MATCHES = mappings("operation", "model", "client", "promise", "nth", "every", "chance", "scope")
+EFFECTS = VALUES | st.lists(mappings("return", "body", "headers") | VALUES, max_size=3)
+RULES = mappings("name", "times", match=MATCHES, effects=EFFECTS)
+QUEUES = mappings(
+    "retention",
+    "session_timeout",
+    completion=st.lists(mappings("operation", "model", "after", "polls", "manual", "latency")),
+    capacity=st.lists(mappings("model", "workers", "cold_start")),
+    rate_limits=st.lists(mappings("operation", "requests", "per", "mode")),
+    billing_pause=mappings("after_requests", "for"),
+)
+
+
+def outcome(document: object) -> str:
+    try:
+        read_scenario(yaml.safe_dump(document), "any.yaml", OPERATIONS)
+    except ScenarioError as refusal:
+        return str(refusal)
+    return ""
+
+
+@settings(max_examples=300, deadline=None)
+@given(mappings("summary", "name", rules=st.lists(RULES, max_size=3), queue=QUEUES))
+def test_whatever_is_written_there_is_a_scenario_or_a_reason(document: object) -> None:
+    assert re.match(r"any\.yaml:\d+: .+: .+|$", outcome(document))
