@@ -22,6 +22,7 @@ from mockserver.text.sampling_params import (
 from mockserver.text.text_model import text_model
 from mockserver.text.tool_choice import ToolRequest, tool_request
 
+OPENAI_ID, ANTHROPIC_ID = "x-request-id", "request-id"
 CREATED = 1_735_689_600
 """When the base models were "created": 2025-01-01."""
 
@@ -69,9 +70,10 @@ async def create_completion(exchange: Exchange) -> Answer:
         "model": body["model"],
     }
     work = Completions(simulator, model, head, choices_for(simulator, model, body, params))
+    request_id = {OPENAI_ID: head["id"]}
     if not body.get("stream"):
-        return Answer(body=await work.whole())
-    return await streams.answer(exchange, work.events(_include_usage(body)))
+        return Answer(body=await work.whole(), headers=request_id)
+    return await streams.answer(exchange, work.events(_include_usage(body)), request_id)
 
 
 async def create_chat_completion(exchange: Exchange) -> Answer:
@@ -94,13 +96,15 @@ async def create_chat_completion(exchange: Exchange) -> Answer:
     if body.get("stream"):
         split, with_usage = quirk == "split-deltas", _include_usage(body)
         wire = chunks(envelope, events, usage, include_usage=with_usage, split=split)
-        return await streams.answer(exchange, wire, json_lines=quirk == "json-lines")
+        request_id = {OPENAI_ID: envelope.id}
+        return await streams.answer(exchange, wire, request_id, json_lines=quirk == "json-lines")
     builders = [ChoiceBuilder(index, envelope) for index in range(len(turns))]
     async for index, event in events:
         builders[index].add(event)
     for turn in turns:
         usage.count(turn.tokens, turn.thoughts)
-    return Answer(body=envelope.whole([builder.told() for builder in builders], usage))
+    told = envelope.whole([builder.told() for builder in builders], usage)
+    return Answer(body=told, headers={OPENAI_ID: envelope.id})
 
 
 async def create_message(exchange: Exchange) -> Answer:
@@ -114,10 +118,10 @@ async def create_message(exchange: Exchange) -> Answer:
     builder = MessageBuilder(name, body["model"], len(turns[0].prompt))
     events = chat.only_events(turns)
     if body.get("stream"):
-        return await streams.answer(exchange, message_events(builder, events))
+        return await streams.answer(exchange, message_events(builder, events), {ANTHROPIC_ID: name})
     async for event in events:
         builder.add(event)
-    return Answer(body=builder.told())
+    return Answer(body=builder.told(), headers={ANTHROPIC_ID: name})
 
 
 def count_message_tokens(exchange: Exchange) -> dict[str, Any]:

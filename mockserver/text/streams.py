@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mockserver.edge import sse
@@ -29,7 +29,11 @@ def quirk_of(exchange: Exchange) -> str | None:
 
 
 async def answer(
-    exchange: Exchange, events: AsyncIterator[bytes], *, json_lines: bool = False
+    exchange: Exchange,
+    events: AsyncIterator[bytes],
+    headers: Mapping[str, str],
+    *,
+    json_lines: bool = False,
 ) -> Answer:
     """The streaming answer.
 
@@ -40,7 +44,7 @@ async def answer(
     source = _guarded(exchange, first, events)
     if json_lines:
         source = _as_lines(source)
-    told = sse.stream_answer(source, exchange.clock)
+    told = sse.stream_answer(source, exchange.clock, headers=headers)
     if json_lines:
         told.content_type = JSON_LINES
     return told

@@ -23,6 +23,7 @@ def test_a_message_thinks_and_speaks(client: anthropic.Anthropic) -> None:
     message = client.messages.create(model=MODEL, messages=HELLO, max_tokens=200)
     assert [block.type for block in message.content] == ["thinking", "text"]
     assert message.stop_reason == "end_turn"
+    assert message._request_id == message.id
     assert message.usage.output_tokens > 0
     counted = client.messages.count_tokens(model=MODEL, messages=HELLO)
     assert counted.input_tokens == message.usage.input_tokens

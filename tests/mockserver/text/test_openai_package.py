@@ -37,6 +37,7 @@ def test_a_seeded_chat_says_the_same_whole_and_streamed(client: openai.OpenAI) -
     assert message.model_extra is not None
     assert message.model_extra["reasoning_content"]
     assert again.choices[0].message == message
+    assert whole._request_id == whole.id
     assert whole.usage is not None
     assert whole.usage.total_tokens == whole.usage.prompt_tokens + whole.usage.completion_tokens
     with client.chat.completions.stream(**asked, stream_options={"include_usage": True}) as stream:
