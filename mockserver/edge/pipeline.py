@@ -138,6 +138,7 @@ class Pipeline:
         assert operation is not None
         if operation.security not in ([], LOGIN):
             exchange.tenant = self.simulator.authenticator.tenant(exchange.headers)
+            exchange.dialect = dialect_of(exchange.headers, exchange.tenant.sdk_version)
         address(exchange, operation)
         judge_parameters(exchange, operation)
         await decode_body(exchange, operation)

@@ -18,17 +18,26 @@ STOP, LENGTH = 0, 1
 
 
 def encode_result(result: Any, accept: str, dialect: Dialect) -> Answer:
-    """The answer that carries a result; protobuf where the client takes it and a message exists."""
-    wants = PROTOBUF in accept
-    if isinstance(result, SampleResult) and wants and dialect.understands("protobuf_samples"):
-        content = sample_message(result).SerializeToString(deterministic=True)
-        return Answer(content=content, content_type=PROTOBUF)
-    if isinstance(result, LossResult) and wants and dialect.understands("protobuf_losses"):
-        message = loss_message(result)
-        if len(message.loss_fn_outputs) < 2 or dialect.understands("ragged_records"):
+    """The answer that carries a result; protobuf where the client takes it and a message exists.
+
+    A client that takes nothing but protobuf gets it, whatever its release.
+    """
+    if PROTOBUF in accept:
+        message = _message(result, dialect, only=JSON not in accept)
+        if message is not None:
             content = message.SerializeToString(deterministic=True)
             return Answer(content=content, content_type=PROTOBUF)
     return Answer(body=json_result(result), content_type=JSON)
+
+
+def _message(result: Any, dialect: Dialect, only: bool) -> Any:
+    if isinstance(result, SampleResult) and (only or dialect.understands("protobuf_samples")):
+        return sample_message(result)
+    if isinstance(result, LossResult) and (only or dialect.understands("protobuf_losses")):
+        message = loss_message(result)
+        if only or len(message.loss_fn_outputs) < 2 or dialect.understands("ragged_records"):
+            return message
+    return None
 
 
 def json_result(result: Any) -> dict[str, Any]:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from contracts import Operation
 
 
+OFTEN = {
+    f"/api/v1/{name}" for name in ("retrieve_future", "asample", "forward_backward", "optim_step")
+}
+"""Routes are tried in order: what training loops ask all the time comes first."""
+
+
 class Runs(Protocol):
     """What routes lead to: the pipeline, or the proxy in its place."""
 
@@ -84,7 +90,7 @@ def routes_for(pipeline: Runs, operations: Iterable[Operation]) -> list[BaseRout
         for method, path in addresses:
             endpoint = endpoints.setdefault(path, PathEndpoint(pipeline, path))
             endpoint.operations[method.upper()] = operation
-    ordered = sorted(endpoints, key=lambda path: ("{" in path, path.count("{")))
+    ordered = sorted(endpoints, key=lambda path: (path not in OFTEN, path.count("{")))
     return [Route(pattern(path), endpoint=endpoints[path], methods=None) for path in ordered]
 
 

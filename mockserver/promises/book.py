@@ -19,7 +19,8 @@ from mockserver.promises.promise import Lane, Outcome, Promise
 
 log = logging.getLogger(__name__)
 Perform = Callable[[Promise], Awaitable[Any]]
-SWEEP_EVERY = 256
+SWEEP_EVERY = 60.0
+"""Seconds between looks for results that need not be kept any longer."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class PromiseBook:
         self._gate.set()
         self._active = 0
         self._quiet = asyncio.Event()
-        self._submissions = 0
+        self._swept = clock.now()
 
     # --- submitting -------------------------------------------------------------------------
 
@@ -273,11 +274,13 @@ class PromiseBook:
             self._finish(self.promises[request_id], outcome)
 
     def _sweep(self) -> None:
-        self._submissions += 1
-        if self._submissions % SWEEP_EVERY == 0:
-            for promise in self.promises.values():
-                if promise.finished_at is not None:
-                    self._judge(promise)
+        now = self.clock.now()
+        if now < self._swept + SWEEP_EVERY:
+            return
+        self._swept = now
+        for promise in self.promises.values():
+            if promise.finished_at is not None:
+                self._judge(promise)
 
     # --- pausing and closing ----------------------------------------------------------------
 

@@ -29,6 +29,7 @@ def create_session(simulator: Simulator, tenant: Tenant, body: dict[str, Any]) -
         display_name=body.get("display_name"),
     )
     simulator.state.sessions[session.id] = session
+    tenant.sdk_version = session.sdk_version
     record(simulator, tenant, "session.created", details={"session_id": session.id})
     return session
 

@@ -30,6 +30,8 @@ class Tenant:
     default_project_id: str
     created_at: float
     key_note: str = ""
+    sdk_version: str = ""
+    """Of its newest session, for clients whose requests do not tell."""
     revoked: bool = False
 
 

@@ -114,3 +114,14 @@ def test_a_cancelled_promise_is_a_failure_and_its_lane_goes_on(waiting: tuple[Ap
     last = api.submit("optim_step", update(model, 3))
     api.submit("optim_step", update(model, 1))
     assert "metrics" in api.outcome(last)
+
+
+def test_a_client_without_a_name_speaks_as_its_session_says(api: Api) -> None:
+    body = sample(api.sampler(api.session(sdk_version="0.13.1")), 0, num_samples=64)
+    body["sampling_params"] = {"max_tokens": 64, "stop": []}
+    request_id = api.submit("asample", body)
+    api.outcome(request_id)
+    poll = {"request_id": request_id, "allow_metadata_only": True}
+    assert "sequences" in api.post("retrieve_future", poll).json()
+    api.session(sdk_version="0.38.0")
+    assert api.post("retrieve_future", poll).json()["status"] == "complete_metadata"
