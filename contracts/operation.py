@@ -10,6 +10,7 @@ from jsonschema_rs import Draft202012Validator
 from contracts.integers import Settle, compile_integers
 from contracts.protobuf import check_message
 from contracts.schema import Schema, Schemas, coerce, outside
+from contracts.strangers import Find, compile_strangers
 from contracts.validators import Validators
 from contracts.versions import SdkRange
 from contracts.violations import Violation, pointer, shorten, violations
@@ -196,8 +197,14 @@ class Operation:
 
     def unknown_fields(self, body: Any) -> list[str]:
         """JSON pointers of request fields that the contract doesn't know."""
-        uses = self._schemas.uses(self.request_schema, body)
-        return [use.pointer for use in uses if use.schema is None]
+        found: list[tuple[str | int, ...]] = []
+        if self._find_strangers is not None:
+            self._find_strangers(body, (), found)
+        return [pointer(path) for path in found]
+
+    @cached_property
+    def _find_strangers(self) -> Find | None:
+        return compile_strangers(self._schemas, self.request_schema)
 
     def fields_outside(self, body: Any, sdk_version: str) -> list[OutOfRange]:
         """Request fields and enum values that this SDK release doesn't have; nulls don't count."""

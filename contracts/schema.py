@@ -56,7 +56,7 @@ class Schemas:
             return
         alternatives = schema.get("anyOf") or schema.get("oneOf")
         if alternatives and "properties" not in schema:
-            chosen = self._alternative(alternatives, value)
+            chosen = self.choose(list(self.flatten(alternatives)), value)
             if chosen is not None:
                 yield from self.uses(chosen, value, path)
         elif isinstance(value, dict):
@@ -82,30 +82,32 @@ class Schemas:
             if described is not None:
                 yield from self.uses(described, item, where)
 
-    def _alternative(self, alternatives: list[Any], value: Any) -> Schema | None:
-        """The branch that knows most of the value's fields and none of whose constants differ."""
+    def choose(self, branches: list[Schema], value: Any) -> Schema | None:
+        """Of flattened alternatives, the one that knows most of the value's fields.
+
+        A branch is out if a field it requires is absent, or one of its constants differs.
+        """
         if not isinstance(value, dict):
             kind = "array" if isinstance(value, list) else None
-            return next((b for b in map(self.resolve, alternatives) if b.get("type") == kind), None)
+            return next((branch for branch in branches if branch.get("type") == kind), None)
         best: tuple[int, Schema] | None = None
-        for branch in self._flatten(alternatives):
+        for branch in branches:
             properties = branch.get("properties")
-            if properties is None or set(branch.get("required", ())) - value.keys():
+            if properties is None or not value.keys() >= set(branch.get("required", ())):
                 continue
-            if any(
-                self._contradicts(properties[k], v) for k, v in value.items() if k in properties
-            ):
+            shared = properties.keys() & value.keys()
+            if any(self._contradicts(properties[key], value[key]) for key in shared):
                 continue
-            known = len(properties.keys() & value.keys())
-            if best is None or known > best[0]:
-                best = (known, branch)
+            if best is None or len(shared) > best[0]:
+                best = (len(shared), branch)
         return best[1] if best else None
 
-    def _flatten(self, alternatives: list[Any]) -> Iterator[Schema]:
+    def flatten(self, alternatives: list[Any]) -> Iterator[Schema]:
+        """The branches, with those that are alternatives themselves taken apart."""
         for branch in map(self.resolve, alternatives):
             nested = branch.get("anyOf") or branch.get("oneOf")
             if nested and "properties" not in branch:
-                yield from self._flatten(nested)
+                yield from self.flatten(nested)
             else:
                 yield branch
 

@@ -172,3 +172,23 @@ def test_whole_floats_become_integers_where_a_field_is_one(tinker: Contract) -> 
     settled = [body["seq_id"], body["num_samples"], params["seed"], params["temperature"]]
     assert list(map(repr, settled)) == ["7", "2", "1000", "1.0"]
     assert repr(body["prompt"]["chunks"][0]["expected_tokens"]) == "4"
+
+
+def test_the_compiled_search_finds_what_a_walk_finds(tinker: Contract) -> None:
+    for operation in tinker.operations.values():
+        body = copy.deepcopy(operation.example)
+        if not isinstance(body, dict):
+            continue
+        plant_strangers(body)
+        uses = tinker.schemas.uses(operation.request_schema, body)
+        walked = [use.pointer for use in uses if use.schema is None]
+        assert operation.unknown_fields(body) == walked, operation.id
+        assert "/stranger" in walked or operation.id == "create_auth_token"
+
+
+def plant_strangers(value: Any) -> None:
+    for inner in list(value.values()) if isinstance(value, dict) else value:
+        if isinstance(inner, (dict, list)):
+            plant_strangers(inner)
+    if isinstance(value, dict):
+        value["stranger"] = {"more": [1]}
