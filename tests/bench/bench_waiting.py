@@ -152,10 +152,13 @@ async def the_mock() -> dict[str, float]:
         port = int(process.stdout.readline().rsplit(":", 1)[1])
         ids = await held_promises(await Line.to(port))
         result = await measure("tinker-mock (events)", port, process.pid, ids)
-        start = time.perf_counter()
+        used, start = cpu_seconds(process.pid), time.perf_counter()
         process.send_signal(signal.SIGINT)
         process.wait(30)
-        print(f"shutdown with {POLLS - WAKES} polls parked: {time.perf_counter() - start:.2f} s")
+        seconds = time.perf_counter() - start
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = children.ru_utime + children.ru_stime - used
+        print(f"shutdown with {POLLS - WAKES} polls parked: {seconds:.2f} s ({cpu:.2f} s of CPU)")
     return result
 
 
