@@ -37,6 +37,19 @@ def as_array(value: Any) -> Any:
     return value if hasattr(value, "shape") else np.asarray(value, dtype=np.float64)
 
 
+def matching(constant: Any, like: Any) -> Any:
+    """A constant in the library, and of the dtype, of another array."""
+    from .tape import Variable, lift
+
+    if isinstance(constant, Variable) or not hasattr(like, "dtype"):
+        return as_array(constant)
+    if isinstance(like, Variable):
+        return lift(constant, like)
+    if is_torch(like) and not is_torch(constant):
+        return array_namespace(like).as_tensor(constant, dtype=like.dtype)
+    return as_array(constant)
+
+
 def joined(arrays: Sequence[Any] | Any) -> Any:
     """Several arrays, flattened into one; a single one keeps its shape."""
     if not isinstance(arrays, (list, tuple)):

@@ -6,9 +6,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ...errors import invalid
-from ..arrays import array_namespace, as_array, is_torch
+from ..arrays import array_namespace, as_array, is_torch, matching
 from ..gradient import value_and_gradients
-from ..tape import Variable, gradients, lift
+from ..tape import Variable, gradients
 from .divergences import kl
 from .penalties import Reduction, reduce
 
@@ -19,8 +19,8 @@ _SMALLEST_NORM = 1e-8
 
 def disagreement(a: Any, b: Any, *, metric: Metric = "mse", reduction: Reduction = "mean") -> Any:
     """How far two arrays of one shape are apart; `kl` is symmetric and wants log-probabilities."""
-    a, b = as_array(a), as_array(b)
-    b = lift(b, a) if isinstance(a, Variable) else b
+    a = as_array(a)
+    b = matching(b, a)
     xp = array_namespace(a)
     if metric == "mse":
         return reduce((a - b) * (a - b), reduction)

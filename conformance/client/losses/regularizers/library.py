@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ...errors import invalid
-from ..arrays import array_namespace, as_array, joined
+from ..arrays import array_namespace, as_array, joined, matching
 from . import constraints, divergences, penalties
 from .penalties import Reduction
 
@@ -95,11 +95,11 @@ def kl_divergence(
     """KL from the model to a reference: given, a field of the data, or computed from them."""
     p = joined(logprobs)
     reference = _reference(data, reference_logprobs, reference_field, compute_reference)
-    q = as_array(reference)
+    q = matching(reference, p)
     if symmetric:
-        rows = (divergences.kl(p, q) + divergences.kl(_as_traced(q, p), p)) / 2
+        rows = (divergences.kl(p, q) + divergences.kl(q, p)) / 2
     elif direction == "reverse":
-        rows = divergences.kl(_as_traced(q, p), p)
+        rows = divergences.kl(q, p)
     else:
         rows = divergences.kl(p, q)
     value = penalties.reduce(rows, reduction)
@@ -108,8 +108,8 @@ def kl_divergence(
         "kl_divergence": _number(value),
         "kl_direction": direction,
         "kl_symmetric": symmetric,
-        "kl_max": float(plain.max()),
-        "kl_min": float(plain.min()),
+        "kl_max": _number(plain.max()),
+        "kl_min": _number(plain.min()),
     }
 
 
@@ -155,7 +155,7 @@ def gradient_penalty(
     x = joined(logprobs)
     mode = "output"
     if reference is not None:
-        x, mode = x * epsilon + as_array(reference) * (1 - epsilon), "interpolated"
+        x, mode = x * epsilon + matching(reference, x) * (1 - epsilon), "interpolated"
     return constraints.gradient_excess(loss, x, target=target), {"gradient_penalty_mode": mode}
 
 
@@ -197,11 +197,5 @@ def _field(data: Sequence[Any], name: str) -> Any:
     return joined([np.asarray(one, dtype=np.float64) for one in found])
 
 
-def _as_traced(constant: Any, like: Any) -> Any:
-    from ..tape import Variable, lift
-
-    return lift(constant, like) if isinstance(like, Variable) else constant
-
-
 def _number(value: Any) -> float:
-    return float(value)
+    return float(value.detach() if hasattr(value, "detach") else value)
