@@ -12,6 +12,7 @@ from importlib import import_module
 COMMANDS = {
     "conformance": ("conformance.suite.command", "judge a server; list, explain, compare"),
     "serve": ("mockserver.serve", "start the mock server"),
+    "scenarios": ("mockserver.scenarios.command", "how the mock can misbehave; check a file"),
     "proxy": ("mockserver.proxy.command", "forward to a real endpoint and judge what passes"),
     "record": ("conformance.suite.cassettes.recording", "record cassettes of clients"),
     "replay": ("conformance.suite.cassettes.command", "replay cassettes to client or server"),
