@@ -158,6 +158,8 @@ class Journal:
         self.entries = deque(entry for entry in self.entries if entry.verdict == "open")
         self._bytes = sum(entry.weight for entry in self.entries)
         self._count = len(self.entries)
+        for number, entry in enumerate(self.entries, 1):
+            entry.number = number
         self.violations.clear()
         return len(gone)
 

@@ -196,3 +196,22 @@ def test_the_farewell_counts_violations(capsys: pytest.CaptureFixture[str]) -> N
     told = capsys.readouterr().err
     assert "2 exchanges" in told
     assert "2 x client: create_session: /tags:" in told
+
+
+def test_after_a_reset_what_is_still_open_comes_first(tinker_mock: RunningServer) -> None:
+    held = "queue:\n  completion: [{manual: true}]"
+    with httpx.Client(base_url=tinker_mock.url, headers={"X-API-Key": "tml-a"}) as http:
+        http.put("/_mock/scenario", json={"yaml": held})
+        told = {"session_id": session(http).json()["session_id"], "model_seq_id": 0}
+        told |= {"base_model": "Qwen/Qwen3-8B", "lora_config": {"rank": 4}}
+        future = http.post("/api/v1/create_model", json=told).json()
+        with ThreadPoolExecutor(1) as pool:
+            poll = pool.submit(http.post, "/api/v1/retrieve_future", json=future)
+            while http.get("/_mock/state").json()["parked"] == 0:
+                pass
+            assert http.request("DELETE", "/_mock/journal").json() == {"count": 2}
+            http.get("/api/v1/healthz")
+            http.post(f"/_mock/promises/{future['request_id']}/complete")
+            assert poll.result(timeout=30).status_code == 200
+        numbers = {entry["operation"]: entry["number"] for entry in journal(http)}
+    assert numbers == {"retrieve_future": 1, "healthz": 2}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -280,6 +281,26 @@ def test_a_scenario_ends_as_its_page_says(
         for outcome, expected in zip(seen.outcomes, usual.outcomes, strict=True):
             # What arrives is right: no scenario changes a number.
             assert "error" in outcome or outcome == expected
+
+
+def test_the_proxy_is_transparent_and_finds_nothing(
+    users: list[SdkUser], healthy: dict[str, Seen]
+) -> None:
+    with playing("healthy") as upstream:
+        command = [sys.executable, "-m", "conformance.cli", "proxy", "--port", "0"]
+        command += ["--upstream", upstream.url, "--fail-on", "violation"]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as proxy:
+            assert proxy.stdout is not None
+            url = proxy.stdout.readline().split()[-1]
+            for user in users:
+                seen = user.train_on(url)["value"]
+                usual = healthy[user.version]
+                assert [*seen["training"], *seen["samples"]] == usual.outcomes
+            proxy.terminate()
+            _, told = proxy.communicate(timeout=30)
+    assert proxy.returncode == 0, told
+    assert ", 0 violations" in told
 
 
 def test_releases_before_0_15_take_proxy_noise_for_an_answer() -> None:
