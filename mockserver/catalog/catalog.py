@@ -76,6 +76,7 @@ class Catalog:
                 pointer=pointer,
                 rule="the base model is one of the models on offer",
                 fix=fix,
+                requirement="models/create/unknown-base",
                 details={"close_matches": close},
             )
         return model

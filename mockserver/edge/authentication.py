@@ -127,7 +127,13 @@ def _claims(segment: str) -> dict[str, Any] | None:
 
 
 def _refused(message: str, rule: str) -> Unauthenticated:
-    return Unauthenticated(f"X-API-Key: {message}", pointer="header:X-API-Key", rule=rule, fix=FIX)
+    return Unauthenticated(
+        f"X-API-Key: {message}",
+        pointer="header:X-API-Key",
+        rule=rule,
+        fix=FIX,
+        requirement="auth/refusal/status",
+    )
 
 
 def _invalid_token(message: str) -> Unauthenticated:

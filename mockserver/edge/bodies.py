@@ -74,6 +74,7 @@ def _decode(exchange: Exchange, operation: Operation) -> None:
             pointer="header:Content-Type",
             rule=f"one of {', '.join(operation.request_types)}",
             fix=f"send {operation.request_types[0]}",
+            requirement="errors/content-type/refused",
         )
     if kind == PROTOBUF:
         from mockserver.edge.protobuf_requests import decode_forward_backward
@@ -106,6 +107,7 @@ def _json(content: bytes) -> Any:
             f"body: malformed JSON at byte {error.pos}: {error.msg}",
             rule="the body is one JSON value in UTF-8",
             fix="send valid JSON" if content else "send a JSON body",
+            requirement="errors/malformed-json/refused",
         ) from error
 
 

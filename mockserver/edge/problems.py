@@ -53,8 +53,17 @@ def contract_breach(violations: Sequence[Violation]) -> Unprocessable:
         f"{where.replace('/', '.')}: {first.message}",
         pointer=first.pointer,
         rule=str(first.rule),
+        fix=_fix(first),
+        requirement="errors/field/named",
         details={"violations": [_told(violation) for violation in violations[:MAX_VIOLATIONS]]},
     )
+
+
+def _fix(violation: Violation) -> str:
+    if violation.rule == "required":
+        return "add the field"
+    expected = _short(violation.expected)
+    return "" if expected in (None, "", [], {}) else f"expected {expected}"
 
 
 def failed_promise(error: str, category: str, dialect: Dialect | None) -> dict[str, Any]:

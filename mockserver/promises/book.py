@@ -121,6 +121,7 @@ class PromiseBook:
                 pointer="/request_id",
                 rule="the id comes from the answer to a submitted operation",
                 fix="submit the operation and poll the request_id it returned",
+                requirement="futures/unknown/404",
             )
         self._judge(promise)
         if promise.state == "expired":

@@ -89,6 +89,7 @@ def missing(path: str, pointer: str) -> NotFound:
         pointer=pointer,
         rule="the checkpoint exists, has not expired, and is yours or published",
         fix="GET /api/v1/checkpoints lists your checkpoints",
+        requirement="weights/load/unknown-path",
     )
 
 

@@ -33,6 +33,7 @@ def get_run(
             pointer=pointer,
             rule="the id comes from create_model (or load_weights), with the same key",
             fix="create the model first",
+            requirement="models/info/unknown",
         )
     return run
 
@@ -48,6 +49,7 @@ def new_run(
             pointer="/lora_config/rank",
             rule=f"maximum {MAX_RANK}",
             fix=f"use a rank of {MAX_RANK} or less",
+            requirement="models/create/bad-rank",
         )
     now = simulator.clock.now()
     identity = run_id(session, model_seq_id)

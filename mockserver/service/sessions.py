@@ -45,6 +45,7 @@ def get_session(
             pointer=pointer,
             rule="the id comes from create_session, with the same key",
             fix="create a session first",
+            requirement="errors/unknown-session/status",
         )
     _expire(simulator, session)
     return session
@@ -61,6 +62,7 @@ def active_session(simulator: Simulator, tenant: Tenant, session_id: str) -> Ses
             pointer="/session_id",
             rule="a finished session takes no further operations",
             fix="create a new session",
+            requirement="sessions/finish/no-more-models",
         )
     return session
 
@@ -112,4 +114,5 @@ def _over(session: Session) -> Gone:
         pointer="/session_id",
         rule="a session lives while heartbeats arrive and until it is finished",
         fix="create a new session",
+        requirement="sessions/finish/heartbeat-gone",
     )

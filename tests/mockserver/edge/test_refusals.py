@@ -129,3 +129,34 @@ def test_strict_servers_refuse_unknown_fields(tinker_mock: Any) -> None:
 
 def test_lenient_servers_note_unknown_fields(api: Api) -> None:
     assert api.session(colour="red")
+
+
+def refusals(api: Api) -> list[Any]:
+    """One refusal of each kind that names a requirement."""
+    session = api.session()
+    model = {"session_id": session, "model_seq_id": 0, "base_model": "no/such"}
+    step = {"model_id": "nobody", "seq_id": 1, "adam_params": {}}
+    content = {"Content-Type": "text/csv"}
+    return [
+        api.post("create_model", model),
+        api.post("create_model", {**model, "session_id": "nobody"}),
+        api.post("create_model", {"session_id": session}),
+        api.post("optim_step", step),
+        api.post("retrieve_future", {"request_id": "nobody"}),
+        api.post("weights_info", {"tinker_path": "tinker://a/weights/b"}),
+        api.http.post("/api/v1/optim_step", content=b"{", headers={**JSON}),
+        api.http.post("/api/v1/optim_step", content=b"{", headers=content),
+        api.http.get("/api/v1/sessions", headers={"X-API-Key": "sk-1"}),
+    ]
+
+
+def test_refusals_name_field_rule_fix_and_a_requirement_of_the_ledger(api: Api) -> None:
+    from contracts.ledger import load_ledger
+
+    known = load_ledger()
+    for refused in refusals(api):
+        told = refused.json()["error"]
+        assert 400 <= refused.status_code < 500
+        assert told["rule"]
+        assert told["fix"]
+        assert told["requirement"] in known, told
