@@ -57,6 +57,9 @@ $(COOKBOOK)/.installed: tests/cookbook/requirements.txt
 	$(PYTHON) -m venv $(COOKBOOK)
 	$(COOKBOOK)/bin/pip install --quiet --disable-pip-version-check -r $<
 	$(COOKBOOK)/bin/pip install --quiet --disable-pip-version-check --no-deps tinker-cookbook==0.6.1
+	$(COOKBOOK)/bin/pip download --quiet --disable-pip-version-check --no-deps --dest $(COOKBOOK) \
+	  --no-binary tinker-cookbook tinker-cookbook==0.6.1  # its scripts are not in the wheel
+	tar -xzf $(COOKBOOK)/tinker_cookbook-0.6.1.tar.gz -C $(COOKBOOK)
 	@touch $@
 
 .PHONY: cookbook

@@ -37,7 +37,9 @@ def test_verdicts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import runs
     from workspace import Workspace
 
-    kitchen = runs.Kitchen(Workspace(tmp_path, Path(sys.executable), None, False), "http://none")
+    kitchen = runs.Kitchen(
+        Workspace(tmp_path, Path(sys.executable), tmp_path, False), "http://none"
+    )
     rising = [{"loss": 1.0}, {"loss": 2.0}]
     monkeypatch.setitem(cook.RUNS, "rises", lambda _: runs.falls(runs.column(rising, "loss"), "l"))
     monkeypatch.setitem(cook.RUNS, "missing", lambda _: str(runs.column(rising, "reward")))
@@ -49,7 +51,9 @@ def test_verdicts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     )
     assert "does not fall" in str(verdicts["rises"]["told"])
     assert "no metric 'reward'" in str(verdicts["missing"]["told"])
-    assert cook._run("validate_temperature_logprobs", kitchen)["verdict"] == "not run"
+    unable = cook._run("compare_sampling_training_logprobs", kitchen)
+    assert unable["verdict"] == "not run"
+    assert "TINKER_MOCK_TOKENIZERS" in str(unable["told"])
 
 
 def test_unknown_runs_are_named() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,18 +12,18 @@ from mockserver.text.tokenizers import tokenizer_directory
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SOURCE_URL = "https://github.com/thinking-machines-lab/tinker-cookbook"
+SOURCE = "tinker_cookbook-0.6.1"
 INKLING = "thinkingmachines/Inkling-Small"
 QWEN = "Qwen/Qwen3-8B-Base"
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """`source` is a checkout of the cookbook's repository, for the scripts its wheel leaves out."""
+    """`source` is the cookbook's unpacked source package: its wheel leaves the scripts out."""
 
     folder: Path
     python: Path
-    source: Path | None
+    source: Path
     qwen: bool
 
     @property
@@ -54,7 +53,7 @@ class Workspace:
 
 
 def prepare(folder: Path, python: Path) -> Workspace:
-    """Make the data, the tokenizer folder and the model list; find the cookbook's repository."""
+    """Make the data, the tokenizer folder and the model list."""
     from data import make
 
     shutil.rmtree(folder, ignore_errors=True)
@@ -64,7 +63,7 @@ def prepare(folder: Path, python: Path) -> Workspace:
     found = (qwen / "tokenizer.json").exists()
     if found:
         _tokenizer_folder(qwen, folder / QWEN)
-    workspace = Workspace(folder, python, _source(), found)
+    workspace = Workspace(folder, python, python.parents[1] / SOURCE, found)
     workspace.models_file.write_text(_models(folder, found))
     return workspace
 
@@ -89,21 +88,3 @@ def _models(folder: Path, qwen: bool) -> str:
         "models:\n"
         f"  {QWEN}: {{family: local_qwen3, tokenizer_id: '{folder / QWEN}'}}\n"
     )
-
-
-def _source() -> Path | None:
-    """COOKBOOK_SOURCE, or a clone of the repository; None where neither is to be had."""
-    named = os.environ.get("COOKBOOK_SOURCE")
-    if named:
-        return Path(named)
-    clone = ROOT / ".peers" / "tinker-cookbook"
-    if not clone.exists():
-        command = ["git", "clone", "--quiet", "--depth", "1", SOURCE_URL, str(clone)]
-        environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
-        try:
-            done = subprocess.run(command, env=environment, capture_output=True, timeout=60)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        if done.returncode:
-            return None
-    return clone
