@@ -44,8 +44,15 @@ class Toolbox:
 
 
 def _properties(schema: Any) -> frozenset[str]:
-    properties = schema.get("properties") if isinstance(schema, Mapping) else None
-    return frozenset(properties) if isinstance(properties, Mapping) else frozenset()
+    """Property names of a schema and of its alternatives."""
+    if not isinstance(schema, Mapping):
+        return frozenset()
+    own = schema.get("properties")
+    names = frozenset(own) if isinstance(own, Mapping) else frozenset()
+    for combinator in ("anyOf", "oneOf", "allOf"):
+        parts = schema.get(combinator)
+        names = names.union(*map(_properties, parts if isinstance(parts, list) else ()))
+    return names
 
 
 def name_from_id(written: str, toolbox: Toolbox, *, lenient: bool = False) -> str | None:
