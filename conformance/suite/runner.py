@@ -12,7 +12,7 @@ from .scenario import Scenario, load_scenarios
 from .selection import selects
 from .stage import Stage
 from .target import Target
-from .verdict import Status, Unmet, Verdict
+from .verdict import Inapplicable, Status, Unmet, Verdict
 from .wire import Routes, Sent
 from .wire_checks import judge_wire, wire_check
 
@@ -102,9 +102,12 @@ def play_scenario(
     except Unmet as unmet:
         why = f"a prerequisite failed: {unmet}; expected {unmet.expected}, got {unmet.actual}"
         status = Status.NOT_TESTABLE
+    except Inapplicable as reason:
+        status, why = Status.NOT_APPLICABLE, str(reason)
     except Exception as error:
         why = f"the suite failed: {type(error).__name__}: {error}"
     finally:
+        played = len(stage.hands.sent)
         stage.finish()
     verdicts = []
     for name in story.checks:
@@ -113,7 +116,7 @@ def play_scenario(
             verdict = idle(name, checks[name], story, "for other SDK releases")
         elif verdict is None:
             verdict = missing(name, checks[name], story, status, why)
-            stage._attach_trace(verdict, max(0, len(stage.hands.sent) - 4))
+            stage._attach_trace(verdict, max(0, played - 4), played)
         verdicts.append(verdict)
     return verdicts, stage.hands.sent
 

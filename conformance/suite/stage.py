@@ -12,8 +12,10 @@ from contracts.ledger import Requirement
 
 from .promise import Promised, Submitting
 from .target import Target
-from .verdict import Status, Unmet, Verdict
+from .verdict import Inapplicable, Status, Unmet, Verdict
 from .wire import Hands, Routes
+
+KINDS = ("weights", "sampler_weights", "external_weights")
 
 
 class Stage(Submitting):
@@ -32,6 +34,7 @@ class Stage(Submitting):
         self._threads = ThreadPoolExecutor(16, thread_name_prefix="suite")
         self._sampling_counters: dict[str, int] = {}
         self._model_counters: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
         self.base_model = target.base_model
 
     @contextmanager
@@ -49,30 +52,41 @@ class Stage(Submitting):
             verdict.status = Status.FAIL if must else Status.WARN
             verdict.message = str(unmet)
             verdict.expected, verdict.actual = unmet.expected, unmet.actual
+        except Inapplicable as reason:
+            verdict.status, verdict.message = Status.NOT_APPLICABLE, str(reason)
         except Exception as error:
             verdict.status = Status.ERROR
             verdict.message = f"{type(error).__name__}: {error}"
         verdict.duration_ms = (time.monotonic() - started) * 1000
-        if verdict.status is not Status.PASS:
+        if verdict.status not in (Status.PASS, Status.NOT_APPLICABLE):
             self._attach_trace(verdict, mark)
         previous = self.verdicts.get(name)
         if previous is None or previous.status is Status.PASS:
             self.verdicts[name] = verdict
 
-    def _attach_trace(self, verdict: Verdict, mark: int) -> None:
-        sent = self.hands.sent[mark:] or self.hands.sent[-3:]
+    def _attach_trace(self, verdict: Verdict, mark: int, end: int | None = None) -> None:
+        sent = self.hands.sent[mark:end] or self.hands.sent[:end][-3:]
         verdict.trace = [one.as_trace(self.hands.origin) for one in sent[-8:]]
         if sent:
             verdict.curl = sent[-1].as_curl(self.hands.base_url)
+
+    def applies(self, name: str) -> bool:
+        """Whether a check is about a release that the target claims; ask before newer fields."""
+        return self._checks[name].sdk.meets(self.target.sdk)
+
+    def number(self, model: str) -> int:
+        """The model's next seq_id."""
+        self._numbers[model] = self._numbers.get(model, 0) + 1
+        return self._numbers[model]
 
     def aside(self, action: Callable[[], Any]) -> "Future[Any]":
         """Run an action in a thread, for requests that wait while others are made."""
         return self._threads.submit(action)
 
     def other_tenant(self) -> Hands:
-        """The wire with another tenant's key; Unmet when the target has only one."""
+        """The wire with another tenant's key; Inapplicable when only one is known."""
         if not self.target.other_key:
-            raise Unmet("a second tenant's key is known (--other-key)", "a key", "none given")
+            raise Inapplicable("no second tenant's key was given (--other-key)")
         headers = {**self.target.headers(), "x-api-key": self.target.other_key}
         hands = Hands(self.target.url, headers, self.hands.routes, self.target.timeout)
         self._leftovers.append(hands.close)
@@ -95,7 +109,11 @@ class Stage(Submitting):
         """The base model to use: the one asked for, or the first that the server offers."""
         if not self.base_model:
             reply = self.hands.call("get_server_capabilities").require()
-            self.base_model = str(reply.at("/supported_models/0/model_name"))
+            try:
+                self.base_model = str(reply.at("/supported_models/0/model_name"))
+            except Unmet as unmet:
+                told = "the server names a model (or --model does)"
+                raise Unmet(told, unmet.expected, unmet.actual) from unmet
         return self.base_model
 
     def next_model(self, session: str) -> int:
@@ -173,6 +191,6 @@ class Stage(Submitting):
 def place(path: str) -> dict[str, str]:
     """The path parameters of a checkpoint's operations; Unmet for a path no SDK accepts."""
     parts = path.removeprefix("tinker://").split("/")
-    if not path.startswith("tinker://") or len(parts) != 3:
-        raise Unmet("a checkpoint's path has three parts", "tinker://run/kind/name", path)
+    if not path.startswith("tinker://") or len(parts) != 3 or parts[1] not in KINDS:
+        raise Unmet("clients can read the checkpoint's path", "tinker://run/kind/name", path)
     return dict(zip(("run_id", "kind", "name"), parts, strict=True))

@@ -35,10 +35,14 @@ class Target:
         return self.sdk.first > JSON_RELEASE
 
     @property
+    def minor(self) -> int:
+        """The minor release that the suite's ordinary requests speak for."""
+        return self.sdk.last if self.speaks_protobuf else min(self.sdk.last, JSON_RELEASE)
+
+    @property
     def release(self) -> str:
         """The SDK release that the suite's ordinary requests speak for."""
-        minor = self.sdk.last if self.speaks_protobuf else min(self.sdk.last, JSON_RELEASE)
-        return SPOKEN.get(minor, f"0.{minor}.0")
+        return SPOKEN.get(self.minor, f"0.{self.minor}.0")
 
     def headers(self) -> dict[str, str]:
         """The headers of an ordinary request, as that release sends them."""

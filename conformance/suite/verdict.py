@@ -45,6 +45,10 @@ class Verdict:
         return self.requirement.level
 
 
+class Inapplicable(Exception):
+    """A check cannot be made for a reason that is not the target's; the message says which."""
+
+
 class Unmet(Exception):
     """The target did not do what was expected of it; carries both sides for the report."""
 

@@ -231,9 +231,7 @@ class Hands:
     ) -> Reply:
         options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         try:
-            answer = self._client.request(
-                sent.method, self.base_url + sent.path, headers=headers, content=content, **options
-            )
+            answer = self._send(sent, headers, content, options)
         except httpx.HTTPError as error:
             sent.elapsed = time.monotonic() - sent.started
             sent.fault = f"{type(error).__name__}: {error}"
@@ -247,13 +245,27 @@ class Hands:
         self._judge(sent, wrong)
         return Reply(answer.status_code, answer.headers, answer.content, sent.elapsed, name, sent)
 
+    def _send(
+        self, sent: Sent, headers: dict[str, str], content: bytes | None, options: dict[str, Any]
+    ) -> httpx.Response:
+        url = self.base_url + sent.path
+        try:
+            return self._client.request(
+                sent.method, url, headers=headers, content=content, **options
+            )
+        except (httpx.ReadError, httpx.RemoteProtocolError):
+            # A kept connection that the server closed meanwhile; every client tries once more.
+            return self._client.request(
+                sent.method, url, headers=headers, content=content, **options
+            )
+
     def judge_result(self, operation: str, reply: Reply, value: Any) -> None:
         """Hold a promise's result against the contract of the operation that was submitted."""
         known = self.routes.operations[operation]
         found = known.check_result(value)
-        told = [f"result {v.pointer or '/'} {v.rule}: {v.message}" for v in found]
+        faults = [f"result {v.pointer or '/'} {v.rule}: {v.message}" for v in found]
         with self._lock:
-            self.sent.append(replace(reply.sent, operation=known, blame_target=told))
+            self.sent.append(replace(reply.sent, operation=known, blame_target=faults))
 
     def _judge(self, sent: Sent, wrong: bool) -> None:
         operation = sent.operation
@@ -261,16 +273,33 @@ class Hands:
             return
         media_type = sent.response_headers.get("content-type", "application/json")
         body, problem = decoded(sent.response_body, media_type)
-        if problem:
+        if problem and sent.status < 400:
             sent.blame_target.append(problem)
-        elif media_type.startswith("application/json") or not sent.response_body:
-            found = operation.check_response(sent.status, body, media_type.partition(";")[0])
-            sent.blame_target += [f"{v.pointer or '/'} {v.rule}: {v.message}" for v in found]
+        elif sent.response_body and media_type.startswith("application/json"):
+            sent.blame_target += told(operation, sent.status, body)
         if not wrong and sent.request_body:
             kind = sent.request_headers.get("content-type", "application/json")
             if kind == "application/json":
                 found = operation.check_request(orjson.loads(sent.request_body))
-                sent.blame_suite += [f"{v.pointer or '/'} {v.rule}: {v.message}" for v in found]
+                own = [v for v in found if not self._given_out(v.actual)]
+                sent.blame_suite += [f"{v.pointer or '/'} {v.rule}: {v.message}" for v in own]
+
+    def _given_out(self, value: Any) -> bool:
+        """Whether the target itself gave out this value: sending it back is not our fault."""
+        if not isinstance(value, str) or not value:
+            return False
+        raw = value.encode()
+        with self._lock:
+            return any(raw in one.response_body for one in self.sent)
+
+
+def told(operation: Operation, status: int, body: Any) -> list[str]:
+    """How an answer breaks the contract. Any 2xx counts as 200; refusals may have any shape."""
+    declared = status if str(status) in operation.responses else 200 if status < 300 else 0
+    if not declared or (status >= 400 and status != 408):
+        return []
+    found = operation.check_response(declared, body)
+    return [f"{v.pointer or '/'} {v.rule}: {v.message}" for v in found]
 
 
 def decoded(body: bytes, media_type: str) -> tuple[Any, str]:

@@ -109,15 +109,28 @@ def failure(stage: Stage) -> None:
     submitted = stage.submit("forward_backward", bodies.train(model, 1, [broken]), wrong=True)
     outcome = submitted.outcome()
     took = time.monotonic() - began
+    with stage.check("futures/failure/message"):
+        expect(outcome.failed, "data without target_tokens fail", "an error", outcome.value)
+        told = outcome.error
+        expect("target_tokens" in told, "the field is named", "target_tokens", told)
+    if not outcome.failed:
+        model = stage.model()
+        nowhere = f"tinker://{model}/weights/never-saved"
+        began = time.monotonic()
+        submitted = stage.submit("load_weights", bodies.load(model, 1, nowhere))
+        outcome = submitted.outcome()
+        took = time.monotonic() - began
+    expect(outcome.failed, "bad data or an unknown path fail", "an error", outcome.value)
     reply = outcome.reply
     with stage.check("futures/failure/terminal"):
-        expect(outcome.failed, "missing target_tokens fails", "an error", outcome.value)
         retried = reply.status >= 500 or reply.status in (402, 408, 409, 410, 429)
         expect(not retried, "a failure is final", "4xx, or 200 with error", reply.status)
+    with stage.check("futures/failure/lane-goes-on"):
+        accepted = 200 <= submitted.reply.status < 300
+        again = bodies.train(model, 2 if accepted else 1)
+        stage.submit("forward_backward", again).result()
     with stage.check("futures/failure/at-once"):
         expect(took < 5.0, "a failure is known soon", "< 5 s", f"{took:.1f} s")
-    with stage.check("futures/failure/message"):
-        expect("target_tokens" in outcome.error, "the field is named", "target_tokens", reply.text)
     with stage.check("futures/failure/category"):
         if reply.status == 200:
             known = ("unknown", "server", "user")
@@ -128,9 +141,6 @@ def failure(stage: Stage) -> None:
     with stage.check("futures/failure/again"):
         if reply.name == "retrieve_future":
             expect_equal(submitted.poll().status, reply.status, "the same failure again")
-    with stage.check("futures/failure/lane-goes-on"):
-        accepted = 200 <= submitted.reply.status < 300
-        stage.submit("forward", bodies.forward(model, 2 if accepted else 1)).result()
 
 
 @scenario(
@@ -147,7 +157,7 @@ def ordering(stage: Stage) -> None:
     model, other = stage.model(session), stage.model(session)
     began = time.monotonic()
     step = stage.submit("optim_step", bodies.optim(model, 2))
-    look = stage.submit("forward", bodies.forward(model, 3))
+    look = stage.submit("forward_backward", bodies.train(model, 3))
     with stage.check("futures/order/early-accepted"):
         step.reply.require()
         look.reply.require()
@@ -155,7 +165,7 @@ def ordering(stage: Stage) -> None:
     waiting = stage.aside(look.outcome)
     early = stage.aside(lambda: step.poll(timeout=stage.target.long_poll))
     with stage.check("futures/order/other-models"):
-        stage.submit("forward", bodies.forward(other, 1)).result(5.0)
+        stage.submit("optim_step", bodies.optim(other, 1)).result(5.0)
     with stage.check("futures/order/early-waits"):
         quick = early.done() and not pending(early.result())
         expect(not quick, "an operation waits for its predecessors", "pending", "a result")
@@ -205,6 +215,8 @@ def waiting(stage: Stage) -> None:
         replies.append(parked.poll())
     expect(replies, "a poll is answered in time", f"< {stage.target.long_poll} s", "no answer")
     reply = replies[0]
+    decided = reply.status == 200 and not pending(reply)
+    expect(not decided, "an operation waits for its predecessors", "pending", reply.text)
     pending_form(stage, reply, parked.request_id)
     with stage.check("futures/hold/not-at-once"):
         expect(reply.elapsed > 0.5, "a poll is held", "> 0.5 s", f"{reply.elapsed:.2f} s")
@@ -252,8 +264,8 @@ def idempotence(stage: Stage) -> None:
         stage.submit("optim_step", bodies.optim(model, 2, 0.01, beta1=0.0)).result()
         stage.submit("forward_backward", bodies.train(twin, 1)).result()
         stage.submit("optim_step", bodies.optim(twin, 2, 0.01, beta1=0.0)).result()
-        one = stage.submit("forward", bodies.forward(model, 3)).result()
-        two = stage.submit("forward", bodies.forward(twin, 3)).result()
+        one = stage.submit("forward_backward", bodies.train(model, 3)).result()
+        two = stage.submit("forward_backward", bodies.train(twin, 3)).result()
         left, right = bodies.logprobs(one), bodies.logprobs(two)
         expect_all_close(left, right, 1e-4, "repeated work counts once")
 

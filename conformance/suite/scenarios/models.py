@@ -85,8 +85,9 @@ def variants(stage: Stage) -> None:
     with stage.check("models/create/lora-parts"):
         parts = {"rank": 8, "train_unembed": False, "train_mlp": True, "train_attn": True}
         stage.model(session, lora_config=parts)
-    with stage.check("models/create/optimizer-config"):
-        stage.model(session, optimizer_config={"type": "adamw"})
+    if stage.applies("models/create/optimizer-config"):
+        with stage.check("models/create/optimizer-config"):
+            stage.model(session, optimizer_config={"type": "adamw"})
     with stage.check("models/create/no-lora-seed"):
         stage.model(session, lora_config={"rank": 8})
     with stage.check("models/create/same-seed"):

@@ -259,20 +259,24 @@ def extras(stage: Stage, sampler: str) -> None:
         promised = stage.submit("asample", bodies.sample(sampler, seq_id, max_tokens=2, **fields))
         return parsed(result(stage, promised), messages.SampleResponse)
 
-    with stage.check("protobuf/sample/last-n"):
-        message = ask(1, prompt_logprobs=True, prompt_logprobs_last_n=2)
-        values = memoryview(message.prompt_logprobs).cast("f").tolist()
-        expect_equal(len(values), count, "full length")
-        told = [value == value for value in values]
-        expect_equal(told, [False] * (count - 2) + [True] * 2, "NaN before the last two")
-    with stage.check("protobuf/sample/alternatives"):
-        message = ask(2, prompt_logprobs=True, prompt_alt_tokens_k=3)
-        shape = list(message.prompt_alt_tokens.tokens.shape)
-        expect_equal(shape, [count - 1, 3], "[prompt - 1, k]")
-    with stage.check("protobuf/sample/targets"):
-        targets = bodies.tensor([12] * (count - 1), "int64", [count - 1, 1])
-        message = ask(3, prompt_logprobs=True, target_prompt_logprobs=targets)
-        expect(message.HasField("target_prompt_logprobs"), "target_prompt_logprobs", "present")
-    with stage.check("protobuf/sample/topk-sampled"):
-        message = ask(4, topk_sample_logprobs=2)
-        expect_equal(message.sequences[0].topk_sampled_logprobs.k, 2, "k alternatives a token")
+    if stage.applies("protobuf/sample/last-n"):
+        with stage.check("protobuf/sample/last-n"):
+            message = ask(1, prompt_logprobs=True, prompt_logprobs_last_n=2)
+            values = memoryview(message.prompt_logprobs).cast("f").tolist()
+            expect_equal(len(values), count, "full length")
+            told = [value == value for value in values]
+            expect_equal(told, [False] * (count - 2) + [True] * 2, "NaN before the last two")
+    if stage.applies("protobuf/sample/alternatives"):
+        with stage.check("protobuf/sample/alternatives"):
+            message = ask(2, prompt_logprobs=True, prompt_alt_tokens_k=3)
+            shape = list(message.prompt_alt_tokens.tokens.shape)
+            expect_equal(shape, [count - 1, 3], "[prompt - 1, k]")
+    if stage.applies("protobuf/sample/targets"):
+        with stage.check("protobuf/sample/targets"):
+            targets = bodies.tensor([12] * (count - 1), "int64", [count - 1, 1])
+            message = ask(3, prompt_logprobs=True, target_prompt_logprobs=targets)
+            expect(message.HasField("target_prompt_logprobs"), "target_prompt_logprobs", "present")
+    if stage.applies("protobuf/sample/topk-sampled"):
+        with stage.check("protobuf/sample/topk-sampled"):
+            message = ask(4, topk_sample_logprobs=2)
+            expect_equal(message.sequences[0].topk_sampled_logprobs.k, 2, "k alternatives a token")

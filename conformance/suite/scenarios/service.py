@@ -53,7 +53,7 @@ def health_and_models(stage: Stage) -> None:
         good = all(isinstance(length, int) and length > 0 for length in lengths)
         expect(good, "each model has a max_context_length", "positive integers", lengths)
     with stage.check("service/capabilities/unique"):
-        names = [model.get("model_name") for model in models]
+        names = [model["model_name"] for model in models if model.get("model_name")]
         expect_equal(len(set(names)), len(names), "model names are unique")
 
 

@@ -13,6 +13,8 @@ COMMON = {
     "severity": "INFO",
     "timestamp": "2026-01-02T03:04:05.678901Z",
 }
+PROCESS = 24
+"""The release from which process_uuid is always sent."""
 EVENTS: dict[str, dict[str, Any]] = {
     "SESSION_START": {},
     "SESSION_END": {"duration": "0:01:05.250000"},
@@ -28,6 +30,7 @@ def send(stage: Stage, events: list[dict[str, Any]], **fields: Any) -> Reply:
         "platform": "Linux",
         "sdk_version": stage.target.release,
         "session_id": "sessionless-1f0c",
+        **({"process_uuid": "3d3d"} if stage.target.minor >= PROCESS else {}),
         **fields,
     }
     return stage.hands.call("send_telemetry", body)

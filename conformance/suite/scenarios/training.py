@@ -154,19 +154,23 @@ def inputs(stage: Stage) -> None:
     with stage.check("training/inputs/untyped-chunk"):
         plain = datum()
         plain["model_input"] = {"chunks": [{"tokens": list(bodies.TOKENS[:-1])}]}
-        forward(stage, model, 1, [plain])
-    with stage.check("training/inputs/adam-defaults"):
-        body = {"adam_params": {}, "model_id": model, "seq_id": 2}
-        stage.submit("optim_step", body).result()
-    with stage.check("training/inputs/weights-optional"):
-        bare = datum()
-        del bare["loss_fn_inputs"]["weights"]
-        forward(stage, model, 3, [bare])
+        forward(stage, model, stage.number(model), [plain])
+    if stage.applies("training/inputs/adam-defaults"):
+        with stage.check("training/inputs/adam-defaults"):
+            body = {"adam_params": {}, "model_id": model, "seq_id": stage.number(model)}
+            stage.submit("optim_step", body).result()
+    if stage.applies("training/inputs/weights-optional"):
+        with stage.check("training/inputs/weights-optional"):
+            bare = datum()
+            del bare["loss_fn_inputs"]["weights"]
+            forward(stage, model, stage.number(model), [bare])
     with stage.check("training/inputs/negative-weights"):
-        negative = stage.submit("forward_backward", bodies.train(model, 4, [datum(weight=-2.5)]))
+        negative = stage.submit(
+            "forward_backward", bodies.train(model, stage.number(model), [datum(weight=-2.5)])
+        )
         expect(float(negative.result().at("/metrics/loss:sum")) < 0, "the sign is kept", "< 0")
     with stage.check("training/inputs/zero-weights"):
-        none = forward(stage, model, 5, [datum(weight=0.0)])
+        none = forward(stage, model, stage.number(model), [datum(weight=0.0)])
         expect_close(float(none.at("/metrics/loss:sum")), 0.0, 1e-6, "weightless loss is 0")
     more_inputs(stage, model)
 
@@ -176,22 +180,23 @@ def more_inputs(stage: Stage, model: str) -> None:
     wide = tensor([12, 1, 13, 1, 14, 1, 15, 1, 16, 1], "int64", [5, 2])
     with stage.check("training/inputs/topk-targets"):
         two = datum(target_tokens=wide, weights=tensor([1.0, 0.5] * 5, shape=[5, 2]))
-        result = forward(stage, model, 6, [two])
+        result = forward(stage, model, stage.number(model), [two])
         expect_equal(result.at("/loss_fn_outputs/0/logprobs/shape"), [5, 2], "shape as targets")
     with stage.check("training/inputs/sparse"):
         rows = {"sparse_crow_indices": [0, 1, 2, 3, 4, 5], "sparse_col_indices": [0] * 5}
         sparse = datum(target_tokens=wide, weights={**SPARSE, **rows})
-        forward(stage, model, 7, [sparse])
+        forward(stage, model, stage.number(model), [sparse])
     with stage.check("training/inputs/many-data"):
-        many = forward(stage, model, 8, [datum(11, 12, 13)] * 1024)
+        many = forward(stage, model, stage.number(model), [datum(11, 12, 13)] * 1024)
         expect_equal(len(many.at("/loss_fn_outputs")), 1024, "a full chunk of 1024 data")
     with stage.check("training/inputs/no-shape"):
         flat = datum()
         for field in flat["loss_fn_inputs"].values():
             del field["shape"]
-        forward(stage, model, 9, [flat])
-    with stage.check("training/inputs/extra-inputs"):
-        forward(stage, model, 10, [datum(mask=tensor([1.0] * 5))])
+        forward(stage, model, stage.number(model), [flat])
+    if stage.applies("training/inputs/extra-inputs"):
+        with stage.check("training/inputs/extra-inputs"):
+            forward(stage, model, stage.number(model), [datum(mask=tensor([1.0] * 5))])
 
 
 LOSSES = {
@@ -212,21 +217,26 @@ LOSSES = {
 def losses(stage: Stage) -> None:
     """The policy-gradient losses take their inputs."""
     model = stage.model()
-    plain = forward(stage, model, 1)
-    for seq_id, (name, config) in enumerate(LOSSES.items(), 2):
-        body = bodies.train(model, seq_id, [bodies.policy_datum()], name, config)
+    plain = forward(stage, model, stage.number(model))
+    for name, config in LOSSES.items():
+        if not stage.applies(f"training/loss/{name}"):
+            continue
+        body = bodies.train(model, stage.number(model), [bodies.policy_datum()], name, config)
         promised = stage.submit("forward_backward", body)
         with stage.check(f"training/loss/{name}"):
             result = promised.result()
             expect(math.isfinite(float(result.at("/metrics/loss:sum"))), "finite", "a number")
-    seq_id = 2 + len(LOSSES)
     ratio = [math.exp(value + 3.0) for value in bodies.logprobs(plain)]
     with stage.check("training/loss/importance-weight"):
-        body = bodies.train(model, seq_id, [bodies.policy_datum()], "importance_sampling")
+        body = bodies.train(
+            model, stage.number(model), [bodies.policy_datum()], "importance_sampling"
+        )
         total = float(stage.submit("forward_backward", body).result().at("/metrics/loss:sum"))
         expect_close(total, -sum(ratio), 1e-3 * max(1.0, sum(ratio)), "-sum of ratio x advantage")
     with stage.check("training/loss/cispo-weight"):
-        body = bodies.train(model, seq_id + 1, [bodies.policy_datum()], "cispo", LOSSES["cispo"])
+        body = bodies.train(
+            model, stage.number(model), [bodies.policy_datum()], "cispo", LOSSES["cispo"]
+        )
         total = float(stage.submit("forward_backward", body).result().at("/metrics/loss:sum"))
         clipped = [min(max(value, 0.8), 1.2) for value in ratio]
         want = -sum(map(operator.mul, clipped, bodies.logprobs(plain)))
@@ -248,6 +258,8 @@ def optimizers(stage: Stage) -> None:
         stage.submit("optim_step", bodies.optim(model, 2, grad_clip_norm=1.0)).result()
     with stage.check("training/optim/decay"):
         stage.submit("optim_step", bodies.optim(model, 3, weight_decay=0.01)).result()
+    if not stage.applies("training/optim/dimuon"):
+        return
     with stage.check("training/optim/adamw-typed"):
         params = {"type": "adamw", "learning_rate": 0.01}
         body = {"optimizer_params": params, "model_id": model, "seq_id": 4, "type": "optim_step"}

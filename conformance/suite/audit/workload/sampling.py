@@ -14,6 +14,7 @@ from .step import (
     NotInRelease,
     Shared,
     close,
+    datum,
     method,
     released,
     resolved,
@@ -231,3 +232,25 @@ def pickled(shared: Shared) -> None:
 def handle(shared: Shared) -> None:
     text = method(shared.sampler, "get_sampler_handle")()
     assert sample(type(shared.sampler).from_sampler_handle(text))
+
+
+@step(
+    "losses/stable-reinforce",
+    "a loss over a sample with its provenance (stable_reinforce from 0.35)",
+)
+def stable_reinforce(shared: Shared) -> None:
+    save = method(shared.training, "save_weights_and_get_sampling_client", "record_stability_info")
+    client = save(record_stability_info=True)
+    (found,) = sample(client, stop=[], max_tokens=4)
+    tokens, old = list(found.tokens), list(found.logprobs)
+    full = TEXT[:6] + tokens
+    row = datum(full, logprobs=[0.0] * 5 + old, advantages=[0.0] * 5 + [1.0] * 4)
+    prompt = types.PromptProvenanceSpan(sequence_id=found.sequence_id, length=6)
+    sampled = types.SampledProvenanceSpan(sequence_id=found.sequence_id, length=3)
+    targets = types.PromptProvenanceSpan(sequence_id=found.sequence_id, offset=1, length=5)
+    whole = types.SampledProvenanceSpan(sequence_id=found.sequence_id, length=4)
+    row = row.with_provenance(model_input=[prompt, sampled], loss_fn_inputs=[targets, whole])
+    loss = "stable_reinforce" if released("0.35") else "importance_sampling"
+    output = shared.training.forward_backward([row], loss).result()
+    assert "loss:sum" in output.metrics
+    shared.training.optim_step(types.AdamParams(learning_rate=1e-4)).result()
