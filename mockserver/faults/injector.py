@@ -7,22 +7,19 @@ first rule of the scenario that applies.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from mockserver.clock import Clock, skew
 from mockserver.edge.exchange import Answer, Exchange, Send
 from mockserver.errors import GoingDown, Unprocessable
 from mockserver.faults.connection import cut
 from mockserver.faults.delivery import deliver
-from mockserver.faults.effects import PROMISE_READS, Effect, EffectError, Step, parse_steps
+from mockserver.faults.effects import Effect, EffectError, Step, parse_steps
 from mockserver.faults.plans import PLAN_HEADER, Plans, words
-from mockserver.faults.promise_effects import PROMISE_EFFECTS, requested, tenant_of
-from mockserver.faults.rules import Subject
+from mockserver.faults.promise_effects import PROMISE_EFFECTS
+from mockserver.faults.subjects import identity, subject_of
 from mockserver.queues.rates import retry_headers
 
 if TYPE_CHECKING:
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
 EFFECT_HEADER = "x-tinker-mock-effect"
 STEP = "_step"
 FRAMES = "_frames"
-LARGE = 1024 * 1024  # bodies above are not looked into before they are checked
+LARGE = 1024 * 1024  # bytes of a stream that the journal keeps
 
 
 @dataclass
@@ -115,39 +112,6 @@ async def _remembered(
         if size <= LARGE:
             frames.append((clock.now(), chunk))
         yield chunk
-
-
-def identity(exchange: Exchange) -> str:
-    """The same for a request and its retries: operation, address and body."""
-    digest = hashlib.sha256(exchange.raw_body).hexdigest()[:16]
-    return f"{exchange.method} {exchange.path} {digest}"
-
-
-def subject_of(exchange: Exchange) -> Subject:
-    """What rules see of an exchange, which has not been decoded or authenticated yet."""
-    body = _json_object(exchange)
-    operation = exchange.operation.id if exchange.operation else ""
-    promise = requested(exchange) if operation in PROMISE_READS else None
-    names = ("base_model", "model_id", "sampling_session_id", "model")
-    named = next((body[name] for name in names if body.get(name)), None)
-    return Subject(
-        operation=operation,
-        identity=identity(exchange),
-        model=str(named or (promise.base_model if promise else "")),
-        client=exchange.dialect.label if exchange.dialect else "",
-        tenant=tenant_of(exchange),
-        promise=promise.operation if promise else "",
-    )
-
-
-def _json_object(exchange: Exchange) -> dict[str, Any]:
-    if len(exchange.raw_body) > LARGE or "json" not in exchange.headers.get("content-type", ""):
-        return {}
-    try:
-        body = orjson.loads(exchange.raw_body)
-    except orjson.JSONDecodeError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _from_header(text: str) -> Step:

@@ -26,7 +26,7 @@ class Subject:
 
     operation: str
     identity: str
-    model: str = ""
+    models: tuple[str, ...] = ()
     client: str = ""
     tenant: str = ""
     promise: str = ""
@@ -54,7 +54,7 @@ class Match:
         """The conditions that do not count or roll."""
         return (
             _any(subject.operation, self.operations)
-            and _any(subject.model, self.models)
+            and (not self.models or any(_any(name, self.models) for name in subject.models))
             and _any(subject.client, self.clients)
             and _any(subject.tenant, self.tenants)
             and _any(subject.promise, self.promises)

@@ -1,6 +1,7 @@
 """Rules: who is hit, how often, and that chance is a function of seed and request."""
 
 import textwrap
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def hits(rule: Rule, subjects: list[Subject], seed: int = 0) -> list[str]:
     return ["" if step is None else words(step) for step in steps]
 
 
-def sample(identity: str = "a", **more: str) -> Subject:
+def sample(identity: str = "a", **more: Any) -> Subject:
     return Subject("asample", identity, **more)
 
 
@@ -30,10 +31,10 @@ def test_all_conditions_must_hold() -> None:
         "match: {operation: 'asam*', model: 'Q*', client: 'tinker 0.1?.*'}\neffects: drop"
     )
     subjects = [
-        sample(model="Qwen", client="tinker 0.16.1"),
-        sample(model="Llama", client="tinker 0.16.1"),
-        sample(model="Qwen", client="tinker 0.24.1"),
-        Subject("optim_step", "a", model="Qwen", client="tinker 0.16.1"),
+        sample(models=("Qwen",), client="tinker 0.16.1"),
+        sample(models=("Llama",), client="tinker 0.16.1"),
+        sample(models=("Qwen",), client="tinker 0.24.1"),
+        Subject("optim_step", "a", models=("Qwen",), client="tinker 0.16.1"),
     ]
     assert hits(matching, subjects) == ["drop", "", "", ""]
 
