@@ -236,7 +236,7 @@ def handle(shared: Shared) -> None:
 
 @step(
     "losses/stable-reinforce",
-    "a loss over a sample with its provenance (stable_reinforce from 0.35)",
+    "a loss over a sample, with its provenance",
 )
 def stable_reinforce(shared: Shared) -> None:
     save = method(shared.training, "save_weights_and_get_sampling_client", "record_stability_info")
