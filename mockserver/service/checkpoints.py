@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mockserver.simulator import Simulator
 
 KINDS = {folder: kind for kind, folder in FOLDERS.items()}
+MIN_TTL = 3600
 MAX_TTL = 10 * 365 * 24 * 3600
 PATH = re.compile(r"tinker://([^/]+)/(weights|sampler_weights|external_weights)/([^/]+)$")
 
@@ -94,15 +95,17 @@ def missing(path: str, pointer: str) -> NotFound:
 
 
 def expiry(now: float, ttl_seconds: int | None) -> float | None:
-    """When a time to live is over; None never ends. Raises Unprocessable beyond ten years."""
+    """When a time to live is over; None never ends. Raises Unprocessable outside of one hour to
+    ten years."""
     if ttl_seconds is None:
         return None
-    if ttl_seconds > MAX_TTL:
+    if not MIN_TTL <= ttl_seconds <= MAX_TTL:
         raise Unprocessable(
-            f"ttl_seconds: {ttl_seconds} is greater than the maximum {MAX_TTL}",
+            f"ttl_seconds: {ttl_seconds} is not between {MIN_TTL} (one hour) and {MAX_TTL}",
             pointer="/ttl_seconds",
-            rule="at most ten years",
-            fix="send null for no end",
+            rule="from one hour to ten years",
+            fix=f"send {MIN_TTL} or more, or null for no end",
+            requirement="weights/save/short-ttl",
         )
     return now + ttl_seconds
 

@@ -154,16 +154,29 @@ def test_checkpoints_expire(tinker_mock: RunningServer) -> None:
     api = Api(tinker_mock, "tml-expiry")
     with api.http:
         model = api.model()
-        save(api, model, 1, "brief", ttl_seconds=100)
+        save(api, model, 1, "brief", ttl_seconds=3600)
         save(api, model, 2, "kept")
         url = f"/api/v1/training_runs/{model}/checkpoints/weights/kept/ttl"
-        assert api.http.put(url, json={"ttl_seconds": 500}).status_code == 200
+        assert api.http.put(url, json={"ttl_seconds": 4000}).status_code == 200
         assert api.http.put(url, json={"ttl_seconds": None}).status_code == 200
-        tinker_mock.call(tinker_mock.simulator.clock.run_for(600))
+        tinker_mock.call(tinker_mock.simulator.clock.run_for(5000))
         listed = api.get("checkpoints").json()["checkpoints"]
         assert [entry["checkpoint_id"] for entry in listed] == ["weights/kept"]
         told = {"tinker_path": f"tinker://{model}/weights/brief"}
         assert api.post("weights_info", told).status_code == 404
+
+
+def test_a_time_to_live_is_at_least_an_hour(trained: tuple[Api, str, str]) -> None:
+    api, model, _ = trained
+    short = {"model_id": model, "seq_id": 6, "path": "short", "ttl_seconds": 3599}
+    url = f"/api/v1/training_runs/{model}/checkpoints/weights/step/ttl"
+    for refused in (
+        api.post("save_weights", short),
+        api.http.put(url, json={"ttl_seconds": 3599}),
+        api.http.put(url, json={"ttl_seconds": 2**40}),
+    ):
+        assert refused.status_code == 422
+        assert "ttl_seconds" in refused.json()["detail"]
 
 
 def test_the_archive_is_a_tar_with_an_adapter(trained: tuple[Api, str, str]) -> None:
