@@ -8,13 +8,14 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from mockserver.text.tokenizers import tokenizer_directory
+from mockserver.text.tokenizers import FIXTURES, tokenizer_directory
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SOURCE = "tinker_cookbook-0.6.1"
 INKLING = "thinkingmachines/Inkling-Small"
 QWEN = "Qwen/Qwen3-8B-Base"
+SMALL = "tests/bytelevel-small"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Workspace:
     def text_model(self) -> str:
         """A model whose tokenizer is here: Qwen3 from files, else the one in tml-renderers."""
         return QWEN if self.qwen else INKLING
+
+    @property
+    def served_model(self) -> str:
+        """A model whose tokenizer the server names as a local folder."""
+        return QWEN if self.qwen else SMALL
 
     @property
     def models_file(self) -> Path:
@@ -63,6 +69,7 @@ def prepare(folder: Path, python: Path) -> Workspace:
     found = (qwen / "tokenizer.json").exists()
     if found:
         _tokenizer_folder(qwen, folder / QWEN)
+    _tokenizer_folder(FIXTURES / "bytelevel_small", folder / SMALL)
     workspace = Workspace(folder, python, python.parents[1] / SOURCE, found)
     workspace.models_file.write_text(_models(folder, found))
     return workspace
@@ -78,13 +85,17 @@ def _tokenizer_folder(origin: Path, to: Path) -> None:
 
 def _models(folder: Path, qwen: bool) -> str:
     """The SDK's own get_tokenizer() loads what the server names: a local folder works."""
-    if not qwen:
-        return "models: {}\n"
-    return (
-        "families:\n"
-        "  local_qwen3: {arch: qwen3, vocabulary_size: 151936, tokenizer_size: 151669,\n"
-        "    context_length: 32768, end_tokens: [151643], special_tokens: [151643, 151668],\n"
-        "    chat: false}\n"
-        "models:\n"
-        f"  {QWEN}: {{family: local_qwen3, tokenizer_id: '{folder / QWEN}'}}\n"
-    )
+    models = {
+        SMALL: {
+            "vocabulary_size": 640, "tokenizer_size": 603, "context_length": 32768,
+            "end_tokens": [602], "special_tokens": [600, 602], "chat": False,
+        },
+        QWEN: {
+            "arch": "qwen3", "vocabulary_size": 151936, "tokenizer_size": 151669,
+            "context_length": 32768, "end_tokens": [151643],
+            "special_tokens": [151643, 151668], "chat": False,
+        },
+    }  # fmt: skip
+    offered = [SMALL, QWEN] if qwen else [SMALL]
+    told = {name: {**models[name], "tokenizer_id": str(folder / name)} for name in offered}
+    return json.dumps({"models": told})
