@@ -70,6 +70,9 @@ async def retrieve_futures(exchange: Exchange) -> dict[str, Any]:
         known = simulator.promises.promises.get(request_id)
         if known is not None and known.tenant_id == exchange.owner.id:
             known.acknowledged = True
+    for promise in simulator.promises.open_in(lane_id):
+        promise.polls += 1
+        simulator.policy.polled(promise)
     limit = body.get("timeout")
     timeout = simulator.settings.long_poll if limit is None else min(limit, 30.0)
     after = body.get("prev_cursor", 0)

@@ -140,6 +140,12 @@ class PromiseBook:
             return True
         return await self.clock.wait_for(event, timeout)
 
+    def open_in(self, lane_id: str) -> list[Promise]:
+        """The promises of a lane that have not finished."""
+        lane = self.lanes.get(lane_id)
+        known = [self.promises.get(r) for r in lane.submitted.values()] if lane else []
+        return [promise for promise in known if promise is not None and promise.open]
+
     async def wait_lane(self, lane_id: str, after: int, timeout: float) -> list[Promise]:
         """Completions of a lane after position `after`, waiting for one if there is none."""
         lane = self.lane(lane_id, ordered=False)
