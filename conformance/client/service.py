@@ -1,5 +1,6 @@
 """`AsyncServiceClient`: where everything begins."""
 
+import logging
 from collections.abc import Mapping
 from random import Random
 from typing import Any
@@ -15,7 +16,7 @@ from .events import EventHub
 from .inputs.parameters import LoraConfig
 from .rest.client import AsyncRestClient
 from .sampling.client import AsyncSamplingClient
-from .sampling.opening import open_sampling_client
+from .sampling.opening import join_sampling_session, open_sampling_client
 from .session.connection import Connection
 from .session.heartbeat import HeartbeatSettings
 from .telemetry.attach import attach_telemetry
@@ -23,6 +24,8 @@ from .training.client import AsyncTrainingClient, given
 from .training.promises import Promises
 from .transport.call import Call
 from .wire.decode import decode
+
+_LOG_LEVELS = {"debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERROR"}
 
 
 class AsyncServiceClient:
@@ -50,6 +53,8 @@ class AsyncServiceClient:
             self.config, clock=clock, random=random, events=events, http=http, heartbeat=heartbeat
         )
         attach_telemetry(self.connection)
+        if self.config.log_level is not None:
+            logging.getLogger(__package__).setLevel(_LOG_LEVELS[self.config.log_level])
 
     async def __aenter__(self) -> "AsyncServiceClient":
         return self
@@ -140,6 +145,12 @@ class AsyncServiceClient:
         return await open_sampling_client(
             self.connection, base_model=base_model, model_path=model_path, **options
         )
+
+    async def join_sampling_session(
+        self, sampling_session_id: str, **options: Any
+    ) -> AsyncSamplingClient:
+        """A sampling client for a session that another process opened."""
+        return await join_sampling_session(self.connection, sampling_session_id, **options)
 
     def create_rest_client(self) -> AsyncRestClient:
         """Runs, checkpoints, sessions; needs no session of its own."""

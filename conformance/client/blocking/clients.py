@@ -80,6 +80,8 @@ class TrainingClient:
     save_weights_external = submitting(AsyncTrainingClient.save_weights_external)
     unload_model = submitting(AsyncTrainingClient.unload_model)
     get_info = waiting(AsyncTrainingClient.get_info)
+    encode = waiting(AsyncTrainingClient.encode)
+    decode = waiting(AsyncTrainingClient.decode)
 
     def save_weights_and_get_sampling_client(
         self, name: str | None = None, **sampling: Any
@@ -144,6 +146,11 @@ class ServiceClient:
     ) -> SamplingClient:
         """Sample from a base model or from a checkpoint."""
         made = self.inner.create_sampling_client(base_model, model_path, **options)
+        return SamplingClient(self.portal, self.portal.run(made))
+
+    def join_sampling_session(self, sampling_session_id: str, **options: Any) -> SamplingClient:
+        """A sampling client for a session that another process opened."""
+        made = self.inner.join_sampling_session(sampling_session_id, **options)
         return SamplingClient(self.portal, self.portal.run(made))
 
     def create_rest_client(self) -> RestClient:

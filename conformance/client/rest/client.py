@@ -1,7 +1,7 @@
 """`AsyncRestClient`: everything that is neither training nor sampling."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..answers.catalog import (
@@ -207,8 +207,8 @@ class AsyncRestClient:
     async def get_billing_usage(
         self, starting_on: date | str, ending_before: date | str
     ) -> Mapping[str, Any]:
-        """Usage events between two days, the second excluded."""
-        query = _days(starting_on=starting_on, ending_before=ending_before)
+        """Usage events between two moments, the second excluded; a day is its first moment (UTC)."""
+        query = {"starting_on": _moment(starting_on), "ending_before": _moment(ending_before)}
         return dict(await self._json(requests.get("/billing/usage/events", query)))
 
     async def get_checkpoint_storage_usage(
@@ -258,6 +258,12 @@ class AsyncRestClient:
         connection = self.connection
         await connection.configure()
         return await connection.persistence.run(lambda: connection.transport.send(call))
+
+
+def _moment(value: date | str) -> str:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _days(**values: date | str | None) -> dict[str, str | None]:

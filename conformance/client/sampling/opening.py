@@ -11,6 +11,8 @@ from ..transport.call import Call
 from ..wire.decode import decode
 from .client import AsyncSamplingClient
 
+_CLONES = 1_000_000_000
+
 
 async def open_sampling_client(
     connection: Connection,
@@ -42,6 +44,26 @@ async def open_sampling_client(
     return AsyncSamplingClient(
         connection, name, base_model=base_model, model_path=model_path, **options
     )
+
+
+async def join_sampling_session(
+    connection: Connection, sampling_session_id: str, **options: Any
+) -> AsyncSamplingClient:
+    """Another client, in another process, on the same sampling session.
+
+    Its numbers must not collide with the first client's: the server allots a block of them, or,
+    where it does not, one is drawn at random.
+    """
+    await connection.session()
+    if connection.settings.sample_join_sampling_session:
+        body = {"sampling_session_id": sampling_session_id, "type": "join_sampling_session"}
+        answer = await connection.post(
+            "/api/v1/join_sampling_session", body, pool="session", persist=True
+        )
+        clone = int(answer["client_counter"])
+    else:
+        clone = connection.random.randrange(1, _CLONES)
+    return AsyncSamplingClient(connection, sampling_session_id, clone=clone, **options)
 
 
 async def sampling_client_for(

@@ -24,6 +24,7 @@ from ..transport.http import Transport
 from ..wire.decode import decode
 from ..wire.encode import encode_for
 from .heartbeat import Heartbeat, HeartbeatSettings
+from .jwt import JwtCredentials
 from .server_settings import DynamicSettings, ServerSettings
 
 logger = logging.getLogger(__name__)
@@ -139,6 +140,8 @@ class Connection:
         else:
             self.settings = decode(ServerSettings, answer)
             self.speaks_protobuf = True
+        if self.settings.pjwt_auth_enabled:
+            self.transport.credentials = JwtCredentials(self.transport)
         size = self.settings.inflight_response_bytes_semaphore_size
         self.poller = FuturePoller(
             self.transport,

@@ -21,6 +21,7 @@ from ..losses.pipeline import BaseLoss
 from ..losses.specification import RegularizerSpec
 from ..queue_state.observers import Observer, QueueStateLogger
 from ..session.connection import Connection
+from ..text import decode_tokens, encode_text
 from ..transport.call import Call
 from ..wire.decode import decode
 from .losses import FIRST_LOSS_FNS, LOSS_FNS, check_loss_fn, normal_config
@@ -57,6 +58,7 @@ class AsyncTrainingClient:
         self._order = SubmissionOrder(poison=connection.preset.poisons_after_lost_submission)
         self._passes = PassSubmitter(connection, model_id, *observers)
         self._promises = Promises(connection, *observers)
+        self._tokenizer: str | None = None
 
     def forward(
         self,
@@ -216,6 +218,20 @@ class AsyncTrainingClient:
         body = {"model_id": self.model_id, "type": "get_info"}
         answer = await self.connection.post("/api/v1/get_info", body, pool="training", persist=True)
         return decode(ModelInfo, answer)
+
+    async def encode(self, text: str) -> list[int]:
+        """Token ids of a text, with the tokenizer the server names for this model."""
+        return encode_text(text, model_name=await self._tokenizer_name())
+
+    async def decode(self, tokens: Sequence[int]) -> str:
+        """The text of token ids."""
+        return decode_tokens(tokens, model_name=await self._tokenizer_name())
+
+    async def _tokenizer_name(self) -> str | None:
+        if self._tokenizer is None:
+            data = (await self.get_info()).model_data
+            self._tokenizer = data.tokenizer_id or data.model_name
+        return self._tokenizer
 
     def _checked(
         self,

@@ -15,7 +15,6 @@ def standard_headers(config: ClientConfig, read_timeout: float) -> dict[str, str
     headers = {
         "accept": "application/json",
         "user-agent": preset.user_agent,
-        "x-api-key": config.api_key,
         "x-stainless-package-version": preset.sdk_version,
         "x-stainless-os": platform.system() or "Unknown",
         "x-stainless-arch": _ARCHITECTURES.get(machine, machine or "unknown"),

@@ -17,6 +17,7 @@ from ..presets import Preset
 from ..retry.http import HttpRetryPolicy
 from .bodies import encode_body
 from .call import Call, PoolKind, Reply
+from .credentials import ApiKey, Credentials, is_expired_token
 from .headers import merge_headers, standard_headers
 from .pools import POOLS
 from .queries import build_url
@@ -47,6 +48,7 @@ class Transport:
         self.random = random or Random()
         self.events = events or EventHub()
         self.policy = HttpRetryPolicy(config.preset, self.random.random, self.clock.now)
+        self.credentials: Credentials = ApiKey(config.api_key)
         self._http = http
         self._new_id = new_id
         self._clients: dict[PoolKind, httpx.AsyncClient] = {}
@@ -72,11 +74,15 @@ class Transport:
         limit = self.config.max_retries if call.max_retries is None else call.max_retries
         if call.idempotency_key is None and call.method != "GET":
             call = replace(call, idempotency_key=self._new_id())
-        attempt = 0
+        attempt, renewed = 0, False
         while True:
-            outcome = await self._attempt(call, attempt)
+            signed = await self._signed(call)
+            outcome = await self._attempt(signed, attempt)
             if isinstance(outcome, Reply):
                 return outcome
+            if not renewed and await self._renewed(signed, outcome):
+                renewed = True
+                continue
             delay = self._delay(outcome, attempt) if attempt < limit else None
             if delay is None:
                 raise outcome
@@ -86,7 +92,7 @@ class Transport:
 
     async def stream(self, call: Call) -> AsyncIterator[bytes]:
         """Send once and yield the body piece by piece. Raises as `send` does."""
-        request = self._request(call)
+        request = self._request(await self._signed(call))
         try:
             response = await self._client(call.pool).send(
                 request, stream=True, follow_redirects=call.follow_redirects
@@ -104,6 +110,18 @@ class Transport:
             raise _timed_out(call, error) from error
         except httpx.HTTPError as error:
             raise _lost(call, error) from error
+
+    async def _signed(self, call: Call) -> Call:
+        if "x-api-key" in call.headers:
+            return call
+        return replace(call, headers={**call.headers, "x-api-key": await self.credentials.key()})
+
+    async def _renewed(self, call: Call, error: TinkerError) -> bool:
+        """Whether the token was refused as expired and there is a new one now."""
+        challenge = error.data.get("headers", {}).get("www-authenticate", "")
+        if not is_expired_token(error.status, challenge):
+            return False
+        return await self.credentials.renew(call.headers["x-api-key"])
 
     def _delay(self, error: TinkerError, attempt: int) -> float | None:
         """Seconds before the next attempt, or `None` when there must not be one."""
@@ -185,7 +203,9 @@ class Transport:
 
     def _client(self, kind: PoolKind) -> httpx.AsyncClient:
         if kind not in self._clients:
-            limits = httpx.Limits(max_connections=POOLS[kind], max_keepalive_connections=20)
+            size = self.config.pool_size * self.config.pool_count
+            connections = size if kind == "sampling" else POOLS[kind]
+            limits = httpx.Limits(max_connections=connections, max_keepalive_connections=20)
             self._clients[kind] = httpx.AsyncClient(limits=limits, **self._route())
         return self._clients[kind]
 
