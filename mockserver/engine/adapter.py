@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mockserver.engine.keys import Floats, Ints, distinct, find
+from mockserver.engine.latest import Latest
 from mockserver.engine.lattice import ORDERS, Lattice, Masses
 from mockserver.engine.score import Scorer
 
@@ -64,7 +65,9 @@ class Parameters:
     lattice: Lattice
     values: tuple[Floats, Floats, Floats]
     trained: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]
-    _scorers: dict[float, Scorer] = field(default_factory=dict, repr=False)
+    _scorers: Latest[float, Scorer] = field(
+        default_factory=lambda: Latest(KEPT_TEMPERATURES), repr=False, compare=False
+    )
 
     @classmethod
     def initial(cls, base: BaseModel, shape: AdapterShape) -> Parameters:
@@ -80,14 +83,11 @@ class Parameters:
 
     def scorer(self, temperature: float = 1.0) -> Scorer:
         """A scorer at a temperature, with its draw tables and heads; the last few are kept."""
-        found = self._scorers.get(temperature)
-        if found is None:
-            masses = Masses.of(self.base, self.lattice, self.shifts(), temperature)
-            found = Scorer(self.base, self.lattice, masses)
-            while len(self._scorers) >= KEPT_TEMPERATURES:
-                self._scorers.pop(next(iter(self._scorers)), None)
-            self._scorers[temperature] = found
-        return found
+        return self._scorers.get(temperature, lambda: self._make_scorer(temperature))
+
+    def _make_scorer(self, temperature: float) -> Scorer:
+        masses = Masses.of(self.base, self.lattice, self.shifts(), temperature)
+        return Scorer(self.base, self.lattice, masses)
 
     def shifts(self) -> list[Floats]:
         return [scale * value for scale, value in zip(SCALE, self.values, strict=True)]

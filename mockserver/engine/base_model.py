@@ -11,6 +11,7 @@ from mockserver.engine.adapter import AdapterShape, Parameters
 from mockserver.engine.errors import EngineError
 from mockserver.engine.grammar import ChatGrammar
 from mockserver.engine.keys import Floats, Ints, KeySpace
+from mockserver.engine.latest import Latest
 from mockserver.engine.lattice import Lattice
 from mockserver.engine.prior import PADDING, Prior, build_prior
 from mockserver.engine.scripts import ScriptBook
@@ -60,7 +61,7 @@ class BaseModel:
         self.scripts = ScriptBook()
         self._corpus = corpus
         self.residents = Residents()
-        self._cumulative: dict[float, Floats] = {}
+        self._cumulative: Latest[float, Floats] = Latest(KEPT_TEMPERATURES)
 
     @property
     def vocabulary_size(self) -> int:
@@ -97,15 +98,12 @@ class BaseModel:
 
     def root_cumulative(self, temperature: float) -> Floats:
         """[tokenizer_size] running sum of the ordinary tokens' root weights; kept for reuse."""
-        found = self._cumulative.get(temperature)
-        if found is None:
-            weights = np.exp(self.prior.root[: self.tokenizer_size] / temperature)
-            weights[self.column_of[: self.tokenizer_size] != 0] = 0.0
-            found = np.cumsum(weights)
-            while len(self._cumulative) >= KEPT_TEMPERATURES:
-                self._cumulative.pop(next(iter(self._cumulative)), None)
-            self._cumulative[temperature] = found
-        return found
+        return self._cumulative.get(temperature, lambda: self._sum_root(temperature))
+
+    def _sum_root(self, temperature: float) -> Floats:
+        weights = np.exp(self.prior.root[: self.tokenizer_size] / temperature)
+        weights[self.column_of[: self.tokenizer_size] != 0] = 0.0
+        return np.cumsum(weights)
 
     def _padding_mass(self, temperature: float) -> float:
         rows = self.vocabulary_size - self.tokenizer_size

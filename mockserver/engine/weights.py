@@ -6,8 +6,6 @@ sums: some megabytes) is made on demand, and a base model keeps that for its lat
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from mockserver.engine.adapter import AdapterShape, Parameters
 from mockserver.engine.checkpoint import State, export_parameters, load_parameters
+from mockserver.engine.latest import Latest
 from mockserver.engine.score import Scorer
 
 if TYPE_CHECKING:
@@ -55,29 +54,17 @@ class Weights:
 
 
 class Residents:
-    """The unpacked forms of the weights used last. Safe to use from several threads."""
+    """The unpacked forms of the weights used last."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[int, tuple[Weights, Parameters]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Latest[Weights, Parameters] = Latest(MOST_RESIDENT)
 
     def keep(self, weights: Weights, parameters: Parameters) -> None:
-        with self._lock:
-            self._kept[id(weights)] = (weights, parameters)
-            self._kept.move_to_end(id(weights))
-            while len(self._kept) > MOST_RESIDENT:
-                self._kept.popitem(last=False)
+        self._kept.keep(weights, parameters)
 
     def of(self, weights: Weights) -> Parameters:
         """The weights' unpacked form, unpacked again if it was dropped."""
-        with self._lock:
-            found = self._kept.get(id(weights))
-            if found is not None:
-                self._kept.move_to_end(id(weights))
-                return found[1]
-        parameters = weights.parameters()
-        self.keep(weights, parameters)
-        return parameters
+        return self._kept.get(weights, weights.parameters)
 
 
 def export_weights(weights: Weights) -> State:

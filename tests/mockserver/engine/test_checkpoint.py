@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -129,3 +130,25 @@ def test_imported_weights_sample_like_the_exported(trained: Trainer) -> None:
     request = SampleRequest(np.array([4, 5]), max_tokens=20, seed=2)
     one, other = (Sampler(trained.base, w).sample(request) for w in (snapshot, imported))
     assert one.sequences[0].logprobs.tobytes() == other.sequences[0].logprobs.tobytes()
+
+
+def test_many_threads_see_the_same_numbers(trained: Trainer) -> None:
+    """Shared tables are made once or twice, never wrongly."""
+    snapshots = []
+    for step in range(MOST_RESIDENT + 4):
+        train(trained, range(step, step + 1))
+        snapshots.append(trained.snapshot())
+
+    def sampled(place: int) -> bytes:
+        request = SampleRequest(
+            np.array([1, 2]),
+            max_tokens=12,
+            seed=place,
+            temperature=(0.5, 0.7, 1.0, 1.3, 2.0)[place % 5],
+        )
+        snapshot = snapshots[place % len(snapshots)]
+        return Sampler(trained.base, snapshot).sample(request).sequences[0].logprobs.tobytes()
+
+    alone = [sampled(place) for place in range(60)]
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(sampled, range(60))) == alone
