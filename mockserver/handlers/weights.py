@@ -75,7 +75,6 @@ def _check_source(exchange: Exchange) -> Any:
 
 
 def _submit(exchange: Exchange, operation: str) -> dict[str, Any]:
-    checkpoints.expiry(exchange.clock.now(), exchange.body.get("ttl_seconds"))
     return submit_to_run(exchange, _run(exchange), operation)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from mockserver.errors import BadRequest, Forbidden, NotFound, Unprocessable
+from mockserver.errors import BadRequest, Forbidden, NotFound
 from mockserver.service.audit import record
 from mockserver.service.times import wire_time
 from mockserver.state.records import FOLDERS, Checkpoint, CheckpointKind, Tenant, TrainingRun
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from mockserver.simulator import Simulator
 
 KINDS = {folder: kind for kind, folder in FOLDERS.items()}
-MIN_TTL = 3600
-MAX_TTL = 10 * 365 * 24 * 3600
 PATH = re.compile(r"tinker://([^/]+)/(weights|sampler_weights|external_weights)/([^/]+)$")
 
 
@@ -95,19 +93,8 @@ def missing(path: str, pointer: str) -> NotFound:
 
 
 def expiry(now: float, ttl_seconds: int | None) -> float | None:
-    """When a time to live is over; None never ends. Raises Unprocessable outside of one hour to
-    ten years."""
-    if ttl_seconds is None:
-        return None
-    if not MIN_TTL <= ttl_seconds <= MAX_TTL:
-        raise Unprocessable(
-            f"ttl_seconds: {ttl_seconds} is not between {MIN_TTL} (one hour) and {MAX_TTL}",
-            pointer="/ttl_seconds",
-            rule="from one hour to ten years",
-            fix=f"send {MIN_TTL} or more, or null for no end",
-            requirement="weights/save/short-ttl",
-        )
-    return now + ttl_seconds
+    """When a time to live is over; None never ends."""
+    return None if ttl_seconds is None else now + ttl_seconds
 
 
 def expired(simulator: Simulator, checkpoint: Checkpoint) -> bool:
