@@ -28,6 +28,13 @@ def test_the_sdk_names_the_field(version: str, tinker_mock: Any) -> None:
     assert seen["unknown model"]["type"] not in {None, "InternalServerError"}
     assert "loss:sum" in seen["afterwards"]
 
+    # No mistake is answered with something the SDK retries: the user is told at the first attempt.
+    entries = httpx.get(f"{tinker_mock.url}/_mock/journal").json()["entries"]
+    refused = [entry for entry in entries if entry["status"] >= 400 and entry["status"] != 408]
+    assert refused
+    assert all(entry["status"] < 500 for entry in refused)
+    assert {entry["request_headers"]["x-stainless-retry-count"] for entry in refused} == {"0"}
+
 
 MALFORMED: dict[str, tuple[dict[str, str], bytes, int, str]] = {
     "malformed JSON": ({"Content-Type": "application/json"}, b'{"model_id": ', 400, "JSON"),
