@@ -207,7 +207,7 @@ class AsyncRestClient:
     async def get_billing_usage(
         self, starting_on: date | str, ending_before: date | str
     ) -> Mapping[str, Any]:
-        """Usage events between two moments, the second excluded; a day is its first moment (UTC)."""
+        """Usage events from the first moment to before the second; a day begins at 0:00 UTC."""
         query = {"starting_on": _moment(starting_on), "ending_before": _moment(ending_before)}
         return dict(await self._json(requests.get("/billing/usage/events", query)))
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from conformance.client import ApiStatusError, AsyncServiceClient, ManualClock, ServiceClient
+from conformance.client.clock import ScaledClock
 from conformance.client.rest.client import AsyncRestClient
 from conformance.suite.mock_process import mock_server
 
@@ -25,7 +26,8 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def service(server: str) -> Iterator[ServiceClient]:
     options: dict[str, Any] = {"base_url": server, "telemetry_enabled": False}
-    with ServiceClient(config("python-latest", **options)) as opened:
+    clock = ScaledClock(100.0)  # packing a trace is asked about every five seconds
+    with ServiceClient(config("python-latest", **options), clock=clock) as opened:
         yield opened
 
 
