@@ -19,6 +19,7 @@ from mockserver.ids import IdSource
 from mockserver.promises import CompletionPolicy, Immediate, Limits, Promise, PromiseBook
 from mockserver.settings import Settings
 from mockserver.state.store import State
+from mockserver.text.batches import SliceBatcher
 
 if TYPE_CHECKING:
     from mockserver.engine import BaseModel
@@ -52,6 +53,7 @@ class Simulator:
         self.mutants: Mutants = _mutants(settings.break_check)
         self.bases: dict[str, BaseModel] = {}
         self.stand_ins: dict[str, StandInTokenizer] = {}
+        self.slices = SliceBatcher(self.compute)
         self.parked: set[asyncio.Future[Any]] = set()
         self.client_config = dict(settings.client_config)
         self.dynamic_config = dict(settings.dynamic_config)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mockserver.engine.base_model import BaseModel
@@ -16,26 +18,33 @@ BLOCK = 32
 
 
 class Generation:
-    """`count` continuations of one prompt, advanced together."""
+    """One continuation of each prompt, advanced together; prompts may be equal."""
 
-    def __init__(self, base: BaseModel, prompt: Ints, count: int) -> None:
+    def __init__(self, base: BaseModel, prompts: Sequence[Ints]) -> None:
         self.base = base
-        self.prompt = prompt
+        self.prompts = prompts
+        count = len(prompts)
         self.length = 0
         self.active = np.arange(count)
         self.stopped = np.zeros(count, dtype=bool)
         self.tokens = np.zeros((count, 64), dtype=np.int64)
         self.lengths = np.zeros(count, dtype=np.int64)
+        ends = {id(prompt): self._end(prompt) for prompt in prompts}
+        kinds, distances, tails = zip(*(ends[id(prompt)] for prompt in prompts), strict=True)
+        self._kind, self._distance = np.array(kinds), np.array(distances)
+        self._tail = np.stack(tails)
+        self._steps: list[tuple[Ints, Contexts]] = []
+        self._block: Seeds = np.zeros((0, 0), dtype=np.uint64)
+
+    def _end(self, prompt: Ints) -> tuple[int, int, Ints]:
+        """Grammar state (kind, distance) and last tokens of a prompt."""
+        base = self.base
         text = np.where(prompt < 0, base.space.placeholder, prompt)
         kind, distance = base.grammar.states(text, np.zeros_like(text), base.mark_table)
-        self._kind = np.full(count, kind[-1])
-        self._distance = np.full(count, distance[-1])
         width = max(2, len(base.grammar.header))
         tail = np.full(width, base.space.start)
         tail[-min(width, text.size) :] = text[-width:]
-        self._tail = np.tile(tail, (count, 1))
-        self._steps: list[tuple[Ints, Contexts]] = []
-        self._block: Seeds = np.zeros((0, 0), dtype=np.uint64)
+        return int(kind[-1]), int(distance[-1]), tail
 
     def contexts(self) -> Contexts:
         """Where each running sequence stands."""
@@ -51,7 +60,9 @@ class Generation:
         )
         if self.base.scripts:
             for i, sequence in enumerate(run):
-                whole = np.concatenate([self.prompt, self.tokens[sequence, : self.length]])
+                whole = np.concatenate(
+                    [self.prompts[int(sequence)], self.tokens[sequence, : self.length]]
+                )
                 end = read(self.base, [whole]).take(slice(-1, None))
                 scripted[i], lift[i] = end.scripted[0], end.log_lift[0]
         self._steps.append((run, at))

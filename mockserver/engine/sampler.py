@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from mockserver.engine.base_model import BaseModel
 from mockserver.engine.chance import Seeds, uniform
 from mockserver.engine.contexts import Contexts, check_tokens
 from mockserver.engine.datum import SampledSequence, SampleRequest, SampleResult, TopK
+from mockserver.engine.errors import EngineError
 from mockserver.engine.generation import Generation
 from mockserver.engine.heads import Heads
 from mockserver.engine.keys import Floats, Ints
@@ -72,10 +73,37 @@ class Sampler:
                 np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32), "length"
             )
             return [empty] * request.num_samples
-        scorer = self._scorer(request.temperature or GREEDY_SHOWN_AT)
-        run = Generation(self.base, prompt, request.num_samples)
-        stops = Stops.of(self.base, request.stop)
         streams = [generator(request, prompt, i) for i in range(request.num_samples)]
+        return self._run(request, [prompt] * request.num_samples, streams, limit)
+
+    def sample_together(self, requests: Sequence[SampleRequest]) -> list[SampledSequence]:
+        """The first sequence of each request, advanced together: the same as one by one.
+
+        The requests share everything but prompt, seed and entropy; nothing is scored.
+        """
+        first = requests[0]
+        prompts = [np.asarray(request.prompt, dtype=np.int64) for request in requests]
+        for request, prompt in zip(requests, prompts, strict=True):
+            check_request(self.base, request)
+            check_tokens(self.base, prompt, "prompt")
+        streams = [generator(r, p, 0) for r, p in zip(requests, prompts, strict=True)]
+        limits = {max_tokens_of(self.base, request) for request in requests}
+        if len(limits) > 1 or 0 in limits:
+            raise EngineError(
+                "max_tokens", "must be the same and above 0", "Sample them one by one"
+            )
+        return self._run(first, prompts, streams, limits.pop())
+
+    def _run(
+        self,
+        request: SampleRequest,
+        prompts: list[Ints],
+        streams: list[np.random.Generator],
+        limit: int,
+    ) -> list[SampledSequence]:
+        scorer = self._scorer(request.temperature or GREEDY_SHOWN_AT)
+        run = Generation(self.base, prompts)
+        stops = Stops.of(self.base, request.stop)
         while run.active.size and run.length < limit:
             at = run.contexts()
             run.advance(self._next(request, scorer, at, streams, run), stops)

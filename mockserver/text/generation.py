@@ -18,7 +18,6 @@ from mockserver.engine import (
     BaseModel,
     EngineError,
     SampledSequence,
-    Sampler,
     SampleRequest,
     Weights,
 )
@@ -166,14 +165,13 @@ class TextRun:
         return (model.weights, scripts, tuple(self.ids), params, request.max_tokens)
 
     async def _sampled(self, request: SampleRequest) -> SampledSequence:
-        sampler = Sampler(self.model.base, self.model.weights)
+        model = self.model
         try:
-            result = await self.simulator.compute(sampler.sample, request)
+            return await self.simulator.slices.sample(model.base, model.weights, request)
         except EngineError as error:
             name = error.field.removeprefix("sampling_params.")
             message = f"{name}: {error.rule}"
             raise BadRequest(message, pointer=f"/{name}", rule=error.rule, fix=error.fix) from error
-        return result.sequences[0]
 
     def _take(self, token: Token) -> Piece | None:
         self.count += 1
