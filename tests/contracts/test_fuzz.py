@@ -163,6 +163,7 @@ def test_links_reach_live_promises() -> None:
             "forward_backward",
             "create_sampling_session",
             "asample",
+            "stream_sample",
             "retrieve_future",
         ),
         examples={"enabled": False},
@@ -177,3 +178,4 @@ def test_links_reach_live_promises() -> None:
     seen = Counter((e.operation, e.status) for e in run.app.state.simulator.journal.entries)
     assert seen["retrieve_future", 200] + seen["retrieve_future", 408] >= 3 * EXAMPLES, seen
     assert seen["forward_backward", 200] >= EXAMPLES, seen
+    assert seen["stream_sample", 200] >= 1, seen
