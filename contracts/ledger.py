@@ -130,6 +130,19 @@ def _rows() -> Iterator[Requirement]:
                 yield parse_row(row, chapter)
 
 
+def frozen_rules(release: str) -> frozenset[str]:
+    """The requirement ids that were frozen for an SDK release; LedgerError if none were.
+
+    A target that passed once is not failed by rules that the suite learnt later.
+    """
+    file = files("contracts") / "requirements" / "frozen" / f"{release}.txt"
+    if not file.is_file():
+        folder = files("contracts") / "requirements" / "frozen"
+        known = ", ".join(sorted(one.name.removesuffix(".txt") for one in folder.iterdir()))
+        raise LedgerError(f"no frozen requirements for {release!r}; there are {known}")
+    return frozenset(file.read_text("utf-8").split())
+
+
 @cache
 def load_ledger() -> dict[str, Requirement]:
     """Every requirement by id, in chapter order; raises LedgerError on duplicates."""

@@ -16,6 +16,7 @@ from .verdict import Inapplicable, Status, Unmet, Verdict
 from .wire import Routes, Sent
 from .wire_checks import judge_wire, wire_check
 
+OTHER = "for other SDK releases, or newer than the frozen requirements"
 Progress = Callable[[Scenario, list[Verdict]], None]
 
 
@@ -89,10 +90,10 @@ def play_scenario(
 ) -> tuple[list[Verdict], list[Sent]]:
     """One scenario's verdicts in its declared order, and its exchanges."""
     checks = {name: rules[name] for name in story.checks}
-    applicable = {name for name, rule in checks.items() if rule.sdk.meets(target.sdk)}
+    applicable = {name for name, rule in checks.items() if target.applies(rule)}
     blocked = target.read_only and not story.reads_only
     if not applicable or blocked:
-        reason = "writes, and the run is read-only" if blocked else "for other SDK releases"
+        reason = "writes, and the run is read-only" if blocked else OTHER
         return [idle(name, checks[name], story, reason) for name in story.checks], []
     stage = Stage(target, routes, checks, story.id)
     why = "the scenario ended before this check"
@@ -113,7 +114,7 @@ def play_scenario(
     for name in story.checks:
         verdict = stage.verdicts.get(name)
         if name not in applicable:
-            verdict = idle(name, checks[name], story, "for other SDK releases")
+            verdict = idle(name, checks[name], story, OTHER)
         elif verdict is None:
             verdict = missing(name, checks[name], story, status, why)
             stage._attach_trace(verdict, max(0, played - 4), played)

@@ -72,7 +72,7 @@ class Stage(Submitting):
 
     def applies(self, name: str) -> bool:
         """Whether a check is about a release that the target claims; ask before newer fields."""
-        return self._checks[name].sdk.meets(self.target.sdk)
+        return self.target.applies(self._checks[name])
 
     def number(self, model: str) -> int:
         """The model's next seq_id."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from contracts.ledger import SdkSpan
+from contracts.ledger import Requirement, SdkSpan
 
 JSON_RELEASE = 24
 """The last minor release that sends training data as JSON and takes JSON results."""
@@ -28,6 +28,8 @@ class Target:
     timeout: float = 10.0
     long_poll: float = 45.0
     seed: int = 0
+    scored: frozenset[str] | None = None
+    """Requirement ids that count; None: all. Others are reported as not applicable."""
 
     @property
     def speaks_protobuf(self) -> bool:
@@ -43,6 +45,11 @@ class Target:
     def release(self) -> str:
         """The SDK release that the suite's ordinary requests speak for."""
         return SPOKEN.get(self.minor, f"0.{self.minor}.0")
+
+    def applies(self, rule: Requirement) -> bool:
+        """Whether a requirement is about this target's releases, and in the frozen set if any."""
+        known = self.scored is None or rule.id in self.scored
+        return known and rule.sdk.meets(self.sdk)
 
     def headers(self) -> dict[str, str]:
         """The headers of an ordinary request, as that release sends them."""

@@ -34,7 +34,7 @@ def judge_wire(
 
 def judge_operation(name: str, rule: Requirement, seen: Sequence[Sent], target: Target) -> Verdict:
     """Fail on the first answer outside the contract; not testable without a 2xx answer."""
-    if not rule.sdk.meets(target.sdk) or (target.read_only and not seen):
+    if not target.applies(rule) or (target.read_only and not seen):
         return Verdict(name, rule, Status.NOT_APPLICABLE, "not exercised", scenario="wire")
     for exchange in seen:
         if exchange.blame_target:

@@ -1,6 +1,7 @@
 """`conformance ledger`: the requirement ledger as a Markdown page."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from contracts.ledger import load_ledger
@@ -15,6 +16,7 @@ A rule that we only infer is never a MUST. `sdk-code` names a file and line of a
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the output."""
     parser.add_argument("--output", type=Path, metavar="FILE", help="write here, not to stdout")
+    parser.add_argument("--freeze", metavar="RELEASE", help="freeze today's rules for a release")
 
 
 def ledger_page() -> str:
@@ -43,8 +45,24 @@ def spaced(lines: list[str]) -> list[str]:
     return spread
 
 
+def freeze(release: str) -> int:
+    """Write the ids of the rules about a release; never overwrites."""
+    minor = int(release.split(".")[1])
+    path = Path("contracts") / "requirements" / "frozen" / f"{release}.txt"
+    if path.exists():
+        print(f"tinker-mock: {path} is frozen already", file=sys.stderr)
+        return 2
+    path.parent.mkdir(exist_ok=True)
+    rules = [rule.id for rule in load_ledger().values() if minor in rule.sdk]
+    path.write_text("\n".join(rules) + "\n", "utf-8")
+    print(f"{path}: {len(rules)} requirements")
+    return 0
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Write or print the page."""
+    if arguments.freeze:
+        return freeze(arguments.freeze)
     text = ledger_page()
     if arguments.output:
         arguments.output.write_text(text, "utf-8")

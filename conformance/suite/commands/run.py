@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from contracts.ledger import LedgerError, SdkSpan
+from contracts.ledger import LedgerError, SdkSpan, frozen_rules
 
 from ..baseline import Baseline, BaselineError, apply_baseline, read_baseline
 from ..report.terminal import Terminal
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--select", default="", metavar="GLOB", help="checks by prefix or glob, with commas")
     add("--baseline", type=Path, metavar="FILE", help="known failures, each with a reason")
     add("--report", type=Path, metavar="DIR", help="write results.json, HTML, JUnit, badge …")
+    add("--requirements", default="", metavar="RELEASE", help="score the rules frozen for it")
     add("--read-only", action="store_true", help="make nothing on the server")
     add("--strict", action="store_true", help="a SHOULD that fails counts like a MUST")
     add("--timeout", type=float, default=10.0, metavar="S", help="seconds for one answer")
@@ -47,6 +48,7 @@ def target_of(arguments: argparse.Namespace) -> Target:
         read_only=arguments.read_only,
         timeout=arguments.timeout,
         seed=arguments.seed,
+        scored=frozen_rules(arguments.requirements) if arguments.requirements else None,
     )
 
 

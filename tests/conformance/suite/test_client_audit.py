@@ -22,7 +22,8 @@ model = post("create_model", {"session_id": session["session_id"], "model_seq_id
     "base_model": os.environ["TINKER_MOCK_MODEL"], "lora_config": {"rank": 4}, "colour": "red"})
 made = post("retrieve_future", model)
 tensor = {"data": [2.0], "dtype": "float32", "shape": [2]}
-datum = {"model_input": {"chunks": [{"tokens": [1, 2]}]}, "loss_fn_inputs": {"target_tokens": tensor}}
+given = {"chunks": [{"tokens": [1, 2]}]}
+datum = {"model_input": given, "loss_fn_inputs": {"target_tokens": tensor}}
 for seq_id in (1, 3):
     post("forward_backward", {"model_id": made["model_id"], "seq_id": seq_id,
         "forward_backward_input": {"data": [datum], "loss_fn": "cross_entropy"}})

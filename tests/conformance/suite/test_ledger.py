@@ -10,7 +10,14 @@ from conformance.suite.runner import requirement_of, server_scenarios
 from conformance.suite.tokenizers.checks import CHECKS
 from conformance.suite.wire import Routes
 from conformance.suite.wire_checks import wire_check
-from contracts.ledger import CHAPTERS, LedgerError, SdkSpan, load_ledger, parse_row
+from contracts.ledger import (
+    CHAPTERS,
+    LedgerError,
+    SdkSpan,
+    frozen_rules,
+    load_ledger,
+    parse_row,
+)
 
 ROW = {
     "id": "futures/x", "level": "MUST", "text": "x", "sdk": "all",
@@ -73,3 +80,13 @@ def test_spans_of_releases() -> None:
 def test_the_ledger_page_has_every_rule() -> None:
     page = ledger_page()
     assert all(f"`{name}`" in page for name in load_ledger())
+
+
+def test_frozen_rules_still_exist_and_are_about_their_release() -> None:
+    for release in ("0.7.0", "0.16.1", "0.24.1", "0.25.0", "0.38.0"):
+        frozen = frozen_rules(release)
+        assert frozen <= set(load_ledger())
+        minor = int(release.split(".")[1])
+        assert all(minor in load_ledger()[name].sdk for name in frozen)
+    with pytest.raises(LedgerError, match="no frozen requirements for '9'"):
+        frozen_rules("9")

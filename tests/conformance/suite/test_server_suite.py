@@ -65,6 +65,13 @@ def test_a_server_for_protobuf_releases_is_spoken_to_in_protobuf(quick_mock: str
     assert {one.request_headers["content-type"] for one in sent} == {"application/x-protobuf"}
 
 
+def test_a_growing_suite_fails_nobody_in_retrospect(quick_mock: str) -> None:
+    old = frozenset({"telemetry/batch/full"})
+    run = run_server_suite(Target(quick_mock, scored=old), ("telemetry",))
+    judged = {one.check for one in run.verdicts if one.status is not Status.NOT_APPLICABLE}
+    assert judged == old
+
+
 class Empty(BaseHTTPRequestHandler):
     """A server that has only healthz."""
 
