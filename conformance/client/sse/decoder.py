@@ -1,7 +1,7 @@
 """A decoder after the WHATWG rules (HTML, 9.2.6), fed with bytes as they come."""
 
 import codecs
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,6 +9,9 @@ import orjson
 
 from ..presets import Preset
 from .blocks import parse_block, split_blocks
+
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +56,14 @@ class SseDecoder:
         self._buffer += text
         return [event for line in self._lines() if (event := self._line(line)) is not None]
 
-    def _lines(self) -> Iterator[str]:
+    def _lines(self) -> list[str]:
         """Complete lines. A CR at the very end may be half of a CRLF and has to wait, except
         after an empty line, where the LF would only make another empty line."""
-        while True:
-            ends = [at for at in map(self._buffer.find, "\r\n") if at >= 0]
-            if not ends:
-                return
-            end = min(ends)
-            if self._buffer[end] == "\r" and end + 1 == len(self._buffer) and self._buffer[:end]:
-                return
-            width = 2 if self._buffer[end : end + 2] == "\r\n" else 1
-            line, self._buffer = self._buffer[:end], self._buffer[end + width :]
-            yield line
+        *lines, rest = _LINE_END.split(self._buffer)
+        if lines and lines[-1] and self._buffer.endswith("\r"):
+            rest = lines.pop() + "\r"
+        self._buffer = rest
+        return lines
 
     def _line(self, line: str) -> SseEvent | None:
         if not line:

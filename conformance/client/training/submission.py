@@ -135,7 +135,9 @@ def drop_nulls(body: Any) -> Any:
     """Training bodies never carry nulls, in no client."""
     if isinstance(body, dict):
         return {name: drop_nulls(value) for name, value in body.items() if value is not None}
-    return [drop_nulls(item) for item in body] if isinstance(body, list) else body
+    if not isinstance(body, list) or (body and isinstance(body[0], (int, float))):
+        return body
+    return [drop_nulls(item) for item in body]
 
 
 def _protobuf_call(content: bytes, *, compress: bool) -> Call:

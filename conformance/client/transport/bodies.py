@@ -36,6 +36,8 @@ def prepare_body(value: Any, *, drop_nulls: bool = False) -> Any:
             if not isinstance(item, _Absent) and not (drop_nulls and item is None)
         }
     if isinstance(value, (list, tuple)):
+        if value and isinstance(value[0], (int, float)):
+            return value
         return [prepare_body(item, drop_nulls=drop_nulls) for item in value]
     return value
 

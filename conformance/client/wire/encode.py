@@ -27,6 +27,8 @@ def encode(value: Any, *, defaults: bool = True, nulls: bool = True) -> Any:
         if isinstance(item, Mapping):
             return {str(k): walk(v) for k, v in item.items() if nulls or v is not None}
         if isinstance(item, (list, tuple)):
+            if item and isinstance(item[0], (int, float, str)):  # tokens: no need to walk them
+                return list(item)
             return [walk(part) for part in item]
         if isinstance(item, bytes):
             return base64.b64encode(item).decode()
