@@ -98,7 +98,7 @@ class PromiseBook:
         if promise.seq_id:
             lane.slots[promise.seq_id] = promise.request_id
         else:
-            lane.arrivals.append(promise.request_id)
+            lane.arrivals[promise.request_id] = max(lane.submitted, default=0)
         self._drain(lane)
         return promise
 
@@ -164,8 +164,7 @@ class PromiseBook:
         for number, request_id in lane.slots.items():
             if request_id == promise.request_id:
                 lane.slots[number] = None
-        if promise.request_id in lane.arrivals:
-            lane.arrivals.remove(promise.request_id)
+        lane.arrivals.pop(promise.request_id, None)
         self._finish(promise, Outcome("cancelled", error="cancelled by client", category="user"))
         if task is not None:
             task.cancel()
@@ -279,6 +278,7 @@ class PromiseBook:
             )
             outcome = Outcome("failed", error=message, category="user")
             self._finish(self.promises[request_id], outcome)
+        self._drain(lane)
 
     def _sweep(self) -> None:
         now = self.clock.now()

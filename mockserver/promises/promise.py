@@ -60,8 +60,8 @@ class Lane:
     """The next seq_id to run in an ordered lane."""
     slots: dict[int, str | None] = field(default_factory=dict)
     """seq_id -> request id waiting to run; None marks a number that will never come."""
-    arrivals: list[str] = field(default_factory=list)
-    """Waiting request ids without a seq_id, in order of arrival."""
+    arrivals: dict[str, int] = field(default_factory=dict)
+    """Waiting request ids without a seq_id -> the highest seq_id accepted before them."""
     submitted: dict[int, str] = field(default_factory=dict)
     """seq_id -> request id, for everything ever accepted."""
     current: str | None = None
@@ -71,8 +71,10 @@ class Lane:
 
     def next_ready(self) -> str | None:
         """Take the next request id that may run, skipping numbers that will never come."""
-        if self.arrivals:
-            return self.arrivals.pop(0)
+        first = next(iter(self.arrivals), None)
+        if first is not None and self.arrivals[first] < self.expected:
+            del self.arrivals[first]
+            return first
         while self.expected in self.slots:
             request_id = self.slots.pop(self.expected)
             self.expected += 1

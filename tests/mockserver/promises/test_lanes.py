@@ -103,6 +103,15 @@ async def test_a_skipped_number_is_not_waited_for(bench: Bench) -> None:
 
 
 @on_bench
+async def test_work_without_a_number_follows_what_was_submitted_before(bench: Bench) -> None:
+    first = bench.submit(None)
+    later = [bench.submit(2), bench.submit(None), bench.submit(1), bench.submit(3)]
+    for promise in [first, *later]:
+        await bench.finished(promise)
+    assert bench.ran == [None, 1, 2, None, 3]
+
+
+@on_bench
 async def test_a_repeated_submission_is_the_same_promise(bench: Bench) -> None:
     first = bench.submit(1, value=1)
     assert bench.submit(1, value=1) is first
