@@ -31,6 +31,17 @@ class Contexts:
     def size(self) -> int:
         return self.last.size
 
+    @property
+    def identity(self) -> tuple[int, int, int, int, float]:
+        """What the first context's distribution depends on; a key to keep things by."""
+        return (
+            int(self.last[0]),
+            int(self.before[0]),
+            int(self.state[0]),
+            int(self.scripted[0]),
+            float(self.log_lift[0]),
+        )
+
     def take(self, index: Ints | slice) -> Contexts:
         return Contexts(
             self.last[index],

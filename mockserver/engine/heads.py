@@ -39,17 +39,11 @@ class Heads:
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
         self.base = scorer.base
-        self._kept: dict[tuple[int, ...], Head] = {}
+        self._kept: dict[tuple[float, ...], Head] = {}
 
     def top(self, context: Contexts, k: int) -> Head:
         """The k likeliest tokens of one context (arrays of length 1); fewer if fewer exist."""
-        key = (
-            int(context.last[0]),
-            int(context.before[0]),
-            int(context.state[0]),
-            int(context.scripted[0]),
-            k,
-        )
+        key = (*context.identity, k)
         head = self._kept.get(key)
         if head is None:
             head = self._build(context, k)

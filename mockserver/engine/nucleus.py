@@ -41,7 +41,7 @@ class Nuclei:
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
         self.base = scorer.base
-        self._kept: dict[tuple[int, int, int, int, float], float] = {}
+        self._kept: dict[tuple[float, ...], float] = {}
 
     @cached_property
     def _order0(self) -> Floats:
@@ -58,13 +58,7 @@ class Nuclei:
 
     def log_threshold(self, context: Contexts, top_p: float) -> float:
         """The log weight that a token of this context must reach (arrays of length 1)."""
-        key = (
-            int(context.last[0]),
-            int(context.before[0]),
-            int(context.state[0]),
-            int(context.scripted[0]),
-            top_p,
-        )
+        key = (*context.identity, top_p)
         found = self._kept.get(key)
         if found is None:
             found = self._search(context, top_p)

@@ -49,7 +49,7 @@ def frequencies_fit(tokens: np.ndarray, expected: np.ndarray) -> float:
 
 
 def first_tokens(sampler: Sampler, prompt: np.ndarray, **params: Any) -> np.ndarray:
-    request = SampleRequest(prompt, num_samples=4000, max_tokens=1, seed=3, **params)
+    request = SampleRequest(prompt, num_samples=2000, max_tokens=1, seed=3, **params)
     return np.array([s.tokens[0] for s in sampler.sample(request).sequences])
 
 
@@ -102,6 +102,19 @@ def test_nucleus_includes_a_scripted_token(small: BaseModel) -> None:
     request = SampleRequest(np.array([1, 2]), num_samples=300, max_tokens=1, top_p=0.5, seed=1)
     tokens = {int(s.tokens[0]) for s in Sampler(small).sample(request).sequences}
     assert tokens == {40}
+
+
+def test_a_script_replaced_by_another_counts_at_once(small: BaseModel) -> None:
+    """What is kept per context does not outlive a script."""
+    shown = []
+    for probability in (0.6, 0.9):
+        small.scripts.clear()
+        small.scripts.add(Script((1, 2), (40,), probability=probability))
+        ask = SampleRequest(np.array([1, 2]), max_tokens=1, temperature=0.0, topk_sample_logprobs=1)
+        sequence = Sampler(small).sample(ask).sequences[0]
+        assert sequence.topk is not None
+        shown.append(float(np.exp(sequence.topk.logprobs[0, 0])))
+    assert shown == pytest.approx([0.6, 0.9], abs=1e-6)
 
 
 @pytest.mark.parametrize("prompt", PROMPTS, ids=str)
