@@ -10,7 +10,6 @@ import orjson
 from ..presets import Preset
 from .blocks import parse_block, split_blocks
 
-
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 

@@ -84,6 +84,14 @@ def test_the_wire_differs_from_the_sdk_only_where_the_page_says(preset: str, sdk
     assert seen == set(listed)
 
 
+def test_vcrpy_reads_them_too() -> None:
+    from vcr.cassette import Cassette as VcrCassette
+
+    for path in PATHS[::11]:
+        loaded = VcrCassette.load(path=str(path))
+        assert len(loaded) == len(read_cassette(path).interactions)
+
+
 def test_cassettes_hold_no_secret_and_say_where_they_come_from() -> None:
     for path in PATHS:
         text = path.read_text()
