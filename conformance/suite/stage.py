@@ -16,6 +16,8 @@ from .verdict import Inapplicable, Status, Unmet, Verdict
 from .wire import Hands, Routes
 
 KINDS = ("weights", "sampler_weights", "external_weights")
+UNLOADING = 25
+"""The last minor release with unload_model; from then on models end with their session."""
 
 
 class Stage(Submitting):
@@ -73,6 +75,12 @@ class Stage(Submitting):
     def applies(self, name: str) -> bool:
         """Whether a check is about a release that the target claims; ask before newer fields."""
         return self.target.applies(self._checks[name])
+
+    def flag(self, name: str) -> bool:
+        """Whether the server switches on a flag of client/config; without one it is off."""
+        reply = self.hands.call("get_client_config", {"sdk_version": self.target.release})
+        value = reply.json() if reply.status == 200 else {}
+        return isinstance(value, dict) and value.get(name) is True
 
     def number(self, model: str) -> int:
         """The model's next seq_id."""
@@ -142,7 +150,11 @@ class Stage(Submitting):
     def model(self, session: str | None = None, **fields: Any) -> str:
         """A new model's id, ready to train."""
         created = self.create_model(session or self.session(), **fields)
-        return str(created.result().at("/model_id"))
+        model = str(created.result().at("/model_id"))
+        if self.target.minor <= UNLOADING:
+            body = {"model_id": model, "type": "unload_model"}
+            self.later(lambda: self.hands.call("unload_model", body, timeout=3.0))
+        return model
 
     def sampler(self, session: str | None = None, path: str | None = None) -> str:
         """A new sampling session's id, for the base model or a checkpoint's path."""

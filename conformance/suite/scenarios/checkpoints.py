@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .. import bodies
+from ..paging import listed as on_a_page
+from ..paging import two_pages
 from ..scenario import scenario
 from ..stage import Stage, place
 from ..verdict import Unmet, expect, expect_equal
@@ -99,8 +101,9 @@ def everything(stage: Stage, model: str, path: str) -> None:
     ask = {"limit": "100", "offset": "0"}
     reply = stage.hands.call("list_user_checkpoints", query=ask)
     with stage.check("checkpoints/all/contains"):
-        paths = [one["tinker_path"] for one in reply.require().at("/checkpoints")]
-        expect(path in paths, "the checkpoint is listed", path, paths)
+        where = ("list_user_checkpoints", "/checkpoints")
+        there = on_a_page(stage, *where, lambda one: one.get("tinker_path") == path)
+        expect(there, "the checkpoint is listed", path, "on no page")
     with stage.check("checkpoints/all/cursor"):
         total = reply.require().at("/cursor/total_count")
         count = len(reply.at("/checkpoints"))
@@ -109,11 +112,8 @@ def everything(stage: Stage, model: str, path: str) -> None:
         one = stage.hands.call("list_user_checkpoints", query={"limit": "1", "offset": "0"})
         expect_equal(len(one.require().at("/checkpoints")), 1, "limit=1 gives one")
     with stage.check("checkpoints/all/pages"):
-        pages = [
-            stage.hands.call("list_user_checkpoints", query={"limit": "1", "offset": offset})
-            for offset in ("0", "1")
-        ]
-        first, second = (page.require().at("/checkpoints/0/tinker_path") for page in pages)
+        where = ("list_user_checkpoints", "/checkpoints/0/tinker_path")
+        first, second = two_pages(stage, *where)
         expect(first != second, "offset moves on", "another checkpoint", first)
     with stage.check("checkpoints/all/no-external-for-old"):
         if stage.target.sdk.last >= EXTERNAL:

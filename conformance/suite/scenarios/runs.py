@@ -1,6 +1,7 @@
 """Training runs, as listings show them."""
 
 from .. import bodies
+from ..paging import listed, two_pages
 from ..scenario import scenario
 from ..stage import Stage
 from ..verdict import expect, expect_equal
@@ -75,24 +76,23 @@ def listing(stage: Stage, model: str) -> None:
     """The list of runs, in pages."""
     reply = stage.hands.call("list_training_runs", query={"limit": "100", "offset": "0"})
     with stage.check("runs/list/contains"):
-        found = [one["training_run_id"] for one in reply.require().at("/training_runs")]
-        expect(model in found, "the run is listed", model, found)
+        where = ("list_training_runs", "/training_runs")
+        there = listed(stage, *where, lambda one: one.get("training_run_id") == model)
+        expect(there, "the run is listed", model, "on no page")
     with stage.check("runs/list/cursor"):
         cursor = reply.require().at("/cursor")
         wanted = {"offset": 0, "limit": 100}
         expect_equal({name: cursor.get(name) for name in wanted}, wanted, "the page asked for")
         expect(type(cursor.get("total_count")) is int, "total_count", "an integer", cursor)
     stage.model()
-    pages = [
-        stage.hands.call("list_training_runs", query={"limit": "1", "offset": offset})
-        for offset in ("0", "1")
-    ]
     with stage.check("runs/list/limit"):
-        expect_equal(len(pages[0].require().at("/training_runs")), 1, "limit=1 gives one")
+        one = stage.hands.call("list_training_runs", query={"limit": "1", "offset": "0"})
+        expect_equal(len(one.require().at("/training_runs")), 1, "limit=1 gives one")
     with stage.check("runs/list/pages"):
-        first, second = (one.require().at("/training_runs/0/training_run_id") for one in pages)
+        where = ("list_training_runs", "/training_runs/0/training_run_id")
+        first, second = two_pages(stage, *where)
         expect(first != second, "offset moves on", "another run", first)
     with stage.check("runs/list/scope"):
-        query = {"limit": "100", "offset": "0", "access_scope": "owned"}
-        found = stage.hands.call("list_training_runs", query=query).require().at("/training_runs")
-        expect(model in [one["training_run_id"] for one in found], "owned", model)
+        where, scope = ("list_training_runs", "/training_runs"), {"access_scope": "owned"}
+        there = listed(stage, *where, lambda one: one.get("training_run_id") == model, **scope)
+        expect(there, "listed as owned", model, "on no page")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .. import bodies
+from ..paging import listed
 from ..scenario import scenario
 from ..stage import Stage
 from ..verdict import expect, expect_equal
@@ -62,15 +63,15 @@ def life(stage: Stage) -> None:
 def find_again(stage: Stage, session: str) -> None:
     """The session is listed and can be read."""
     with stage.check("sessions/list/contains"):
-        listed = stage.hands.call("list_sessions", query={"limit": "100", "offset": "0"})
-        expect(session in listed.require().at("/sessions"), "listed", session, listed.text)
+        there = listed(stage, "list_sessions", "/sessions", session.__eq__)
+        expect(there, "listed", session, "on no page")
     with stage.check("sessions/list/limit"):
-        listed = stage.hands.call("list_sessions", query={"limit": "1", "offset": "0"})
-        expect_equal(len(listed.require().at("/sessions")), 1, "limit=1 gives one session")
+        one = stage.hands.call("list_sessions", query={"limit": "1", "offset": "0"})
+        expect_equal(len(one.require().at("/sessions")), 1, "limit=1 gives one session")
     with stage.check("sessions/list/scope"):
-        query = {"limit": "100", "offset": "0", "access_scope": "owned"}
-        listed = stage.hands.call("list_sessions", query=query).require()
-        expect(session in listed.at("/sessions"), "listed as owned", session, listed.text)
+        scope = {"access_scope": "owned"}
+        there = listed(stage, "list_sessions", "/sessions", session.__eq__, **scope)
+        expect(there, "listed as owned", session, "on no page")
     with stage.check("sessions/get/lists"):
         got = stage.hands.call("get_session", path={"session_id": session}).require()
         expect_equal((got.at("/training_run_ids"), got.at("/sampler_ids")), ([], []), "empty")
@@ -201,4 +202,4 @@ def separate(stage: Stage) -> None:
     with stage.check("sessions/model-counters/separate"):
         first, second = stage.model(), stage.model()
         expect(first != second, "two models", "two ids", first)
-        stage.submit("forward", bodies.forward(second, 1)).result()
+        stage.submit("forward_backward", bodies.train(second, 1)).result()

@@ -217,7 +217,6 @@ LOSSES = {
 def losses(stage: Stage) -> None:
     """The policy-gradient losses take their inputs."""
     model = stage.model()
-    plain = forward(stage, model, stage.number(model))
     for name, config in LOSSES.items():
         if not stage.applies(f"training/loss/{name}"):
             continue
@@ -226,6 +225,7 @@ def losses(stage: Stage) -> None:
         with stage.check(f"training/loss/{name}"):
             result = promised.result()
             expect(math.isfinite(float(result.at("/metrics/loss:sum"))), "finite", "a number")
+    plain = forward(stage, model, stage.number(model))
     ratio = [math.exp(value + 3.0) for value in bodies.logprobs(plain)]
     with stage.check("training/loss/importance-weight"):
         body = bodies.train(

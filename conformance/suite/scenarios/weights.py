@@ -25,10 +25,10 @@ def look(stage: Stage, model: str) -> list[float]:
     return bodies.logprobs(seen.result())
 
 
-def keep(stage: Stage, model: str, name: str, **fields: Any) -> Outcome:
+def keep(stage: Stage, model: str, name: str, wrong: bool = False, **fields: Any) -> Outcome:
     """save_weights; the checkpoint is deleted at the end."""
     body = bodies.save(model, stage.number(model), name, **fields)
-    outcome = stage.submit("save_weights", body).outcome()
+    outcome = stage.submit("save_weights", body, wrong=wrong).outcome()
     if not outcome.failed and outcome.value.get("path"):
         stage.delete_checkpoint_later(str(outcome.value["path"]))
     return outcome
@@ -197,7 +197,7 @@ def refusals(stage: Stage) -> None:
         tried = stage.submit("load_weights", bodies.load(third, 1, path, optimizer=True)).outcome()
         expect(tried.failed, "sampler weights have no optimizer state", "an error", tried.value)
     with stage.check("weights/save/short-ttl"):
-        short = keep(stage, other, "short", ttl_seconds=5)
+        short = keep(stage, other, "short", wrong=True, ttl_seconds=5)
         expect(short.failed, "less than an hour is refused", "an error", short.value)
     refused_names(stage, session)
 
