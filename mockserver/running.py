@@ -67,6 +67,7 @@ class RunningServer:
             asyncio.run(self._serve())
         except BaseException as error:
             self._failure = error
+            self._listener.close()
             self._ready.set()
 
     async def _serve(self) -> None:
