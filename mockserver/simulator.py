@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from contracts import Contract, load_contract
@@ -19,10 +20,10 @@ from mockserver.ids import IdSource
 from mockserver.promises import CompletionPolicy, Immediate, Limits, Promise, PromiseBook
 from mockserver.settings import Settings
 from mockserver.state.store import State
-from mockserver.text.batches import SliceBatcher
 
 if TYPE_CHECKING:
     from mockserver.engine import BaseModel
+    from mockserver.text.batches import SliceBatcher
     from mockserver.text.standin import StandInTokenizer
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,6 @@ class Simulator:
         self.mutants: Mutants = _mutants(settings.break_check)
         self.bases: dict[str, BaseModel] = {}
         self.stand_ins: dict[str, StandInTokenizer] = {}
-        self.slices = SliceBatcher(self.compute)
         self.parked: set[asyncio.Future[Any]] = set()
         self.client_config = dict(settings.client_config)
         self.dynamic_config = dict(settings.dynamic_config)
@@ -87,6 +87,13 @@ class Simulator:
         loop = asyncio.get_running_loop()
         with self.clock.busy():
             return await loop.run_in_executor(self._pool, function, *arguments)
+
+    @cached_property
+    def slices(self) -> SliceBatcher:
+        """Concurrent answers of the text endpoints, sampled together."""
+        from mockserver.text.batches import SliceBatcher
+
+        return SliceBatcher(self.compute)
 
     def base(self, name: str) -> BaseModel:
         """The engine's base model of that name, made once. Raises BadRequest."""

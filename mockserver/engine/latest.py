@@ -19,6 +19,10 @@ class Latest(Generic[K, V]):
         self._kept: OrderedDict[K, V] = OrderedDict()
         self._lock = threading.Lock()
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Latest[K, V]:
+        """A copy keeps nothing: what is kept can be made again, and a lock cannot be copied."""
+        return Latest(self._limit)
+
     def get(self, key: K, make: Callable[[], V]) -> V:
         """The kept value, or a new one."""
         with self._lock:
