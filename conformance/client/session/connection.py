@@ -12,7 +12,7 @@ import httpx
 from ..answers.catalog import SessionCreated
 from ..clock import Clock, RealClock
 from ..config import ClientConfig
-from ..errors import ApiStatusError
+from ..errors import ApiStatusError, TinkerError
 from ..events import EventHub
 from ..futures.poller import FuturePoller
 from ..ratelimit.buckets import RateLimitBuckets, RateLimiter
@@ -29,6 +29,7 @@ from .server_settings import DynamicSettings, ServerSettings
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+_SHORTEST_REFRESH = 10.0
 
 
 class Connection:
@@ -68,6 +69,7 @@ class Connection:
         self._heartbeat: Heartbeat | None = None
         self._configured = False
         self._lock = asyncio.Lock()
+        self._refreshing: asyncio.Future[None] | None = None
         self._farewells: set[asyncio.Future[Any]] = set()
         self.on_session: list[Callable[[str], Awaitable[None]]] = []
         self.on_close: list[Callable[[], Awaitable[None]]] = []
@@ -107,6 +109,9 @@ class Connection:
         for hook in reversed(self.on_close):
             await hook()
         await asyncio.gather(*self._farewells, return_exceptions=True)
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.gather(self._refreshing, return_exceptions=True)
         if self._heartbeat is not None:
             await self._heartbeat.stop()
         await self.transport.close()
@@ -198,5 +203,17 @@ class Connection:
         self.session_id = created.session_id
         self._heartbeat = Heartbeat(self.transport, created.session_id, self._heartbeat_settings)
         self._heartbeat.start()
+        if self.speaks_protobuf:
+            self._refreshing = asyncio.ensure_future(self._keep_refreshing())
         for hook in self.on_session:
             await hook(created.session_id)
+
+    async def _keep_refreshing(self) -> None:
+        """Follow what the server changes while the session lasts; a failed look changes nothing."""
+        while True:
+            interval = max(_SHORTEST_REFRESH, self.dynamic.refresh_interval_sec)
+            await self.clock.sleep(interval)
+            try:
+                await self.refresh_dynamic()
+            except TinkerError as error:
+                logger.info("client/dynamic_config could not be refreshed: %s", error)

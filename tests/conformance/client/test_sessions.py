@@ -89,6 +89,26 @@ async def test_messages_of_a_new_session_are_logged(caplog: pytest.LogCaptureFix
     assert (body["tags"], body["user_metadata"], body["project_id"]) == (["a"], {"k": "v"}, "p")
 
 
+async def test_dynamic_settings_are_followed_while_the_session_lasts() -> None:
+    clock = ManualClock()
+    answers: list[Any] = [
+        {"refresh_interval_sec": 60},
+        (503, {}),
+        {"refresh_interval_sec": 3, "sample_cancel_enabled": True},
+    ]
+    server = ScriptedServer({**SESSION, "client/config": {}, "client/dynamic_config": answers})
+    async with AsyncServiceClient(config("python-latest"), http=server, clock=clock) as service:
+        await service.connection.session()
+        assert not service.connection.dynamic.sample_cancel_enabled
+        await clock.advance(61.0)
+        assert not service.connection.dynamic.sample_cancel_enabled
+        await clock.advance(60.0)
+        assert service.connection.dynamic.sample_cancel_enabled
+        await clock.advance(10.0)
+    await clock.advance(100.0)
+    assert server.paths().count("client/dynamic_config") == 4
+
+
 def ids() -> Iterator[str]:
     number = 0
     while True:
