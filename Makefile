@@ -84,6 +84,14 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+.PHONY: replay
+replay: $(STAMP) ## Replay all cassettes to the reference client (ARGS="--target URL": to a server)
+	$(BIN)/tinker-mock replay $(ARGS)
+
+.PHONY: cassettes
+cassettes: $(STAMP) ## Record the cassettes again (needs `make sdk-env`)
+	$(BIN)/tinker-mock record $(ARGS)
+
 .PHONY: lock
 lock: ## Renew requirements.lock (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
