@@ -61,6 +61,7 @@ def test_a_respx_router_passes_faults_on_and_starts_afresh() -> None:
         _ = router.app
 
 
+OTHERS = ("cacheprovider", "schemathesis", "hypothesispytest", "respx", "anyio", "faker")
 PLUGIN_TEST = """
 import httpx
 import pytest
@@ -90,7 +91,9 @@ def test_session(tinker_mock_session, turn):
 
 def test_the_plugin_serves_each_test_and_each_worker(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(PLUGIN_TEST)
-    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", "-n", "2")
+    # Other plugins take longer to import than the tests to run.
+    alone = [option for name in OTHERS for option in ("-p", f"no:{name}")]
+    result = pytester.runpytest_subprocess("-q", *alone, "-n", "2")
     result.assert_outcomes(passed=6)
 
 

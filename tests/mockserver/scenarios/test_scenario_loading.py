@@ -115,7 +115,7 @@ def outcome(document: object) -> str:
     return ""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(mappings("summary", "name", rules=st.lists(RULES, max_size=3), queue=QUEUES))
 def test_whatever_is_written_there_is_a_scenario_or_a_reason(document: object) -> None:
     assert re.match(r"any\.yaml:\d+: .+: .+|$", outcome(document))
