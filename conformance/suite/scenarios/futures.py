@@ -1,6 +1,7 @@
 """Promises: submitted at once, run in order, waited for, read again."""
 
 import time
+from concurrent.futures import wait
 from contextlib import suppress
 
 from .. import bodies
@@ -10,6 +11,8 @@ from ..stage import Stage
 from ..verdict import Unmet, expect, expect_all_close, expect_equal
 from ..wire import Reply
 
+OVERTAKEN = 0.7
+"""Seconds in which an operation that does not wait for its predecessors would be done."""
 SETTLED = 0.2
 """Seconds until polls that were just sent are surely parked on the server."""
 QUEUE_STATES = ("active", "paused_capacity", "paused_rate_limit")
@@ -167,6 +170,7 @@ def ordering(stage: Stage) -> None:
     with stage.check("futures/order/other-models"):
         stage.submit("optim_step", bodies.optim(other, 1)).result(5.0)
     with stage.check("futures/order/early-waits"):
+        wait([early], timeout=OVERTAKEN)
         quick = early.done() and not pending(early.result())
         expect(not quick, "an operation waits for its predecessors", "pending", "a result")
     first = stage.submit("forward_backward", bodies.train(model, 1))
