@@ -26,11 +26,9 @@ class Preset:
     # Request bodies.
     body_nulls: Literal["keep", "drop"] = "drop"
     body_defaults: Literal["send", "omit"] = "send"
-    protobuf: Literal["never", "accept", "always"] = "always"
-    forward_operation: Literal["forward", "forward_backward"] = "forward_backward"
+    protobuf: Literal["never", "always"] = "always"
     restore_operation: Literal["create_then_load", "load_weights"] = "load_weights"
     sampler_lookup: bool = True
-    single_value_shape: bool = True
 
     # HTTP retries.
     http_timeout: float = 60.0
@@ -85,7 +83,6 @@ PYTHON_0_7 = Preset(
     body_nulls="keep",
     body_defaults="omit",
     protobuf="never",
-    forward_operation="forward",
     restore_operation="create_then_load",
     sampler_lookup=False,
     poll_bad_request_budget=0,
@@ -108,10 +105,8 @@ TINKEX = Preset(
     session_user_metadata="null",
     body_nulls="keep",
     protobuf="never",
-    forward_operation="forward",
     restore_operation="create_then_load",
     sampler_lookup=False,
-    single_value_shape=False,
     retry_after="only_429",
     repeat_failed_server_work=True,
     poll_bad_request_budget=0,

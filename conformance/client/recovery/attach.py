@@ -12,17 +12,18 @@ from .policy import RecoveryPolicy
 
 def recover_runs(
     service: AsyncServiceClient,
-    policy: RecoveryPolicy,
+    policy: RecoveryPolicy | None = None,
     *,
     on_recovery: Callable[[Any, AsyncTrainingClient, str], None] | None = None,
     on_failure: Callable[[str, BaseException], None] | None = None,
 ) -> RunMonitor:
     """A monitor whose corrupted runs are restored from their last checkpoint.
 
-    `watch(client.model_id, client)` each training client; `on_recovery(old, new, path)` is where
-    a program swaps them.
+    Without a `policy`, the config's `recovery` options make one. `watch(client.model_id, client)`
+    each training client; `on_recovery(old, new, path)` is where a program swaps them.
     """
     connection = service.connection
+    policy = policy or RecoveryPolicy.from_options(service.config.recovery)
 
     async def restore(path: str, optimizer: bool) -> AsyncTrainingClient:
         return await service.create_training_client_from_state(path, optimizer=optimizer)

@@ -33,7 +33,8 @@ _GRACE = 0.001  # wake just after the deadline, not a rounding error before it
 class RetryConfig:
     """Limits of a `RetryHandler`. Delays are seconds.
 
-    `max_retries` None is endless; `max_connections` None does not bound concurrency.
+    `max_retries` None is endless, so is a `progress_timeout` of infinity; `max_connections` None
+    does not bound concurrency.
     """
 
     max_retries: int | None = None
@@ -127,6 +128,8 @@ class RetryHandler:
 
     async def _one(self, request: Callable[[], Awaitable[T]]) -> T:
         """One attempt, cut off once nothing has moved for `progress_timeout`."""
+        if math.isinf(self.config.progress_timeout):
+            return await request()
         work = asyncio.ensure_future(request())
         try:
             while not work.done():

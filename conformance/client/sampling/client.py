@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -63,6 +64,8 @@ class AsyncSamplingClient:
         )
         if connection.settings.sample_no_retries:
             config = replace(config, enable_retry_logic=False)
+        if not connection.settings.sample_enable_stuck_detection:
+            config = replace(config, progress_timeout=math.inf)
         self._completions = _completions(connection, sampling_session_id, clone)
         self._retry = RetryHandler(
             config, clock=connection.clock, random=connection.random, events=connection.events

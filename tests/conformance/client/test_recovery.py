@@ -75,7 +75,9 @@ def kill(url: str, service: AsyncServiceClient, run_id: str) -> None:
 
 
 async def test_training_goes_on_bit_for_bit_after_the_server_lost_the_run(server: str) -> None:
-    settings = config("python-latest", base_url=server, telemetry_enabled=False)
+    settings = config(
+        "python-latest", base_url=server, telemetry_enabled=False, recovery={"enabled": True}
+    )
     async with AsyncServiceClient(settings, clock=ScaledClock(100.0)) as service:
         undisturbed = await service.create_lora_training_client(BASE, 8, seed=1)
         expected = [await step(undisturbed) for _ in range(4)]
@@ -90,7 +92,6 @@ async def test_training_goes_on_bit_for_bit_after_the_server_lost_the_run(server
         current: dict[str, Any] = {}
         monitor = recover_runs(
             service,
-            RecoveryPolicy(enabled=True),
             on_recovery=lambda old, new, path: current.update(old=old, new=new, path=path),
         )
         monitor.watch(training.model_id, training)

@@ -1,6 +1,7 @@
 """Holding back: shared back-off, dispatch permits, retries of whole samples, circuit breaker."""
 
 import asyncio
+import math
 from typing import Any
 
 import pytest
@@ -145,6 +146,28 @@ async def test_when_nothing_moves_a_hanging_request_is_cut_off() -> None:
     await clock.advance(2.0)
     with pytest.raises(ApiTimeoutError, match="No progress made in 60s"):
         await stuck
+
+
+async def test_a_server_may_switch_the_detection_of_stuck_samples_off() -> None:
+    clock = ManualClock()
+    handler = RetryHandler(RetryConfig(progress_timeout=math.inf), clock=clock)
+    slow = asyncio.ensure_future(handler.run(asyncio.Event().wait))
+    await clock.advance(1e6)
+    assert not slow.done()
+    slow.cancel()
+    await asyncio.gather(slow, return_exceptions=True)
+    settings = {"sample_enable_stuck_detection": False, "sample_no_retries": True}
+    lookup = {"sampler_id": "x", "base_model": "base"}
+    answers = {"client/config": settings, "samplers/s:sample:0": lookup}
+    server = a_server(asample=(503, {}), **answers)
+    options: dict[str, Any] = {"submission_window": 0.0}
+    async with AsyncServiceClient(
+        config("python-latest", **options), http=server, clock=clock
+    ) as service:
+        client = await service.create_sampling_client("base")
+        with pytest.raises(ApiStatusError):
+            await client.sample(PROMPT)
+    assert len(server.bodies("asample")) == 1
 
 
 async def test_others_progress_keeps_a_slow_request_alive() -> None:
