@@ -2,10 +2,12 @@
 
 import re
 import shlex
+import ssl
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import httpx
@@ -152,6 +154,12 @@ class Routes:
         return None
 
 
+@cache
+def trusted() -> ssl.SSLContext:
+    """The machine's certificate authorities; loading them is what makes a client slow to build."""
+    return httpx.create_ssl_context()
+
+
 class Hands:
     """A thread-safe HTTP client that keeps every exchange and its contract verdicts."""
 
@@ -165,7 +173,9 @@ class Hands:
         self.sent: list[Sent] = []
         self._lock = threading.Lock()
         limits = httpx.Limits(max_connections=32, max_keepalive_connections=8)
-        self._client = httpx.Client(timeout=timeout, limits=limits, trust_env=False)
+        self._client = httpx.Client(
+            timeout=timeout, limits=limits, trust_env=False, verify=trusted()
+        )
 
     def close(self) -> None:
         """Close all connections."""

@@ -27,6 +27,7 @@ result() { # result REQUEST_ID: poll until there is a result
   done
 }
 
+call client/config '{"sdk_version": "0.24.1"}'
 session=$(call create_session \
   '{"tags": [], "user_metadata": {}, "sdk_version": "0.24.1", "type": "create_session"}' |
   field session_id)
