@@ -19,8 +19,6 @@ class Settings:
     seed: int = 0
     models: Path | None = None
     """YAML of models on offer, read after the shipped catalogue (same name: replaces it)."""
-    tokenizers: Path | None = None
-    """Directory with tokenizer folders, for text endpoints and stop strings."""
     scenario: str | None = None
     clock: str = "real"
     """`real`, `x60` (60 times faster), `manual` or `auto` (manual, jumping from timer to timer)."""

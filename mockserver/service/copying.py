@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mockserver.errors import BadRequest
 from mockserver.service import checkpoints, runs, saving, sessions
 from mockserver.service.audit import record
-from mockserver.state.records import Checkpoint, Session, Tenant
+from mockserver.state.records import Checkpoint, Session, Tenant, TrainingRun
 
 if TYPE_CHECKING:
     from mockserver.simulator import Simulator
@@ -36,12 +36,7 @@ def copy_weights(
             fix="copy the weights checkpoint it was made from",
         )
     session, number = _destination(simulator, tenant, body, source, idempotency_key)
-    identity = runs.run_id(session, number)
-    run = simulator.state.runs.get(identity)
-    if run is None:
-        told = {"lora_config": {"rank": source.rank}, "optimizer_config": source.optimizer_config}
-        run = runs.new_run(simulator, session, number, source.base_model, told)
-        run.loaded_from = source.path
+    run = _run(simulator, session, number, source)
     path = checkpoints.path_of(run.id, source.kind, source.name)
     known = simulator.state.checkpoints.get(path)
     if known is not None:
@@ -61,6 +56,17 @@ def copy_weights(
     saving.store(simulator, copy)
     record(simulator, tenant, "checkpoint.copied", run.id, copy.path, details={"from": source.path})
     return copy
+
+
+def _run(simulator: Simulator, session: Session, number: int, source: Checkpoint) -> TrainingRun:
+    """The training run that holds the copy."""
+    known = simulator.state.runs.get(runs.run_id(session, number))
+    if known is not None:
+        return known
+    told = {"lora_config": {"rank": source.rank}, "optimizer_config": source.optimizer_config}
+    run = runs.new_run(simulator, session, number, source.base_model, told)
+    run.loaded_from = source.path
+    return run
 
 
 def _destination(
