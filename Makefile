@@ -46,7 +46,7 @@ conformance: $(STAMP) $(SDK_STAMP) ## Prove that mock, client, tokenizer and Kim
 	$(BIN)/tinker-mock conformance self $(ARGS)
 
 .PHONY: test
-test: $(STAMP) $(SDK_STAMP) ## Run the project's own tests
+test: $(STAMP) $(SDK_STAMP) $(if $(CI),$(COOKBOOK)/.installed) ## Run the project's own tests
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 .PHONY: bench
