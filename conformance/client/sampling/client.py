@@ -162,21 +162,21 @@ class AsyncSamplingClient:
         """Poll for the samples, or read them if they came at once."""
         if not submitted.request_id:
             return sample_response(submitted.body)
-        completed = await self._fetched(submitted.request_id)
-        return _named(read_samples(completed), submitted.body.get("sample_sequence_ids"))
+        response = await self._fetched(submitted.request_id)
+        return _named(response, submitted.body.get("sample_sequence_ids"))
 
-    async def _fetched(self, request_id: str) -> Completed:
+    async def _fetched(self, request_id: str) -> SampleResponse:
         try:
             if self._completions is not None:
                 await self._completions.wait_for(request_id)
             encoding = self._promises.result_encoding
-            completed = await self._promises.completed(request_id, "Sample", encoding)
+            response = await self._promises.read(request_id, "Sample", read_samples, encoding)
         except asyncio.CancelledError:
             self.connection.abandon(request_id)
             raise
         if self._completions is not None:
             self._completions.retrieved(request_id)
-        return completed
+        return response
 
     def _throttled(self, error: TinkerError, size: int) -> None:
         self._limiter.set_backoff(_SMALL_BACKOFF if size <= SMALL_PROMPT_BYTES else _LARGE_BACKOFF)

@@ -1,6 +1,7 @@
 """Submit and poll: what every operation that yields a promise shares."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -13,6 +14,9 @@ from ..transport.call import Call
 from ..wire.decode import decode
 
 T = TypeVar("T")
+_READS = 3
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +93,33 @@ class Promises:
         except Exception as error:
             raise RequestFailedError(f"Polling failed: {error}") from error
 
+    async def read(
+        self,
+        request_id: str,
+        request_type: str,
+        reader: Callable[[Completed], T],
+        encoding: Encoding = "json",
+    ) -> T:
+        """Poll, and read the result; a damaged one is fetched again, for the server still has it.
+
+        Raises the reader's `ValidationError` when it stays damaged.
+        """
+        for _ in range(_READS - 1):
+            try:
+                return reader(await self.completed(request_id, request_type, encoding))
+            except ValidationError as error:
+                logger.warning(
+                    "the result of %s cannot be read, asking again: %s", request_id, error
+                )
+        return reader(await self.completed(request_id, request_type, encoding))
+
     async def outcome(self, submitted: Submitted, request_type: str, cls: type[T]) -> T:
         """The decoded JSON result: polled for, or already there."""
         if not submitted.request_id:
             answer = read_body(submitted.body)
             result = answer.result if isinstance(answer, Completed) else submitted.body
         else:
-            result = (await self.completed(submitted.request_id, request_type)).result
+            return await self.read(
+                submitted.request_id, request_type, lambda done: decode(cls, done.result)
+            )
         return decode(cls, result)

@@ -79,13 +79,14 @@ class PassSubmitter:
         try:
             async with asyncio.TaskGroup() as group:
                 polls = [
-                    group.create_task(self._promises.completed(rid, one.request_type, encoding))
+                    group.create_task(
+                        self._promises.read(rid, one.request_type, read_output, encoding)
+                    )
                     for rid in request_ids
                 ]
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
-        results = [read_output(poll.result()) for poll in polls]
-        return combine(results, self._connection.preset)
+        return combine([poll.result() for poll in polls], self._connection.preset)
 
     @property
     def _parallel(self) -> bool:

@@ -17,6 +17,7 @@ from conformance.client import (
     PromiseGoneError,
     QueueState,
     RequestFailedError,
+    ValidationError,
 )
 from conformance.client.futures.poller import FuturePoller, Question
 from conformance.client.queue_state.observers import StateChanges
@@ -126,6 +127,32 @@ async def test_a_large_result_waits_for_room(clock: ManualClock) -> None:
     flags = [body["allow_metadata_only"] for body in server.bodies("retrieve_future")]
     assert flags == [True, False]
     assert room.balance == 1000
+
+
+@pytest.mark.parametrize("repaired", [True, False])
+async def test_a_damaged_result_is_fetched_again_and_never_returned(repaired: bool) -> None:
+    damaged = httpx.Response(
+        200, content=b"\x0a\xff\xff", headers={"content-type": "application/x-protobuf"}
+    )
+    sound = {"sequences": [{"tokens": [1], "stop_reason": "stop"}]}
+    server = ScriptedServer(
+        {
+            **SESSION,
+            "create_sampling_session": {"sampling_session_id": "s:sample:0"},
+            "asample": {"request_id": "r"},
+            "retrieve_future": [damaged, damaged, sound if repaired else damaged],
+        }
+    )
+    async with AsyncServiceClient(config(), http=server, clock=ManualClock()) as service:
+        client = await service.create_sampling_client("base")
+        sample = client.sample(ModelInput.from_ints([1]))
+        if repaired:
+            assert (await sample).sequences[0].tokens == [1]
+        else:
+            with pytest.raises(ValidationError, match="not a SampleResponse"):
+                await sample
+    assert len(server.bodies("retrieve_future")) == 3
+    assert len(server.bodies("asample")) == 1
 
 
 async def test_one_poll_per_session_finds_which_samples_are_done() -> None:
