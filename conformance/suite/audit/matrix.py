@@ -80,21 +80,29 @@ class Matrix:
         )
 
     def as_markdown(self) -> str:
-        """Passed of possible for every group and release; every step in a fold-out."""
-        names = [column.name for column in self.columns]
-        head = ["| group |" + "".join(f" {name} |" for name in names)]
-        head.append("|---|" + ":-:|" * len(names))
+        """A row a release: passed of possible, by group; every step in a fold-out."""
+        groups = self.groups()
         rows = [
-            f"| {group} |" + "".join(f" {self._share(c, steps)} |" for c in self.columns)
-            for group, steps in self.groups().items()
+            "| release | " + " | ".join(groups) + " | flags on |",
+            "|---|" + ":-:|" * (len(groups) + 1),
         ]
-        full = ["| step |" + "".join(f" {name} |" for name in names), head[1]]
+        again = {column.release: column for column in self.columns if column.flags}
+        for column in (column for column in self.columns if not column.flags):
+            shares = [self._share(column, steps) for steps in groups.values()]
+            flagged = again.get(column.release)
+            shares.append(self._share(flagged, list(self.texts)) if flagged else SIGNS[ABSENT])
+            rows.append(f"| {column.release} | {' | '.join(shares)} |")
+        names = [column.name for column in self.columns]
+        full = ["| step | " + " | ".join(names) + " |", "|---|" + ":-:|" * len(names)]
         for step, text in self.texts.items():
             signs = (SIGNS[self.cell(column, step).status] for column in self.columns)
-            full.append(f"| {text} |" + "".join(f" {sign} |" for sign in signs))
+            full.append(f"| {text} | {' | '.join(signs)} |")
         folded = ["", "<details><summary>Every step</summary>", "", *full, "", "</details>"]
-        legend = "✓ passed, ✗ failed, – not in that release, ⚑ with every optional SDK path on."
-        return "\n".join([f"{self.summary()}.", "", *head, *rows, *folded, "", legend])
+        legend = (
+            "Steps passed of those the release has. ✓ passed, ✗ failed, – not in that release, "
+            "⚑ with every optional path of the SDK turned on."
+        )
+        return "\n".join([f"{self.summary()}.", "", *rows, "", legend, *folded])
 
     def _share(self, column: Column, steps: list[str]) -> str:
         cells = [self.cell(column, step) for step in steps]
