@@ -61,7 +61,10 @@ class QueueStateLogger:
 
 
 class StateChanges:
-    """Passes a state on only when it, or its reason, changed. A failing observer is logged."""
+    """Passes a state on only when it, or its reason, changed. A failing observer is logged.
+
+    Loggers hear every state: they remind of a long pause once a minute by themselves.
+    """
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
@@ -69,10 +72,11 @@ class StateChanges:
 
     def notify(self, state: QueueState, reason: str | None) -> None:
         """Tell the observers if there is news."""
-        if (state, reason) == self._last:
-            return
+        news = (state, reason) != self._last
         self._last = (state, reason)
         for observer in self._observers:
+            if not news and not isinstance(observer, QueueStateLogger):
+                continue
             try:
                 observer(state, reason)
             except Exception:

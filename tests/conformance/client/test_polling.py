@@ -20,7 +20,7 @@ from conformance.client import (
     ValidationError,
 )
 from conformance.client.futures.poller import FuturePoller, Question
-from conformance.client.queue_state.observers import StateChanges
+from conformance.client.queue_state.observers import QueueStateLogger, StateChanges
 from conformance.client.ratelimit.semaphores import BytesSemaphore
 from conformance.client.transport.http import Transport
 
@@ -65,6 +65,16 @@ async def test_observers_hear_of_changes_once_and_survive_each_other(clock: Manu
         (QueueState.PAUSED_RATE_LIMIT, None),
         (QueueState.ACTIVE, None),
     ]
+
+
+async def test_a_long_pause_is_logged_once_a_minute(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    changes = StateChanges(QueueStateLogger("training", "m", clock=clock))
+    paused = {"type": "try_again", "queue_state": "paused_capacity", "retry_after_ms": 10_000}
+    await poll([paused] * 13 + [{"ok": 1}], clock, "tinkex", changes=changes)
+    assert caplog.text.count("Training is paused for m. Reason: Tinker backend is running") == 3
+    assert clock.monotonic() == 130.0
 
 
 @pytest.mark.parametrize("nested", [True, False])
