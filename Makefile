@@ -45,6 +45,10 @@ serve: $(STAMP) ## Start the mock (PORT=8765 ARGS="--seed 7")
 conformance: $(STAMP) $(SDK_STAMP) ## Prove that mock, client, tokenizer and Kimi transformer keep the contract
 	$(BIN)/tinker-mock conformance self $(ARGS)
 
+.PHONY: ledger
+ledger: $(STAMP) ## Renew contracts/requirements/README.md from the ledger
+	$(BIN)/tinker-mock conformance ledger --output contracts/requirements/README.md
+
 .PHONY: test
 test: $(STAMP) $(SDK_STAMP) $(if $(CI),$(COOKBOOK)/.installed) ## Run the project's own tests
 	$(BIN)/python -m pytest -n auto $(ARGS)
