@@ -15,8 +15,9 @@ REFUSED = (401, 403)
 
 
 def refusal(stage: Stage, key: str | None) -> Reply:
-    """What an operation says to this credential."""
-    return stage.hands.call("get_server_capabilities", headers={"x-api-key": key})
+    """What an operation on a tenant's own things says to this credential; it changes nothing."""
+    body = {"model_id": "no-such-model", "type": "get_info"}
+    return stage.hands.call("get_info", body, headers={"x-api-key": key})
 
 
 @scenario(
