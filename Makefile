@@ -53,6 +53,10 @@ ledger: $(STAMP) ## Renew contracts/requirements/README.md from the ledger
 test: $(STAMP) $(SDK_STAMP) $(if $(CI),$(COOKBOOK)/.installed) ## Run the project's own tests
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
+.PHONY: peers
+peers: $(STAMP) ## Take the reference client through a server: TINKER_BASE_URL, TINKER_API_KEY, ARGS
+	$(BIN)/python tests/peers/core_loop.py $(ARGS)
+
 .PHONY: bench
 bench: $(STAMP) ## Measure against named peers; prints ratios (BENCH=engine for one)
 	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; $(BIN)/python $$script; done

@@ -291,16 +291,17 @@ class Hands:
             kind = sent.request_headers.get("content-type", "application/json")
             if kind == "application/json":
                 found = operation.check_request(orjson.loads(sent.request_body))
-                own = [v for v in found if not self._given_out(v.actual)]
+                own = [v for v in found if not self._given_out(v.actual, sent)]
                 sent.blame_suite += [f"{v.pointer or '/'} {v.rule}: {v.message}" for v in own]
 
-    def _given_out(self, value: Any) -> bool:
+    def _given_out(self, value: Any, now: Sent) -> bool:
         """Whether the target itself gave out this value: sending it back is not our fault."""
         if not isinstance(value, str) or not value:
             return False
         raw = value.encode()
         with self._lock:
-            return any(raw in one.response_body for one in self.sent)
+            earlier = [one for one in self.sent if one is not now and one.status < 400]
+            return any(raw in one.response_body for one in earlier)
 
 
 def told(operation: Operation, status: int, body: Any) -> list[str]:
