@@ -33,4 +33,4 @@ async def perform(simulator: Simulator, promise: Promise) -> Any:
     try:
         return await WORK[promise.operation](simulator, promise)
     except EngineError as error:
-        raise OperationFailed(f"{error.field}: {error.rule}; {error.fix}") from error
+        raise OperationFailed(str(error)) from error
