@@ -102,17 +102,21 @@ class Generation:
         self.stopped[run[ended]] = True
         self.active = run[~ended]
 
-    def result(self) -> tuple[Ints, Ints, Contexts]:
-        """All tokens end to end, each sequence's length, and every token's context."""
-        count = self.lengths.size
-        starts = np.cumsum(self.lengths) - self.lengths
-        places = [starts[run] + step for step, (run, _) in enumerate(self._steps)]
+    def result(self, begin: int = 0) -> tuple[Ints, Ints, Contexts]:
+        """All tokens end to end, each sequence's length, and every token's context.
+
+        `begin` leaves out what each sequence had at that length.
+        """
+        steps = self._steps[begin:]
+        lengths = np.maximum(self.lengths - begin, 0)
+        starts = np.cumsum(lengths) - lengths
+        places = [starts[run] + step for step, (run, _) in enumerate(steps)]
         order = np.argsort(np.concatenate(places))
         whole = Contexts(
             *(
-                np.concatenate([getattr(at, name) for _, at in self._steps])[order]
+                np.concatenate([getattr(at, name) for _, at in steps])[order]
                 for name in ("last", "before", "state", "scripted", "log_lift")
             )
         )
-        tokens = [self.tokens[i, : self.lengths[i]] for i in range(count)]
-        return np.concatenate(tokens), self.lengths, whole
+        tokens = [self.tokens[i, begin : begin + size] for i, size in enumerate(lengths)]
+        return np.concatenate(tokens), lengths, whole

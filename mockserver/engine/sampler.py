@@ -56,8 +56,37 @@ class Sampler:
 
     def stream(self, request: SampleRequest) -> Iterator[tuple[int, float]]:
         """(token, logprob) of the first sequence, one by one."""
-        sequence = self.sample(request).sequences[0]
-        yield from zip(sequence.tokens.tolist(), sequence.logprobs.tolist(), strict=True)
+        for part in self.slices(request, 0, 1, 1):
+            yield from zip(part.tokens.tolist(), part.logprobs.tolist(), strict=True)
+
+    def slices(
+        self, request: SampleRequest, index: int, first: int, size: int
+    ) -> Iterator[SampledSequence]:
+        """Sample number `index` of `sample`, in parts that are drawn when they are asked for.
+
+        The parts have `first`, then `size` tokens. A part's `stop_reason` is that of the sample
+        if it were cut there; the last one's counts. Raises EngineError at once.
+        """
+        check_request(self.base, request)
+        prompt = np.asarray(request.prompt, dtype=np.int64)
+        check_tokens(self.base, prompt, "prompt")
+        limit = max_tokens_of(self.base, request)
+        cuts = [min(cut, limit) for cut in range(first, limit + size, size)]
+        return self._parts(request, prompt, index, cuts, Stops.of(self.base, request.stop))
+
+    def _parts(
+        self, request: SampleRequest, prompt: Ints, index: int, cuts: list[int], stops: Stops
+    ) -> Iterator[SampledSequence]:
+        scorer = self._scorer(request.temperature or GREEDY_SHOWN_AT)
+        run, streams = Generation(self.base, [prompt]), [generator(request, prompt, index)]
+        for cut in cuts:
+            begin = run.length
+            self._grow(request, scorer, run, stops, streams, cut)
+            if run.length == begin:
+                return
+            tokens, lengths, steps = run.result(begin)
+            flat = scorer.score(steps, tokens).astype(np.float32)
+            yield from self._collect(request, run, tokens, lengths, flat, steps, scorer)
 
     def _scorer(self, temperature: float) -> Scorer:
         if self.weights is not None:
@@ -104,12 +133,23 @@ class Sampler:
         scorer = self._scorer(request.temperature or GREEDY_SHOWN_AT)
         run = Generation(self.base, prompts)
         stops = Stops.of(self.base, request.stop)
-        while run.active.size and run.length < limit:
-            at = run.contexts()
-            run.advance(self._next(request, scorer, at, streams, run), stops)
+        self._grow(request, scorer, run, stops, streams, limit)
         tokens, lengths, steps = run.result()
         flat = scorer.score(steps, tokens).astype(np.float32)
         return self._collect(request, run, tokens, lengths, flat, steps, scorer)
+
+    def _grow(
+        self,
+        request: SampleRequest,
+        scorer: Scorer,
+        run: Generation,
+        stops: Stops,
+        streams: list[np.random.Generator],
+        limit: int,
+    ) -> None:
+        while run.active.size and run.length < limit:
+            at = run.contexts()
+            run.advance(self._next(request, scorer, at, streams, run), stops)
 
     def _collect(
         self,

@@ -164,12 +164,45 @@ def test_without_a_seed_the_entropy_decides(sampler: Sampler) -> None:
     assert rows("server 0, session a, 1") != rows("server 0, session a, 2")
 
 
-def test_streaming_gives_the_same_tokens(sampler: Sampler) -> None:
+SLICED: list[dict[str, Any]] = [
+    {},
+    {"temperature": 0.0},
+    {"top_k": 3},
+    {"top_p": 0.6, "temperature": 0.7},
+    {"stop": [3], "num_samples": 4},
+    {"max_tokens": 70, "stop": []},
+    {"max_tokens": 20},
+    {"max_tokens": 4, "topk_sample_logprobs": 2},
+]
+
+
+@pytest.mark.parametrize("more", SLICED, ids=str)
+def test_slices_end_to_end_are_the_sample(sampler: Sampler, more: dict[str, Any]) -> None:
+    request = SampleRequest(**{"prompt": np.array([1, 2, 3]), "max_tokens": 37, "seed": 4, **more})
+    for index, whole in enumerate(sampler.sample(request).sequences):
+        parts = list(sampler.slices(request, index, 4, 16))
+        assert np.concatenate([part.tokens for part in parts]).tolist() == whole.tokens.tolist()
+        assert np.array_equal(np.concatenate([part.logprobs for part in parts]), whole.logprobs)
+        assert parts[-1].stop_reason == whole.stop_reason
+        assert max(part.tokens.size for part in parts) <= 16
+        if whole.topk is not None:
+            rows = [part.topk.logprobs for part in parts if part.topk is not None]
+            assert np.array_equal(np.concatenate(rows), whole.topk.logprobs)
+
+
+def test_tokens_come_one_by_one(sampler: Sampler) -> None:
     request = SampleRequest(np.array([1, 2, 3]), max_tokens=12, seed=4)
     whole = sampler.sample(request).sequences[0]
     assert list(sampler.stream(request)) == list(
         zip(whole.tokens.tolist(), whole.logprobs.tolist(), strict=True)
     )
+
+
+def test_slices_are_refused_before_the_first(sampler: Sampler) -> None:
+    with pytest.raises(EngineError, match="top_p"):
+        sampler.slices(SampleRequest(np.array([1]), max_tokens=2, top_p=-1.0), 0, 4, 16)
+    with pytest.raises(EngineError, match="stop strings"):
+        sampler.slices(SampleRequest(np.array([1]), max_tokens=2, stop="x"), 0, 4, 16)
 
 
 def test_padding_rows_are_never_sampled(small: BaseModel) -> None:
