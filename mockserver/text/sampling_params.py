@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from mockserver.errors import BadRequest
 from mockserver.text.generation import Params
 
 if TYPE_CHECKING:
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
 
 DEFAULT_COMPLETION_TOKENS = 16
 ABOUT_DELIVERY = ("stream", "stream_options", "user", "metadata", "store")
+
+UNSIMULATED = {
+    "presence_penalty": "must be 0 or null",
+    "frequency_penalty": "must be 0 or null",
+    "logit_bias": "must be null, empty or all zeros",
+    "suffix": "must be empty or null",
+    "best_of": "must be 1 or null",
+}
 
 
 def entropy_of(exchange: Exchange) -> str:
@@ -35,8 +44,33 @@ def digest_of(body: dict[str, Any]) -> str:
     return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+def refuse_unsimulated(body: dict[str, Any]) -> None:
+    """Raise BadRequest for what would change the answer elsewhere and cannot here.
+
+    Values that mean "unchanged" are fine: clients send them without being asked.
+    """
+    bias = body.get("logit_bias") or {}
+    asked = {
+        "presence_penalty": bool(body.get("presence_penalty")),
+        "frequency_penalty": bool(body.get("frequency_penalty")),
+        "logit_bias": any(value != 0 for value in bias.values()),
+        "suffix": bool(body.get("suffix")),
+        "best_of": (body.get("best_of") or 1) > 1,
+    }
+    for name in (name for name, changes in asked.items() if changes):
+        rule = UNSIMULATED[name]
+        raise BadRequest(
+            f"{name}: is not supported by this server, {rule}",
+            pointer=f"/{name}",
+            rule=rule,
+            fix=f"leave {name} out",
+            details={"wire_code": "unsupported_parameter"},
+        )
+
+
 def openai_params(body: dict[str, Any], max_tokens: int, entropy: str) -> Params:
-    """Of chat and plain completions."""
+    """Of chat and plain completions; raises BadRequest for what is not simulated."""
+    refuse_unsimulated(body)
     stop = body.get("stop") or ()
     logprobs = body.get("logprobs")
     if isinstance(logprobs, bool):  # chat: a flag, with the number beside it

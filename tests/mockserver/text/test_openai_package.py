@@ -242,3 +242,45 @@ def test_the_same_under_the_services_prefix(text_mock: Any) -> None:
     with openai.OpenAI(api_key=KEY, base_url=url) as client:
         answer = client.completions.create(model=MODEL, prompt="Hi", max_tokens=2)
     assert answer.object == "text_completion"
+
+
+UNSUPPORTED: dict[str, Any] = {
+    "presence_penalty": 0.5,
+    "frequency_penalty": -1.0,
+    "logit_bias": {"50256": -100, "1": 0},
+    "suffix": " the end.",
+    "best_of": 2,
+}
+UNCHANGED: dict[str, Any] = {
+    "presence_penalty": 0,
+    "frequency_penalty": 0.0,
+    "logit_bias": {"50256": 0},
+    "suffix": "",
+    "best_of": 1,
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_what_is_not_simulated_is_refused(client: openai.OpenAI, name: str, stream: bool) -> None:
+    asked: dict[str, Any] = {"model": MODEL, "max_tokens": 4, "stream": stream}
+    wrong = {name: UNSUPPORTED[name]}
+    calls: list[Any] = [lambda: client.completions.create(prompt="Once", **asked, **wrong)]
+    if name not in ("suffix", "best_of"):
+        create = client.chat.completions.create
+        calls.append(lambda: create(messages=HELLO, **asked, **wrong))
+    for call in calls:
+        with pytest.raises(
+            openai.BadRequestError, match=f"{name}: .*must be.*leave {name} out"
+        ) as e:
+            call()
+        assert (e.value.param, e.value.code) == (name, "unsupported_parameter")
+
+
+@pytest.mark.parametrize("name", UNCHANGED)
+def test_values_that_change_nothing_are_accepted(client: openai.OpenAI, name: str) -> None:
+    asked: dict[str, Any] = {"model": MODEL, "prompt": "Once", "max_tokens": 4, "seed": 6}
+    plain, same = (client.completions.create(**asked, **more) for more in ({}, {name: None}))
+    zero = client.completions.create(**asked, **{name: UNCHANGED[name]})
+    texts = [answer.choices[0].text for answer in (plain, same, zero)]
+    assert texts == [texts[0]] * 3
