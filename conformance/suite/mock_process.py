@@ -1,10 +1,12 @@
-"""The mock as a subprocess: started on a free port, stopped at the end."""
+"""The mock, or its proxy, as a subprocess: started on a free port, stopped at the end."""
 
 import re
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import Thread
 
 READY = re.compile(r"ready at (\S+)")
 
@@ -14,13 +16,15 @@ class MockDidNotStart(RuntimeError):
 
 
 @contextmanager
-def mock_server(arguments: Sequence[str] = ()) -> Iterator[str]:
-    """Run `python -m mockserver` on a free port; gives its base URL."""
-    command = [sys.executable, "-m", "mockserver", "--port", "0", *arguments]
+def mock_server(arguments: Sequence[str] = (), command: str = "serve") -> Iterator[str]:
+    """Run `tinker-mock serve` (or `proxy`) on a free port; gives its base URL."""
+    program = [sys.executable, "-m", "conformance.cli", command, "--port", "0", *arguments]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
+        program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
     )
     assert process.stdout is not None
+    # Read to the end, or a server that logs much would stop at a full pipe.
+    reader = Thread(target=deque, args=(process.stdout, 0), daemon=True)
     try:
         said = []
         for line in process.stdout:
@@ -30,11 +34,15 @@ def mock_server(arguments: Sequence[str] = ()) -> Iterator[str]:
                 break
         else:
             raise MockDidNotStart("".join(said[-20:]) or "the mock said nothing")
+        reader.start()
         yield match[1].rstrip("/")
     finally:
         process.terminate()
         try:
-            process.communicate(timeout=10)
+            process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.communicate()
+            process.wait()
+        if reader.ident is not None:
+            reader.join()
+        process.stdout.close()

@@ -38,6 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _replay(path: Path, arguments: argparse.Namespace) -> list[str]:
     cassette = read_cassette(path)
     if arguments.target is None:
+        if "story" not in cassette.provenance:
+            return ["a program's cassette: only --target URL can replay it"]
         from .to_client import replay_to_client
 
         return unequal(cassette.values, replay_to_client(cassette))

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,9 +16,11 @@ from conformance.suite.mock_process import mock_server
 
 from .stories import STORIES
 from .tape import Cassette, Interaction, interactions, load_yaml
+from .tellers import KEY
 
 TELLERS = Path(__file__).with_name("tellers.py")
 SEED = 7
+MOCK = f"tinker-mock {version('tinker-mock')}"
 
 
 class StoryFailedError(RuntimeError):
@@ -38,16 +40,43 @@ def record_all(
             for story in stories:
                 httpx.post(f"{url}/_mock/reset").raise_for_status()
                 values = told.story(story)
-                provenance = {
-                    "story": story,
-                    "client": client,
-                    "server": f"tinker-mock {version('tinker-mock')}",
-                    "seed": seed,
-                    "recorded": datetime.now(UTC).date().isoformat(),
-                }
+                provenance = {"story": story, **_provenance(client, MOCK, seed)}
                 path = folder / client / f"{story}.yaml"
                 Cassette(provenance, values, _exported(url)).write(path)
                 yield path
+
+
+def record_program(
+    path: Path,
+    command: list[str],
+    seed: int,
+    upstream: str | None,
+    environment: Mapping[str, str],
+) -> int:
+    """Run a program once and keep its traffic; returns how many exchanges there were.
+
+    It talks to a fresh mock with its address and a key in TINKER_BASE_URL and TINKER_API_KEY, or
+    through the proxy to `upstream` with the key it has. Raises `StoryFailedError` if it fails.
+    """
+    arguments = ["--seed", str(seed)]
+    if upstream:
+        server = mock_server([*arguments, "--upstream", upstream], "proxy")
+    else:
+        server = mock_server(arguments)
+    with server as url:
+        variables = {"TINKER_API_KEY": KEY, **environment, "TINKER_BASE_URL": url}
+        ended = subprocess.run(command, env=variables, check=False).returncode
+        exchanges = _exported(url)
+    if ended:
+        raise StoryFailedError(f"{command[0]} ended with {ended}; nothing was kept")
+    provenance = _provenance(" ".join(command), upstream or MOCK, seed)
+    Cassette(provenance, {}, exchanges).write(path)
+    return len(exchanges)
+
+
+def _provenance(client: str, server: str, seed: int) -> dict[str, object]:
+    recorded = datetime.now(UTC).date().isoformat()
+    return {"client": client, "server": server, "seed": seed, "recorded": recorded}
 
 
 def _exported(url: str) -> list[Interaction]:
