@@ -7,7 +7,6 @@ examples:
 
 import argparse
 import json
-import logging
 import sys
 from collections import Counter
 from pathlib import Path
@@ -51,8 +50,6 @@ def run(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
-    # What components log is their input's doing, not news.
-    logging.getLogger().addHandler(logging.NullHandler())
     report = run_vectors(wanted)
     if arguments.json:
         print(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))
