@@ -7,13 +7,14 @@
     Sampler(base, trainer.snapshot()).sample(SampleRequest(prompt=tokens, max_tokens=16, seed=1))
 
 Every log-probability is exact and comes from one code path (`score`), every gradient is exact
-(`gradient`), and nothing costs the size of the vocabulary per token. No HTTP, no threads.
+(`gradient`), and only logit offsets cost the size of the vocabulary per token. No HTTP, no threads.
 """
 
 from mockserver.engine.base_model import BaseModel
 from mockserver.engine.datum import (
     Datum,
     LossResult,
+    Offsets,
     SampledSequence,
     SampleRequest,
     SampleResult,
@@ -33,6 +34,7 @@ __all__ = [
     "Datum",
     "EngineError",
     "LossResult",
+    "Offsets",
     "SampleRequest",
     "SampleResult",
     "SampledSequence",

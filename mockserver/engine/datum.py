@@ -35,6 +35,20 @@ class LossResult:
 
 
 @dataclass(frozen=True)
+class Offsets:
+    """What is added to logits, before the temperature divides them.
+
+    `presence` is taken from each token that was said, `frequency` as often as it was; `bias` is
+    (token, added). The last `said` tokens of the prompt count as said, and what is sampled.
+    """
+
+    presence: float = 0.0
+    frequency: float = 0.0
+    bias: tuple[tuple[int, float], ...] = ()
+    said: int = 0
+
+
+@dataclass(frozen=True)
 class SampleRequest:
     """A request to sample from, or score, one prompt.
 
@@ -58,6 +72,7 @@ class SampleRequest:
     topk_sample_logprobs: int = 0
     target_prompt_logprobs: NDArray[np.int64] | None = None
     prompt_alt_tokens_k: int = 0
+    offsets: Offsets | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from mockserver.engine.generation import Generation
 from mockserver.engine.heads import Heads
 from mockserver.engine.keys import Floats, Ints
 from mockserver.engine.nucleus import draw_nucleus
+from mockserver.engine.offsets import OffsetSampling, check_offsets
 from mockserver.engine.requests import check_request, max_tokens_of
 from mockserver.engine.score import Scorer, read
 from mockserver.engine.stops import Stops
@@ -70,6 +71,8 @@ class Sampler:
         check_request(self.base, request)
         prompt = np.asarray(request.prompt, dtype=np.int64)
         check_tokens(self.base, prompt, "prompt")
+        if request.offsets is not None:
+            raise EngineError("offsets", "cannot be sampled in slices", "Use sample")
         limit = max_tokens_of(self.base, request)
         cuts = [min(cut, limit) for cut in range(first, limit + size, size)]
         return self._parts(request, prompt, index, cuts, Stops.of(self.base, request.stop))
@@ -131,6 +134,11 @@ class Sampler:
         limit: int,
     ) -> list[SampledSequence]:
         scorer = self._scorer(request.temperature or GREEDY_SHOWN_AT)
+        if request.offsets is not None:
+            check_offsets(self.base, request.offsets)
+            drawn = OffsetSampling(scorer, request, request.offsets)
+            pairs = zip(prompts, streams, strict=True)
+            return [drawn.sample(prompt, stream, limit) for prompt, stream in pairs]
         run = Generation(self.base, prompts)
         stops = Stops.of(self.base, request.stop)
         self._grow(request, scorer, run, stops, streams, limit)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -17,6 +17,7 @@ import numpy as np
 from mockserver.engine import (
     BaseModel,
     EngineError,
+    Offsets,
     SampledSequence,
     SampleRequest,
     Weights,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 FIRST_SLICE, SLICE = 4, 16
 SMALLEST_TOP_P = 1e-6
-Key = tuple[Weights | None, tuple[Script, ...], tuple[int, ...], "Params", int | None]
+Key = tuple[Weights | None, tuple[Script, ...], tuple[int, ...], "Params", int, int | None]
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Params:
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
     ignore_end: bool = False
+    offsets: Offsets | None = None
     entropy: str = ""
 
 
@@ -145,6 +147,7 @@ class TextRun:
             entropy=f"{params.entropy}:{self.count}",
             topk_sample_logprobs=params.logprobs or 0,
             stop=[] if params.ignore_end else None,
+            offsets=params.offsets and replace(params.offsets, said=self.count),
         )
         cache = SEEDED.setdefault(self.model.base, SliceCache(KEPT_SLICES))
         key = self._key(request)
@@ -162,7 +165,7 @@ class TextRun:
             return None
         model, params = self.model, self.params
         scripts = model.base.scripts.entries
-        return (model.weights, scripts, tuple(self.ids), params, request.max_tokens)
+        return (model.weights, scripts, tuple(self.ids), params, self.count, request.max_tokens)
 
     async def _sampled(self, request: SampleRequest) -> SampledSequence:
         model = self.model

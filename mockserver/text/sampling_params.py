@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from mockserver.engine import Offsets
 from mockserver.errors import BadRequest
 from mockserver.text.generation import Params
 
@@ -14,12 +16,10 @@ if TYPE_CHECKING:
     from mockserver.edge.exchange import Exchange
 
 DEFAULT_COMPLETION_TOKENS = 16
+TOKEN_ID = re.compile(r"[0-9]{1,12}")
 ABOUT_DELIVERY = ("stream", "stream_options", "user", "metadata", "store")
 
 UNSIMULATED = {
-    "presence_penalty": "must be 0 or null",
-    "frequency_penalty": "must be 0 or null",
-    "logit_bias": "must be null, empty or all zeros",
     "suffix": "must be empty or null",
     "best_of": "must be 1 or null",
 }
@@ -49,11 +49,7 @@ def refuse_unsimulated(body: dict[str, Any]) -> None:
 
     Values that mean "unchanged" are fine: clients send them without being asked.
     """
-    bias = body.get("logit_bias") or {}
     asked = {
-        "presence_penalty": bool(body.get("presence_penalty")),
-        "frequency_penalty": bool(body.get("frequency_penalty")),
-        "logit_bias": any(value != 0 for value in bias.values()),
         "suffix": bool(body.get("suffix")),
         "best_of": (body.get("best_of") or 1) > 1,
     }
@@ -66,6 +62,24 @@ def refuse_unsimulated(body: dict[str, Any]) -> None:
             fix=f"leave {name} out",
             details={"wire_code": "unsupported_parameter"},
         )
+
+
+def offsets_of(body: dict[str, Any]) -> Offsets | None:
+    """Penalties and biases, None if they change nothing; raises BadRequest for what is no id."""
+    given = body.get("logit_bias") or {}
+    for token in given:
+        if not TOKEN_ID.fullmatch(token):
+            raise BadRequest(
+                f"logit_bias: {token[:40]!r} is no token id",
+                pointer="/logit_bias",
+                rule="keys are token ids in decimal digits",
+                fix="tokenize with the tokenizer of this model",
+            )
+    bias = tuple(sorted((int(token), float(value)) for token, value in given.items()))
+    presence, frequency = body.get("presence_penalty") or 0.0, body.get("frequency_penalty") or 0.0
+    if not (presence or frequency or any(value for _, value in bias)):
+        return None
+    return Offsets(presence, frequency, bias)
 
 
 def openai_params(body: dict[str, Any], max_tokens: int, entropy: str) -> Params:
@@ -83,6 +97,7 @@ def openai_params(body: dict[str, Any], max_tokens: int, entropy: str) -> Params
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         logprobs=logprobs,
         ignore_end=bool(body.get("ignore_eos")),
+        offsets=offsets_of(body),
         entropy=entropy,
     )
 
