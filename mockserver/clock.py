@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -72,7 +73,7 @@ class Clock(Protocol):
         """Context manager: work is under way, so a manual clock must not jump."""
 
 
-class _TimerClock:
+class _TimerClock(ABC):
     """The parts all clocks share: the queue, waiting, and the count of work under way."""
 
     def __init__(self) -> None:
@@ -81,8 +82,8 @@ class _TimerClock:
         self._unoccupied = asyncio.Event()
         self.activity = 0  # grows with everything that happens: how idleness is noticed
 
-    def monotonic(self) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def monotonic(self) -> float: ...
 
     def _changed(self) -> None:
         self.activity += 1

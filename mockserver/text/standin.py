@@ -114,4 +114,4 @@ class StandInTokenizer:
 
     def apply_chat_template(self, messages: Sequence[Mapping[str, Any]], **more: Any) -> str:
         """A stand-in has no template; prompts are built from the catalogue's turn marks."""
-        raise NotImplementedError("a stand-in tokenizer has no chat template")
+        raise LookupError("a stand-in tokenizer has no chat template")

@@ -11,13 +11,14 @@ import math
 import os
 import sys
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
 KEY = "tml-cassette"
 
 
-class Teller:
+class Teller(ABC):
     """What all clients have in common."""
 
     def wait(self, pending: Any) -> Any:
@@ -72,8 +73,9 @@ class Teller:
             return _described(error)
         return {"kind": "none"}
 
+    @abstractmethod
     def prompt(self, tokens: list[int]) -> Any:
-        raise NotImplementedError
+        """Tokens as this client's own model input."""
 
 
 class SdkTeller(Teller):
