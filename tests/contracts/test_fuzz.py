@@ -96,8 +96,10 @@ def keep_only(document: dict[str, Any], wanted: tuple[str, ...]) -> None:
 class Run:
     """Everything the engine reported."""
 
-    def __init__(self, operations: tuple[str, ...] = (), **phases: Any) -> None:
-        document = copy.deepcopy(load_contract("tinker").document)
+    def __init__(
+        self, operations: tuple[str, ...] = (), contract: str = "tinker", **phases: Any
+    ) -> None:
+        document = copy.deepcopy(load_contract(contract).document)
         if operations:
             keep_only(document, operations)
         self.app = create_app(Settings(seed=1, long_poll=0.05))
@@ -179,3 +181,11 @@ def test_links_reach_live_promises() -> None:
     assert seen["retrieve_future", 200] + seen["retrieve_future", 408] >= 3 * EXAMPLES, seen
     assert seen["forward_backward", 200] >= EXAMPLES, seen
     assert seen["stream_sample", 200] >= 1, seen
+
+
+def test_the_text_endpoints_hold_too() -> None:
+    run = Run(contract="inference")
+    assert run.broken == []
+    assert run.failures == []
+    assert not [status for _, status in run.statuses if status >= 500]
+    assert len(run.operations) == len(load_contract("inference").operations)
