@@ -1,5 +1,7 @@
 """The requirement ledger and the checks name each other."""
 
+from importlib.resources import files
+
 import pytest
 
 from conformance.suite.clients import audit
@@ -77,9 +79,11 @@ def test_spans_of_releases() -> None:
     assert not SdkSpan.parse("0.7-0.24").meets(SdkSpan.parse("0.25+"))
 
 
-def test_the_ledger_page_has_every_rule() -> None:
+def test_the_ledger_page_has_every_rule_and_is_up_to_date() -> None:
     page = ledger_page()
     assert all(f"`{name}`" in page for name in load_ledger())
+    published = files("contracts") / "requirements" / "README.md"
+    assert published.read_text("utf-8") == page, "run `make ledger`"
 
 
 def test_frozen_rules_still_exist_and_are_about_their_release() -> None:
