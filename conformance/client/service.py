@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -24,6 +24,8 @@ from .training.client import AsyncTrainingClient, given
 from .training.promises import Promises
 from .transport.call import Call
 from .wire.decode import decode
+
+T = TypeVar("T")
 
 _LOG_LEVELS = {"debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERROR"}
 
@@ -173,12 +175,7 @@ class AsyncServiceClient:
             "type": "create_model",
             **given(optimizer_config=optimizer_config),
         }
-        promises = Promises(self.connection)
-        call = Call(
-            "POST", "/api/v1/create_model", json=self.connection.encode(body), pool="training"
-        )
-        submitted = await promises.submitted_or_done(call)
-        created = await promises.outcome(submitted, "CreateModel", CreateModelResponse)
+        created = await self._made("create_model", body, "CreateModel", CreateModelResponse)
         return AsyncTrainingClient(self.connection, created.model_id, base_model=base_model)
 
     async def _load_model(
@@ -199,16 +196,21 @@ class AsyncServiceClient:
             **given(user_metadata=user_metadata),
             **access,
         }
-        promises = Promises(self.connection)
-        call = Call(
-            "POST", "/api/v1/load_weights", json=self.connection.encode(body), pool="training"
-        )
-        submitted = await promises.submitted_or_done(call)
-        loaded = await promises.outcome(submitted, "LoadWeights", LoadWeightsResponse)
+        loaded = await self._made("load_weights", body, "LoadWeights", LoadWeightsResponse)
         model_id = loaded.model_id or f"{self.connection.session_id}:train:{number}"
         client = AsyncTrainingClient(self.connection, model_id)
         client.base_model = (await client.get_info()).model_data.model_name
         return client
+
+    async def _made(
+        self, operation: str, body: Mapping[str, Any], request_type: str, answer: type[T]
+    ) -> T:
+        """Promise a model and wait for it: no lane exists yet, so there is no turn to take."""
+        promises = Promises(self.connection)
+        json = self.connection.encode(body)
+        call = Call("POST", f"/api/v1/{operation}", json=json, pool="training")
+        submitted = await promises.submitted_or_done(call)
+        return await promises.outcome(submitted, request_type, answer)
 
     async def _get(self, path: str) -> Any:
         body = (await self.connection.transport.send(Call("GET", path))).json()

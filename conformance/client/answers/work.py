@@ -65,12 +65,6 @@ class UnloadModelResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class CustomLossResponse:
-    loss_id: str
-    type: str = "create_custom_loss"
-
-
-@dataclass(frozen=True, slots=True)
 class SampledSequence:
     """Tokens as sampled, the stop token included; `logprobs` one per token."""
 
