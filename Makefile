@@ -26,7 +26,7 @@ $(STAMP): requirements.lock pyproject.toml
 .PHONY: install
 install: $(STAMP) ## Create .venv from the lock file
 
-$(SDK_STAMP): $(STAMP) conformance/suite/audit/releases.yaml conformance/suite/audit/sdk-environment.lock
+$(SDK_STAMP): $(STAMP) conformance/tinker_mock/suite/sdk/releases.yaml conformance/tinker_mock/suite/sdk/sdk-environment.lock
 	$(BIN)/tinker-mock sdk-env
 	@touch $@
 
@@ -76,7 +76,7 @@ cookbook: $(STAMP) $(COOKBOOK)/.installed ## Run tinker-cookbook, unmodified, ag
 
 .PHONY: contract
 contract: $(STAMP) ## Bundle the OpenAPI chapters after an edit
-	$(BIN)/python -m contracts
+	$(BIN)/python -m tinker_mock.contracts
 
 .PHONY: history
 history: $(SDK_STAMP) ## Renew contracts/tinker/history.yaml from the published SDK wheels
@@ -105,14 +105,14 @@ lock: ## Renew requirements.lock (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header --all-extras pyproject.toml -o requirements.lock <(printf 'hatchling\neditables\n')
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-annotate --no-header conformance/suite/audit/sdk-environment.in \
-	  -o conformance/suite/audit/sdk-environment.lock
+	  --no-annotate --no-header conformance/tinker_mock/suite/sdk/sdk-environment.in \
+	  -o conformance/tinker_mock/suite/sdk/sdk-environment.lock
 
 .PHONY: litellm
 litellm: $(STAMP) ## Install litellm apart and run its script against the mock
 	$(PYTHON) -m venv .venv-litellm
 	.venv-litellm/bin/pip install --quiet --disable-pip-version-check litellm mcp
-	$(BIN)/python -m pytest tests/mockserver/text/test_litellm.py
+	$(BIN)/python -m pytest tests/server/text/test_litellm.py
 
 .PHONY: clean
 clean: ## Remove environments, caches and reports

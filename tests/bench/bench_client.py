@@ -14,13 +14,13 @@ import httpx
 import orjson
 from openai._streaming import SSEDecoder as OpenAIDecoder
 
-from conformance.client import ClientConfig, Datum, ModelInput
-from conformance.client.config import Environment
-from conformance.client.protobuf.requests import forward_backward_request
-from conformance.client.sse import SseDecoder
-from conformance.client.transport.call import Call
-from conformance.client.transport.http import Transport
-from conformance.client.wire.encode import encode
+from tinker_mock.client import ClientConfig, Datum, ModelInput
+from tinker_mock.client.config import Environment
+from tinker_mock.client.http.call import Call
+from tinker_mock.client.http.sse import SseDecoder
+from tinker_mock.client.http.transport import Transport
+from tinker_mock.client.types.json import encode
+from tinker_mock.client.types.protobuf import forward_backward_request
 
 
 def best_of(work: Callable[[], object], rounds: int = 7) -> float:

@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 from jsonschema import Draft202012Validator
 
-from contracts import load_contract
-from contracts.bundle import CONTRACTS, bundle, read_document
+from tinker_mock.contracts import load_contract
+from tinker_mock.contracts.bundle import CONTRACTS, bundle, read_document
 
 
 def best_of(work: Callable[[], object], rounds: int) -> float:

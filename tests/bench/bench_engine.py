@@ -13,7 +13,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS
 
 import numpy as np
 
-from mockserver.engine import BaseModel, Datum, Sampler, SampleRequest, Trainer
+from tinker_mock.server.engine import BaseModel, Datum, Sampler, SampleRequest, Trainer
 
 BATCH, LENGTH = 128, 4096
 PEER_VOCABULARY = 4096

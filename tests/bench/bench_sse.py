@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from conformance.kimi import KimiTransformer
+from tinker_mock.kimi import KimiTransformer
 
 ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".peers"
@@ -90,7 +90,7 @@ def measure(address: tuple[str, int], asked: bytes) -> tuple[float, float, int]:
 
 def mock() -> list[tuple[float, float, int]]:
     """This project's server: seeded, then unseeded."""
-    command = [sys.executable, "-m", "mockserver", "--port", "0"]
+    command = [sys.executable, "-m", "tinker_mock.server", "--port", "0"]
     body = {"model": "Qwen/Qwen3-8B", "prompt": "Once upon a time", "max_tokens": TOKENS}
     body |= {"stream": True, "ignore_eos": True}
     path = "/oai/api/v1/completions"

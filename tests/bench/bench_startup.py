@@ -1,4 +1,4 @@
-"""Time to the first answer and idle memory of `python -m mockserver`, beside a bare server.
+"""Time to the first answer and idle memory of `python -m tinker_mock.server`, beside a bare server.
 
 The bare server is the same Hypercorn with one constant route: what the stack costs by itself.
 Limits of the project: 0.7 s and 100 MB.
@@ -59,7 +59,7 @@ def resident_megabytes(pid: int) -> float:
 def main() -> None:
     """Print both, five runs each, medians and ratios."""
     rows = {
-        "mock": [sys.executable, "-m", "mockserver", "--port", "0"],
+        "mock": [sys.executable, "-m", "tinker_mock.server", "--port", "0"],
         "bare Starlette + Hypercorn": [sys.executable, "-c", BARE],
     }
     medians = {}

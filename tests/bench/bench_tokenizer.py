@@ -17,15 +17,15 @@ from typing import Any, NamedTuple
 import tiktoken
 import tokenizers
 
-from conformance.tokenizer import (
+from tinker_mock.tokenizer import (
     DecodeStream,
     StopSequenceDecoder,
     StopSequences,
     Tokenizer,
     load_tokenizer,
 )
-from conformance.tokenizer.kimi import PATTERN
-from conformance.tokenizer.ranks import read_ranks
+from tinker_mock.tokenizer.kimi import PATTERN
+from tinker_mock.tokenizer.ranks import read_ranks
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "fixtures" / "tokenizers"

@@ -147,7 +147,7 @@ async def measure(name: str, port: int, pid: int, ids: list[str]) -> dict[str, f
 
 
 async def the_mock() -> dict[str, float]:
-    with running([sys.executable, "-m", "mockserver", "--port", "0"]) as process:
+    with running([sys.executable, "-m", "tinker_mock.server", "--port", "0"]) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline().rsplit(":", 1)[1])
         ids = await held_promises(await Line.to(port))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from contracts import Contract, load_contract
-from contracts.bundle import CONTRACTS, NAMES
+from tinker_mock.contracts import Contract, load_contract
+from tinker_mock.contracts.bundle import CONTRACTS, NAMES
 
 WRITTEN = [name for name in NAMES if (CONTRACTS / name / "openapi.yaml").exists()]
 

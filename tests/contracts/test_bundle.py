@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.bundle import BundleError, bundle
+from tinker_mock.contracts.bundle import BundleError, bundle
 
 ROOT = "openapi: 3.2.0\ninfo: {title: t, version: '1'}\nx-chapters: [a.yaml, b.yaml]\n"
 A = "paths: {/x: {get: {operationId: x}}}\ncomponents: {schemas: {S: {type: string}}}\n"

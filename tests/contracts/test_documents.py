@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV32SpecValidator
 
-from contracts import Contract, Operation, SdkRange, parse_release
-from contracts.bundle import CONTRACTS, bundle, digest
+from tinker_mock.contracts import Contract, Operation, SdkRange, parse_release
+from tinker_mock.contracts.bundle import CONTRACTS, bundle, digest
 
 
 def nodes(node: Any) -> Iterator[dict[str, Any]]:
@@ -145,7 +145,7 @@ def test_links_lead_somewhere(contract: Contract) -> None:
 
 @pytest.mark.parametrize("name", ["nothing", "", "../tinker"])
 def test_only_the_three_contracts_exist(name: str) -> None:
-    from contracts import load_contract
+    from tinker_mock.contracts import load_contract
 
     with pytest.raises(LookupError, match="choose one of"):
         load_contract(name)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
-from contracts import load_contract
-from contracts.protobuf import messages
-from mockserver.app import create_app
-from mockserver.settings import Settings
+from tinker_mock.contracts import load_contract
+from tinker_mock.contracts.protobuf import messages
+from tinker_mock.server.app import create_app
+from tinker_mock.server.settings import Settings
 
 EXAMPLES = int(os.environ.get("TINKER_MOCK_FUZZ_EXAMPLES", "5"))
 REFUSALS = ["400", "401", "402", "403", "404", "408", "409", "410", "413", "429"]

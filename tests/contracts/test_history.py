@@ -5,9 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from contracts import Contract, SdkRange, load_contract
-from contracts.history import differences, fold, load_history, read_surface, write_history
-from contracts.history.agreement import (
+from tinker_mock.contracts import Contract, SdkRange, load_contract
+from tinker_mock.contracts.history import (
+    differences,
+    fold,
+    load_history,
+    read_surface,
+    write_history,
+)
+from tinker_mock.contracts.history.agreement import (
     FIELDS_ELSEWHERE,
     NOT_JSON,
     OTHER_RANGE,
@@ -16,8 +22,8 @@ from contracts.history.agreement import (
     VALUES_ELSEWHERE,
     disagreements,
 )
-from contracts.history.timeline import HISTORY, History
-from contracts.loader import Contract as LoadedContract
+from tinker_mock.contracts.history.timeline import HISTORY, History
+from tinker_mock.contracts.loader import Contract as LoadedContract
 
 
 def test_contract_and_history_agree(tinker: Contract) -> None:

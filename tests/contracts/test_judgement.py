@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts import Contract, SdkRange, Violation
+from tinker_mock.contracts import Contract, SdkRange, Violation
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import pytest
 
-from contracts import Contract
-from contracts.protobuf import check_message, messages
-from contracts.protobuf.proto_source import ProtoSyntaxError, read_proto
+from tinker_mock.contracts import Contract
+from tinker_mock.contracts.protobuf import check_message, messages
+from tinker_mock.contracts.protobuf.proto_source import ProtoSyntaxError, read_proto
 
 
 def test_round_trip_with_oneofs_maps_and_presence() -> None:

@@ -18,7 +18,7 @@ from rich.table import Table
 from runs import FAST, RUNS, Kitchen, Wrong
 from workspace import ROOT, prepare
 
-from conformance.suite.mock_process import mock_server
+from tinker_mock.suite.mock_process import mock_server
 
 
 def chosen(words: str) -> list[str]:

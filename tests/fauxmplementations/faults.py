@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from mockserver.edge.exchange import JSON, PROTOBUF, Answer, Exchange
-from mockserver.edge.stages import NoMutants
-from mockserver.errors import UnsupportedMediaType
-from mockserver.running import RunningServer
-from mockserver.settings import Settings
+from tinker_mock.server.errors import UnsupportedMediaType
+from tinker_mock.server.http.exchange import JSON, PROTOBUF, Answer, Exchange
+from tinker_mock.server.http.stages import NoMutants
+from tinker_mock.server.serving.in_thread import RunningServer
+from tinker_mock.server.settings import Settings
 
 LANE = {
     "forward", "forward_backward", "optim_step", "save_weights", "save_weights_for_sampler",

@@ -13,14 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from conformance.client import (
-    PRESETS,
-    AdamParams,
-    Datum,
-    ModelInput,
-    SamplingParams,
-    ServiceClient,
-)
+from tinker_mock.client import PRESETS, AdamParams, Datum, ModelInput, SamplingParams, ServiceClient
 
 TOKENS = [11, 12, 13, 14, 15, 16]
 

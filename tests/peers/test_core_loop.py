@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conformance.suite.mock_process import mock_server
+from tinker_mock.suite.mock_process import mock_server
 
 SCRIPT = Path(__file__).with_name("core_loop.py")
 

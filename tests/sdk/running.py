@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from conformance.suite.audit.environment import process
+from tinker_mock.suite.sdk.environment import process
 
 
 def run_script(version: str, name: str, url: str) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from conformance.suite.audit.column import ABSENT, Server
-from conformance.suite.audit.command import BREAKPOINTS, audit
-from conformance.suite.audit.environment import newest
-from conformance.suite.audit.matrix import Matrix
-from conformance.suite.audit.server import TOKENIZED_MODEL, running_mock
+from tinker_mock.suite.sdk.command import BREAKPOINTS, audit
+from tinker_mock.suite.sdk.environment import newest
+from tinker_mock.suite.sdk.matrix import Matrix
+from tinker_mock.suite.sdk.release_run import ABSENT, Server
+from tinker_mock.suite.sdk.server import TOKENIZED_MODEL, running_mock
 
 TOGETHER = (*BREAKPOINTS, newest())
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from conformance.suite.audit.environment import newest
-from mockserver.running import RunningServer
-from mockserver.settings import Settings
 from tests.sdk.running import run_script
+from tinker_mock.server.serving.in_thread import RunningServer
+from tinker_mock.server.settings import Settings
+from tinker_mock.suite.sdk.environment import newest
 
 SHARED = ("loss:sum", "custom/ratio:mean", "custom/clipped:sum", "grad_norm")
 

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from conformance.suite.audit.environment import newest
 from tests.sdk.running import run_script
+from tinker_mock.suite.sdk.environment import newest
 
 NAMED = {
     "unknown model": "base_model",

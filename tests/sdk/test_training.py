@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from conformance.suite.audit.environment import newest
 from tests.sdk.running import run_script
+from tinker_mock.suite.sdk.environment import newest
 
 
 @pytest.mark.parametrize("version", ["0.7.0", "0.24.1", newest()])

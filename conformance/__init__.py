@@ -1,1 +1,0 @@
-"""The judge (suite) and its subjects (client, tokenizer, kimi)."""

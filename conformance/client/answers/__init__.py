@@ -1,1 +1,0 @@
-"""What servers answer, as dataclasses. Field names are the wire's."""

@@ -1,1 +1,0 @@
-"""Large batches: split into requests, put together again."""

@@ -1,1 +1,0 @@
-"""Fetching a checkpoint's files."""

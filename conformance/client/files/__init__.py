@@ -1,1 +1,0 @@
-"""Files in requests: reading them, and encoding them as multipart forms."""

@@ -1,1 +1,0 @@
-"""Looking at a client while it works: numbers and spans."""

@@ -1,1 +1,0 @@
-"""Between this client's types and the wire's protobuf messages."""

@@ -1,1 +1,0 @@
-"""Why work is waiting, and who wants to know."""

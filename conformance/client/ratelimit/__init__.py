@@ -1,1 +1,0 @@
-"""Not asking for more than the server, or this machine, can take."""

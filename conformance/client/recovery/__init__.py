@@ -1,1 +1,0 @@
-"""Going on after the server lost a training run."""

@@ -1,1 +1,0 @@
-"""What exists on the server: runs, checkpoints, sessions, bills."""

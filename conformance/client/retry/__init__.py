@@ -1,1 +1,0 @@
-"""When to try again, how long to wait, and when to stop."""

@@ -1,1 +1,0 @@
-"""Events for the server's operators: sessions, failures, how long things took."""

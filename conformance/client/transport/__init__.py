@@ -1,1 +1,0 @@
-"""One HTTP call with retries: the only place of the client that touches httpx."""

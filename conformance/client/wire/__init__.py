@@ -1,1 +1,0 @@
-"""Between dataclasses and JSON values."""

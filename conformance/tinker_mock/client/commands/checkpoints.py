@@ -1,0 +1,191 @@
+"""`client checkpoint …`: save, list, info, publish, unpublish, delete, set-ttl, download."""
+
+import json
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from tinker_mock.client.commands.formats import (
+    checkpoint_table,
+    relative_time,
+    size_text,
+    time_text,
+    without_nulls,
+)
+from tinker_mock.client.commands.paging import gather
+from tinker_mock.client.commands.progress import byte_progress
+from tinker_mock.client.commands.terminal import Terminal, write_text
+from tinker_mock.client.errors import TinkerError, invalid
+from tinker_mock.client.rest.client import AsyncRestClient
+from tinker_mock.client.rest.download import download_checkpoint
+from tinker_mock.client.rest.paths import parse_checkpoint_path
+from tinker_mock.client.service import AsyncServiceClient
+from tinker_mock.client.types.json import encode
+from tinker_mock.client.types.records import Checkpoint, CheckpointsList
+
+
+async def save(terminal: Terminal, service: AsyncServiceClient, arguments: Namespace) -> int:
+    """Create a training client, save its weights, write where they are to a file."""
+    base_model = arguments.base_model
+    if arguments.model_path:
+        training = await service.create_training_client_from_state(arguments.model_path)
+    elif base_model:
+        training = await service.create_lora_training_client(
+            base_model,
+            arguments.rank,
+            seed=arguments.seed,
+            train_mlp=arguments.train_mlp,
+            train_attn=arguments.train_attn,
+            train_unembed=arguments.train_unembed,
+        )
+    else:
+        raise usage("name what to save: --base-model or --model-path")
+    name = arguments.name or f"checkpoint-{slug(base_model or arguments.model_path)}"
+    saved = await training.save_state(name).result(arguments.timeout / 1000)
+    record = {
+        "base_model": base_model or training.base_model,
+        "model_id": training.model_id,
+        "weights_path": saved.path,
+        "saved_at": time_text(terminal.now()),
+        "response": encode(saved, nulls=False),
+    }
+    write_text(arguments.output, json.dumps(record))
+    terminal.say(f"Checkpoint saved to {arguments.output}")
+    return 0
+
+
+async def list_all(terminal: Terminal, service: AsyncServiceClient, arguments: Namespace) -> int:
+    """One run's checkpoints, or the newest of all."""
+    rest = service.create_rest_client()
+    if arguments.run_id:
+        found = list((await rest.list_checkpoints(arguments.run_id)).checkpoints)
+        total = len(found)
+        found = found[arguments.offset :][: arguments.limit or None]
+    else:
+        found, total = await gather(
+            terminal,
+            "checkpoints",
+            rest.list_user_checkpoints,
+            "checkpoints",
+            limit=arguments.limit,
+            offset=arguments.offset,
+        )
+    if arguments.format == "json":
+        listed = [checkpoint_json(one) for one in found]
+        body = {"checkpoints": listed, "total": total, "shown": len(found)}
+        terminal.say(json.dumps(without_nulls({**body, "run_id": arguments.run_id})))
+        return 0
+    for line in checkpoint_table(found, total, arguments.run_id):
+        terminal.say(line)
+    return 0
+
+
+async def info(terminal: Terminal, service: AsyncServiceClient, arguments: Namespace) -> int:
+    """What is known about one checkpoint and the model it belongs to."""
+    path = parse_checkpoint_path(arguments.path)
+    rest = service.create_rest_client()
+    listed = await rest.list_checkpoints(path.training_run_id)
+    checkpoint = _find(listed, arguments.path)
+    weights = await rest.get_weights_info_by_tinker_path(arguments.path)
+    merged = {**checkpoint_json(checkpoint), **encode(weights, nulls=False)}
+    if arguments.format == "json":
+        terminal.say(json.dumps(merged))
+        return 0
+    for name, value in merged.items():
+        shown = size_text(value) if name == "size_bytes" else value
+        terminal.say(f"{name.replace('_', ' ').capitalize()}: {shown}")
+    if not isinstance(checkpoint.time, str):
+        terminal.say(f"Saved: {relative_time(checkpoint.time, terminal.now())}")
+    return 0
+
+
+async def publish(terminal: Terminal, service: AsyncServiceClient, arguments: Namespace) -> int:
+    await service.create_rest_client().publish_checkpoint(arguments.path)
+    terminal.say(f"Published {arguments.path}")
+    return 0
+
+
+async def unpublish(terminal: Terminal, service: AsyncServiceClient, arguments: Namespace) -> int:
+    await service.create_rest_client().unpublish_checkpoint(arguments.path)
+    terminal.say(f"Unpublished {arguments.path}")
+    return 0
+
+
+async def set_ttl(terminal: Terminal, service: AsyncServiceClient, arguments: Namespace) -> int:
+    seconds = None if arguments.remove else arguments.ttl
+    if seconds is None and not arguments.remove:
+        raise usage("say how long: --ttl SECONDS, or --remove")
+    await service.create_rest_client().set_checkpoint_ttl(arguments.path, seconds)
+    terminal.say(
+        f"{arguments.path} {'never expires' if seconds is None else f'expires in {seconds} s'}"
+    )
+    return 0
+
+
+async def delete(terminal: Terminal, service: AsyncServiceClient, arguments: Namespace) -> int:
+    """Delete several, going on after a failure; all paths are checked before the first."""
+    paths: list[str] = arguments.paths
+    for path in paths:
+        parse_checkpoint_path(path)
+    terminal.say(f"Preparing to delete {len(paths)} checkpoint(s):")
+    for path in paths:
+        terminal.say(f"  - {path}")
+    if not arguments.yes and not terminal.ask("Proceed? [y/N] "):
+        terminal.say(f"Aborted delete of {len(paths)} checkpoint(s).")
+        return 0
+    rest = service.create_rest_client()
+    failures = [
+        path
+        for number, path in enumerate(paths, 1)
+        if not await _delete_one(terminal, rest, path, f"{number}/{len(paths)}")
+    ]
+    return 1 if failures else 0
+
+
+async def download(terminal: Terminal, service: AsyncServiceClient, arguments: Namespace) -> int:
+    rest = service.create_rest_client()
+    with byte_progress(terminal, arguments.path) as progress:
+        done = await download_checkpoint(
+            rest,
+            arguments.path,
+            output_dir=Path(arguments.output) if arguments.output else None,
+            force=arguments.force,
+            sha256=arguments.sha256,
+            progress=progress,
+        )
+    terminal.say(f"Downloaded to {done.destination}")
+    return 0
+
+
+def checkpoint_json(checkpoint: Checkpoint) -> dict[str, Any]:
+    """A checkpoint for machines."""
+    body: dict[str, Any] = encode(checkpoint, nulls=False)
+    body |= {"time": time_text(checkpoint.time), "training_run_id": checkpoint.training_run_id}
+    return body
+
+
+def slug(name: str) -> str:
+    """A model's name as part of a checkpoint's."""
+    return name.lower().replace("/", "-").replace(":", "-")
+
+
+def usage(message: str) -> TinkerError:
+    return invalid(message)
+
+
+async def _delete_one(terminal: Terminal, rest: AsyncRestClient, path: str, place: str) -> bool:
+    terminal.say(f"Deleting {place}: {path}")
+    try:
+        await rest.delete_checkpoint(path)
+    except TinkerError as error:
+        terminal.warn(f"Delete failed for {path}: {error}")
+        return False
+    terminal.say(f"Deleted {path}")
+    return True
+
+
+def _find(listed: CheckpointsList, path: str) -> Checkpoint:
+    for checkpoint in listed.checkpoints:
+        if checkpoint.tinker_path == path:
+            return checkpoint
+    raise usage(f"no checkpoint {path}")

@@ -1,0 +1,144 @@
+"""Where known clients differ, as one table.
+
+A preset makes this client behave like another one wherever the difference can be seen, on the
+wire or in a result. Each field says what it decides; `guide/presets.md` explains why.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tinker_mock.client.errors import invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One client's choices. Times are seconds, sizes bytes."""
+
+    name: str
+    sdk_version: str
+    user_agent: str
+    default_tags: tuple[str, ...] = ()
+
+    # What is asked of the server before the first session.
+    asks_client_config: bool = True
+    session_user_metadata: Literal["empty", "null"] = "empty"
+
+    # Request bodies.
+    body_nulls: Literal["keep", "drop"] = "drop"
+    body_defaults: Literal["send", "omit"] = "send"
+    protobuf: Literal["never", "always"] = "always"
+    restore_operation: Literal["create_then_load", "load_weights"] = "load_weights"
+    sampler_lookup: bool = True
+
+    # HTTP retries.
+    http_timeout: float = 60.0
+    http_max_retries: int = 10
+    retry_after: Literal["any_status", "only_429"] = "any_status"
+    retry_after_ceiling: float = 60.0
+    submission_retry_window: float = 300.0
+
+    # Polling.
+    poll_timeout: float = 45.0
+    repeat_failed_server_work: bool = False
+    poll_bad_request_budget: int = 3
+    poll_throttled: Literal["back_off", "fatal"] = "back_off"
+    poll_waits: Literal["long_poll", "back_off"] = "long_poll"
+    deadline_error: Literal["timeout", "last"] = "timeout"
+    pauses_on_billing: bool = True
+    poisons_after_lost_submission: bool = True
+    unnamed_timeout_blames: Literal["server", "user"] = "server"
+    crashed_await: Literal["as_is", "timeout"] = "as_is"
+
+    # Sampling.
+    renumber_on_throttle: bool = False
+    sample_submission: Literal["persistent", "single"] = "persistent"
+
+    # Chunks of forward and forward_backward.
+    bytes_per_token: int = 4
+    tensor_bytes: Literal["exact", "ten_per_element"] = "exact"
+    image_bytes: Literal["raw", "base64"] = "raw"
+    chunk_submission: Literal["in_order", "first_last"] = "first_last"
+
+    # Combination of metrics.
+    hash_reduction: Literal["hash2", "hash_unordered"] = "hash2"
+    unique_first_suffix: int = 1
+    unknown_reduction: Literal["drop", "mean"] = "drop"
+    metric_missing_somewhere: Literal["drop", "ignore"] = "drop"
+    metric_without_suffix: Literal["reject", "mean"] = "reject"
+    no_outputs: Literal["reject", "zero"] = "reject"
+
+    # Server-sent events.
+    sse_rules: Literal["whatwg", "tinkex"] = "whatwg"
+
+
+PYTHON_LATEST = Preset(
+    name="python-latest", sdk_version="0.38.0", user_agent="tinker-mock-client/Python 0.38.0"
+)
+
+PYTHON_0_7 = Preset(
+    name="python-0.7",
+    sdk_version="0.7.0",
+    user_agent="tinker-mock-client/Python 0.7.0",
+    asks_client_config=False,
+    body_nulls="keep",
+    body_defaults="omit",
+    protobuf="never",
+    restore_operation="create_then_load",
+    sampler_lookup=False,
+    poll_bad_request_budget=0,
+    poll_throttled="fatal",
+    pauses_on_billing=False,
+    poisons_after_lost_submission=False,
+    renumber_on_throttle=True,
+    bytes_per_token=10,
+    tensor_bytes="ten_per_element",
+    chunk_submission="in_order",
+    hash_reduction="hash_unordered",
+)
+
+TINKEX = Preset(
+    name="tinkex",
+    sdk_version="0.7.0",
+    user_agent="tinker-mock-client/Tinkex 0.7.0",
+    default_tags=("tinkex-elixir",),
+    asks_client_config=False,
+    session_user_metadata="null",
+    body_nulls="keep",
+    protobuf="never",
+    restore_operation="create_then_load",
+    sampler_lookup=False,
+    retry_after="only_429",
+    repeat_failed_server_work=True,
+    poll_bad_request_budget=0,
+    poll_throttled="fatal",
+    poll_waits="back_off",
+    deadline_error="last",
+    unnamed_timeout_blames="user",
+    crashed_await="timeout",
+    pauses_on_billing=False,
+    poisons_after_lost_submission=False,
+    renumber_on_throttle=True,
+    sample_submission="single",
+    bytes_per_token=10,
+    tensor_bytes="ten_per_element",
+    image_bytes="base64",
+    chunk_submission="in_order",
+    hash_reduction="hash_unordered",
+    unique_first_suffix=2,
+    unknown_reduction="mean",
+    metric_missing_somewhere="ignore",
+    metric_without_suffix="mean",
+    no_outputs="zero",
+    sse_rules="tinkex",
+)
+
+PRESETS = {preset.name: preset for preset in (PYTHON_LATEST, PYTHON_0_7, TINKEX)}
+
+
+def preset_named(name: str) -> Preset:
+    """Look a preset up; an unknown name is the caller's error."""
+    try:
+        return PRESETS[name]
+    except KeyError:
+        known = ", ".join(sorted(PRESETS))
+        raise invalid(f"unknown preset {name!r}; use one of {known}") from None

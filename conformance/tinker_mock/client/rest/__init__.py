@@ -1,0 +1,1 @@
+"""Checkpoints, runs, sessions: the calls that answer at once."""

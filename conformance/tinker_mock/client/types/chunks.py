@@ -1,0 +1,85 @@
+"""The pieces a model input is made of."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tinker_mock.client.errors import invalid
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedTextChunk:
+    """Token ids."""
+
+    tokens: Sequence[int]
+    type: Literal["encoded_text"] = "encoded_text"
+
+    @property
+    def length(self) -> int:
+        return len(self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageChunk:
+    """An image's bytes. `expected_tokens` is how many positions it takes; needed for `length`."""
+
+    data: bytes
+    format: Literal["png", "jpeg"]
+    expected_tokens: int | None = field(default=None, metadata={"omit_null": True})
+    type: Literal["image"] = "image"
+
+    @property
+    def length(self) -> int:
+        return _expected(self.expected_tokens, "image")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageAssetPointerChunk:
+    """An image the server can fetch itself."""
+
+    location: str
+    format: Literal["png", "jpeg"]
+    expected_tokens: int | None = field(default=None, metadata={"omit_null": True})
+    type: Literal["image_asset_pointer"] = "image_asset_pointer"
+
+    @property
+    def length(self) -> int:
+        return _expected(self.expected_tokens, "image asset pointer")
+
+
+@dataclass(frozen=True, slots=True)
+class DmelChunk:
+    """Audio features, packed in a tensor container."""
+
+    dmel: bytes
+    type: Literal["dmel"] = "dmel"
+
+    @property
+    def length(self) -> int:
+        raise invalid("the length of a dmel chunk is not known on the client")
+
+
+Chunk = EncodedTextChunk | ImageChunk | ImageAssetPointerChunk | DmelChunk
+
+
+def _expected(tokens: int | None, what: str) -> int:
+    if tokens is None:
+        raise invalid(f"expected_tokens must be set on an {what} chunk to know its length")
+    return tokens
+
+
+def chunk_from_wire(body: dict[str, Any]) -> Chunk:
+    """A chunk from JSON; the fields decide when there is no `type`."""
+    kind = body.get("type")
+    if kind == "encoded_text" or (kind is None and "tokens" in body):
+        return EncodedTextChunk(body["tokens"])
+    if kind == "image" or (kind is None and "data" in body):
+        return ImageChunk(
+            base64.b64decode(body["data"]), body["format"], body.get("expected_tokens")
+        )
+    if kind == "image_asset_pointer" or (kind is None and "location" in body):
+        return ImageAssetPointerChunk(body["location"], body["format"], body.get("expected_tokens"))
+    if kind == "dmel":
+        return DmelChunk(base64.b64decode(body["dmel"]))
+    raise invalid(f"unknown chunk type {kind!r}")

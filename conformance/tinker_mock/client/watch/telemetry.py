@@ -1,0 +1,329 @@
+"""`TelemetryReporter`: gathers events and sends them in batches, never in the way of the work."""
+
+import asyncio
+import logging
+import sys
+import traceback
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from tinker_mock.client.errors import TinkerError
+from tinker_mock.client.http.call import Call
+from tinker_mock.client.http.transport import Transport
+from tinker_mock.client.session.connection import Connection
+from tinker_mock.client.watch.events import Event
+
+logger = logging.getLogger(__name__)
+
+
+_PLATFORMS = {"win32": "win32", "darwin": "darwin"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReporterSettings:
+    """Counts and seconds."""
+
+    queue_size: int = 10_000
+    batch_size: int = 100
+    flush_interval: float = 10.0
+    http_timeout: float = 5.0
+    max_retries: int = 3
+    retry_base: float = 1.0
+
+
+class Severity(StrEnum):
+    """How bad it is; upper case on the wire."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+    @property
+    def wire(self) -> str:
+        return self.value.upper()
+
+    @classmethod
+    def from_wire(cls, text: str) -> "Severity":
+        return cls(text.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What every event carries: an id, its number in the session, and when it happened."""
+
+    event_id: str
+    index: int
+    timestamp: str
+
+
+class TelemetryReporter:
+    """One session's events. The first is SESSION_START, the last SESSION_END.
+
+    When the queue is full, new events are dropped; when the server does not take a batch after
+    all retries, the batch is.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        session_id: str,
+        settings: ReporterSettings | None = None,
+        *,
+        platform: str | None = None,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self._transport = transport
+        self._clock = transport.clock
+        self._session_id = session_id
+        self._settings = settings or ReporterSettings()
+        self._platform = platform or _PLATFORMS.get(sys.platform, "unix/linux")
+        self._new_id = new_id
+        self._queue: deque[dict[str, Any]] = deque()
+        self._next_index = 0
+        self._started = self._clock.now()
+        self._ended = False
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._put(event(EventType.SESSION_START, self._stamp(), Severity.INFO))
+
+    def start(self) -> None:
+        """Flush in the background: every interval, and whenever a batch is full."""
+        self._task = asyncio.ensure_future(self._run())
+
+    async def stop(self) -> None:
+        """Add SESSION_END, once, and send what is left."""
+        if not self._ended:
+            self._ended = True
+            duration = duration_text(self._clock.now() - self._started)
+            stamp = self._stamp()
+            self._put(event(EventType.SESSION_END, stamp, Severity.INFO, duration=duration))
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        await self.flush(retries=0)
+
+    def log(
+        self, name: str, data: Mapping[str, Any] | None = None, severity: Severity = Severity.INFO
+    ) -> bool:
+        """Add a generic event. Returns whether it found room."""
+        return self._put(generic_event(self._stamp(), name, data, severity))
+
+    def log_exception(self, error: BaseException, severity: Severity = Severity.ERROR) -> bool:
+        """Add an exception; one that is the user's fault is only a generic warning."""
+        blamed = user_error_in_chain(error)
+        if blamed is not None:
+            return self.log("user_error", _user_error_data(blamed), Severity.WARNING)
+        return self._put(
+            event(
+                EventType.UNHANDLED_EXCEPTION,
+                self._stamp(),
+                severity,
+                error_type=type(error).__name__,
+                error_message=str(error),
+                traceback="".join(traceback.format_exception(error)) or None,
+            )
+        )
+
+    def on_event(self, one: Event) -> None:
+        """A subscriber for the client's own events: failures of promises and retries."""
+        data = {
+            name: value
+            for name, value in one.data.items()
+            if isinstance(value, (str, int, float, bool, type(None)))
+        }
+        self.log(one.name, data, Severity.WARNING)
+
+    async def flush(self, *, retries: int | None = None) -> None:
+        """Send everything gathered so far, batch by batch; a failing batch is dropped."""
+        retries = self._settings.max_retries if retries is None else retries
+        while self._queue:
+            count = min(len(self._queue), self._settings.batch_size)
+            batch = [self._queue.popleft() for _ in range(count)]
+            await self._send(batch, retries)
+
+    def request(self, batch: list[dict[str, Any]]) -> Call:
+        """The call for one batch."""
+        body = {
+            "session_id": self._session_id,
+            "platform": self._platform,
+            "sdk_version": self._transport.config.preset.sdk_version,
+            "events": batch,
+        }
+        return Call(
+            "POST",
+            "/api/v1/telemetry",
+            json=body,
+            timeout=self._settings.http_timeout,
+            max_retries=0,
+            pool="telemetry",
+        )
+
+    async def _send(self, batch: list[dict[str, Any]], retries: int) -> None:
+        attempt = 0
+        while True:
+            try:
+                await self._transport.send(self.request(batch))
+                return
+            except TinkerError as error:
+                if error.user_error or attempt == retries:
+                    logger.warning("telemetry failed after %d retries: %s", attempt, error)
+                    return
+            jitter = 1 + 0.1 * self._transport.random.random()
+            await self._clock.sleep(self._settings.retry_base * 2.0**attempt * jitter)
+            attempt += 1
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            timer = asyncio.ensure_future(self._clock.sleep(self._settings.flush_interval))
+            full = asyncio.ensure_future(self._wake.wait())
+            try:
+                await asyncio.wait({timer, full}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                timer.cancel()
+                full.cancel()
+            await self.flush()
+
+    def _put(self, one: dict[str, Any]) -> bool:
+        if len(self._queue) >= self._settings.queue_size:
+            return False
+        self._queue.append(one)
+        if len(self._queue) >= self._settings.batch_size:
+            self._wake.set()
+        return True
+
+    def _stamp(self) -> Stamp:
+        index, self._next_index = self._next_index, self._next_index + 1
+        return Stamp(self._new_id(), index, iso_time(self._clock.now()))
+
+
+def _user_error_data(error: Any) -> dict[str, Any]:
+    body = getattr(error, "data", None)
+    return {
+        "error_type": type(error).__name__,
+        "message": str(error),
+        "status_code": getattr(error, "status", None),
+        "body": {key: value for key, value in (body or {}).items() if key != "headers"} or None,
+    }
+
+
+_REPORTED = ("future.", "retry.attempt.failed", "session.")
+
+
+def attach_telemetry(connection: Connection, settings: ReporterSettings | None = None) -> None:
+    """Report from the moment the session exists until the connection closes."""
+    if not connection.config.telemetry_enabled:
+        return
+
+    async def begin(session_id: str) -> None:
+        reporter = TelemetryReporter(connection.transport, session_id, settings)
+        stops: list[Callable[[], None]] = [
+            connection.events.subscribe(prefix, reporter.on_event) for prefix in _REPORTED
+        ]
+        reporter.start()
+
+        async def end() -> None:
+            for stop in stops:
+                stop()
+            await reporter.stop()
+
+        connection.on_close.append(end)
+
+    connection.on_session.append(begin)
+
+
+_LINKS = ("cause", "reason", "__cause__", "__context__")
+
+
+_STATUS_NAMES = ("status", "status_code", "plug_status")
+
+
+def user_error_in_chain(failure: Any) -> Any | None:
+    """The first user error along causes and contexts, or `None`. Cycles are harmless.
+
+    A failure is an exception or a mapping with the same names.
+    """
+    return _search(failure, set())
+
+
+def is_user_error(failure: Any) -> bool:
+    """Category user, or a 4xx other than 408 and 429, which speak about time."""
+    if str(_get(failure, "category") or "").lower() == "user":
+        return True
+    status = next((s for name in _STATUS_NAMES if isinstance(s := _get(failure, name), int)), None)
+    return status is not None and 400 <= status < 500 and status not in (408, 429)
+
+
+def _search(failure: Any, seen: set[int]) -> Any | None:
+    if failure is None or isinstance(failure, (str, int, float)) or id(failure) in seen:
+        return None
+    seen.add(id(failure))
+    if is_user_error(failure):
+        return failure
+    found = (_search(_get(failure, link), seen) for link in _LINKS)
+    return next((one for one in found if one is not None), None)
+
+
+def _get(failure: Any, name: str) -> Any:
+    if isinstance(failure, Mapping):
+        return failure.get(name)
+    return getattr(failure, name, None)
+
+
+class EventType(StrEnum):
+    """What happened; upper case on the wire."""
+
+    SESSION_START = "session_start"
+    SESSION_END = "session_end"
+    UNHANDLED_EXCEPTION = "unhandled_exception"
+    GENERIC_EVENT = "generic_event"
+
+    @property
+    def wire(self) -> str:
+        return self.value.upper()
+
+    @classmethod
+    def from_wire(cls, text: str) -> "EventType":
+        return cls(text.lower())
+
+
+def iso_time(unix_seconds: float) -> str:
+    """A wire time stamp in UTC."""
+    return datetime.fromtimestamp(unix_seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+def event(kind: EventType, stamp: Stamp, severity: Severity, **fields: Any) -> dict[str, Any]:
+    """An event's JSON object; fields that are None are left out."""
+    return {
+        "event": kind.wire,
+        "event_id": stamp.event_id,
+        "event_session_index": stamp.index,
+        "severity": severity.wire,
+        "timestamp": stamp.timestamp,
+        **{name: value for name, value in fields.items() if value is not None},
+    }
+
+
+def generic_event(
+    stamp: Stamp, name: str, data: Mapping[str, Any] | None, severity: Severity
+) -> dict[str, Any]:
+    return event(
+        EventType.GENERIC_EVENT, stamp, severity, event_name=name, event_data=dict(data or {})
+    )
+
+
+def duration_text(seconds: float) -> str:
+    """`H:MM:SS`, with microseconds when there are any."""
+    whole, micro = divmod(round(seconds * 1_000_000), 1_000_000)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    fraction = f".{micro:06d}" if micro else ""
+    return f"{hours}:{minute:02d}:{second:02d}{fraction}"

@@ -1,0 +1,276 @@
+"""Tool calls out of marked text, as it arrives.
+
+The same machine parses a whole text (`parse`) and a stream (`feed` … `finish`); what it says
+depends on the text only, never on where the stream was cut. It never raises.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tinker_mock.kimi.markers import Kind, Lexer, ToolTokens
+from tinker_mock.kimi.naming import Toolbox, name_from_arguments, name_from_id, needs_arguments
+
+
+@dataclass(frozen=True)
+class Text:
+    """Content outside of tool calls."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class CallStart:
+    """Call number `index` (dense, from 0) of function `name`; `id` as the model wrote it."""
+
+    index: int
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class CallArguments:
+    """More of call `index`'s arguments."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True)
+class CallEnd:
+    """Call `index` is over; not `complete` if the text ended inside it."""
+
+    index: int
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Unparsed:
+    """Marked text that is no call: a broken id, noise between markers."""
+
+    raw: str
+
+
+Event = Text | CallStart | CallArguments | CallEnd | Unparsed
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Where parsers differ. The defaults never lose text; `OFFICIAL` is what engines do."""
+
+    trailing: bool = True
+    """Text after the last section is content (vLLM drops it)."""
+    lenient: bool = True
+    """Calls outside a section, ids without an index and foreign ids count."""
+    strip_stray_ends: bool = False
+    """An end marker without a section is removed (SGLang's stream) instead of kept as text."""
+
+
+OFFICIAL = Policy(trailing=False, lenient=False)
+
+
+class State(Enum):
+    """Where in the markup the parser is."""
+
+    OUTSIDE = 0
+    SECTION = 1
+    ID = 2
+    ARGUMENTS = 3
+
+
+@dataclass
+class _Call:
+    raw: str = ""
+    id: str = ""
+    index: int | None = None
+    pending: str = ""
+    space: str = ""
+    arguments_begun: bool = False
+    arguments_seen: bool = False
+    in_section: bool = True
+
+
+@dataclass
+class StreamParser:
+    """One text. `tools` are the request's, for names that only they can tell."""
+
+    tools: object = None
+    tokens: ToolTokens = field(default_factory=ToolTokens)
+    policy: Policy = field(default_factory=Policy)
+
+    def __post_init__(self) -> None:
+        self.toolbox = Toolbox(self.tools)
+        self.lexer = Lexer(self.tokens)
+        self.state = State.OUTSIDE
+        self.call = _Call()
+        self.count = 0
+        self.after_section = False
+        self.trailing = ""
+        self.noise = ""
+
+    def feed(self, text: str) -> list[Event]:
+        """What the next piece of text adds."""
+        return [event for kind, piece in self.lexer.feed(text) for event in self._on(kind, piece)]
+
+    def finish(self) -> list[Event]:
+        """What the end of the text adds; an open call is closed as incomplete."""
+        events = [event for kind, piece in self.lexer.finish() for event in self._on(kind, piece)]
+        if self.state in (State.ID, State.ARGUMENTS):
+            events += self._end_call(complete=False)
+        events += self._end_noise()
+        self.state = State.OUTSIDE
+        return events
+
+    def _on(self, kind: Kind | None, piece: str) -> Iterator[Event]:
+        if self.state is State.OUTSIDE:
+            return self._outside(kind, piece)
+        if self.state is State.SECTION:
+            return self._section(kind, piece)
+        return self._in_call(kind, piece)
+
+    def _outside(self, kind: Kind | None, piece: str) -> Iterator[Event]:
+        if kind is Kind.SECTION_BEGIN:
+            if self.trailing:
+                yield Text(self.trailing)
+                self.trailing = ""
+            self.state = State.SECTION
+        elif kind is Kind.CALL_BEGIN and self.policy.lenient:
+            self._begin_call(piece, in_section=False)
+        elif kind is Kind.SECTION_END and self.policy.strip_stray_ends:
+            return
+        elif self.after_section and not self.policy.trailing:
+            self.trailing += piece
+        else:
+            yield Text(piece)
+
+    def _section(self, kind: Kind | None, piece: str) -> Iterator[Event]:
+        if kind in (Kind.SECTION_END, Kind.CALL_BEGIN):
+            yield from self._end_noise()
+        if kind is Kind.SECTION_END:
+            self.state, self.after_section = State.OUTSIDE, True
+        elif kind is Kind.CALL_BEGIN:
+            self._begin_call(piece, in_section=True)
+        elif kind is not Kind.SECTION_BEGIN:
+            self.noise += piece
+
+    def _end_noise(self) -> Iterator[Event]:
+        noise, self.noise = self.noise, ""
+        if noise.strip():
+            yield Unparsed(noise)
+
+    def _begin_call(self, piece: str, *, in_section: bool) -> None:
+        self.state = State.ID
+        self.call = _Call(raw=piece, in_section=in_section)
+
+    def _in_call(self, kind: Kind | None, piece: str) -> Iterator[Event]:
+        if kind in (Kind.CALL_END, Kind.CALL_BEGIN, Kind.SECTION_END):
+            if kind is Kind.CALL_END and self.call.index is None:
+                self.call.raw += piece
+            in_section = self.call.in_section
+            yield from self._end_call(complete=True)
+            self.state = State.SECTION if in_section else State.OUTSIDE
+            if kind is not Kind.CALL_END:
+                yield from self._on(kind, piece)
+            return
+        if self.call.index is None:
+            self.call.raw += piece
+        if self.state is State.ID:
+            if kind is Kind.ARGUMENTS:
+                yield from self._begin_arguments()
+            else:
+                self.call.id += piece
+            return
+        yield from self._arguments(piece)
+
+    def _begin_arguments(self) -> Iterator[Event]:
+        self.state = State.ARGUMENTS
+        self.call.arguments_begun = True
+        self.call.id = self.call.id.strip()
+        name = name_from_id(self.call.id, self.toolbox, lenient=self.policy.lenient)
+        if name:
+            yield self._start(name)
+
+    def _start(self, name: str) -> CallStart:
+        self.call.index, self.count = self.count, self.count + 1
+        return CallStart(self.call.index, self.call.id, name)
+
+    def _arguments(self, piece: str) -> Iterator[Event]:
+        """Pass arguments on without the space around them."""
+        text = self.call.space + piece
+        if not self.call.arguments_seen:
+            text = text.lstrip()
+        kept = text.rstrip()
+        self.call.space = text[len(kept) :]
+        if not kept:
+            return
+        self.call.arguments_seen = True
+        if self.call.index is None:
+            self.call.pending += kept
+        else:
+            yield CallArguments(self.call.index, kept)
+
+    def _end_call(self, *, complete: bool) -> Iterator[Event]:
+        call = self.call
+        if call.index is None:
+            name = self._late_name()
+            if name is None:
+                yield Unparsed(call.raw)
+                return
+            yield self._start(name)
+            if call.pending:
+                yield CallArguments(self.count - 1, call.pending)
+        yield CallEnd(self.count - 1, complete)
+
+    def _late_name(self) -> str | None:
+        """The function of a call whose id did not tell it, once its arguments are there."""
+        call = self.call
+        if call.arguments_begun and needs_arguments(call.id, lenient=self.policy.lenient):
+            return name_from_arguments(call.pending, self.toolbox)
+        return None
+
+
+@dataclass
+class ParsedCall:
+    """One call of a parsed text; `arguments` as written, valid JSON or not."""
+
+    id: str
+    name: str
+    arguments: str = ""
+    complete: bool = False
+
+
+@dataclass
+class Parsed:
+    """A text taken apart."""
+
+    content: str = ""
+    calls: list[ParsedCall] = field(default_factory=list)
+    unparsed: list[str] = field(default_factory=list)
+
+    def add(self, events: list[Event]) -> "Parsed":
+        """Apply a parser's events, in order."""
+        for event in events:
+            match event:
+                case Text(text):
+                    self.content += text
+                case CallStart(_, id, name):
+                    self.calls.append(ParsedCall(id, name))
+                case CallArguments(index, text):
+                    self.calls[index].arguments += text
+                case CallEnd(index, complete):
+                    self.calls[index].complete = complete
+                case Unparsed(raw):
+                    self.unparsed.append(raw)
+        return self
+
+
+def parse(
+    text: str,
+    tools: object = None,
+    *,
+    tokens: ToolTokens | None = None,
+    policy: Policy | None = None,
+) -> Parsed:
+    """Take a whole text apart."""
+    parser = StreamParser(tools, tokens or ToolTokens(), policy or Policy())
+    return Parsed().add(parser.feed(text) + parser.finish())

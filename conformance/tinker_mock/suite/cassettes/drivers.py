@@ -1,0 +1,246 @@
+"""Who tells the stories: the real SDK of any release, and the reference client.
+
+`python tellers.py CLIENT URL` reads names of stories, one a line, and answers each with one line
+of JSON: its values, or `{"broken": why}`. Loaded in a real SDK's environment too, where nothing of
+this project can be imported by its package name.
+"""
+
+import json
+import logging
+import math
+import os
+import sys
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+KEY = "tml-cassette"
+
+
+class Teller(ABC):
+    """What all clients have in common."""
+
+    def wait(self, pending: Any) -> Any:
+        return pending.result() if hasattr(pending, "result") else pending
+
+    def output(self, pending: Any) -> dict[str, Any]:
+        """Outputs and metrics of a pass."""
+        result = self.wait(pending)
+        outputs = [
+            {name: [float(x) for x in tensor.data] for name, tensor in one.items()}
+            for one in result.loss_fn_outputs
+        ]
+        return {"outputs": outputs, "metrics": dict(result.metrics)}
+
+    def metrics(self, pending: Any) -> dict[str, float]:
+        return dict(self.wait(pending).metrics or {})
+
+    def samples(self, sampling: Any, tokens: list[int], count: int, params: Any) -> Any:
+        """Tokens, log-probabilities and stop reasons."""
+        response = self.wait(sampling.sample(self.prompt(tokens), count, params))
+        return [
+            {
+                "tokens": [int(token) for token in one.tokens],
+                "logprobs": [float(x) for x in one.logprobs],
+                "stop_reason": one.stop_reason,
+            }
+            for one in response.sequences
+        ]
+
+    def logprobs(self, sampling: Any, tokens: list[int]) -> list[float | None]:
+        found = self.wait(sampling.compute_logprobs(self.prompt(tokens)))
+        return [None if x is None or math.isnan(x) else float(x) for x in found]
+
+    def top_logprobs(self, sampling: Any, tokens: list[int], params: Any, k: int) -> Any:
+        response = self.wait(
+            sampling.sample(
+                self.prompt(tokens),
+                1,
+                params,
+                include_prompt_logprobs=True,
+                topk_prompt_logprobs=k,
+            )
+        )
+        rows = response.topk_prompt_logprobs
+        return [row and [[int(token), float(x)] for token, x in row] for row in rows]
+
+    def failure(self, work: Callable[[], Any]) -> dict[str, Any]:
+        """Status or category of the error a call ends in."""
+        try:
+            work()
+        except Exception as error:
+            return _described(error)
+        return {"kind": "none"}
+
+    @abstractmethod
+    def prompt(self, tokens: list[int]) -> Any:
+        """Tokens as this client's own model input."""
+
+
+class SdkTeller(Teller):
+    """The `tinker` package on the path, whatever its release."""
+
+    def __init__(self, url: str) -> None:
+        import tinker  # type: ignore[import-not-found,unused-ignore]
+        from tinker import types  # type: ignore[import-not-found,unused-ignore]
+
+        self.types = types
+        self.service = tinker.ServiceClient(base_url=url, api_key=KEY)
+
+    def model_names(self) -> list[str]:
+        answer = self.wait(self.service.get_server_capabilities())
+        return [model.model_name for model in answer.supported_models]
+
+    def datum(self, tokens: list[int], **inputs: list[Any]) -> Any:
+        tensors = {
+            name: self.types.TensorData(
+                data=values,
+                dtype="int64" if name == "target_tokens" else "float32",
+                shape=[len(values)],
+            )
+            for name, values in inputs.items()
+        }
+        return self.types.Datum(model_input=self.prompt(tokens), loss_fn_inputs=tensors)
+
+    def prompt(self, tokens: list[int]) -> Any:
+        return self.types.ModelInput.from_ints(tokens)
+
+    def adam(self, learning_rate: float, **more: float) -> Any:
+        return self.types.AdamParams(learning_rate=learning_rate, **more)
+
+    def params(self, **values: Any) -> Any:
+        return self.types.SamplingParams(**values)
+
+    def training(self, base: str, *, rank: int, seed: int) -> Any:
+        make = self.service.create_lora_training_client
+        return self.wait(make(base_model=base, rank=rank, seed=seed))
+
+    def from_state(self, path: str) -> Any:
+        return self.wait(self.service.create_training_client_from_state(path))
+
+    def sampling(self, **source: str) -> Any:
+        return self.wait(self.service.create_sampling_client(**source))
+
+    def sampling_from(self, training: Any, name: str) -> Any:
+        return self.wait(training.save_weights_and_get_sampling_client(name))
+
+    def rest(self) -> Any:
+        return self.wait(self.service.create_rest_client())
+
+    def publish(self, rest: Any, path: str) -> None:
+        self.wait(rest.publish_checkpoint_from_tinker_path(path))
+
+    def unpublish(self, rest: Any, path: str) -> None:
+        self.wait(rest.unpublish_checkpoint_from_tinker_path(path))
+
+    def delete(self, rest: Any, path: str) -> None:
+        self.wait(rest.delete_checkpoint_from_tinker_path(path))
+
+
+class ReferenceTeller(Teller):
+    """The reference client under a preset; `http` replaces the network."""
+
+    def __init__(self, url: str, preset: str, http: Any = None) -> None:
+        from tinker_mock import client
+
+        self.client = client
+        self.service = (
+            client.ServiceClient(
+                base_url=url, api_key=KEY, preset=preset, telemetry_enabled=False, http=http
+            )
+            if http is None
+            else self._replaying(url, preset, http)
+        )
+
+    def _replaying(self, url: str, preset: str, http: Any) -> Any:
+        config = self.client.ClientConfig.resolve(
+            base_url=url,
+            api_key=KEY,
+            preset=preset,
+            telemetry_enabled=False,
+            max_retries=0,
+            submission_window=0.0,
+        )
+        return self.client.ServiceClient(config, http=http)
+
+    def close(self) -> None:
+        self.service.close()
+
+    def model_names(self) -> list[str]:
+        names: list[str] = self.service.get_server_capabilities().model_names
+        return names
+
+    def datum(self, tokens: list[int], **inputs: list[Any]) -> Any:
+        return self.client.Datum.of(self.prompt(tokens), **inputs)
+
+    def prompt(self, tokens: list[int]) -> Any:
+        return self.client.ModelInput.from_ints(tokens)
+
+    def adam(self, learning_rate: float, **more: float) -> Any:
+        return self.client.AdamParams(learning_rate, **more)
+
+    def params(self, **values: Any) -> Any:
+        return self.client.SamplingParams(**values)
+
+    def training(self, base: str, *, rank: int, seed: int) -> Any:
+        return self.service.create_lora_training_client(base, rank, seed=seed)
+
+    def from_state(self, path: str) -> Any:
+        return self.service.create_training_client_from_state(path)
+
+    def sampling(self, **source: str) -> Any:
+        return self.service.create_sampling_client(**source)
+
+    def sampling_from(self, training: Any, name: str) -> Any:
+        return training.save_weights_and_get_sampling_client(name)
+
+    def rest(self) -> Any:
+        return self.service.create_rest_client()
+
+    def publish(self, rest: Any, path: str) -> None:
+        rest.publish_checkpoint(path)
+
+    def unpublish(self, rest: Any, path: str) -> None:
+        rest.unpublish_checkpoint(path)
+
+    def delete(self, rest: Any, path: str) -> None:
+        rest.delete_checkpoint(path)
+
+
+def _described(error: BaseException | None) -> dict[str, Any]:
+    """The first error along the causes that has a status or a category."""
+    while error is not None:
+        status = getattr(error, "status_code", None) or getattr(error, "status", None)
+        if isinstance(status, int):
+            return {"kind": "status", "status": status}
+        category = getattr(error, "category", None)
+        if category is not None:
+            return {"kind": "failed", "category": str(getattr(category, "value", category)).lower()}
+        error = error.__cause__ or error.__context__
+    return {"kind": "other"}
+
+
+def teller(client: str, url: str) -> Any:
+    """`tinker` is the SDK on the path, anything else a preset of the reference client."""
+    return SdkTeller(url) if client == "tinker" else ReferenceTeller(url, client)
+
+
+def main(client: str, url: str) -> None:
+    from stories import STORIES  # type: ignore[import-not-found,unused-ignore]
+
+    logging.disable(logging.CRITICAL)
+    for line in sys.stdin:
+        try:
+            one = teller(client, url)
+            values = STORIES[line.strip()](one)
+            if hasattr(one, "close"):
+                one.close()
+        except Exception:
+            values = {"broken": traceback.format_exc()}
+        print(json.dumps(values), flush=True)
+    os._exit(0)  # a real SDK's threads would keep the process for minutes
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

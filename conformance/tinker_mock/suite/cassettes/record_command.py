@@ -1,0 +1,65 @@
+"""`tinker-mock record`: keep what a client and a server say to each other.
+
+Without a COMMAND the known clients tell their stories anew. With one, that program is run once,
+against a fresh mock or, through the validating proxy, against --upstream; whatever SDK or language
+it is written in, its traffic becomes one cassette without keys.
+
+examples:
+  tinker-mock record --output mine.yaml -- python train.py
+  tinker-mock record --upstream https://my-server.example --output mine.yaml -- python train.py
+  tinker-mock replay --target http://127.0.0.1:8765 mine.yaml
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from tinker_mock.suite.cassettes.programs import STORIES
+from tinker_mock.suite.cassettes.recorder import SEED, StoryFailedError, record_all, record_program
+from tinker_mock.suite.cassettes.replay_command import DEFAULT_CLIENTS, FOLDER
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `record`."""
+    parser.description, _, parser.epilog = (__doc__ or "").partition("\n\nexamples:")
+    parser.epilog = "examples:" + parser.epilog
+    parser.add_argument(
+        "--client",
+        action="append",
+        help=f"tinker-VERSION or a preset (default: {', '.join(DEFAULT_CLIENTS)})",
+    )
+    parser.add_argument("--story", action="append", choices=sorted(STORIES))
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--output", type=Path, default=FOLDER, help="folder, or a COMMAND's file")
+    parser.add_argument("--upstream", metavar="URL", help="record COMMAND against this server")
+    parser.add_argument("program", nargs="*", metavar="COMMAND", help="a program, after --")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Record; the real SDKs need the environment of `make sdk-env`."""
+    if arguments.program:
+        return _record_program(arguments)
+    if arguments.upstream:
+        print("tinker-mock record: --upstream needs a COMMAND after --", file=sys.stderr)
+        return 2
+    clients = arguments.client or DEFAULT_CLIENTS
+    for path in record_all(arguments.output, clients, arguments.story or STORIES, arguments.seed):
+        print(path)
+    return 0
+
+
+def _record_program(arguments: argparse.Namespace) -> int:
+    path = arguments.output
+    if path == FOLDER:
+        print("tinker-mock record: name the cassette with --output FILE", file=sys.stderr)
+        return 2
+    try:
+        count = record_program(
+            path, arguments.program, arguments.seed, arguments.upstream, dict(os.environ)
+        )
+    except StoryFailedError as error:
+        print(f"tinker-mock record: {error}", file=sys.stderr)
+        return 1
+    print(f"{path}: {count} exchanges")
+    return 0

@@ -1,0 +1,126 @@
+"""Recording: a client tells a story to a mock, whose journal becomes the cassette."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx
+
+from tinker_mock.suite.cassettes.cassette import Cassette, Interaction, interactions, load_yaml
+from tinker_mock.suite.cassettes.drivers import KEY
+from tinker_mock.suite.cassettes.programs import STORIES
+from tinker_mock.suite.mock_process import mock_server
+from tinker_mock.suite.sdk import environment
+
+TELLERS = Path(__file__).with_name("tellers.py")
+SEED = 7
+MOCK = f"tinker-mock {version('tinker-mock')}"
+
+
+class StoryFailedError(RuntimeError):
+    """A client did not reach the end of its story; the message has its output."""
+
+
+def record_all(
+    folder: Path, clients: Iterable[str], stories: Iterable[str] = STORIES, seed: int = SEED
+) -> Iterator[Path]:
+    """Record each story by each client, the mock as fresh for each as after its start.
+
+    A client is `tinker-VERSION` (a real SDK release) or a preset of the reference client.
+    """
+    stories = list(stories)
+    for client in clients:
+        with mock_server(["--seed", str(seed)]) as url, Told(client, url) as told:
+            for story in stories:
+                httpx.post(f"{url}/_mock/reset").raise_for_status()
+                values = told.story(story)
+                provenance = {"story": story, **_provenance(client, MOCK, seed)}
+                path = folder / client / f"{story}.yaml"
+                Cassette(provenance, values, _exported(url)).write(path)
+                yield path
+
+
+def record_program(
+    path: Path,
+    command: list[str],
+    seed: int,
+    upstream: str | None,
+    environment: Mapping[str, str],
+) -> int:
+    """Run a program once and keep its traffic; returns how many exchanges there were.
+
+    It talks to a fresh mock with its address and a key in TINKER_BASE_URL and TINKER_API_KEY, or
+    through the proxy to `upstream` with the key it has. Raises `StoryFailedError` if it fails.
+    """
+    arguments = ["--seed", str(seed)]
+    if upstream:
+        server = mock_server([*arguments, "--upstream", upstream], "proxy")
+    else:
+        server = mock_server(arguments)
+    with server as url:
+        variables = {"TINKER_API_KEY": KEY, **environment, "TINKER_BASE_URL": url}
+        ended = subprocess.run(command, env=variables, check=False).returncode
+        exchanges = _exported(url)
+    if ended:
+        raise StoryFailedError(f"{command[0]} ended with {ended}; nothing was kept")
+    provenance = _provenance(" ".join(command), upstream or MOCK, seed)
+    Cassette(provenance, {}, exchanges).write(path)
+    return len(exchanges)
+
+
+def _provenance(client: str, server: str, seed: int) -> dict[str, object]:
+    recorded = datetime.now(UTC).date().isoformat()
+    return {"client": client, "server": server, "seed": seed, "recorded": recorded}
+
+
+def _exported(url: str) -> list[Interaction]:
+    """What the mock's journal has of the story."""
+    answer = httpx.get(f"{url}/_mock/journal/export", params={"format": "cassette"}, timeout=60)
+    answer.raise_for_status()
+    return list(interactions(load_yaml(answer.text)["interactions"]))
+
+
+class Told:
+    """A client in a process of its own, telling stories on demand."""
+
+    def __init__(self, client: str, url: str) -> None:
+        self._client = client
+        python, variables = _process(client)
+        name = "tinker" if client.startswith("tinker-") else client
+        self._process = subprocess.Popen(
+            [python, str(TELLERS), name, url],
+            env=variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> "Told":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def story(self, name: str) -> dict[str, object]:
+        """The values of one story. Raises `StoryFailedError`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(name + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        values: dict[str, object] = json.loads(line or '{"broken": "the client ended"}')
+        if "broken" in values:
+            raise StoryFailedError(f"{self._client} in {name}: {values['broken']}")
+        return values
+
+
+def _process(client: str) -> tuple[str, dict[str, str]]:
+    if client.startswith("tinker-"):
+        return environment.process(client.removeprefix("tinker-"), TINKER_TELEMETRY="0")
+    return sys.executable, {**os.environ, "TINKER_TELEMETRY": "0"}

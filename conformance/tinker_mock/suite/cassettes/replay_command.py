@@ -1,0 +1,52 @@
+"""`tinker-mock record` and `tinker-mock replay`."""
+
+import argparse
+from pathlib import Path
+
+from tinker_mock.contracts.locations import FIXTURES
+from tinker_mock.suite.cassettes.cassette import read_cassette
+from tinker_mock.suite.cassettes.comparing import unequal
+
+DEFAULT_CLIENTS = ("tinker-0.7.0", "tinker-0.38.0", "python-0.7", "python-latest")
+FOLDER = FIXTURES / "cassettes"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `replay`."""
+    parser.description = "Replay cassettes to the reference client, or with --target to a server."
+    parser.add_argument("cassettes", nargs="*", type=Path, help=f"files (all of {FOLDER})")
+    parser.add_argument("--target", metavar="URL", help="send the recorded requests to this server")
+    parser.add_argument("--api-key", default="tml-cassette")
+    parser.add_argument(
+        "--shapes", action="store_true", help="compare shapes only: for servers with other models"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replay each cassette; 1 if any does not match."""
+    paths = arguments.cassettes or sorted(FOLDER.rglob("*.yaml"))
+    failed = 0
+    for path in paths:
+        problems = _replay(path, arguments)
+        failed += bool(problems)
+        print(f"{'FAIL' if problems else 'ok  '} {path}")
+        for problem in problems[:5]:
+            print(f"     {problem}")
+    print(f"{len(paths) - failed} of {len(paths)} cassettes replayed")
+    return 1 if failed or not paths else 0
+
+
+def _replay(path: Path, arguments: argparse.Namespace) -> list[str]:
+    cassette = read_cassette(path)
+    if arguments.target is None:
+        if "story" not in cassette.provenance:
+            return ["a program's cassette: only --target URL can replay it"]
+        from tinker_mock.suite.cassettes.replay_client import replay_to_client
+
+        return unequal(cassette.values, replay_to_client(cassette))
+    from tinker_mock.suite.cassettes.replay_server import replay_to_server
+
+    mismatches = replay_to_server(
+        cassette, arguments.target, api_key=arguments.api_key, values=not arguments.shapes
+    )
+    return [str(one) for one in mismatches]

@@ -1,0 +1,109 @@
+"""The other direction: a recorded client meets a live server.
+
+The cassette's requests are sent again, recorded ids replaced by those the live server gave; its
+answers must have the recorded status, content type and shape, and the same values where the
+contract fixes them: results of the same weights, data and seed.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tinker_mock.suite.cassettes.cassette import Cassette, Interaction
+from tinker_mock.suite.cassettes.comparing import differences
+from tinker_mock.suite.cassettes.drivers import KEY
+from tinker_mock.suite.cassettes.ids import References, json_of
+
+_POLLS = 40
+_HELD_HEADERS = frozenset({"accept", "content-type", "content-encoding", "x-tinker-request-type"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Where a live answer is not like the recorded one."""
+
+    number: int
+    operation: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"#{self.number} {self.operation}: {self.what}"
+
+
+def replay_to_server(
+    cassette: Cassette, url: str, *, api_key: str = KEY, values: bool = True
+) -> list[Mismatch]:
+    """All mismatches; with `values` False only shapes are compared (for other servers)."""
+    references = References()
+    found: list[Mismatch] = []
+    unseeded = _unseeded(cassette.interactions)
+    with httpx.Client(base_url=url, timeout=60, follow_redirects=False) as http:
+        for number, one in enumerate(cassette.interactions):
+            if _superseded(cassette.interactions, number):
+                continue
+            live = _send(http, one, references, api_key)
+            found += [
+                Mismatch(number, one.operation, what)
+                for what in _compared(one, live, references, values and number not in unseeded)
+            ]
+    return found
+
+
+def _unseeded(interactions: list[Interaction]) -> set[int]:
+    """Polls for samples that were drawn without a seed: nobody can draw the same again."""
+    free: set[str] = set()
+    found: set[int] = set()
+    for number, one in enumerate(interactions):
+        request = json_of(one.request_body) or {}
+        if one.operation == "asample" and request.get("sampling_params", {}).get("seed") is None:
+            free.add((json_of(one.response_body) or {}).get("request_id", ""))
+        elif one.operation == "retrieve_future" and request.get("request_id") in free:
+            found.add(number)
+    return found
+
+
+def _superseded(interactions: list[Interaction], number: int) -> bool:
+    """A poll that was told to try again is repeated by the later one; we ask only once."""
+    one = interactions[number]
+    return one.operation == "retrieve_future" and _pending(one.status, json_of(one.response_body))
+
+
+def _pending(status: int, body: Any) -> bool:
+    return status == 408 or (isinstance(body, dict) and body.get("type") == "try_again")
+
+
+def _send(
+    http: httpx.Client, one: Interaction, references: References, api_key: str
+) -> httpx.Response:
+    headers = {name: value for name, value in one.request_headers.items() if name in _HELD_HEADERS}
+    if "user-agent" in one.request_headers:
+        headers["user-agent"] = one.request_headers["user-agent"]
+    for _ in range(_POLLS):
+        response = http.request(
+            one.method,
+            references.replace(one.path),
+            content=references.replace_bytes(one.request_body) or None,
+            headers={**headers, "x-api-key": api_key},
+        )
+        if one.operation != "retrieve_future" or not _pending(
+            response.status_code, json_of(response.content)
+        ):
+            break
+    return response
+
+
+def _compared(
+    one: Interaction, live: httpx.Response, references: References, values: bool
+) -> list[str]:
+    if live.status_code != one.status:
+        return [f"status {live.status_code}, recorded {one.status}: {live.text[:200]}"]
+    kind = live.headers.get("content-type", "").partition(";")[0]
+    if kind != one.content_type:
+        return [f"content type {kind!r}, recorded {one.content_type!r}"]
+    recorded, answered = json_of(one.response_body), json_of(live.content)
+    if recorded is None or answered is None:
+        same = not values or live.content == one.response_body
+        return [] if same else ["the binary result differs from the recorded one"]
+    references.learn(recorded, answered)
+    return differences(recorded, answered, values=values)

@@ -1,0 +1,1 @@
+"""What a client's traffic is held to."""

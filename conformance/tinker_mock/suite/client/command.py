@@ -1,0 +1,75 @@
+"""`tinker-mock audit client -- COMMAND`: run a program against the mock and judge what it says.
+
+The program finds TINKER_BASE_URL, TINKER_API_KEY and TINKER_MOCK_MODEL in its environment. It is
+run once under each circumstance (TINKER_MOCK_CIRCUMSTANCE names it), each time on a fresh mock.
+
+examples:
+  tinker-mock audit client -- python train.py
+  tinker-mock audit client --scenario pending,lost -- node train.mjs
+"""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tinker_mock.suite.client.audit import audit_client, circumstances
+from tinker_mock.suite.core.baseline import Baseline, BaselineError, apply_baseline, read_baseline
+from tinker_mock.suite.core.results import document
+from tinker_mock.suite.core.selection import selects, split_patterns
+from tinker_mock.suite.report.terminal import Terminal
+from tinker_mock.suite.report.write import write_reports
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.description = (__doc__ or "").partition("\n\nexamples:")[0]
+    parser.epilog = (__doc__ or "").partition("\n\n")[2]
+    add = parser.add_argument
+    add("--scenario", default="", metavar="NAMES", help=f"of {', '.join(circumstances())}")
+    add("--select", default="", metavar="GLOB", help="checks by prefix or glob, with commas")
+    add("--timeout", type=float, default=60.0, metavar="S", help="seconds for one run")
+    add("--jobs", type=int, default=2, help="runs at the same time")
+    add("--baseline", type=Path, metavar="FILE", help="known failures, each with a reason")
+    add("--report", type=Path, metavar="DIR", help="write results.json, HTML, JUnit, badge …")
+    add("--name", default="", help="the client's name in reports")
+    add("program", nargs="+", metavar="COMMAND", help="the program and its arguments, after --")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Audit and report; 0 conformant, 1 not, 2 wrong usage."""
+    names = split_patterns(arguments.scenario)
+    unknown = [name for name in names if name not in circumstances()]
+    try:
+        baseline = read_baseline(arguments.baseline) if arguments.baseline else Baseline()
+    except BaselineError as error:
+        print(f"tinker-mock: {error}", file=sys.stderr)
+        return 2
+    if unknown:
+        known = ", ".join(circumstances())
+        print(f"tinker-mock: no scenario {unknown[0]!r}; there are {known}", file=sys.stderr)
+        return 2
+    terminal = Terminal()
+    started = datetime.now(UTC)
+    patterns = split_patterns(arguments.select)
+    found = audit_client(
+        arguments.program, names, arguments.timeout, terminal.line, jobs=arguments.jobs
+    )
+    verdicts = [one for one in found if selects(patterns, one.check)]
+    name = arguments.name or " ".join(arguments.program)
+    seconds = (datetime.now(UTC) - started).total_seconds()
+    about = {"kind": "client", "name": name, "sdk": "all"}
+    moment = started.isoformat(timespec="seconds")
+    results = document(verdicts, about, 0, moment, seconds)
+    judged = apply_baseline(results, baseline, whole=not (patterns or names))
+    results["conformant"] = judged.ok
+    terminal.findings(judged.unexpected(results))
+    for text in judged.lines():
+        terminal.line(text)
+    if arguments.report:
+        write_reports(results, arguments.report)
+        terminal.line(f"report: {arguments.report / 'index.html'}")
+    terminal.summary(results)
+    if results["summary"]["error"]:
+        return 2
+    return 0 if judged.ok else 1

@@ -1,0 +1,141 @@
+"""What a program said to the mock, as the journal has it."""
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import zstandard
+
+from tinker_mock.suite.core.proto import decode_forward_backward
+
+SUBMITS = frozenset({
+    "create_model", "forward", "forward_backward", "optim_step", "asample", "save_weights",
+    "save_weights_for_sampler", "save_weights_external", "load_weights", "create_custom_loss",
+    "unload_model",
+})  # fmt: skip
+LANE = SUBMITS - {"create_model", "asample", "create_custom_loss", "unload_model"}
+
+
+@dataclass
+class Said:
+    """One exchange. Times are Unix seconds."""
+
+    entry: Mapping[str, Any]
+
+    @property
+    def operation(self) -> str:
+        """The contract operation, or empty for a path outside the contract."""
+        return str(self.entry["operation"] or "")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Request headers, lower case."""
+        return dict(self.entry.get("request_headers") or {})
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """The request body in its JSON shape; empty if it has none."""
+        body = self.entry.get("request_body")
+        if not isinstance(body, dict):
+            return {}
+        if set(body) != {"base64"}:
+            return body
+        content = base64.b64decode(body["base64"])
+        if self.headers.get("content-encoding") == "zstd":
+            content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
+        return decode_forward_backward(content)
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The JSON answer; empty for others."""
+        body = self.entry.get("response_body")
+        return body if isinstance(body, dict) else {}
+
+    @property
+    def status(self) -> int:
+        """The status sent, 0 when no answer was."""
+        return int(self.entry.get("status") or 0)
+
+    @property
+    def at(self) -> float:
+        """When the request came."""
+        return float(self.entry["received_at"])
+
+    @property
+    def until(self) -> float:
+        """When it was answered."""
+        return float(self.entry.get("answered_at") or self.at)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was answered 2xx and nobody cut the answer."""
+        return 200 <= self.status < 300 and "lose" not in str(self.entry.get("effects"))
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What makes two submissions the same work."""
+        body = self.body
+        owner = body.get("model_id") or body.get("sampling_session_id") or body.get("session_id")
+        number = body.get("seq_id", body.get("model_seq_id"))
+        return (self.operation, owner, number)
+
+
+@dataclass
+class Conversation:
+    """One run of the program under one circumstance. `exit_code` is None if it was stopped."""
+
+    circumstance: str
+    said: list[Said]
+    exit_code: int | None = 0
+    seconds: float = 0.0
+    output: str = ""
+    key: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, *operations: str) -> list[Said]:
+        """The exchanges of these operations, in order."""
+        return [one for one in self.said if one.operation in operations]
+
+    @cached_property
+    def submits(self) -> list[Said]:
+        """Every submission of work."""
+        return self.of(*SUBMITS)
+
+    @cached_property
+    def polls(self) -> list[Said]:
+        """Every poll."""
+        return self.of("retrieve_future")
+
+    @cached_property
+    def release(self) -> int:
+        """The minor release that the client says it is; 0 if it does not say."""
+        for one in self.said:
+            text = one.headers.get("x-stainless-package-version") or one.body.get("sdk_version")
+            match = re.match(r"0\.(\d+)", str(text or ""))
+            if match:
+                return int(match[1])
+        return 0
+
+    def repeats(self, operation: Iterable[str], *statuses: int) -> list[tuple[Said, Said | None]]:
+        """Each submission that got one of these statuses, and the next one of the same work."""
+        names = set(operation)
+        pairs = []
+        for index, one in enumerate(self.said):
+            if one.operation in names and one.status in statuses:
+                later = (
+                    two
+                    for two in self.said[index + 1 :]
+                    if two.identity == one.identity or same_work(one, two)
+                )
+                pairs.append((one, next(later, None)))
+        return pairs
+
+
+def same_work(one: Said, two: Said) -> bool:
+    """Whether two exchanges ask for the same, whatever their number."""
+    mine = {name: value for name, value in one.body.items() if name != "seq_id"}
+    other = {name: value for name, value in two.body.items() if name != "seq_id"}
+    return one.operation == two.operation and mine == other

@@ -1,0 +1,37 @@
+"""`conformance explain ID`: what a check or a requirement is about."""
+
+import argparse
+import sys
+from difflib import get_close_matches
+
+from tinker_mock.contracts.ledger import load_ledger
+from tinker_mock.suite.core.runner import requirement_of, server_scenarios
+from tinker_mock.suite.report.terminal import wrapped
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the id."""
+    parser.add_argument("id", help="a check's or a requirement's id")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the requirement, its source and where it is checked."""
+    rules, ledger = requirement_of(), load_ledger()
+    rule = rules.get(arguments.id) or ledger.get(arguments.id)
+    if rule is None:
+        near = get_close_matches(arguments.id, [*rules, *ledger], 5)
+        hint = f"; near: {', '.join(near)}" if near else ""
+        print(f"tinker-mock: no check or requirement {arguments.id!r}{hint}", file=sys.stderr)
+        return 2
+    print(rule.id)
+    for label, text in (
+        ("rule", rule.text),
+        ("level", rule.level),
+        ("SDK", str(rule.sdk)),
+        ("source", rule.source),
+        ("checks", ", ".join(rule.checks) or f"none: {rule.unproved}"),
+    ):
+        print(wrapped(label, text))
+    stories = [one.id for one in server_scenarios() if set(one.checks) & set(rule.checks)]
+    print(wrapped("scenario", ", ".join(stories) or "every answer of the run"))
+    return 0

@@ -1,0 +1,98 @@
+"""`conformance run`: judge a server."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tinker_mock.contracts.ledger import LedgerError, SdkSpan, frozen_rules
+from tinker_mock.suite.core.baseline import Baseline, BaselineError, apply_baseline, read_baseline
+from tinker_mock.suite.core.results import results_of
+from tinker_mock.suite.core.runner import Run, run_server_suite
+from tinker_mock.suite.core.selection import split_patterns
+from tinker_mock.suite.core.target import Target
+from tinker_mock.suite.report.terminal import Terminal
+from tinker_mock.suite.report.write import write_reports
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a run."""
+    add = parser.add_argument
+    add("--target", required=True, metavar="URL", help="base URL of the server")
+    add("--key", default="tml-conformance", help="API key (X-API-Key)")
+    add("--other-key", default="", help="a second tenant's key, for isolation checks")
+    add("--sdk", default="all", metavar="RANGE", help="releases claimed: 0.7-0.24, 0.25, 0.18+")
+    add("--model", default="", help="base model to use (default: the first one offered)")
+    add("--select", default="", metavar="GLOB", help="checks by prefix or glob, with commas")
+    add("--baseline", type=Path, metavar="FILE", help="known failures, each with a reason")
+    add("--report", type=Path, metavar="DIR", help="write results.json, HTML, JUnit, badge …")
+    add("--requirements", default="", metavar="RELEASE", help="score the rules frozen for it")
+    add("--read-only", action="store_true", help="make nothing on the server")
+    add("--strict", action="store_true", help="a SHOULD that fails counts like a MUST")
+    add("--timeout", type=float, default=10.0, metavar="S", help="seconds for one answer")
+    add("--seed", type=int, default=0, help="noted in the results")
+    add("--name", default="", help="the target's name in reports")
+    add("--quiet", action="store_true", help="no progress lines")
+
+
+def target_of(arguments: argparse.Namespace) -> Target:
+    """The target that the options describe; raises LedgerError for a bad range."""
+    return Target(
+        url=arguments.target,
+        key=arguments.key,
+        other_key=arguments.other_key,
+        sdk=SdkSpan.parse(arguments.sdk),
+        base_model=arguments.model,
+        read_only=arguments.read_only,
+        timeout=arguments.timeout,
+        seed=arguments.seed,
+        scored=frozen_rules(arguments.requirements) if arguments.requirements else None,
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Judge, report, and return the exit code."""
+    try:
+        target = target_of(arguments)
+        baseline = read_baseline(arguments.baseline) if arguments.baseline else Baseline()
+    except (LedgerError, BaselineError) as error:
+        print(f"tinker-mock: {error}", file=sys.stderr)
+        return 2
+    terminal = Terminal(quiet=arguments.quiet)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    terminal.line(f"judging {target.url} as a server for SDK {target.sdk}")
+    found = run_server_suite(
+        target,
+        split_patterns(arguments.select),
+        lambda story, verdicts: terminal.progress(story.id, [v.status.value for v in verdicts]),
+    )
+    about = {"kind": "server", "name": arguments.name or target.url, "sdk": str(target.sdk)}
+    return conclude(found, results_of(found, about, started), baseline, arguments, terminal)
+
+
+def conclude(
+    found: Run,
+    results: dict[str, Any],
+    baseline: Baseline,
+    arguments: argparse.Namespace,
+    terminal: Terminal,
+) -> int:
+    """Show and write the results; the exit code."""
+    if not results["verdicts"]:
+        print(f"tinker-mock: no check matches {arguments.select!r}", file=sys.stderr)
+        return 2
+    judged = apply_baseline(results, baseline, strict=arguments.strict, whole=not arguments.select)
+    results["conformant"] = judged.ok
+    terminal.findings(judged.unexpected(results))
+    for text in judged.lines():
+        terminal.line(text)
+    for text in found.blame_suite:
+        terminal.line(f"the suite itself sent: {text}")
+    if arguments.report:
+        write_reports(results, arguments.report)
+        terminal.line(f"report: {arguments.report / 'index.html'}")
+    terminal.summary(results)
+    if results["summary"]["error"] or found.blame_suite:
+        return 2
+    return 0 if judged.ok else 1

@@ -1,0 +1,1 @@
+"""What every judgement is made with: context, verdict, results, baselines."""

@@ -1,0 +1,207 @@
+"""What a scenario acts on: the wire, the check being made, and things set up for it."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import httpx
+
+from tinker_mock.contracts.ledger import Requirement
+from tinker_mock.suite.core.http import Hands, Routes
+from tinker_mock.suite.core.promises import Promised, Submitting
+from tinker_mock.suite.core.target import Target
+from tinker_mock.suite.core.verdict import Inapplicable, Status, Unmet, Verdict
+
+KINDS = ("weights", "sampler_weights", "external_weights")
+UNLOADING = 25
+"""The last minor release with unload_model; from then on models end with their session."""
+
+
+class Stage(Submitting):
+    """One scenario's view of a target. Everything it creates is cleaned up at the end."""
+
+    def __init__(
+        self, target: Target, routes: Routes, checks: dict[str, Requirement], scenario: str
+    ) -> None:
+        self.target = target
+        self.scenario = scenario
+        self.hands = Hands(target.url, target.headers(), routes, target.timeout)
+        self.verdicts: dict[str, Verdict] = {}
+        self._checks = checks
+        self._sessions: list[str] = []
+        self._leftovers: list[Callable[[], object]] = []
+        self._threads = ThreadPoolExecutor(16, thread_name_prefix="suite")
+        self._sampling_counters: dict[str, int] = {}
+        self._model_counters: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
+        self.base_model = target.base_model
+
+    @contextmanager
+    def check(self, name: str) -> Iterator[None]:
+        """Judge the block: Unmet is the target's failure, anything else is the suite's own."""
+        if name not in self._checks:
+            raise KeyError(f"check {name} is not declared by scenario {self.scenario}")
+        mark = len(self.hands.sent)
+        started = time.monotonic()
+        verdict = Verdict(name, self._checks[name], Status.PASS, scenario=self.scenario)
+        try:
+            yield
+        except Unmet as unmet:
+            must = verdict.level == "MUST"
+            verdict.status = Status.FAIL if must else Status.WARN
+            verdict.message = str(unmet)
+            verdict.expected, verdict.actual = unmet.expected, unmet.actual
+        except Inapplicable as reason:
+            verdict.status, verdict.message = Status.NOT_APPLICABLE, str(reason)
+        except Exception as error:
+            verdict.status = Status.ERROR
+            verdict.message = f"{type(error).__name__}: {error}"
+        verdict.duration_ms = (time.monotonic() - started) * 1000
+        if verdict.status not in (Status.PASS, Status.NOT_APPLICABLE):
+            self._attach_trace(verdict, mark)
+        previous = self.verdicts.get(name)
+        if previous is None or previous.status is Status.PASS:
+            self.verdicts[name] = verdict
+
+    def _attach_trace(self, verdict: Verdict, mark: int, end: int | None = None) -> None:
+        sent = self.hands.sent[mark:end] or self.hands.sent[:end][-3:]
+        verdict.trace = [one.as_trace(self.hands.origin) for one in sent[-8:]]
+        if sent:
+            verdict.curl = sent[-1].as_curl(self.hands.base_url)
+
+    def applies(self, name: str) -> bool:
+        """Whether a check is about a release that the target claims; ask before newer fields."""
+        return self.target.applies(self._checks[name])
+
+    def flag(self, name: str) -> bool:
+        """Whether the server switches on a flag of client/config; without one it is off."""
+        reply = self.hands.call("get_client_config", {"sdk_version": self.target.release})
+        value = reply.json() if reply.status == 200 else {}
+        return isinstance(value, dict) and value.get(name) is True
+
+    def number(self, model: str) -> int:
+        """The model's next seq_id."""
+        self._numbers[model] = self._numbers.get(model, 0) + 1
+        return self._numbers[model]
+
+    def aside(self, action: Callable[[], Any]) -> "Future[Any]":
+        """Run an action in a thread, for requests that wait while others are made."""
+        return self._threads.submit(action)
+
+    def other_tenant(self) -> Hands:
+        """The wire with another tenant's key; Inapplicable when only one is known."""
+        if not self.target.other_key:
+            raise Inapplicable("no second tenant's key was given (--other-key)")
+        headers = {**self.target.headers(), "x-api-key": self.target.other_key}
+        hands = Hands(self.target.url, headers, self.hands.routes, self.target.timeout)
+        self._leftovers.append(hands.close)
+        return hands
+
+    def session(self, **fields: Any) -> str:
+        """A new session's id."""
+        body = {
+            "tags": ["conformance"],
+            "user_metadata": {},
+            "sdk_version": self.target.release,
+            "type": "create_session",
+        }
+        reply = self.hands.call("create_session", {**body, **fields}).require()
+        session_id = str(reply.at("/session_id"))
+        self._sessions.append(session_id)
+        return session_id
+
+    def named_model(self) -> str:
+        """The base model to use: the one asked for, or the first that the server offers."""
+        if not self.base_model:
+            reply = self.hands.call("get_server_capabilities").require()
+            try:
+                self.base_model = str(reply.at("/supported_models/0/model_name"))
+            except Unmet as unmet:
+                told = "the server names a model (or --model does)"
+                raise Unmet(told, unmet.expected, unmet.actual) from unmet
+        return self.base_model
+
+    def next_model(self, session: str) -> int:
+        """The session's next model_seq_id."""
+        number = self._model_counters.get(session, 0)
+        self._model_counters[session] = number + 1
+        return number
+
+    def next_sampler(self, session: str) -> int:
+        """The session's next sampling_session_seq_id."""
+        number = self._sampling_counters.get(session, 0)
+        self._sampling_counters[session] = number + 1
+        return number
+
+    def create_model(self, session: str, wrong: bool = False, **fields: Any) -> Promised:
+        """Submit create_model."""
+        body = {
+            "session_id": session,
+            "model_seq_id": self.next_model(session),
+            "base_model": self.named_model(),
+            "lora_config": {"rank": 8, "seed": 1},
+            "type": "create_model",
+        }
+        return self.submit("create_model", {**body, **fields}, wrong=wrong)
+
+    def model(self, session: str | None = None, **fields: Any) -> str:
+        """A new model's id, ready to train."""
+        created = self.create_model(session or self.session(), **fields)
+        model = str(created.result().at("/model_id"))
+        if self.target.minor <= UNLOADING:
+            body = {"model_id": model, "type": "unload_model"}
+            self.later(lambda: self.hands.call("unload_model", body, timeout=3.0))
+        return model
+
+    def sampler(self, session: str | None = None, path: str | None = None) -> str:
+        """A new sampling session's id, for the base model or a checkpoint's path."""
+        session = session or self.session()
+        origin = {"model_path": path} if path else {"base_model": self.named_model()}
+        body = {
+            "session_id": session,
+            "sampling_session_seq_id": self.next_sampler(session),
+            "type": "create_sampling_session",
+            **origin,
+        }
+        reply = self.hands.call("create_sampling_session", body).require()
+        return str(reply.at("/sampling_session_id"))
+
+    def later(self, action: Callable[[], object]) -> None:
+        """Clean up with this when the scenario is over."""
+        self._leftovers.append(action)
+
+    def delete_checkpoint_later(self, path: str) -> None:
+        """Delete a checkpoint made here when the scenario is over."""
+        self.later(lambda: self.hands.call("delete_checkpoint", path=place(path)))
+
+    def finish(self) -> None:
+        """Remove what was made, end the sessions, close the connections."""
+        for action in reversed(self._leftovers):
+            with suppress(Unmet):
+                action()
+        for session in self._sessions:
+            with suppress(Unmet, KeyError):
+                body = {"reason": {"type": "success"}, "detail": None}
+                self.hands.call("finish_session", body, path={"session_id": session}, timeout=3.0)
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self.hands.close()
+
+    def fetch(self, url: str) -> bytes:
+        """Download a URL that the server gave out, without credentials."""
+        try:
+            answer = httpx.get(url, timeout=self.target.timeout, trust_env=False)
+        except httpx.HTTPError as error:
+            raise Unmet("the URL answers", "a file", f"{type(error).__name__}: {error}") from error
+        if not answer.is_success:
+            raise Unmet("the URL answers 2xx", "2xx", answer.status_code)
+        return answer.content
+
+
+def place(path: str) -> dict[str, str]:
+    """The path parameters of a checkpoint's operations; Unmet for a path no SDK accepts."""
+    parts = path.removeprefix("tinker://").split("/")
+    if not path.startswith("tinker://") or len(parts) != 3 or parts[1] not in KINDS:
+        raise Unmet("clients can read the checkpoint's path", "tinker://run/kind/name", path)
+    return dict(zip(("run_id", "kind", "name"), parts, strict=True))

@@ -1,0 +1,330 @@
+"""The suite's own hands: plain HTTP requests, each one recorded and held against the contract."""
+
+import re
+import shlex
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import httpx
+import orjson
+
+from tinker_mock.contracts import Operation, load_contract
+from tinker_mock.suite.core.verdict import Unmet, shown
+
+SECRET_HEADERS = ("x-api-key", "authorization", "cf-access-client-secret")
+SHOWN_HEADERS = ("content-type", "accept", "location", "retry-after", "x-should-retry", "expires")
+BODY_LIMIT = 2000
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer; accessors raise Unmet, so that a wrong shape is a finding and not a crash."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    elapsed: float
+    name: str
+    sent: "Sent"
+
+    @property
+    def media_type(self) -> str:
+        """Content type without parameters, lower case."""
+        return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+    def json(self) -> Any:
+        """The parsed JSON body."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise Unmet(f"{self.name}: the body is JSON", "JSON", shown(repr(self.body))) from error
+
+    def at(self, pointer: str) -> Any:
+        """The value at a JSON pointer."""
+        value = self.json()
+        for part in pointer.strip("/").split("/") if pointer.strip("/") else ():
+            try:
+                value = value[int(part)] if isinstance(value, list) else value[part]
+            except (KeyError, IndexError, TypeError, ValueError) as error:
+                text = shown(self.json())
+                raise Unmet(f"{self.name}: the body has {pointer}", pointer, text) from error
+        return value
+
+    def require(self, *statuses: int) -> "Reply":
+        """Itself, or Unmet if the status is none of these (default: any 2xx)."""
+        allowed = self.status in statuses if statuses else 200 <= self.status < 300
+        if not allowed:
+            wanted = " or ".join(map(str, statuses)) or "2xx"
+            actual = f"{self.status} {shown(self.text, 300)}"
+            raise Unmet(f"{self.name} answers {wanted}", wanted, actual)
+        return self
+
+    @property
+    def text(self) -> str:
+        """The body as text, undecodable bytes replaced."""
+        return self.body.decode("utf-8", "replace")
+
+
+@dataclass
+class Sent:
+    """One exchange as it went over the wire."""
+
+    started: float
+    method: str
+    path: str
+    request_headers: dict[str, str]
+    request_body: bytes
+    operation: Operation | None = None
+    status: int = 0
+    response_headers: dict[str, str] = field(default_factory=dict)
+    response_body: bytes = b""
+    elapsed: float = 0.0
+    fault: str = ""
+    blame_target: list[str] = field(default_factory=list)
+    blame_suite: list[str] = field(default_factory=list)
+
+    def as_trace(self, origin: float) -> dict[str, Any]:
+        """The form that reports show; secrets are already gone."""
+        return {
+            "t_ms": round((self.started - origin) * 1000, 1),
+            "took_ms": round(self.elapsed * 1000, 1),
+            "request": f"{self.method} {self.path}",
+            "request_headers": self.request_headers,
+            "request_body": readable(self.request_body),
+            "status": self.status or self.fault,
+            "response_headers": self.response_headers,
+            "response_body": readable(self.response_body),
+        }
+
+    def as_curl(self, base_url: str) -> str:
+        """A command line that repeats the request; the key is taken from the environment."""
+        words = ["curl", "-sS", "-i", "-X", self.method, shlex.quote(base_url + self.path)]
+        for name, value in self.request_headers.items():
+            value = '"$TINKER_API_KEY"' if value == "(secret)" else shlex.quote(value)
+            words += ["-H", f"{name}:{value}"]
+        if self.request_body:
+            try:
+                words += ["--data-binary", shlex.quote(self.request_body.decode())]
+            except UnicodeDecodeError:
+                data = self.request_body.hex()
+                return f"echo {data} | xxd -r -p | {' '.join(words)} --data-binary @-"
+        return " ".join(words)
+
+
+def readable(body: bytes) -> str:
+    """A body for people: text, or a hex dump of what is not text."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = f"({len(body)} bytes) {body[:200].hex(' ')}"
+    return text if len(text) <= BODY_LIMIT else f"{text[:BODY_LIMIT]}… ({len(body)} bytes)"
+
+
+class Routes:
+    """Which contract operation a method and path belong to."""
+
+    def __init__(self, *contracts: str) -> None:
+        self.operations: dict[str, Operation] = {}
+        self._patterns: list[tuple[str, re.Pattern[str], Operation]] = []
+        for contract in contracts:
+            try:
+                load_contract(contract)
+            except FileNotFoundError:
+                continue
+            for operation in load_contract(contract).operations.values():
+                self.operations[operation.id] = operation
+                places = [(operation.method, operation.path)]
+                places += [(alias.method, alias.path) for alias in operation.aliases]
+                for method, path in places:
+                    pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
+                    self._patterns.append((method, re.compile(pattern), operation))
+        self._patterns.sort(key=lambda entry: entry[1].pattern.count("[^/]+"))
+
+    def match(self, method: str, path: str) -> Operation | None:
+        """The operation, or None for a path outside the contract."""
+        for verb, pattern, operation in self._patterns:
+            if verb == method and pattern.fullmatch(path):
+                return operation
+        return None
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """The machine's certificate authorities; loading them is what makes a client slow to build."""
+    return httpx.create_ssl_context()
+
+
+class Hands:
+    """A thread-safe HTTP client that keeps every exchange and its contract verdicts."""
+
+    def __init__(
+        self, base_url: str, headers: Mapping[str, str], routes: Routes, timeout: float
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.headers = dict(headers)
+        self.routes = routes
+        self.origin = time.monotonic()
+        self.sent: list[Sent] = []
+        self._lock = threading.Lock()
+        limits = httpx.Limits(max_connections=32, max_keepalive_connections=8)
+        self._client = httpx.Client(
+            timeout=timeout, limits=limits, trust_env=False, verify=trusted()
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def call(
+        self,
+        operation: str,
+        body: Any = None,
+        *,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        content: bytes | None = None,
+        timeout: float | None = None,
+        wrong: bool = False,
+    ) -> Reply:
+        """Call a contract operation; `wrong` says that the request is malformed on purpose."""
+        known = self.routes.operations[operation]
+        url = known.path
+        for name, value in (path or {}).items():
+            url = url.replace("{" + name + "}", value)
+        return self.request(
+            known.method.upper(), url, body,
+            query=query, headers=headers, content=content, timeout=timeout, wrong=wrong,
+        )  # fmt: skip
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        content: bytes | None = None,
+        timeout: float | None = None,
+        wrong: bool = False,
+    ) -> Reply:
+        """Send one request; raises Unmet if no answer comes within the timeout (seconds)."""
+        merged: dict[str, str | None] = {**self.headers, **(headers or {})}
+        final = {name: value for name, value in merged.items() if value is not None}
+        if content is None and body is not None:
+            content = orjson.dumps(body)
+        if content is not None and not any(name.lower() == "content-type" for name in final):
+            final["content-type"] = "application/json"
+        target = f"{path}?{httpx.QueryParams(dict(query))}" if query else path
+        sent = Sent(time.monotonic(), method, target, redacted(final), content or b"")
+        sent.operation = self.routes.match(method, path)
+        with self._lock:
+            self.sent.append(sent)
+        name = sent.operation.id if sent.operation else f"{method} {path}"
+        return self._exchange(sent, name, final, content, timeout, wrong)
+
+    def _exchange(
+        self,
+        sent: Sent,
+        name: str,
+        headers: dict[str, str],
+        content: bytes | None,
+        timeout: float | None,
+        wrong: bool,
+    ) -> Reply:
+        options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        try:
+            answer = self._send(sent, headers, content, options)
+        except httpx.HTTPError as error:
+            sent.elapsed = time.monotonic() - sent.started
+            sent.fault = f"{type(error).__name__}: {error}"
+            raise Unmet(f"{name} answers", "an HTTP answer", sent.fault) from error
+        sent.elapsed = time.monotonic() - sent.started
+        sent.status = answer.status_code
+        sent.response_headers = {
+            key: value for key, value in answer.headers.items() if key in SHOWN_HEADERS
+        }
+        sent.response_body = answer.content
+        self._judge(sent, wrong)
+        return Reply(answer.status_code, answer.headers, answer.content, sent.elapsed, name, sent)
+
+    def _send(
+        self, sent: Sent, headers: dict[str, str], content: bytes | None, options: dict[str, Any]
+    ) -> httpx.Response:
+        url = self.base_url + sent.path
+        try:
+            return self._client.request(
+                sent.method, url, headers=headers, content=content, **options
+            )
+        except (httpx.ReadError, httpx.RemoteProtocolError):
+            # A kept connection that the server closed meanwhile; every client tries once more.
+            return self._client.request(
+                sent.method, url, headers=headers, content=content, **options
+            )
+
+    def judge_result(self, operation: str, reply: Reply, value: Any) -> None:
+        """Hold a promise's result against the contract of the operation that was submitted."""
+        known = self.routes.operations[operation]
+        found = known.check_result(value)
+        faults = [f"result {v.pointer or '/'} {v.rule}: {v.message}" for v in found]
+        with self._lock:
+            self.sent.append(replace(reply.sent, operation=known, blame_target=faults))
+
+    def _judge(self, sent: Sent, wrong: bool) -> None:
+        operation = sent.operation
+        if operation is None:
+            return
+        media_type = sent.response_headers.get("content-type", "application/json")
+        body, problem = decoded(sent.response_body, media_type)
+        if problem and sent.status < 400:
+            sent.blame_target.append(problem)
+        elif sent.response_body and media_type.startswith("application/json"):
+            sent.blame_target += told(operation, sent.status, body)
+        if not wrong and sent.request_body:
+            kind = sent.request_headers.get("content-type", "application/json")
+            if kind == "application/json":
+                found = operation.check_request(orjson.loads(sent.request_body))
+                own = [v for v in found if not self._given_out(v.actual, sent)]
+                sent.blame_suite += [f"{v.pointer or '/'} {v.rule}: {v.message}" for v in own]
+
+    def _given_out(self, value: Any, now: Sent) -> bool:
+        """Whether the target itself gave out this value: sending it back is not our fault."""
+        if not isinstance(value, str) or not value:
+            return False
+        raw = value.encode()
+        with self._lock:
+            earlier = [one for one in self.sent if one is not now and one.status < 400]
+            return any(raw in one.response_body for one in earlier)
+
+
+def told(operation: Operation, status: int, body: Any) -> list[str]:
+    """How an answer breaks the contract. Any 2xx counts as 200; refusals may have any shape."""
+    declared = status if str(status) in operation.responses else 200 if status < 300 else 0
+    if not declared or (status >= 400 and status != 408):
+        return []
+    found = operation.check_response(declared, body)
+    return [f"{v.pointer or '/'} {v.rule}: {v.message}" for v in found]
+
+
+def decoded(body: bytes, media_type: str) -> tuple[Any, str]:
+    """The parsed body, and what is wrong with it if it claims to be JSON and is not."""
+    if not body or not media_type.startswith("application/json"):
+        return None, ""
+    try:
+        return orjson.loads(body), ""
+    except orjson.JSONDecodeError as error:
+        return None, f"the body is not the JSON that its content type promises: {error}"
+
+
+def redacted(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers worth showing, with secrets replaced."""
+    return {
+        name: "(secret)" if name.lower() in SECRET_HEADERS else value
+        for name, value in headers.items()
+    }

@@ -1,0 +1,157 @@
+"""Submitting work and waiting for it, in JSON or protobuf as the target's releases do."""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tinker_mock.suite.core.http import Hands, Reply
+from tinker_mock.suite.core.proto import decode_result, encode_forward_backward
+from tinker_mock.suite.core.target import Target
+from tinker_mock.suite.core.verdict import Unmet, expect
+
+PROTOBUF = "application/x-protobuf"
+IDLE = threading.Event()
+PAUSE = 0.05
+"""Seconds between polls of a server that answers at once that there is nothing yet."""
+RESULT_KINDS = {
+    "create_model": "CreateModel",
+    "forward": "Forward",
+    "forward_backward": "ForwardBackward",
+    "optim_step": "OptimStep",
+    "save_weights": "SaveWeights",
+    "save_weights_for_sampler": "SaveWeightsForSampler",
+    "save_weights_external": "SaveWeightsExternal",
+    "load_weights": "LoadWeights",
+    "asample": "Sample",
+    "create_custom_loss": "CreateCustomLoss",
+}
+BINARY = {"forward", "forward_backward", "asample"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a promise became: a JSON-shaped result, or how it failed."""
+
+    reply: Reply
+    value: Any
+    failed: bool = False
+
+    def at(self, pointer: str) -> Any:
+        """The value at a pointer into the result; Unmet if the promise failed or has no such."""
+        if self.failed:
+            raise Unmet("the operation succeeds", "a result", self.reply.text)
+        value = self.value
+        for part in pointer.strip("/").split("/"):
+            try:
+                value = value[int(part)] if isinstance(value, list) else value[part]
+            except (KeyError, IndexError, TypeError, ValueError) as error:
+                raise Unmet(f"the result has {pointer}", pointer, self.value) from error
+        return value
+
+    @property
+    def error(self) -> str:
+        """What the server said went wrong."""
+        return self.reply.text
+
+
+@dataclass(frozen=True)
+class Promised:
+    """An accepted (or refused) submission."""
+
+    stage: "Submitting"
+    operation: str
+    reply: Reply
+
+    @property
+    def request_id(self) -> str:
+        """The promise's id; Unmet if the submission was refused."""
+        return str(self.reply.require().at("/request_id"))
+
+    def poll(self, timeout: float | None = None, **fields: Any) -> Reply:
+        """Ask once for the result."""
+        return self.stage.poll(self.request_id, self.operation, timeout=timeout, **fields)
+
+    def outcome(self, patience: float | None = None) -> Outcome:
+        """Wait for the end; refusals at submission count as a failed outcome."""
+        if not 200 <= self.reply.status < 300:
+            return Outcome(self.reply, None, failed=True)
+        return self.stage.wait(self.request_id, self.operation, patience)
+
+    def result(self, patience: float | None = None) -> Outcome:
+        """Wait for success; Unmet if the promise fails."""
+        outcome = self.outcome(patience)
+        expect(not outcome.failed, f"{self.operation} succeeds", "a result", outcome.error)
+        return outcome
+
+
+class Submitting:
+    """Submit and wait; mixed into Stage, which supplies `hands` and `target`."""
+
+    hands: Hands
+    target: Target
+
+    def submit(
+        self, operation: str, body: Any, *, wrong: bool = False, timeout: float | None = None
+    ) -> Promised:
+        """Post an operation that answers with a promise."""
+        if operation in ("forward", "forward_backward") and self.target.speaks_protobuf:
+            content = encode_forward_backward(body, forward_only=operation == "forward")
+            reply = self.hands.call(
+                "forward_backward", headers={"content-type": PROTOBUF}, content=content,
+                wrong=wrong, timeout=timeout,
+            )  # fmt: skip
+        else:
+            reply = self.hands.call(operation, body, wrong=wrong, timeout=timeout)
+        return Promised(self, operation, reply)
+
+    def poll(
+        self, request_id: str, operation: str, *, timeout: float | None = None, **fields: Any
+    ) -> Reply:
+        """One retrieve_future; waits as long as the target may hold it."""
+        headers = {"x-tinker-request-type": RESULT_KINDS.get(operation, operation)}
+        if operation in BINARY and self.target.speaks_protobuf:
+            headers["accept"] = PROTOBUF
+        body = {"request_id": request_id, **fields}
+        patience = self.target.long_poll if timeout is None else timeout
+        return self.hands.call("retrieve_future", body, headers=headers, timeout=patience)
+
+    def wait(self, request_id: str, operation: str, patience: float | None = None) -> Outcome:
+        """Poll until the promise is decided; Unmet when patience (seconds) runs out."""
+        limit = time.monotonic() + (patience or self.target.long_poll)
+        while True:
+            reply = self.poll(request_id, operation)
+            if not pending(reply):
+                outcome = settle(reply, operation)
+                if not outcome.failed and reply.media_type == "application/json":
+                    self.hands.judge_result(operation, reply, outcome.value)
+                return outcome
+            left = limit - time.monotonic()
+            expect(left > 0, f"{operation} is decided in time", "a result", reply.text)
+            if reply.elapsed < 0.05:
+                IDLE.wait(PAUSE)
+
+
+def pending(reply: Reply) -> bool:
+    """Whether this answer asks the client to try again."""
+    if reply.status == 408:
+        return True
+    if reply.status != 200 or reply.media_type != "application/json":
+        return False
+    try:
+        value = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(value, dict) and value.get("type") == "try_again"
+
+
+def settle(reply: Reply, operation: str) -> Outcome:
+    """Read a final answer as an SDK would."""
+    if reply.status >= 300:
+        return Outcome(reply, None, failed=True)
+    if reply.media_type == PROTOBUF:
+        return Outcome(reply, decode_result(reply.body, operation))
+    value = reply.json()
+    return Outcome(reply, value, failed=isinstance(value, dict) and "error" in value)

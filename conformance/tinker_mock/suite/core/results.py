@@ -1,0 +1,99 @@
+"""`results.json`: everything a run found out, in the form of `results.schema.json`."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator
+
+from tinker_mock.suite.core.coverage import coverage_of
+from tinker_mock.suite.core.runner import Run
+from tinker_mock.suite.core.verdict import Status, Verdict
+
+FORMAT = "tinker-mock-results/1"
+
+
+class ResultsError(ValueError):
+    """A results file that cannot be used; the message says which and why."""
+
+
+def results_of(run: Run, target: Mapping[str, Any], started: str) -> dict[str, Any]:
+    """The results document of a run."""
+    return document(run.verdicts, target, run.target.seed, started, run.duration, coverage_of(run))
+
+
+def document(
+    verdicts: list[Verdict],
+    target: Mapping[str, Any],
+    seed: int,
+    started: str,
+    duration: float,
+    coverage: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The results document of any list of verdicts. `duration` is in seconds."""
+    return {
+        "format": FORMAT,
+        "target": dict(target),
+        "seed": seed,
+        "started_at": started,
+        "duration_s": round(duration, 3),
+        "summary": summary(verdicts),
+        "conformant": not any(verdict.status.bad for verdict in verdicts),
+        "verdicts": [row(verdict) for verdict in verdicts],
+        "coverage": dict(coverage or {}),
+    }
+
+
+def summary(verdicts: list[Verdict]) -> dict[str, int]:
+    """How many verdicts have each status."""
+    counted = Counter(verdict.status.value for verdict in verdicts)
+    return {status.value: counted[status.value] for status in Status}
+
+
+def row(verdict: Verdict) -> dict[str, Any]:
+    """One verdict's entry; the trace is there for verdicts that are not a pass."""
+    rule = verdict.requirement
+    return {
+        "check": verdict.check,
+        "chapter": verdict.check.partition("/")[0],
+        "scenario": verdict.scenario,
+        "requirement": rule.id,
+        "level": rule.level,
+        "sdk": str(rule.sdk),
+        "text": rule.text,
+        "source": rule.source,
+        "status": verdict.status.value,
+        "message": verdict.message,
+        "expected": verdict.expected,
+        "actual": verdict.actual,
+        "duration_ms": round(verdict.duration_ms, 1),
+        "trace": verdict.trace,
+        "curl": verdict.curl,
+    }
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON Schema of results."""
+    text = (files("tinker_mock.suite.core") / "results.schema.json").read_text("utf-8")
+    return dict(json.loads(text))
+
+
+def write_results(results: Mapping[str, Any], path: Path) -> None:
+    """Write a results document; keys in a fixed order, so that equal runs give equal files."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """A results document from a file; raises ResultsError if it is none."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path}: not a results file ({error})") from error
+    for fault in Draft202012Validator(schema()).iter_errors(value):
+        where = "/".join(map(str, fault.instance_path))
+        raise ResultsError(f"{path}: /{where}: {fault.message[:200]}")
+    return dict(value)

@@ -1,0 +1,90 @@
+"""What one check found out about a target."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from tinker_mock.contracts.ledger import Requirement
+
+
+class Status(StrEnum):
+    """`error` is a fault of the suite itself; `not-testable` counts as a failure."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    WARN = "warn"
+    ERROR = "error"
+    NOT_APPLICABLE = "n/a"
+    NOT_TESTABLE = "not-testable"
+
+    @property
+    def bad(self) -> bool:
+        """Whether this status makes a target non-conformant."""
+        return self in (Status.FAIL, Status.ERROR, Status.NOT_TESTABLE)
+
+
+@dataclass
+class Verdict:
+    """One check's outcome, with what a human needs to act on it."""
+
+    check: str
+    requirement: Requirement
+    status: Status
+    message: str = ""
+    expected: str = ""
+    actual: str = ""
+    scenario: str = ""
+    duration_ms: float = 0.0
+    trace: list[dict[str, Any]] = field(default_factory=list)
+    curl: str = ""
+
+    @property
+    def level(self) -> str:
+        """MUST, SHOULD or MAY, from the requirement."""
+        return self.requirement.level
+
+
+class Inapplicable(Exception):
+    """A check cannot be made for a reason that is not the target's; the message says which."""
+
+
+class Unmet(Exception):
+    """The target did not do what was expected of it; carries both sides for the report."""
+
+    def __init__(self, message: str, expected: object = "", actual: object = "") -> None:
+        super().__init__(message)
+        self.expected = shown(expected)
+        self.actual = shown(actual)
+
+
+def shown(value: object, limit: int = 600) -> str:
+    """A short text of any value, for messages."""
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+
+
+def expect(condition: object, message: str, expected: object = "", actual: object = "") -> None:
+    """Raise Unmet unless the condition holds."""
+    if not condition:
+        raise Unmet(message, expected, actual)
+
+
+def expect_equal(actual: object, expected: object, message: str) -> None:
+    """Raise Unmet unless both are equal."""
+    expect(actual == expected, message, expected, actual)
+
+
+def expect_all_close(
+    actual: Sequence[float], expected: Sequence[float], tolerance: float, message: str
+) -> None:
+    """Raise Unmet unless two lists are equally long and differ by at most `tolerance`."""
+    expect_equal(len(actual), len(expected), f"{message}: equally many")
+    for left, right in zip(actual, expected, strict=True):
+        expect_close(left, right, tolerance, message)
+
+
+def expect_close(actual: float, expected: float, tolerance: float, message: str) -> None:
+    """Raise Unmet unless two numbers differ by at most `tolerance`."""
+    if not abs(actual - expected) <= tolerance:
+        raise Unmet(message, f"{expected} ± {tolerance}", actual)

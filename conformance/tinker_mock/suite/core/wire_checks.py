@@ -1,0 +1,56 @@
+"""One check per operation: every answer it gave during the run fits the contract."""
+
+from collections.abc import Mapping, Sequence
+
+from tinker_mock.contracts import Operation
+from tinker_mock.contracts.ledger import Requirement
+from tinker_mock.suite.core.http import Routes, Sent
+from tinker_mock.suite.core.target import Target
+from tinker_mock.suite.core.verdict import Status, Verdict
+
+
+def wire_check(operation: Operation) -> str:
+    """The check id of an operation's answers."""
+    return f"{operation.chapter}/wire/{operation.id}"
+
+
+def judge_wire(
+    sent: Sequence[Sent], routes: Routes, rules: Mapping[str, Requirement], target: Target
+) -> list[Verdict]:
+    """A verdict for each operation that the ledger knows a wire check for."""
+    by_operation: dict[str, list[Sent]] = {}
+    for exchange in sent:
+        if exchange.operation:
+            by_operation.setdefault(exchange.operation.id, []).append(exchange)
+    verdicts = []
+    for operation in routes.operations.values():
+        name = wire_check(operation)
+        if name in rules:
+            seen = by_operation.get(operation.id, [])
+            verdicts.append(judge_operation(name, rules[name], seen, target))
+    return verdicts
+
+
+def judge_operation(name: str, rule: Requirement, seen: Sequence[Sent], target: Target) -> Verdict:
+    """Fail on the first answer outside the contract; not testable without a 2xx answer."""
+    if not target.applies(rule) or (target.read_only and not seen):
+        return Verdict(name, rule, Status.NOT_APPLICABLE, "not exercised", scenario="wire")
+    for exchange in seen:
+        if exchange.blame_target:
+            verdict = Verdict(name, rule, Status.FAIL, scenario="wire")
+            verdict.message = "an answer breaks the contract"
+            verdict.expected = "an answer as the contract describes it"
+            verdict.actual = f"{exchange.status}: " + "; ".join(exchange.blame_target[:4])
+            verdict.trace = [exchange.as_trace(exchange.started)]
+            verdict.curl = exchange.as_curl(target.url)
+            return verdict
+    if any(200 <= exchange.status < 400 for exchange in seen):
+        return Verdict(name, rule, Status.PASS, scenario="wire")
+    if target.read_only:
+        return Verdict(name, rule, Status.NOT_APPLICABLE, "not exercised", scenario="wire")
+    status = Status.NOT_TESTABLE if rule.level == "MUST" else Status.WARN
+    verdict = Verdict(name, rule, status, "the operation never answered 2xx", scenario="wire")
+    verdict.expected = "a 2xx answer"
+    verdict.actual = ", ".join(sorted({str(one.status or one.fault) for one in seen})) or "no call"
+    verdict.trace = [one.as_trace(one.started) for one in list(seen)[:1]]
+    return verdict

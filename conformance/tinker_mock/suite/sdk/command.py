@@ -1,0 +1,84 @@
+"""`tinker-mock audit sdk`: real SDK releases against the mock, and the matrix of what works."""
+
+import argparse
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+from tinker_mock.contracts import parse_release
+from tinker_mock.suite.sdk import environment
+from tinker_mock.suite.sdk.matrix import Matrix, write_between_markers
+from tinker_mock.suite.sdk.release_run import Column, Run, Server
+from tinker_mock.suite.sdk.server import FLAGS, TOKENIZED_MODEL, running_mock
+
+BREAKPOINTS = ("0.7.0", "0.16.1", "0.18.2", "0.20.0", "0.24.1", "0.25.0", "0.30.4")
+"""The releases at the wire's breaking changes; with the newest, the reduced audit."""
+FLAGGED = ("0.24.1",)
+"""Releases that, with the newest, run a second time with every optional path turned on."""
+FIRST_WITH_FLAGS = (0, 18)
+
+
+def audit(runs: list[tuple[str, Server]], jobs: int = 2) -> Matrix:
+    """Run the workload of releases against their servers, `jobs` of them at a time."""
+    texts: dict[str, str] = {}
+
+    def one(planned: tuple[str, Server]) -> Column:
+        run = Run(*planned)
+        column = run.finish()
+        texts.update(run.texts)
+        print(f"{column.name}: {len(column.cells)} steps, {column.seconds} s", flush=True)
+        return column
+
+    with ThreadPoolExecutor(jobs) as pool:
+        columns = list(pool.map(one, runs))
+    return Matrix(columns, texts)
+
+
+def plan(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Releases to run, and those to run again with flags."""
+    if arguments.all:
+        known = list(environment.releases())
+        return known, [r for r in known if parse_release(r) >= FIRST_WITH_FLAGS]
+    if arguments.versions:
+        again = [r for r in arguments.versions if parse_release(r) >= FIRST_WITH_FLAGS]
+        return arguments.versions, again if arguments.flags else []
+    return [*BREAKPOINTS, environment.newest()], [*FLAGGED, environment.newest()]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("versions", nargs="*", metavar="VERSION", help="default: the breakpoints")
+    parser.add_argument("--all", action="store_true", help="every release in releases.yaml")
+    parser.add_argument(
+        "--flags", action="store_true", help="given releases a second time, with every SDK flag on"
+    )
+    parser.add_argument("--target", metavar="URL", help="a running mock instead of a new one")
+    parser.add_argument("--jobs", type=int, default=3, help="releases at the same time")
+    parser.add_argument("--report", type=Path, default=Path("reports/audit"), metavar="DIR")
+    parser.add_argument(
+        "--readme", type=Path, metavar="FILE", help="put the matrix between FILE's markers"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Audit, print and save; 1 if a step failed or an exchange broke the contract."""
+    releases, again = plan(arguments)
+    with ExitStack() as servers:
+        if arguments.target:
+            runs = [(release, Server(arguments.target)) for release in releases]
+        else:
+            plain = Server(servers.enter_context(running_mock()), TOKENIZED_MODEL)
+            runs = [(release, plain) for release in releases]
+            if again:
+                url = servers.enter_context(running_mock(*FLAGS))
+                runs += [(release, Server(url, TOKENIZED_MODEL, flags=True)) for release in again]
+        matrix = audit(runs, arguments.jobs)
+    matrix.save(arguments.report)
+    print(matrix.as_text())
+    for line in matrix.failures():
+        print(f"✗ {line}")
+    print(matrix.summary())
+    print(f"saved in {arguments.report}: audit.json, audit.md, audit.html")
+    if arguments.readme:
+        write_between_markers(arguments.readme, matrix.as_markdown())
+    return 0 if matrix.clean else 1

@@ -1,0 +1,154 @@
+"""One release against the server: run the workload, watch the wire."""
+
+import json
+import subprocess
+import threading
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tinker_mock.suite.sdk import environment
+from tinker_mock.suite.sdk.exchanges import judge
+
+PASS, FAIL, ABSENT = "pass", "fail", "n/a"
+TIME_LIMIT = 300.0
+
+
+@dataclass
+class Cell:
+    """What came of one step under one release."""
+
+    status: str
+    reason: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """What to audit against.
+
+    `tokenized_model` is a model on offer whose `tokenizer_id` is a local directory; `flags` says
+    that the server turns every optional path of the SDK on.
+    """
+
+    url: str
+    tokenized_model: str = ""
+    flags: bool = False
+
+
+@dataclass
+class Column:
+    """All steps of one release, and its exchanges; `flags` as in Server."""
+
+    release: str
+    flags: bool = False
+    cells: dict[str, Cell] = field(default_factory=dict)
+    exchanges: int = 0
+    violations: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def count(self, status: str) -> int:
+        return sum(1 for cell in self.cells.values() if cell.status == status)
+
+    @property
+    def name(self) -> str:
+        """`0.38`, and `0.38⚑` with the flags on."""
+        return ".".join(self.release.split(".")[:2]) + ("⚑" if self.flags else "")
+
+    @property
+    def clean(self) -> bool:
+        """No step failed and no exchange broke the contract."""
+        return self.count(FAIL) == 0 and not self.violations
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Wire:
+    """The server's journal, read for one release from where it was left."""
+
+    def __init__(self, url: str, release: str) -> None:
+        self.release = release
+        self._client = httpx.Client(base_url=url, timeout=30)
+        self._after = 0
+
+    def new_entries(self) -> list[dict[str, Any]]:
+        """Exchanges of this release since the last call."""
+        query = {"client": f"tinker {self.release}", "after": str(self._after)}
+        answer = self._client.get("/_mock/journal", params=query)
+        answer.raise_for_status()
+        entries: list[dict[str, Any]] = answer.json()["entries"]
+        if entries:
+            self._after = max(entry["number"] for entry in entries)
+        return entries
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Run:
+    """A workload process of one release."""
+
+    def __init__(self, release: str, server: Server) -> None:
+        self.column = Column(release, server.flags)
+        self.texts: dict[str, str] = {}
+        self._wire = Wire(server.url, release)
+        self._server = server
+
+    def finish(self) -> Column:
+        """Run all steps; raises EnvironmentMissing if the release is not unpacked."""
+        process = self._start()
+        watchdog = threading.Timer(TIME_LIMIT, process.kill)
+        watchdog.start()
+        try:
+            self._read(process)
+        finally:
+            watchdog.cancel()
+            process.kill()
+            _, errors = process.communicate()
+            self._wire.close()
+        for step in self.texts.keys() - self.column.cells.keys():
+            said = errors.strip().splitlines()[-1:] or ["no message"]
+            self.column.cells[step] = Cell(FAIL, f"the process ended before it: {said[0]}")
+        self.column.seconds = round(sum(c.seconds for c in self.column.cells.values()), 1)
+        return self.column
+
+    def _start(self) -> "subprocess.Popen[str]":
+        release = self.column.release
+        code = environment.home() / "releases" / release
+        python, variables = environment.process(
+            release,
+            TINKER_BASE_URL=self._server.url,
+            TINKER_API_KEY=f"tml-audit-{release.replace('.', '-')}",
+            TINKER_PROJECT_ID="project-audit",
+            AUDIT_TOKENIZED_MODEL=self._server.tokenized_model,
+            PYTHONPATH=f"{code}:{Path(__file__).parent}",
+        )
+        return subprocess.Popen(
+            [python, "-m", "workload"],
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def _read(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said = json.loads(line)
+            if "plan" in said:
+                self.texts = {step["step"]: step["text"] for step in said["plan"]}
+                continue
+            cell = Cell(said["status"], said["reason"], said["seconds"])
+            self._judge_exchanges(said["step"], cell)
+            self.column.cells[said["step"]] = cell
+
+    def _judge_exchanges(self, step: str, cell: Cell) -> None:
+        entries = self._wire.new_entries()
+        self.column.exchanges += len(entries)
+        for problem in (p for entry in entries for p in judge(entry, self.column.release)):
+            self.column.violations.append(f"{step}: {problem}")
+            if cell.status == PASS:
+                cell.status, cell.reason = FAIL, problem

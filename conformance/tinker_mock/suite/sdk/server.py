@@ -1,0 +1,72 @@
+"""A mock server of one's own for the time of an audit."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tinker_mock.contracts.locations import FIXTURES
+
+READY = "tinker-mock ready at "
+TOKENIZED_MODEL = "audit/small"
+FIXTURE = FIXTURES / "tokenizers" / "bytelevel_small"
+
+
+FLAGS = (
+    "--client-config=pjwt_auth_enabled=true",
+    "--client-config=parallel_fwdbwd_chunks=true",
+    "--client-config=proto_write_fwdbwd=true",
+    "--client-config=proto_compress_fwdbwd=true",
+    "--client-config=fwd_via_fwdbwd=true",
+    "--client-config=create_model_via_load_weights=true",
+    "--client-config=sample_use_retrieve_futures=true",
+    "--client-config=sample_join_sampling_session=true",
+    "--client-config=custom_loss_server_side=true",
+    "--dynamic-config=sample_cancel_enabled=true",
+)
+"""Every optional path of the wire: JWTs, protobuf and zstd bodies, multi-polls, cancelling."""
+
+
+def tokenized_entry() -> dict[str, Any]:
+    """The catalogue entry of a model with a shipped tokenizer."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(FIXTURE / "tokenizer.json"))
+    size = tokenizer.get_vocab_size()
+    return {
+        "arch": "audit",
+        "vocabulary_size": size,
+        "tokenizer_size": size,
+        "context_length": 4096,
+        "end_tokens": [tokenizer.token_to_id("<|im_end|>")],
+        "tokenizer_id": str(FIXTURE),
+    }
+
+
+@contextmanager
+def running_mock(*options: str) -> Iterator[str]:
+    """Start `python -m tinker_mock.server` on a free port; yields its URL.
+
+    Raises RuntimeError with what the server said if it doesn't become ready.
+    """
+    command = [sys.executable, "-m", "tinker_mock.server", "--port", "0", *options]
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile("w+") as log:
+        models = Path(scratch) / "models.yaml"
+        models.write_text(yaml.safe_dump({"models": {TOKENIZED_MODEL: tokenized_entry()}}))
+        command += ["--models", str(models)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert process.stdout is not None
+        try:
+            ready = next((line for line in process.stdout if line.startswith(READY)), None)
+            if ready is None:
+                log.seek(0)
+                raise RuntimeError(f"the mock did not start: {log.read()[-1000:]}")
+            yield ready.removeprefix(READY).split()[0]
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)

@@ -1,0 +1,61 @@
+"""Parts that replay recorded data: parity vectors and cassettes."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tinker_mock.contracts.locations import FIXTURES
+from tinker_mock.suite.cassettes.cassette import read_cassette
+from tinker_mock.suite.cassettes.comparing import unequal
+from tinker_mock.suite.cassettes.replay_client import replay_to_client
+from tinker_mock.suite.cassettes.replay_server import replay_to_server
+from tinker_mock.suite.mock_process import mock_server
+from tinker_mock.suite.vectors.runner import load_vectors, run_vectors
+
+if TYPE_CHECKING:
+    from tinker_mock.suite.selftest.section import Outcome, Plan
+
+VECTORS = FIXTURES / "vectors"
+CASSETTES = FIXTURES / "cassettes"
+
+
+def vectors(plan: "Plan") -> "Outcome":
+    """Every vector file of the repository, one verdict a component."""
+    from tinker_mock.suite.selftest.section import Outcome, judged
+
+    outcome = Outcome("vectors")
+    for path in sorted(VECTORS.glob("*.json")):
+        entries = load_vectors(path)
+        report = run_vectors(entries)
+        counts = Counter(str(entry["component"]) for entry in entries)
+        wrong: dict[str, list[str]] = {}
+        for row in (*report.failed, *report.unknown):
+            wrong.setdefault(row["component"], []).append(
+                f"{row['name']}: {row.get('reason', 'unknown component')}"
+            )
+        for component, count in counts.items():
+            name = f"self/vectors/{path.stem}.{component}"
+            text = f"{count} vectors of {component} hold."
+            problems = wrong.get(component, [])
+            problem = f"{len(problems)} of {count} differ" if problems else ""
+            outcome.verdicts.append(judged(name, text, problem, "; ".join(problems[:5])))
+    return outcome
+
+
+def cassettes(plan: "Plan") -> "Outcome":
+    """Every cassette in both directions."""
+    from tinker_mock.suite.selftest.section import Outcome, judged
+
+    outcome = Outcome("cassettes")
+    with mock_server() as url:
+        for path in sorted(CASSETTES.rglob("*.yaml")):
+            cassette = read_cassette(path)
+            name = f"{path.parent.name}.{path.stem}"
+            told = unequal(cassette.values, replay_to_client(cassette))
+            text = "The reference client replays the cassette to the recorded values."
+            verdict = judged(f"self/cassettes/client/{name}", text, "; ".join(told[:3]))
+            outcome.verdicts.append(verdict)
+            found = replay_to_server(cassette, url, api_key="tml-cassette", values=False)
+            problem = "; ".join(str(one) for one in found[:3])
+            text = "The mock answers the recorded requests in the recorded form."
+            outcome.verdicts.append(judged(f"self/cassettes/server/{name}", text, problem))
+    return outcome

@@ -1,0 +1,43 @@
+"""Tokenizers: Hugging Face, tiktoken, Kimi K2 and a mock behind one facade.
+
+    from tinker_mock.tokenizer import load_tokenizer
+    tokenizer = load_tokenizer("models/kimi_k2")
+    tokenizer.decode(tokenizer.encode("Hello"))
+
+See README.md beside this file.
+"""
+
+from tinker_mock.tokenizer.errors import TokenizerError
+from tinker_mock.tokenizer.factory import LoadOptions, load_tokenizer
+from tinker_mock.tokenizer.model_ids import tokenizer_id_of
+from tinker_mock.tokenizer.protocols import Decoder, Encoder, SpecialTokens, Tokenizer
+from tinker_mock.tokenizer.stops import (
+    Output,
+    StopScanner,
+    StopSequenceDecoder,
+    StopSequences,
+    text_until_stop,
+)
+from tinker_mock.tokenizer.streams import DecodeStream, Sequence
+from tinker_mock.tokenizer.template_format import content_format
+from tinker_mock.tokenizer.templates import ChatTemplate
+
+__all__ = [
+    "ChatTemplate",
+    "DecodeStream",
+    "Decoder",
+    "Encoder",
+    "LoadOptions",
+    "Output",
+    "Sequence",
+    "SpecialTokens",
+    "StopScanner",
+    "StopSequenceDecoder",
+    "StopSequences",
+    "Tokenizer",
+    "TokenizerError",
+    "content_format",
+    "load_tokenizer",
+    "text_until_stop",
+    "tokenizer_id_of",
+]

@@ -1,0 +1,18 @@
+"""The wire, described once, and the loader that everything else derives from."""
+
+from tinker_mock.contracts.loader import Contract, load_contract
+from tinker_mock.contracts.operation import Alias, Operation, OutOfRange, Parameter
+from tinker_mock.contracts.versions import SdkRange, parse_release
+from tinker_mock.contracts.violations import Violation
+
+__all__ = [
+    "Alias",
+    "Contract",
+    "Operation",
+    "OutOfRange",
+    "Parameter",
+    "SdkRange",
+    "Violation",
+    "load_contract",
+    "parse_release",
+]

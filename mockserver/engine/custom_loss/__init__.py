@@ -1,5 +1,0 @@
-"""Custom losses: a traced graph rebuilt from an allow-list and differentiated in numpy."""
-
-from mockserver.engine.custom_loss.graph import CustomLoss, compile_loss
-
-__all__ = ["CustomLoss", "compile_loss"]

@@ -1,6 +1,0 @@
-"""Mutants: ways to break exactly one rule, so that each conformance check is proved to fail."""
-
-from mockserver.mutants.mutant import Mutant, MutantError
-from mockserver.mutants.table import ActiveMutants, load_mutants
-
-__all__ = ["ActiveMutants", "Mutant", "MutantError", "load_mutants"]

@@ -1,0 +1,1 @@
+"""Weights as bytes: the mock's own format and PEFT's."""

@@ -1,0 +1,1 @@
+"""The model: prior, adapter, and the one distribution that both give."""

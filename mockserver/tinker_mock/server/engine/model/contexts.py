@@ -1,0 +1,84 @@
+"""Where each prediction is made: the tokens just before it and the grammar's state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tinker_mock.server.engine.errors import EngineError
+from tinker_mock.server.engine.model.grammar import state_of
+from tinker_mock.server.engine.model.keys import Floats, Ints
+
+if TYPE_CHECKING:
+    from tinker_mock.server.engine.model.base_model import BaseModel
+
+
+@dataclass(frozen=True)
+class Contexts:
+    """Parallel arrays [N]. `scripted` is the token a script favours (-1 for none) and
+    `log_lift` the logarithm of the factor on its weight."""
+
+    last: Ints
+    before: Ints
+    state: Ints
+    scripted: Ints
+    log_lift: Floats
+
+    @property
+    def size(self) -> int:
+        return self.last.size
+
+    @property
+    def identity(self) -> tuple[int, int, int, int, float]:
+        """What the first context's distribution depends on; a key to keep things by."""
+        return (
+            int(self.last[0]),
+            int(self.before[0]),
+            int(self.state[0]),
+            int(self.scripted[0]),
+            float(self.log_lift[0]),
+        )
+
+    def take(self, index: Ints | slice) -> Contexts:
+        return Contexts(
+            self.last[index],
+            self.before[index],
+            self.state[index],
+            self.scripted[index],
+            self.log_lift[index],
+        )
+
+
+def check_tokens(base: BaseModel, tokens: Ints, field: str) -> None:
+    """Refuse ids beyond the vocabulary; negative ids are placeholders."""
+    if tokens.size and int(tokens.max()) >= base.vocabulary_size:
+        raise EngineError(
+            field,
+            f"token id {int(tokens.max())} is outside the vocabulary of {base.name} "
+            f"(0 to {base.vocabulary_size - 1})",
+            "Encode the text with this model's tokenizer",
+        )
+
+
+def contexts_of(base: BaseModel, sequences: Sequence[Ints]) -> Contexts:
+    """The context that each token of each sequence ends, in order, concatenated; no scripts."""
+    space = base.space
+    lengths = np.array([s.size for s in sequences], dtype=np.int64)
+    tokens = np.concatenate(sequences) if sequences else np.zeros(0, dtype=np.int64)
+    last = np.where(tokens < 0, space.placeholder, tokens)
+    begins = np.cumsum(lengths) - lengths
+    first = np.repeat(begins, lengths)
+    before = np.empty_like(last)
+    before[1:] = last[:-1]
+    before[begins[lengths > 0]] = space.start
+    kind, distance = base.grammar.states(last, first, base.mark_table)
+    return Contexts(
+        last=last,
+        before=before,
+        state=state_of(kind, distance),
+        scripted=np.full(last.size, -1, dtype=np.int64),
+        log_lift=np.zeros(last.size),
+    )

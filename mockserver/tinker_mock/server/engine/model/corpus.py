@@ -1,0 +1,168 @@
+"""Text for the n-gram prior: short answers and thoughts, made with a seeded Faker.
+
+The sentences only need to look like language. Encoded once per tokenizer and kept on disk
+(`TINKER_MOCK_CACHE`, else `$XDG_CACHE_HOME/tinker-mock`, else `~/.cache/tinker-mock`; the value
+`off` keeps nothing).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tinker_mock.server.engine.model.grammar import ChatGrammar
+from tinker_mock.server.engine.model.keys import Ints
+
+Encode = Callable[[str], Sequence[int]]
+
+SEED = 20
+ANSWERS, THOUGHTS = 1600, 600
+ENVIRONMENT = "TINKER_MOCK_CACHE"
+
+ANSWER_FORMS = (
+    "My name is {name} and I live in {city}.",
+    "I work as a {job} for {company} in {city}.",
+    "On {day} the {color} house in {street} was sold to {name}.",
+    "The answer is {number}, because {number} plus {number} is larger than {number}.",
+    "Yes, {first} can help you with that on {day}.",
+    "No, I do not think that {first} lives in {country}.",
+    "Thank you for your question about {country}.",
+    "First, read the letter from {company}. Then write to {name} before {month}.",
+    "There are {number} people in the team, and {first} is the youngest.",
+    "It depends on the weather in {city}, which is often cold in {month}.",
+    "{first} and {second} met in {city} in {year} and moved to {country} later.",
+    "You can find the {word} next to the {word} on the table.",
+    "Hello! How can I help you today?",
+    "Here is a short story about {first}, who wanted to see {country}.",
+    "The train to {city} leaves at {number} o'clock and arrives in the evening.",
+    "Please send the {word} to {email} by {day}.",
+    "In {month} {year} the company {company} opened an office in {city}.",
+    "The {color} {word} costs {number} dollars, and the {color} one costs {number}.",
+    "She told {first} that the {word} was not ready.",
+    "I would choose the {color} one, since it is the best {word} for a {job}.",
+    "The list has three parts: the {word}, the {word} and the {word}.",
+    "If you add {number} and {number}, you get the number of days.",
+)
+THOUGHT_FORMS = (
+    "The user asks about {country}.",
+    "I should give a short answer.",
+    "Let me think about the {word} first.",
+    "They mention {first}, so the answer is about {city}.",
+    "If it is {number}, then the next one is {number}.",
+    "I will check the {word} again.",
+    "So the answer is clear.",
+)
+
+
+def texts() -> tuple[list[str], list[str]]:
+    """Answers and thoughts, always the same."""
+    from faker import Faker
+
+    fake = Faker("en_US")
+    fake.seed_instance(SEED)
+    stream = np.random.default_rng(SEED)
+
+    def text(forms: Sequence[str], most: int) -> str:
+        chosen = stream.integers(0, len(forms), int(stream.integers(1, most + 1)))
+        return " ".join(forms[i].format_map(_Fields(fake, stream)) for i in chosen)
+
+    answers = [text(ANSWER_FORMS, 3) for _ in range(ANSWERS)]
+    return answers, [text(THOUGHT_FORMS, 3) for _ in range(THOUGHTS)]
+
+
+class _Fields(dict[str, str]):
+    """Fills a form's fields as they are asked for."""
+
+    def __init__(self, fake: object, stream: np.random.Generator) -> None:
+        super().__init__()
+        self._fake = fake
+        self._stream = stream
+
+    def __missing__(self, field: str) -> str:
+        if field == "number":
+            return str(int(self._stream.integers(1, 100)))
+        if field == "year":
+            return str(int(self._stream.integers(1950, 2026)))
+        return str(getattr(self._fake, _SOURCES[field])())
+
+
+_SOURCES = {
+    "name": "name",
+    "first": "first_name",
+    "second": "first_name",
+    "city": "city",
+    "country": "country",
+    "street": "street_name",
+    "company": "company",
+    "job": "job",
+    "day": "day_of_week",
+    "month": "month_name",
+    "color": "safe_color_name",
+    "word": "word",
+    "email": "safe_email",
+}
+
+
+def documents(encode: Encode, grammar: ChatGrammar) -> list[Ints]:
+    """The texts as token ids, dressed as turns of this grammar and ended by its end token."""
+    answers, thoughts = texts()
+    thinks = grammar.thinks and grammar.think_open is not None and grammar.think_close is not None
+    opened = [*grammar.header, *grammar.opening]
+    found = []
+    for place, answer in enumerate(answers):
+        turn = list(opened)
+        if thinks and place < len(thoughts):
+            assert grammar.think_open is not None
+            assert grammar.think_close is not None
+            turn += [grammar.think_open, *encode("\n" + thoughts[place] + "\n")]
+            turn += [grammar.think_close, *encode("\n\n" + answer)]
+        else:
+            turn += encode(answer)
+        turn += [grammar.closing] if grammar.closing is not None else []
+        found.append(np.array([*turn, *grammar.end_tokens[:1]], dtype=np.int64))
+    return found
+
+
+def kept_documents(tokenizer_id: str, encode: Encode, grammar: ChatGrammar) -> list[Ints]:
+    """`documents`, from the disk if they were made before."""
+    folder = cache_folder()
+    if folder is None:
+        return documents(encode, grammar)
+    recipe = repr((tokenizer_id, grammar, ANSWER_FORMS, THOUGHT_FORMS, SEED, ANSWERS, THOUGHTS))
+    path = folder / f"corpus-{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.npz"
+    try:
+        with np.load(path) as kept:
+            return np.split(kept["tokens"], kept["ends"][:-1])
+    except (OSError, ValueError, KeyError):
+        made = documents(encode, grammar)
+        _keep(path, made)
+        return made
+
+
+def cache_folder() -> Path | None:
+    """Where encoded texts are kept; None for nowhere."""
+    named = os.environ.get(ENVIRONMENT)
+    if named == "off":
+        return None
+    if named:
+        return Path(named)
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "tinker-mock"
+
+
+def _keep(path: Path, made: list[Ints]) -> None:
+    """Write whole or not at all; a disk that refuses is no reason to fail."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            np.savez_compressed(
+                file, tokens=np.concatenate(made), ends=np.cumsum([d.size for d in made])
+            )
+        os.replace(file.name, path)
+    except OSError:
+        return

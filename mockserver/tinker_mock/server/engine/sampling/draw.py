@@ -1,0 +1,205 @@
+"""Drawing tokens from the exact distribution without touching the whole vocabulary.
+
+A context's ordinary tokens split into those it lists and the rest, and the rest follows the next
+shorter context. Draw from the listed part through running sums; otherwise go one level down and
+draw again whenever the token turns out to be listed above. Every token uses its own seed only, so a
+sequence does not depend on what is drawn beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tinker_mock.server.engine.model.context_tables import Level, dense_log_weights
+from tinker_mock.server.engine.model.contexts import Contexts
+from tinker_mock.server.engine.model.keys import Bools, Floats, Ints, find
+from tinker_mock.server.engine.model.score import Scorer
+from tinker_mock.server.engine.sampling.counter_rng import Seeds, uniform
+
+TRIES = 48
+BELOW_ONE = 1.0 - 2**-53
+
+
+@dataclass(frozen=True)
+class LevelSums:
+    """`running` [entries + 1] sums the weights that may be sampled.
+
+    `listed` and `rest` [contexts] are a context's mass inside and outside its listing.
+    """
+
+    running: Floats
+    starts: Ints
+    listed: Floats
+    rest: Floats
+
+
+class Drawer:
+    """Draws under one scorer's weights and temperature."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
+        self.base = scorer.base
+        masses, levels = scorer.masses, scorer.lattice.levels
+        root = np.exp(self.base.prior.root[levels[0].tokens] / masses.temperature)
+        below = np.array([self.base.root_mass(masses.temperature)])
+        offset = 0
+        self.sums: list[LevelSums] = []
+        for order, level in enumerate(levels):
+            above = root if order == 0 else masses.weight[order - 1][level.parent]
+            up = level.parent_context if order else np.zeros(1, dtype=np.int64)
+            self.sums.append(self._level(level, masses.weight[order], above, below[up]))
+            below = masses.ordinary[offset : offset + level.contexts.size]
+            offset += level.contexts.size
+        self.grammar_allowed = self.base.grammar.tokens < self.base.tokenizer_size
+
+    def _level(self, level: Level, weight: Floats, above: Floats, below: Floats) -> LevelSums:
+        ordinary = level.column == 0
+        usable = np.where(ordinary & (level.tokens < self.base.tokenizer_size), weight, 0.0)
+        running = np.concatenate([[0.0], np.cumsum(usable)])
+        starts = np.append(level.starts, level.keys.size)
+        if level.keys.size == 0:
+            return LevelSums(running, np.zeros(2, dtype=np.int64), np.zeros(1), below)
+        covered = np.add.reduceat(np.where(ordinary, above, 0.0), level.starts)
+        listed = running[starts[1:]] - running[starts[:-1]]
+        return LevelSums(running, starts, listed, np.maximum(below - covered, 0.0))
+
+    @cached_property
+    def _unlisted(self) -> Floats:
+        """[tokenizer_size] running sum of the root weights that no level lists."""
+        running = self.base.root_cumulative(self.scorer.masses.temperature)
+        weights = np.diff(running, prepend=0.0)
+        listed = self.scorer.lattice.levels[0].tokens
+        weights[listed[listed < weights.size]] = 0.0
+        return np.cumsum(weights)
+
+    def draw(self, contexts: Contexts, seeds: Seeds) -> Ints:
+        """One token per context, a function of its context and seed."""
+        level, index = self._places(contexts)
+        ordinary = np.empty(contexts.size)
+        for order, sums in enumerate(self.sums):
+            here = level == order
+            ordinary[here] = sums.listed[index[here]] + sums.rest[index[here]]
+        special = self._special_weights(contexts)
+        total = ordinary + special.sum(axis=1)
+        target = uniform(seeds) * total
+        running = np.cumsum(special, axis=1)
+        tokens = np.full(contexts.size, -1, dtype=np.int64)
+        if special.shape[1]:
+            chosen = np.flatnonzero(target < running[:, -1])
+            column = (target[chosen, None] >= running[chosen]).sum(axis=1)
+            tokens[chosen] = self._special_tokens(contexts.take(chosen), column)
+            target = target - running[:, -1]
+        left = np.flatnonzero(tokens < 0)
+        share = np.clip(target[left] / ordinary[left], 0.0, BELOW_ONE)
+        tokens[left] = self._ordinary(
+            contexts.take(left), level[left], index[left], share, seeds[left]
+        )
+        return tokens
+
+    def _places(self, contexts: Contexts) -> tuple[Ints, Ints]:
+        levels = self.scorer.lattice.levels
+        deep = find(levels[2].contexts, self.base.space.pair(contexts.last, contexts.before))
+        shallow = find(levels[1].contexts, contexts.last)
+        level = np.where(deep >= 0, 2, np.where(shallow >= 0, 1, 0))
+        return level, np.where(deep >= 0, deep, np.maximum(shallow, 0))
+
+    def _special_weights(self, contexts: Contexts) -> Floats:
+        """[N, G (+ 1 for scripts)] weights of grammar tokens and of the script's extra."""
+        masses, lattice = self.scorer.masses, self.scorer.lattice
+        rows = lattice.row_of(contexts.last, self.base.space.pair(contexts.last, contexts.before))
+        special = masses.grammar[rows] * masses.factors[contexts.state, 1:]
+        special = special * self.grammar_allowed
+        if not np.any(contexts.scripted >= 0):
+            return special
+        extra = np.zeros((contexts.size, 1))
+        due = np.flatnonzero(contexts.scripted >= 0)
+        at = contexts.take(due)
+        lift = np.expm1(at.log_lift / masses.temperature)
+        extra[due, 0] = np.exp(self.scorer.log_weights(at, at.scripted)) * lift
+        return np.concatenate([special, extra], axis=1)
+
+    def _special_tokens(self, contexts: Contexts, column: Ints) -> Ints:
+        known = np.append(self.base.grammar.tokens, 0)
+        scripted = column >= self.base.grammar.tokens.size
+        return np.where(scripted, contexts.scripted, known[np.where(scripted, -1, column)])
+
+    def _ordinary(
+        self, contexts: Contexts, level: Ints, index: Ints, share: Floats, seeds: Seeds
+    ) -> Ints:
+        tokens = np.full(contexts.size, -1, dtype=np.int64)
+        open_ = np.arange(contexts.size)
+        level, index, share = level.copy(), index.copy(), share.copy()
+        for attempt in range(1, TRIES + 1):
+            found, source, where = self._descend(level[open_], index[open_], share[open_])
+            fits = ~self._listed_above(contexts.take(open_), found, source)
+            tokens[open_[fits]] = found[fits]
+            again = open_[~fits]
+            if again.size == 0:
+                return tokens
+            level[again], index[again] = source[~fits], where[~fits]
+            share[again] = uniform(seeds[again], attempt)
+            open_ = again
+        for i in open_:
+            tokens[i] = self._dense(contexts.take(np.array([i])), float(share[i]))
+        return tokens
+
+    def _descend(self, level: Ints, index: Ints, share: Floats) -> tuple[Ints, Ints, Ints]:
+        """Pick from a listing or go down: token, the level that gave it, its context there."""
+        tokens = np.full(level.size, -1, dtype=np.int64)
+        source, where = level.copy(), index.copy()
+        share = share.copy()
+        for order in (2, 1, 0):
+            here = np.flatnonzero((source == order) & (tokens < 0))
+            if here.size == 0:
+                continue
+            sums, entries = self.sums[order], self.scorer.lattice.levels[order]
+            at = where[here]
+            listed, rest = sums.listed[at], sums.rest[at]
+            target = share[here] * (listed + rest)
+            inside = target < listed
+            picked = here[inside]
+            low = sums.starts[at[inside]]
+            spot = np.searchsorted(sums.running, sums.running[low] + target[inside], "right") - 1
+            spot = np.clip(spot, low, sums.starts[at[inside] + 1] - 1)
+            tokens[picked] = entries.tokens[spot]
+            down = here[~inside]
+            room = np.maximum(rest[~inside], np.finfo(float).tiny)
+            left = (target[~inside] - listed[~inside]) / room
+            share[down] = np.clip(left, 0.0, BELOW_ONE)
+            source[down] = order - 1
+            where[down] = entries.parent_context[at[~inside]] if order else 0
+        rooted = np.flatnonzero(tokens < 0)
+        running = self._unlisted
+        spot = np.searchsorted(running, share[rooted] * running[-1], "right")
+        tokens[rooted] = np.minimum(spot, running.size - 1)
+        return tokens, source, where
+
+    def _listed_above(self, contexts: Contexts, tokens: Ints, source: Ints) -> Bools:
+        """Whether the context one level above the source lists the token after all."""
+        space, levels = self.base.space, self.scorer.lattice.levels
+        listed = np.zeros(tokens.size, dtype=bool)
+        keys = (
+            tokens,
+            space.pair(contexts.last, tokens),
+            space.triple(contexts.last, contexts.before, tokens),
+        )
+        for order in (1, 2):
+            below = np.flatnonzero(source == order - 1)
+            if below.size:
+                listed[below] = find(levels[order].keys, keys[order][below]) >= 0
+        return listed
+
+    def _dense(self, context: Contexts, uniform: float) -> int:
+        """The slow exact draw, for contexts whose rest is nearly empty."""
+        level, index = self._places(context)
+        weights = np.exp(
+            dense_log_weights(
+                self.base, self.scorer.lattice, self.scorer.masses, int(level[0]), int(index[0])
+            )
+        )[: self.base.tokenizer_size]
+        weights[self.base.column_of[: weights.size] != 0] = 0.0
+        running = np.cumsum(weights)
+        return int(np.searchsorted(running, uniform * running[-1], "right"))

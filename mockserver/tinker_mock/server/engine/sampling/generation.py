@@ -1,0 +1,122 @@
+"""The growing part of a request's samples: tokens, grammar state, who is still running."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinker_mock.server.engine.model.base_model import BaseModel
+from tinker_mock.server.engine.model.contexts import Contexts
+from tinker_mock.server.engine.model.grammar import ASSISTANT, state_of
+from tinker_mock.server.engine.model.keys import Ints
+from tinker_mock.server.engine.model.score import read
+from tinker_mock.server.engine.sampling.counter_rng import Seeds
+from tinker_mock.server.engine.sampling.stops import Stops
+
+BLOCK = 32
+
+
+class Generation:
+    """One continuation of each prompt, advanced together; prompts may be equal."""
+
+    def __init__(self, base: BaseModel, prompts: Sequence[Ints]) -> None:
+        self.base = base
+        self.prompts = prompts
+        count = len(prompts)
+        self.length = 0
+        self.active = np.arange(count)
+        self.stopped = np.zeros(count, dtype=bool)
+        self.tokens = np.zeros((count, 64), dtype=np.int64)
+        self.lengths = np.zeros(count, dtype=np.int64)
+        ends = {id(prompt): self._end(prompt) for prompt in prompts}
+        kinds, distances, tails = zip(*(ends[id(prompt)] for prompt in prompts), strict=True)
+        self._kind, self._distance = np.array(kinds), np.array(distances)
+        self._tail = np.stack(tails)
+        self._steps: list[tuple[Ints, Contexts]] = []
+        self._block: Seeds = np.zeros((0, 0), dtype=np.uint64)
+
+    def _end(self, prompt: Ints) -> tuple[int, int, Ints]:
+        """Grammar state (kind, distance) and last tokens of a prompt."""
+        base = self.base
+        text = np.where(prompt < 0, base.space.placeholder, prompt)
+        kind, distance = base.grammar.states(text, np.zeros_like(text), base.mark_table)
+        width = max(2, len(base.grammar.header))
+        tail = np.full(width, base.space.start)
+        tail[-min(width, text.size) :] = text[-width:]
+        return int(kind[-1]), int(distance[-1]), tail
+
+    def contexts(self) -> Contexts:
+        """Where each running sequence stands."""
+        run = self.active
+        scripted = np.full(run.size, -1, dtype=np.int64)
+        lift = np.zeros(run.size)
+        at = Contexts(
+            last=self._tail[run, -1],
+            before=self._tail[run, -2],
+            state=state_of(self._kind[run], self._distance[run]),
+            scripted=scripted,
+            log_lift=lift,
+        )
+        if self.base.scripts:
+            for i, sequence in enumerate(run):
+                whole = np.concatenate(
+                    [self.prompts[int(sequence)], self.tokens[sequence, : self.length]]
+                )
+                end = read(self.base, [whole]).take(slice(-1, None))
+                scripted[i], lift[i] = end.scripted[0], end.log_lift[0]
+        self._steps.append((run, at))
+        return at
+
+    def seeds(self, streams: list[np.random.Generator]) -> Seeds:
+        """[running] one seed per token, each sequence from its own stream."""
+        place = self.length % BLOCK
+        if place == 0:
+            self._block = np.zeros((len(streams), BLOCK), dtype=np.uint64)
+            for i in self.active:
+                self._block[i] = streams[i].integers(0, 2**64, BLOCK, dtype=np.uint64)
+        seeds: Seeds = self._block[self.active, place]
+        return seeds
+
+    def advance(self, drawn: Ints, stops: Stops) -> None:
+        """Append one token to every running sequence and end those that stop."""
+        run = self.active
+        if self.length == self.tokens.shape[1]:
+            self.tokens = np.concatenate([self.tokens, np.zeros_like(self.tokens)], axis=1)
+        self.tokens[run, self.length] = drawn
+        self.length += 1
+        self.lengths[run] = self.length
+        self._tail[run, :-1] = self._tail[run, 1:]
+        self._tail[run, -1] = drawn
+        kind = self.base.mark_table[drawn]
+        header = self.base.grammar.header
+        if header:
+            kind[(self._tail[run, -len(header) :] == np.array(header)).all(axis=1)] = ASSISTANT
+        marked = kind >= 0
+        kind[marked] = self.base.grammar.kind_after(
+            kind[marked], self._kind[run][marked], drawn[marked]
+        )
+        self._kind[run] = np.where(marked, kind, self._kind[run])
+        self._distance[run] = np.where(marked, 0, self._distance[run] + 1)
+        ended = stops.reached(self.tokens[run, : self.length])
+        self.stopped[run[ended]] = True
+        self.active = run[~ended]
+
+    def result(self, begin: int = 0) -> tuple[Ints, Ints, Contexts]:
+        """All tokens end to end, each sequence's length, and every token's context.
+
+        `begin` leaves out what each sequence had at that length.
+        """
+        steps = self._steps[begin:]
+        lengths = np.maximum(self.lengths - begin, 0)
+        starts = np.cumsum(lengths) - lengths
+        places = [starts[run] + step for step, (run, _) in enumerate(steps)]
+        order = np.argsort(np.concatenate(places))
+        whole = Contexts(
+            *(
+                np.concatenate([getattr(at, name) for _, at in steps])[order]
+                for name in ("last", "before", "state", "scripted", "log_lift")
+            )
+        )
+        tokens = [self.tokens[i, begin : begin + size] for i, size in enumerate(lengths)]
+        return np.concatenate(tokens), lengths, whole

@@ -1,0 +1,95 @@
+"""What a sampling request may ask."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tinker_mock.server.engine.datum import SampleRequest
+from tinker_mock.server.engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from tinker_mock.server.engine.model.base_model import BaseModel
+
+MOST_TOPK = 1024
+
+
+def check_request(base: BaseModel, request: SampleRequest) -> None:
+    """Refuse what cannot be served, naming the field."""
+    size = int(np.asarray(request.prompt).size)
+    if size == 0:
+        raise EngineError("prompt", "must have at least one token", "Send a prompt")
+    _check_params(request)
+    _check_length(base, request, size)
+    _check_scoring(request, size)
+
+
+def _check_params(request: SampleRequest) -> None:
+    if request.num_samples < 1:
+        raise EngineError("num_samples", f"must be at least 1, got {request.num_samples}", "Use 1")
+    if not math.isfinite(request.temperature) or request.temperature < 0:
+        raise EngineError(
+            "sampling_params.temperature",
+            f"must be a finite number >= 0, got {request.temperature}",
+            "Use 0 for greedy sampling or 1 for the model's own distribution",
+        )
+    if not 0 < request.top_p <= 1:
+        raise EngineError(
+            "sampling_params.top_p", f"must be above 0 and at most 1, got {request.top_p}", "Use 1"
+        )
+    if request.top_k < -1 or request.top_k == 0:
+        raise EngineError(
+            "sampling_params.top_k",
+            f"must be at least 1, or -1 for no limit, got {request.top_k}",
+            "Use -1",
+        )
+    if request.max_tokens is not None and request.max_tokens < 0:
+        raise EngineError(
+            "sampling_params.max_tokens", f"must be >= 0, got {request.max_tokens}", "Use 1 or more"
+        )
+
+
+def _check_length(base: BaseModel, request: SampleRequest, size: int) -> None:
+    wanted = request.max_tokens or 0
+    if size >= base.context_length or size + wanted > base.context_length:
+        raise EngineError(
+            "prompt" if size >= base.context_length else "sampling_params.max_tokens",
+            f"prompt of {size} tokens and max_tokens {wanted} exceed the context length "
+            f"{base.context_length} of {base.name}",
+            "Shorten the prompt or lower max_tokens",
+        )
+
+
+def _check_scoring(request: SampleRequest, size: int) -> None:
+    for name in ("topk_prompt_logprobs", "topk_sample_logprobs", "prompt_alt_tokens_k"):
+        value = getattr(request, name)
+        if not 0 <= value <= MOST_TOPK:
+            raise EngineError(name, f"must be between 0 and {MOST_TOPK}, got {value}", "Lower it")
+    last = request.prompt_logprobs_last_n
+    if last is not None:
+        if not request.prompt_logprobs:
+            raise EngineError(
+                "prompt_logprobs_last_n", "needs prompt_logprobs", "Set prompt_logprobs to true"
+            )
+        if not 1 <= last <= size - 1:
+            raise EngineError(
+                "prompt_logprobs_last_n",
+                f"must be between 1 and {size - 1} (prompt length - 1), got {last}",
+                "Lower it",
+            )
+    targets = request.target_prompt_logprobs
+    if targets is not None and (targets.ndim != 2 or targets.shape[0] != size - 1):
+        raise EngineError(
+            "target_prompt_logprobs",
+            f"must have shape [{size - 1}, K] (prompt length - 1), got {list(targets.shape)}",
+            "Give one row per prompt position after the first",
+        )
+
+
+def max_tokens_of(base: BaseModel, request: SampleRequest) -> int:
+    """The request's limit, or what the context length leaves."""
+    if request.max_tokens is not None:
+        return request.max_tokens
+    return base.context_length - int(np.asarray(request.prompt).size)

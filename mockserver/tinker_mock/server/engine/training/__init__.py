@@ -1,0 +1,1 @@
+"""Gradients of losses, and the optimizer that applies them."""

@@ -1,0 +1,173 @@
+"""Training one adapter: forward, forward_backward, optim_step, snapshot, export, load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinker_mock.server.engine.checkpoints.checkpoint import State, export_state, load_state
+from tinker_mock.server.engine.datum import Datum, LossResult
+from tinker_mock.server.engine.errors import EngineError
+from tinker_mock.server.engine.model.adapter import AdapterShape, Parameters
+from tinker_mock.server.engine.model.base_model import BaseModel
+from tinker_mock.server.engine.model.contexts import check_tokens
+from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.score import Plan, read
+from tinker_mock.server.engine.model.weights import Weights
+from tinker_mock.server.engine.training.gradient import Evidence, gradient
+from tinker_mock.server.engine.training.losses import LossFunction, LossTerm, evaluate
+from tinker_mock.server.engine.training.losses.catalog import (
+    inputs_of,
+    loss_named,
+    settings_for,
+    targets_of,
+)
+from tinker_mock.server.engine.training.optimizers import (
+    Moments,
+    adam_params,
+    adam_step,
+    check_optimizer,
+    clip,
+)
+
+OUTPUT_TYPE = "TokenLogprobs"
+
+
+class Trainer:
+    """One LoRA adapter over a base model, with its optimizer and pending gradient.
+
+    Not safe for concurrent calls; snapshots are immutable and may be used from anywhere.
+    """
+
+    def __init__(
+        self,
+        base: BaseModel,
+        rank: int = 32,
+        seed: int | None = None,
+        train_attn: bool = True,
+        train_mlp: bool = True,
+        train_unembed: bool = True,
+        optimizer: str | Mapping[str, Any] | None = None,
+    ) -> None:
+        if rank < 1:
+            raise EngineError("lora_config.rank", f"must be at least 1, got {rank}", "Use 32")
+        if not (train_attn or train_mlp or train_unembed):
+            raise EngineError(
+                "lora_config",
+                "at least one of train_attn, train_mlp and train_unembed must be true",
+                "Turn one on",
+            )
+        self.base = base
+        self.shape = AdapterShape(rank, seed or 0, train_attn, train_mlp, train_unembed)
+        self.optimizer = check_optimizer(optimizer)
+        self.parameters = Parameters.initial(base, self.shape)
+        self._snapshot: tuple[Parameters, Weights] | None = None
+        self.moments = Moments.zeros(self.parameters)
+        self.pending = Evidence()
+
+    def forward(
+        self,
+        data: Sequence[Datum],
+        loss_fn: str | LossFunction | Mapping[str, Any] = "cross_entropy",
+        config: Mapping[str, Any] | None = None,
+    ) -> LossResult:
+        """Log-probabilities and loss; leaves no trace."""
+        return self._run(data, loss_fn, config, keep=False)
+
+    def forward_backward(
+        self,
+        data: Sequence[Datum],
+        loss_fn: str | LossFunction | Mapping[str, Any] = "cross_entropy",
+        config: Mapping[str, Any] | None = None,
+    ) -> LossResult:
+        """As forward, and adds the gradient to the pending one. A refused batch adds nothing."""
+        return self._run(data, loss_fn, config, keep=True)
+
+    def _run(
+        self,
+        data: Sequence[Datum],
+        loss_fn: str | LossFunction | Mapping[str, Any],
+        config: Mapping[str, Any] | None,
+        keep: bool,
+    ) -> LossResult:
+        loss = loss_named(loss_fn)
+        settings = settings_for(loss, config)
+        if not data:
+            raise EngineError("data", "must hold at least one datum", "Send some data")
+        targets = [targets_of(datum, i, loss) for i, datum in enumerate(data)]
+        inputs = [
+            inputs_of(datum, i, loss, target.shape)
+            for i, (datum, target) in enumerate(zip(data, targets, strict=True))
+        ]
+        for i, (datum, target) in enumerate(zip(data, targets, strict=True)):
+            check_tokens(self.base, datum.tokens, f"data[{i}].model_input")
+            check_tokens(self.base, target, f"data[{i}].loss_fn_inputs.target_tokens")
+        scorer = self.parameters.scorer()
+        plan = Plan.of(self.base, *self._questions(data, targets))
+        flat, totals = scorer.score_plan(plan)
+        logprobs = _split(flat, targets)
+        terms, metrics = evaluate(loss, logprobs, inputs, settings)
+        slopes = _join(terms)
+        if keep:
+            _check_finite(slopes, metrics["loss:sum"])
+            self.pending.gather(scorer, plan, slopes, totals)
+        outputs = [{"logprobs": p.astype(np.float32)} for p in logprobs]
+        return LossResult(outputs, metrics, OUTPUT_TYPE)
+
+    def _questions(self, data: Sequence[Datum], targets: Sequence[Ints]) -> tuple[Any, Ints]:
+        """One question per target; matrix targets share their position's context."""
+        contexts = read(self.base, [datum.tokens for datum in data])
+        if any(target.ndim == 2 for target in targets):
+            width = [np.full(t.shape[0], t.shape[1] if t.ndim == 2 else 1) for t in targets]
+            contexts = contexts.take(np.repeat(np.arange(contexts.size), np.concatenate(width)))
+        return contexts, np.concatenate([target.ravel() for target in targets])
+
+    def optim_step(self, params: Mapping[str, Any]) -> dict[str, float]:
+        """Apply the pending gradient; returns the norm before clipping and the step count."""
+        checked = adam_params(params)
+        weights, moments = self.parameters, self.moments
+        if self.pending:
+            weights, places = weights.admit(self.pending.keys(weights))
+            moments = moments.moved(places, weights)
+            gradients = gradient(weights, self.pending)
+        else:
+            gradients = [np.zeros_like(value) for value in weights.values]
+        norm = clip(gradients, checked["grad_clip_norm"])
+        self.parameters, self.moments = adam_step(weights, moments, gradients, checked)
+        self.pending = Evidence()
+        return {"grad_norm": norm, "step": float(self.moments.step)}
+
+    def snapshot(self) -> Weights:
+        """The weights as they are now; later steps do not change them."""
+        if self._snapshot is None or self._snapshot[0] is not self.parameters:
+            self._snapshot = (self.parameters, Weights.of(self.parameters))
+        return self._snapshot[1]
+
+    def export(self) -> State:
+        """Everything a checkpoint holds, as arrays."""
+        return export_state(self.parameters, self.moments)
+
+    def load(self, state: Mapping[str, NDArray[Any]], with_optimizer: bool = False) -> None:
+        """Take a checkpoint's weights; without its optimizer the moments start at zero."""
+        self.parameters, self.moments = load_state(self.base, self.shape, state, with_optimizer)
+        self.pending = Evidence()
+
+
+def _split(flat: Floats, targets: Sequence[Ints]) -> list[Floats]:
+    ends = np.cumsum([target.size for target in targets])
+    parts = np.split(flat, ends[:-1])
+    return [part.reshape(t.shape) for part, t in zip(parts, targets, strict=True)]
+
+
+def _join(terms: Sequence[LossTerm]) -> Floats:
+    return np.concatenate([term.slopes.ravel() for term in terms])
+
+
+def _check_finite(slopes: Floats, loss: float) -> None:
+    if not (np.all(np.isfinite(slopes)) and np.isfinite(loss)):
+        raise EngineError(
+            "data", "the loss or its gradient is not finite", "Check weights and advantages"
+        )

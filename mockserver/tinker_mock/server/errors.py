@@ -1,0 +1,119 @@
+"""What can go wrong, as types. Only `http/problems.py` knows how they look on the wire."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(eq=False)
+class ServiceError(Exception):
+    """A refusal that names the field, the rule it breaks and the fix.
+
+    `pointer` is a JSON pointer into the request; `requirement` an id of the requirement ledger.
+    """
+
+    message: str
+    pointer: str = ""
+    rule: str = ""
+    fix: str = ""
+    requirement: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+    status = 400
+    kind = "bad_request"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class BadRequest(ServiceError):
+    """The request is well-formed and still cannot be served."""
+
+
+class Unauthenticated(ServiceError):
+    """No usable credential."""
+
+    status = 401
+    kind = "authentication"
+
+
+class PaymentRequired(ServiceError):
+    """Billing is paused; SDKs from 0.20 wait and try again."""
+
+    status = 402
+    kind = "billing"
+
+
+class Forbidden(ServiceError):
+    """The credential is good, the thing belongs to somebody else."""
+
+    status = 403
+    kind = "permission"
+
+
+class NotFound(ServiceError):
+    """No such thing for this tenant."""
+
+    status = 404
+    kind = "not_found"
+
+
+class MethodNotAllowed(ServiceError):
+    """The path exists, not with this method."""
+
+    status = 405
+    kind = "method_not_allowed"
+
+
+class Conflict(ServiceError):
+    """The same key was used before for something else."""
+
+    status = 409
+    kind = "conflict"
+
+
+class Gone(ServiceError):
+    """It existed and its time is over: an expired promise, session or checkpoint."""
+
+    status = 410
+    kind = "gone"
+
+
+class UnsupportedMediaType(ServiceError):
+    """The body's content type or encoding is not one the operation takes."""
+
+    status = 415
+    kind = "unsupported_media_type"
+
+
+class Unprocessable(ServiceError):
+    """The body breaks the contract."""
+
+    status = 422
+    kind = "contract"
+
+
+class TooManyRequests(ServiceError):
+    """Throttled; carries `Retry-After`."""
+
+    status = 429
+    kind = "rate_limit"
+
+
+class GoingDown(ServiceError):
+    """The server shuts down while the request waits; another instance will answer it."""
+
+    status = 503
+    kind = "unavailable"
+
+
+class OperationFailed(Exception):
+    """An accepted operation failed: its promise answers 200 with `error` and `category`."""
+
+    def __init__(self, message: str, category: str = "user") -> None:
+        super().__init__(message)
+        self.message = message
+        self.category = category
+
+
+class ConfigurationError(Exception):
+    """The server cannot start like this (exit code 2)."""

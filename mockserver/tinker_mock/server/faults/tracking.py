@@ -1,0 +1,39 @@
+"""Connections that faults can find and cut, behind Hypercorn and behind uvicorn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+from tinker_mock.server.faults.connection import current
+
+App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
+
+
+def track_hypercorn() -> None:
+    """Let Hypercorn remember connections; call once before serving."""
+    import hypercorn.asyncio.run as hypercorn_run
+    from hypercorn.asyncio.tcp_server import TCPServer
+
+    class TrackedConnection(TCPServer):
+        """Hypercorn's connection, remembered for the requests that arrive on it."""
+
+        async def run(self) -> None:
+            current.set(self.writer.transport)
+            # At shutdown asyncio would log each cancelled connection with a traceback.
+            with suppress(asyncio.CancelledError):
+                await super().run()
+
+    vars(hypercorn_run)["TCPServer"] = TrackedConnection
+
+
+def tracked(app: App) -> App:
+    """The app behind uvicorn, whose `send` belongs to a request cycle with a transport."""
+
+    async def remember(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        current.set(getattr(getattr(send, "__self__", None), "transport", None))
+        await app(scope, receive, send)
+
+    return remember

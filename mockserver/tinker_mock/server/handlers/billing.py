@@ -1,0 +1,34 @@
+"""Audit log and usage over HTTP."""
+
+from typing import Any
+
+from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.http.exchange import Exchange
+from tinker_mock.server.service import audit, usage
+from tinker_mock.server.service.times import parse_time
+
+
+def get_audit_log(exchange: Exchange) -> dict[str, Any]:
+    """What the caller did, of one kind and day."""
+    kind, day = exchange.query.get("event_type", "all"), exchange.query.get("day")
+    return {"entries": audit.entries(exchange.simulator, exchange.owner, kind, day)}
+
+
+def get_billing_usage(exchange: Exchange) -> dict[str, Any]:
+    """Usage in hourly buckets of a window."""
+    start = parse_time(exchange.query["starting_on"], "/starting_on")
+    end = parse_time(exchange.query["ending_before"], "/ending_before")
+    if end <= start:
+        raise BadRequest(
+            "ending_before: must be later than starting_on",
+            pointer="/ending_before",
+            rule="ending_before > starting_on",
+            fix="swap the two, or ask for a longer window",
+        )
+    return usage.usage(exchange.simulator, exchange.owner, start, end, exchange.dialect)
+
+
+def get_checkpoint_storage_usage(exchange: Exchange) -> dict[str, Any]:
+    """Checkpoint storage in use now."""
+    project = exchange.query.get("project_id")
+    return usage.storage_now(exchange.simulator, exchange.owner, project)

@@ -1,0 +1,68 @@
+"""Sampling sessions and samples."""
+
+from typing import Any
+
+from tinker_mock.server.http import sse
+from tinker_mock.server.http.exchange import Answer, Exchange
+from tinker_mock.server.service import sampling, sessions, streaming
+from tinker_mock.server.service.submission import Submission, submit
+
+
+def create_sampling_session(exchange: Exchange) -> dict[str, Any]:
+    """Open a sampling session on a base model or a checkpoint."""
+    simulator, body = exchange.simulator, exchange.body
+    session = sessions.active_session(simulator, exchange.owner, body["session_id"])
+    sampler = sampling.create_sampler(simulator, exchange.owner, session, body)
+    return {"sampling_session_id": sampler.id, "type": "create_sampling_session"}
+
+
+def join_sampling_session(exchange: Exchange) -> dict[str, Any]:
+    """Give one more client of a sampling session its own block of numbers."""
+    sampler = _sampler(exchange)
+    sampler.clients += 1
+    return {"client_counter": sampler.clients, "type": "join_sampling_session"}
+
+
+def get_sampler(exchange: Exchange) -> dict[str, Any]:
+    """What a sampling session samples from."""
+    sampler_id = exchange.path_params["sampler_id"]
+    sampler = sampling.get_sampler(exchange.simulator, exchange.owner, sampler_id, "/sampler_id")
+    told = {"sampler_id": sampler.id, "base_model": sampler.base_model}
+    return told if sampler.model_path is None else {**told, "model_path": sampler.model_path}
+
+
+def asample(exchange: Exchange) -> dict[str, Any]:
+    """Submit a sample; repeating a seq_id gets the same promise."""
+    simulator, body = exchange.simulator, exchange.body
+    sampler = _sampler(exchange)
+    seq_id = body.get("seq_id")
+    lane_id = sampling.lane_of(sampler.id, seq_id)
+    key = seq_id if seq_id is not None else simulator.ids.next("sample", sampler.id)
+    places = range(sampling.sample_count(body))
+    names = [simulator.ids.derive("sequence", sampler.id, key, place) for place in places]
+    submission = Submission(
+        operation="asample",
+        lane_id=lane_id,
+        ordered=False,
+        seq_id=seq_id,
+        payload=body,
+        session_id=sampler.session_id,
+        model_id=sampler.id,
+        base_model=sampler.base_model,
+        sequence_ids=names,
+    )
+    promise = submit(exchange, submission)
+    return {"request_id": promise.request_id, "sample_sequence_ids": promise.sequence_ids}
+
+
+async def stream_sample(exchange: Exchange) -> Answer:
+    """Sample with one server-sent event a token."""
+    events = await streaming.stream(exchange.simulator, _sampler(exchange), exchange.body)
+    return sse.stream_answer(events, exchange.clock)
+
+
+def _sampler(exchange: Exchange) -> Any:
+    sampler_id = exchange.body["sampling_session_id"]
+    sampler = sampling.get_sampler(exchange.simulator, exchange.owner, sampler_id)
+    sessions.active_session(exchange.simulator, exchange.owner, sampler.session_id)
+    return sampler

@@ -1,0 +1,36 @@
+"""What the server offers and how clients should talk to it."""
+
+from typing import Any
+
+from tinker_mock.server.http.exchange import Exchange
+
+
+def healthz(exchange: Exchange) -> dict[str, Any]:
+    """Alive."""
+    return {"status": "ok"}
+
+
+def get_server_capabilities(exchange: Exchange) -> dict[str, Any]:
+    """The base models on offer."""
+    models = exchange.simulator.catalog.models.values()
+    return {
+        "supported_models": [
+            {
+                "model_name": model.name,
+                "max_context_length": model.context_length,
+                "trainable": model.trainable,
+                "sampleable": model.sampleable,
+            }
+            for model in models
+        ]
+    }
+
+
+def get_client_config(exchange: Exchange) -> dict[str, Any]:
+    """The run's flags; what is absent has the SDK's default."""
+    return dict(exchange.simulator.client_config)
+
+
+def get_dynamic_config(exchange: Exchange) -> dict[str, Any]:
+    """The run's dynamic flags; what is absent has the SDK's default."""
+    return dict(exchange.simulator.dynamic_config)

@@ -1,0 +1,49 @@
+"""Addresses of older documents: what the path of today says, those put in query or body."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tinker_mock.server.errors import Unprocessable
+
+if TYPE_CHECKING:
+    from tinker_mock.contracts import Operation
+    from tinker_mock.server.http.exchange import Exchange
+
+PATH = re.compile(r"(?:tinker://)?([^/]+)/(weights|sampler_weights|external_weights)/([^/]+)$")
+NAMES = ("tinker_path", "checkpoint_path", "model_path", "path")
+RUN_NAMES = ("training_run_id", "run_id", "model_id")
+
+
+def address(exchange: Exchange, operation: Operation) -> None:
+    """Fill in the checkpoint that an alias without path parameters names elsewhere.
+
+    Raises Unprocessable when it names none.
+    """
+    if "{kind}" not in operation.path or exchange.path_params:
+        return
+    told = {**_body(exchange.raw_body), **exchange.query}
+    named = next((str(told[name]) for name in NAMES if told.get(name)), "")
+    if not named:
+        run = next((told[name] for name in RUN_NAMES if told.get(name)), "")
+        named = f"{run}/{told.get('checkpoint_id', '')}"
+    found = PATH.match(named)
+    if found is None:
+        raise Unprocessable(
+            f"tinker_path: {operation.id} needs a checkpoint here",
+            pointer="/tinker_path",
+            rule="tinker://<training run>/<weights|sampler_weights|external_weights>/<name>",
+            fix=f"send tinker_path, or training_run_id and checkpoint_id, or use {operation.path}",
+        )
+    exchange.path_params = dict(zip(("run_id", "kind", "name"), found.groups(), strict=True))
+
+
+def _body(content: bytes) -> dict[str, Any]:
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}

@@ -1,0 +1,144 @@
+"""Credentials to tenants: API keys, and JWTs exchanged for them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from tinker_mock.server.clock import Clock
+from tinker_mock.server.errors import Unauthenticated
+from tinker_mock.server.ids import IdSource
+from tinker_mock.server.state.records import Tenant
+from tinker_mock.server.state.store import State
+
+KEY_PREFIX = "tml-"
+FIX = "send the key in the X-API-Key header (text endpoints also take Authorization: Bearer)"
+
+
+class Authenticator:
+    """Finds the tenant of a request. Every well-formed key is a tenant of its own."""
+
+    def __init__(self, state: State, ids: IdSource, clock: Clock, jwt_lifetime: float) -> None:
+        self.state = state
+        self.ids = ids
+        self.clock = clock
+        self.jwt_lifetime = jwt_lifetime
+        self._secret = ids.derive("jwt-secret").encode()
+
+    def tenant(self, headers: Mapping[str, str]) -> Tenant:
+        """The tenant of a request's credential; raises Unauthenticated."""
+        credential = credential_of(headers)
+        if not credential:
+            raise _refused("no API key was sent", "a credential is required")
+        if credential.startswith(KEY_PREFIX) and len(credential) > len(KEY_PREFIX):
+            return self._usable(self._tenant_of_key(credential))
+        if credential.count(".") == 2:
+            return self._usable(self._tenant_of_jwt(credential))
+        raise _refused(
+            f"the API key does not start with {KEY_PREFIX!r}",
+            f"a credential is an API key ({KEY_PREFIX}…) or a JWT this server issued",
+        )
+
+    def issue(self, tenant: Tenant) -> str:
+        """A signed JWT for a tenant, valid for the configured lifetime."""
+        now = int(self.clock.now())
+        claims = {
+            "sub": tenant.id,
+            "email": tenant.email,
+            "name": tenant.name,
+            "org_id": tenant.organization_id,
+            "iat": now,
+            "exp": now + int(self.jwt_lifetime),
+        }
+        head = _segment(orjson.dumps({"alg": "HS256", "typ": "JWT"}))
+        signed = f"{head}.{_segment(orjson.dumps(claims))}"
+        return f"{signed}.{self._signature(signed)}"
+
+    def register(self, key: str) -> Tenant:
+        """The tenant of a raw key, made when the key is new."""
+        return self._tenant_of_key(key)
+
+    def _tenant_of_key(self, key: str) -> Tenant:
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        tenant_id = f"user-{digest[:12]}"
+        tenant = self.state.tenants.get(tenant_id)
+        if tenant is None:
+            tenant = Tenant(
+                id=tenant_id,
+                key_id=int(digest[:8], 16),
+                key_name=f"{key[:8]}…",
+                name=f"User {digest[:6]}",
+                email=f"{tenant_id}@mock.invalid",
+                organization_id=f"org-{digest[12:24]}",
+                default_project_id=f"project-{digest[24:36]}",
+                created_at=self.clock.now(),
+            )
+            self.state.tenants[tenant_id] = tenant
+        return tenant
+
+    def _tenant_of_jwt(self, token: str) -> Tenant:
+        signed, _, signature = token.rpartition(".")
+        claims = _claims(signed.partition(".")[2])
+        genuine = hmac.compare_digest(signature.encode(), self._signature(signed).encode())
+        if not genuine or claims is None:
+            raise _invalid_token("the JWT was not issued by this server")
+        if claims.get("exp", 0) <= self.clock.now():
+            raise _invalid_token("the JWT has expired")
+        tenant = self.state.tenants.get(claims.get("sub", ""))
+        if tenant is None:
+            raise _invalid_token("the JWT's subject is unknown")
+        return tenant
+
+    def _usable(self, tenant: Tenant) -> Tenant:
+        if tenant.revoked:
+            raise _refused("the API key was deleted", "a deleted key is no credential any more")
+        return tenant
+
+    def _signature(self, signed: str) -> str:
+        return _segment(hmac.new(self._secret, signed.encode(), hashlib.sha256).digest())
+
+
+def credential_of(headers: Mapping[str, str]) -> str:
+    """The credential of a request: X-API-Key, or a bearer token."""
+    return headers.get("x-api-key", "").strip() or bearer_of(headers)
+
+
+def bearer_of(headers: Mapping[str, str]) -> str:
+    """The token of `Authorization: Bearer …`, or nothing."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _segment(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _claims(segment: str) -> dict[str, Any] | None:
+    try:
+        claims = orjson.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    except ValueError:
+        return None
+    return claims if isinstance(claims, dict) else None
+
+
+def _refused(message: str, rule: str) -> Unauthenticated:
+    return Unauthenticated(
+        f"X-API-Key: {message}",
+        pointer="header:X-API-Key",
+        rule=rule,
+        fix=FIX,
+        requirement="auth/refusal/status",
+    )
+
+
+def _invalid_token(message: str) -> Unauthenticated:
+    error = _refused(message, "a JWT is valid until its exp and only with this server's signature")
+    error.headers = {
+        "WWW-Authenticate": f'Bearer error="invalid_token", error_description="{message}"'
+    }
+    return error

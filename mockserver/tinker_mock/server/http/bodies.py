@@ -1,0 +1,171 @@
+"""Request bodies: read, decompress, decode, judge."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import zlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tinker_mock.server.errors import BadRequest, ServiceError, Unprocessable, UnsupportedMediaType
+from tinker_mock.server.http.exchange import JSON, PROTOBUF, Exchange, Receive
+from tinker_mock.server.http.problems import contract_breach
+
+if TYPE_CHECKING:
+    from tinker_mock.contracts import Operation
+
+MAX_BODY = 256 * 1024 * 1024
+IN_THREAD = 256 * 1024
+"""Bodies from this size on are decoded in a thread: the event loop keeps answering."""
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+class TooLarge(ServiceError):
+    """The body is larger than the server takes."""
+
+    status = 413
+    kind = "too_large"
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body; raises ClientGone or TooLarge."""
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        if chunk:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BODY:
+                raise TooLarge(f"body: larger than {MAX_BODY} bytes", rule="maximum body size")
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def decode_body(exchange: Exchange, operation: Operation) -> None:
+    """Fill in `exchange.body` and judge it by the contract; raises what the client did wrong."""
+    if not operation.request_types:
+        return
+    if len(exchange.raw_body) < IN_THREAD:
+        _decode(exchange, operation)
+    else:
+        await asyncio.to_thread(_decode, exchange, operation)
+
+
+def _decode(exchange: Exchange, operation: Operation) -> None:
+    content = _decompress(exchange.raw_body, exchange.headers)
+    if not content and not operation.body_required:
+        exchange.body = {}
+        return
+    kind = exchange.headers.get("content-type", JSON).split(";")[0].strip().lower() or JSON
+    exchange.content_type = kind
+    if kind not in operation.request_types:
+        raise UnsupportedMediaType(
+            f"Content-Type: {kind!r} is not taken by {operation.id}",
+            pointer="header:Content-Type",
+            rule=f"one of {', '.join(operation.request_types)}",
+            fix=f"send {operation.request_types[0]}",
+            requirement="errors/content-type/refused",
+        )
+    if kind == PROTOBUF:
+        from tinker_mock.server.http.protobuf_requests import decode_forward_backward
+
+        exchange.body, canonical = decode_forward_backward(content)
+        exchange.fingerprint = _fingerprint(operation, canonical)
+        return
+    exchange.body = _json(content)
+    exchange.request_violations = operation.check_request(exchange.body)
+    if exchange.request_violations:
+        raise contract_breach(exchange.request_violations)
+    operation.settle_integers(exchange.body)
+    if operation.result_schema is not None:
+        canonical = orjson.dumps(exchange.body, option=orjson.OPT_SORT_KEYS)
+        exchange.fingerprint = _fingerprint(operation, canonical)
+    exchange.unknown_fields = operation.unknown_fields(exchange.body)
+    if exchange.unknown_fields and exchange.simulator.settings.strict:
+        raise _unknown(exchange.unknown_fields)
+
+
+def _fingerprint(operation: Operation, canonical: bytes) -> str:
+    return hashlib.sha256(operation.id.encode() + b"\0" + canonical).hexdigest()
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(
+            f"body: malformed JSON at byte {error.pos}: {error.msg}",
+            rule="the body is one JSON value in UTF-8",
+            fix="send valid JSON" if content else "send a JSON body",
+            requirement="errors/malformed-json/refused",
+        ) from error
+
+
+def _decompress(content: bytes, headers: Mapping[str, str]) -> bytes:
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    try:
+        if encoding in ("", "identity"):
+            return content
+        if encoding == "zstd":
+            import zstandard
+
+            return zstandard.ZstdDecompressor().decompress(content, max_output_size=MAX_BODY)
+        if encoding == "gzip":
+            return gzip.decompress(content)
+        if encoding == "deflate":
+            return zlib.decompress(content)
+    except Exception as error:
+        raise BadRequest(
+            f"body: not valid {encoding}: {error}",
+            pointer="header:Content-Encoding",
+            rule="the body is compressed as Content-Encoding says",
+            fix="compress the whole body in one frame or drop the header",
+        ) from error
+    raise UnsupportedMediaType(
+        f"Content-Encoding: {encoding!r} is not supported",
+        pointer="header:Content-Encoding",
+        rule="one of zstd, gzip, deflate, identity",
+        fix="send the body uncompressed or as zstd",
+    )
+
+
+def _unknown(fields: list[str]) -> Unprocessable:
+    first = fields[0].strip("/").replace("/", ".")
+    return Unprocessable(
+        f"{first}: the contract does not know this field (the server is strict)",
+        pointer=fields[0],
+        rule="strict servers refuse unknown fields",
+        fix="leave the field out, or serve without --strict",
+        details={"unknown_fields": fields},
+    )
+
+
+def judge_parameters(exchange: Exchange, operation: Operation) -> None:
+    """Check path, query and headers; fill in typed query values with the contract's defaults."""
+    from tinker_mock.contracts.schema import coerce
+
+    violations = [
+        *operation.check_path(exchange.path_params),
+        *operation.check_query(exchange.query),
+        *operation.check_headers(exchange.headers),
+    ]
+    exchange.request_violations = violations
+    if violations:
+        raise contract_breach(violations)
+    for parameter in operation.parameters:
+        if parameter.place == "query":
+            if parameter.name in exchange.query:
+                raw = exchange.query[parameter.name]
+                exchange.query[parameter.name] = coerce(parameter.schema, raw)
+            elif "default" in parameter.schema:
+                exchange.query[parameter.name] = parameter.schema["default"]

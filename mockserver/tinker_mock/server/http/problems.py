@@ -1,0 +1,89 @@
+"""Errors to wire shapes: the one place that knows what a refusal looks like.
+
+The body is `{"detail": sentence, "error": {...}}`: SDKs print it whole, the command lines read
+`detail`. A failed promise is a 200 with `error` and `category` at the top level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tinker_mock.server.errors import ServiceError, Unprocessable
+from tinker_mock.server.http.dialects import Dialect
+from tinker_mock.server.http.exchange import Answer
+
+if TYPE_CHECKING:
+    from tinker_mock.contracts import Violation
+
+MAX_VIOLATIONS = 16
+
+
+def problem(error: ServiceError) -> Answer:
+    """The answer for a refusal."""
+    told = {
+        "code": error.kind,
+        "category": "user",
+        "message": error.message,
+        "field": error.pointer,
+        "rule": error.rule,
+        "fix": error.fix,
+        "requirement": error.requirement,
+        **error.details,
+    }
+    body = {
+        "detail": error.message if not error.fix else f"{error.message} ({error.fix})",
+        "error": {name: value for name, value in told.items() if value not in ("", None)},
+    }
+    return Answer(error.status, body, headers=dict(error.headers))
+
+
+def internal_error(error: BaseException) -> Answer:
+    """A defect of the mock itself, said so."""
+    message = f"the mock failed on this request: {type(error).__name__}: {error}"
+    body = {"detail": message, "error": {"code": "internal", "category": "server"}}
+    return Answer(500, body)
+
+
+def contract_breach(violations: Sequence[Violation]) -> Unprocessable:
+    """A body that breaks the contract: names the first field and lists the others."""
+    first = violations[0]
+    where = first.pointer.strip("/") or "body"
+    return Unprocessable(
+        f"{where.replace('/', '.')}: {first.message}",
+        pointer=first.pointer,
+        rule=str(first.rule),
+        fix=_fix(first),
+        requirement="errors/field/named",
+        details={"violations": [_told(violation) for violation in violations[:MAX_VIOLATIONS]]},
+    )
+
+
+def _fix(violation: Violation) -> str:
+    if violation.rule == "required":
+        return "add the field"
+    expected = _short(violation.expected)
+    return "" if expected in (None, "", [], {}) else f"expected {expected}"
+
+
+def failed_promise(error: str, category: str, dialect: Dialect | None) -> dict[str, Any]:
+    """The 200 body of a failed promise, in the caller's dialect."""
+    if dialect is not None and dialect.nested_errors:
+        nested = {"message": error, "category": category}
+        return {"status": "failed", "error": nested, "category": category}
+    return {"error": error, "category": category}
+
+
+def _told(violation: Violation) -> dict[str, Any]:
+    return {
+        "field": violation.pointer,
+        "rule": violation.rule,
+        "message": violation.message,
+        "expected": _short(violation.expected),
+        "actual": _short(violation.actual),
+    }
+
+
+def _short(value: Any) -> Any:
+    text = repr(value)
+    return value if len(text) <= 200 and not isinstance(value, bytes) else f"{text[:200]}…"

@@ -1,0 +1,62 @@
+"""Bodies as the journal keeps them: JSON where it is JSON, else base64 with its type."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import orjson
+
+from tinker_mock.server.journal.redaction import redact, redact_text
+
+BODY_LIMIT = 1024 * 1024
+
+
+def kept(content: bytes) -> bytes:
+    """What of a body stays in memory: nothing of one above a megabyte."""
+    return content if len(content) <= BODY_LIMIT else b""
+
+
+def keep_body(content: bytes, content_type: str, size: int) -> Any:
+    """A redacted JSON value, `{"text": …}` or `{"base64": …}`; None for no body.
+
+    Bodies above a megabyte are kept by their size only.
+    """
+    if not content:
+        return {"omitted": size} if size else None
+    if "json" in content_type:
+        try:
+            return redact(orjson.loads(content))
+        except orjson.JSONDecodeError:
+            pass
+    try:
+        return {"text": redact_text(content.decode("utf-8"))}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(content).decode("ascii")}
+
+
+def keep_frames(frames: list[tuple[float, bytes]]) -> dict[str, Any]:
+    """A stream's chunks as text, with milliseconds since the first."""
+    start = frames[0][0]
+    return {
+        "frames": [
+            {
+                "t_ms": round((at - start) * 1000, 3),
+                "text": redact_text(chunk.decode("utf-8", "replace")),
+            }
+            for at, chunk in frames
+        ]
+    }
+
+
+def restore_body(body: Any) -> bytes:
+    """The bytes of such a body, for exports; redactions and omissions stay."""
+    if body is None or (isinstance(body, dict) and set(body) == {"omitted"}):
+        return b""
+    if isinstance(body, dict) and set(body) == {"text"} and isinstance(body["text"], str):
+        return body["text"].encode()
+    if isinstance(body, dict) and set(body) == {"frames"}:
+        return "".join(frame["text"] for frame in body["frames"]).encode()
+    if isinstance(body, dict) and set(body) == {"base64"}:
+        return base64.b64decode(body["base64"])
+    return orjson.dumps(body)

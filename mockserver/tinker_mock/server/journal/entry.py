@@ -1,0 +1,108 @@
+"""One exchange as the journal keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from tinker_mock.server.journal.bodies import keep_body, keep_frames
+from tinker_mock.server.journal.redaction import redact, redact_headers, redact_text
+
+
+@dataclass
+class Entry:
+    """Times are Unix seconds of the server's clock.
+
+    `verdict` is `ok`, `request` (the client broke the contract), `response` (the mock did),
+    `refused` (a proper request for what cannot be had), `fault` (an effect was applied) or
+    `gone` (the client left before the answer).
+
+    The `raw_` fields are as they came; whoever reads uses the redacted properties, made when
+    they are first asked for: most entries are never read.
+    """
+
+    number: int
+    operation: str | None
+    method: str
+    path: str
+    raw_query: Mapping[str, Any]
+    raw_request_headers: Mapping[str, str]
+    received_at: float
+    request_type: str = ""
+    request_size: int = 0
+    raw_request: bytes = b""
+    tenant: str = ""
+    client: str = ""
+    answered_at: float | None = None
+    status: int | None = None
+    raw_response_headers: Mapping[str, str] = field(default_factory=dict)
+    raw_response: bytes = b""
+    frames: list[tuple[float, bytes]] = field(default_factory=list)
+    """A streamed answer: Unix seconds and bytes of each chunk."""
+    response_type: str = ""
+    response_size: int = 0
+    verdict: str = "open"
+    violations: list[dict[str, Any]] = field(default_factory=list)
+    unknown_fields: list[str] = field(default_factory=list)
+    effects: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        return {name: redact_text(str(value)) for name, value in self.raw_query.items()}
+
+    @cached_property
+    def request_headers(self) -> dict[str, str]:
+        return redact_headers(self.raw_request_headers)
+
+    @cached_property
+    def response_headers(self) -> dict[str, str]:
+        return redact_headers(self.raw_response_headers)
+
+    @cached_property
+    def request_body(self) -> Any:
+        """A JSON value, `{"text"}`, `{"base64"}`, `{"omitted": bytes}` or None."""
+        return keep_body(self.raw_request, self.request_type, self.request_size)
+
+    @cached_property
+    def response_body(self) -> Any:
+        """Like `request_body`; a stream is `{"frames": [{"t_ms", "text"}]}`."""
+        if self.frames:
+            return keep_frames(self.frames)
+        return keep_body(self.raw_response, self.response_type, self.response_size)
+
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON object without secrets; the journal's wire form."""
+        return {
+            "number": self.number,
+            "operation": self.operation,
+            "method": self.method,
+            "path": self.path,
+            "query": self.query,
+            "request_headers": self.request_headers,
+            "request_type": self.request_type,
+            "request_size": self.request_size,
+            "request_body": self.request_body,
+            "received_at": self.received_at,
+            "tenant": self.tenant,
+            "client": self.client,
+            "answered_at": self.answered_at,
+            "status": self.status,
+            "response_headers": self.response_headers,
+            "response_type": self.response_type,
+            "response_size": self.response_size,
+            "response_body": self.response_body,
+            "verdict": self.verdict,
+            "violations": redact(self.violations),
+            "unknown_fields": self.unknown_fields,
+            "effects": self.effects,
+            "notes": self.notes,
+        }
+
+    @property
+    def weight(self) -> int:
+        """Bytes this entry roughly occupies."""
+        streamed = sum(len(chunk) for _, chunk in self.frames)
+        return 1024 + len(self.raw_request) + len(self.raw_response) + streamed

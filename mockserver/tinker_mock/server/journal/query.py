@@ -1,0 +1,68 @@
+"""Questions to the journal."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass, field
+from typing import Any
+
+from tinker_mock.server.journal.entry import Entry
+
+
+@dataclass(frozen=True)
+class Query:
+    """All given conditions must hold. `operation`, `path` and `client` are globs.
+
+    `body` names JSON pointers of the request body and the values they must have.
+    """
+
+    operation: str | None = None
+    path: str | None = None
+    method: str | None = None
+    status: int | None = None
+    verdict: str | None = None
+    client: str | None = None
+    tenant: str | None = None
+    effects: str | None = None
+    after: int = 0
+    body: dict[str, Any] = field(default_factory=dict)
+    limit: int = 0
+    offset: int = 0
+
+    def fits(self, entry: Entry) -> bool:
+        return (
+            entry.number > self.after
+            and _glob(entry.operation or "", self.operation)
+            and _glob(entry.path, self.path)
+            and _glob(entry.client, self.client)
+            and _glob(entry.effects, self.effects)
+            and _same(entry.method, self.method)
+            and _same(entry.status, self.status)
+            and _same(entry.verdict, self.verdict)
+            and _same(entry.tenant, self.tenant)
+            and all(look_up(entry.request_body, at) == want for at, want in self.body.items())
+        )
+
+
+def _glob(value: str, pattern: str | None) -> bool:
+    return pattern is None or fnmatch.fnmatchcase(value, pattern)
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    return wanted is None or value == wanted
+
+
+MISSING = object()
+
+
+def look_up(value: Any, pointer: str) -> Any:
+    """The value at a JSON pointer (RFC 6901), or MISSING."""
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return MISSING
+    return value

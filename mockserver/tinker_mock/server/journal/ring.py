@@ -1,0 +1,215 @@
+"""The journal: a bounded ring of exchanges, with queries, waiting, a feed and a summary."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict, deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+from tinker_mock.server.clock import Clock, RealClock
+from tinker_mock.server.errors import ServiceError
+from tinker_mock.server.http.exchange import Exchange
+from tinker_mock.server.journal.bodies import kept
+from tinker_mock.server.journal.entry import Entry
+from tinker_mock.server.journal.query import Query
+from tinker_mock.server.journal.redaction import redact_text
+
+BYTES_KEPT = 64 * 1024 * 1024
+FEED_BACKLOG = 1000
+MALFORMED = {405, 413, 415, 422}  # refusals of the message itself, not of what it asks for
+KEPT_NOTES = ("injected", "masked")
+
+
+class Journal:
+    """Implements the pipeline's `Journal`. Entries are numbered from 1 in order of arrival."""
+
+    def __init__(self, clock: Clock, size: int = 10_000) -> None:
+        self.clock = clock
+        self.size = size
+        self.entries: deque[Entry] = deque()
+        self.violations: Counter[str] = Counter()
+        self.totals: Counter[tuple[str, str, str]] = Counter()  # operation, status, verdict
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._open: dict[int, Entry] = {}
+        self._count = 0
+        self._bytes = 0
+        self._changed = asyncio.Event()
+        self._feeds: set[asyncio.Queue[Entry]] = set()
+
+    # --- the pipeline -----------------------------------------------------------------------
+
+    def open(self, exchange: Exchange) -> None:
+        self._count += 1
+        entry = Entry(
+            number=self._count,
+            operation=exchange.operation.id if exchange.operation else None,
+            method=exchange.method,
+            path=exchange.path,
+            raw_query=dict(exchange.query),
+            raw_request_headers=exchange.headers,
+            received_at=self.clock.now(),
+        )
+        self._open[id(exchange)] = entry
+        self._keep(entry)
+
+    def close(self, exchange: Exchange) -> None:
+        entry = self._open.pop(id(exchange), None)
+        if entry is None:
+            return
+        self._fill_request(entry, exchange)
+        self._fill_answer(entry, exchange)
+        entry.verdict = verdict(exchange)
+        self._bytes += entry.weight - 1024
+        if entry.verdict in ("request", "response"):
+            for violation in entry.violations:
+                self.violations[_sentence(entry, violation)] += 1
+        self._total(entry)
+        self._announce(entry)
+
+    def _total(self, entry: Entry) -> None:
+        operation = entry.operation or "none"
+        self.totals[operation, str(entry.status or "none"), entry.verdict] += 1
+        self.seconds[operation] += (entry.answered_at or 0.0) - entry.received_at
+
+    def _fill_request(self, entry: Entry, exchange: Exchange) -> None:
+        entry.operation = exchange.operation.id if exchange.operation else entry.operation
+        entry.request_type = exchange.headers.get("content-type", "")
+        entry.request_size = len(exchange.raw_body)
+        entry.raw_request = kept(exchange.raw_body)
+        entry.tenant = exchange.tenant.id if exchange.tenant else ""
+        entry.client = exchange.dialect.label if exchange.dialect else ""
+        entry.unknown_fields = list(exchange.unknown_fields)
+        found = [*exchange.request_violations, *exchange.response_violations]
+        entry.violations = [violation.as_dict() for violation in found]
+        if isinstance(exchange.error, ServiceError) and not entry.violations:
+            entry.violations = [_refusal(exchange.error)]
+        entry.effects = exchange.notes.get("effects", "")
+        entry.notes = {k: v for k, v in exchange.notes.items() if k in KEPT_NOTES}
+
+    def _fill_answer(self, entry: Entry, exchange: Exchange) -> None:
+        entry.answered_at = self.clock.now()
+        answer = exchange.answer
+        if answer is None:
+            return
+        entry.status = answer.status or None
+        entry.raw_response_headers = answer.headers
+        entry.response_type = answer.content_type
+        entry.frames = exchange.notes.get("_frames", [])
+        if entry.frames:
+            entry.response_size = sum(len(chunk) for _, chunk in entry.frames)
+        elif answer.stream is None:
+            content = answer.encoded()
+            entry.response_size = len(content)
+            entry.raw_response = kept(content)
+
+    def _keep(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        self._bytes += entry.weight
+        while len(self.entries) > self.size or self._bytes > BYTES_KEPT:
+            if len(self.entries) == 1:
+                break
+            self._bytes -= self.entries.popleft().weight
+
+    def _announce(self, entry: Entry) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+        for feed in self._feeds:
+            if not feed.full():
+                feed.put_nowait(entry)
+
+    # --- asking -----------------------------------------------------------------------------
+
+    def select(self, query: Query) -> list[Entry]:
+        """Closed entries that fit, oldest first."""
+        found = [e for e in self.entries if e.verdict != "open" and query.fits(e)]
+        start = query.offset
+        return found[start : start + query.limit] if query.limit else found[start:]
+
+    def count(self, query: Query) -> int:
+        return sum(1 for e in self.entries if e.verdict != "open" and query.fits(e))
+
+    async def wait_for_count(self, query: Query, count: int, timeout: float) -> int:
+        """The number of fitting entries once it reaches `count`, or when `timeout` has passed.
+
+        The timeout is real time: it guards the tester, not the simulated service.
+        """
+        patience = RealClock()
+        deadline = patience.monotonic() + timeout
+        while (found := self.count(query)) < count:
+            left = deadline - patience.monotonic()
+            if left <= 0 or not await patience.wait_for(self._changed, left):
+                return self.count(query)
+        return found
+
+    async def feed(self) -> AsyncIterator[Entry]:
+        """Entries as they are closed, from now on; a slow reader misses the overflow."""
+        queue: asyncio.Queue[Entry] = asyncio.Queue(FEED_BACKLOG)
+        self._feeds.add(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._feeds.discard(queue)
+
+    def reset(self) -> int:
+        """Forget all closed entries; numbering starts again. Returns how many there were."""
+        gone = [entry for entry in self.entries if entry.verdict != "open"]
+        self.entries = deque(entry for entry in self.entries if entry.verdict == "open")
+        self._bytes = sum(entry.weight for entry in self.entries)
+        self._count = len(self.entries)
+        for number, entry in enumerate(self.entries, 1):
+            entry.number = number
+        self.violations.clear()
+        return len(gone)
+
+    def summary(self) -> dict[str, Any]:
+        """Counts per operation, status and verdict, for people."""
+        closed = [entry for entry in self.entries if entry.verdict != "open"]
+        return {
+            "exchanges": len(closed),
+            "operations": dict(Counter(entry.operation or "(none)" for entry in closed)),
+            "statuses": dict(Counter(str(entry.status) for entry in closed)),
+            "verdicts": dict(Counter(entry.verdict for entry in closed)),
+            "violations": dict(self.violations),
+        }
+
+    def report(self) -> str:
+        """The summary in lines for a terminal, most frequent violation first."""
+        exchanges = sum(self.totals.values())
+        lines = [f"tinker-mock: {exchanges} exchanges, {self.violations.total()} violations"]
+        for sentence, count in self.violations.most_common():
+            lines.append(f"  {count:>6} x {sentence}")
+        return "\n".join(lines)
+
+
+def verdict(exchange: Exchange) -> str:
+    if exchange.response_violations:
+        return "response"
+    if exchange.request_violations:
+        return "request"
+    if exchange.client_gone:
+        return "gone"
+    if "effects" in exchange.notes:
+        return "fault"
+    if isinstance(exchange.error, ServiceError):
+        malformed = exchange.operation is None or exchange.error.status in MALFORMED
+        return "request" if malformed else "refused"
+    return "ok"
+
+
+def _sentence(entry: Entry, violation: dict[str, Any]) -> str:
+    blamed = "client" if entry.verdict == "request" else "mock"
+    what = entry.operation or f"{entry.method} {entry.path}"
+    return f"{blamed}: {what}: {violation['pointer'] or '/'}: {redact_text(violation['message'])}"
+
+
+def _refusal(error: ServiceError) -> dict[str, Any]:
+    """A refusal in the shape of a violation, with its fix."""
+    return {
+        "pointer": error.pointer,
+        "rule": error.rule,
+        "message": error.message,
+        "requirement": error.requirement,
+        "fix": error.fix,
+    }

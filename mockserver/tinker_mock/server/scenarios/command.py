@@ -1,0 +1,41 @@
+"""`tinker-mock scenarios`: list what ships, show a page, check a file of your own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import resources
+
+from tinker_mock.contracts import load_contract
+from tinker_mock.server.scenarios.scenario import FOLDER, load_scenario, scenario_names
+from tinker_mock.server.scenarios.section import ScenarioError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `scenarios`."""
+    parser.add_argument(
+        "scenario", nargs="?", metavar="NAME|FILE", help="show its page, or check a YAML file"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit code 0, or 2 for a scenario that cannot be loaded (with line and reason)."""
+    operations = [
+        operation
+        for name in ("tinker", "inference")
+        for operation in load_contract(name).operations
+    ]
+    name = arguments.scenario
+    try:
+        if name is None:
+            for known in scenario_names():
+                print(f"{known:<24} {load_scenario(known, operations).summary}")
+        elif name in scenario_names():
+            print((resources.files(FOLDER) / f"{name}.md").read_text("utf-8"), end="")
+        else:
+            scenario = load_scenario(name, operations)
+            print(f"{scenario.name}: {len(scenario.rules)} rules, sound")
+    except ScenarioError as error:
+        print(f"tinker-mock scenarios: {error}", file=sys.stderr)
+        return 2
+    return 0

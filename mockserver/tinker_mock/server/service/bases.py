@@ -1,0 +1,56 @@
+"""From the catalogue to the engine: base models as the engine builds them."""
+
+from __future__ import annotations
+
+from tinker_mock.server.catalog import CatalogModel
+from tinker_mock.server.engine import BaseModel
+from tinker_mock.server.engine.model.corpus import kept_documents
+from tinker_mock.server.engine.model.grammar import ChatGrammar
+from tinker_mock.server.engine.model.keys import Ints
+
+
+def give_text(base: BaseModel, model: CatalogModel) -> None:
+    """Let a base model decode its tokens, if its tokenizer is on this machine.
+
+    Loading one takes a moment: call it in a worker thread, and only where text is needed.
+    """
+    if base.decode is None:
+        from tinker_mock.server.text.tokenizers import tokenizer_for
+
+        tokenizer = tokenizer_for(model)
+        if tokenizer is not None:
+            base.decode = tokenizer.decode
+
+
+def engine_base(model: CatalogModel) -> BaseModel:
+    """The engine's model for a catalogue entry."""
+    opening, closing = model.thinking or (None, None)
+    grammar = ChatGrammar(
+        end_tokens=model.end_tokens,
+        header=model.turn_prefix,
+        opening=model.answer_prefix,
+        closing=model.answer_suffix,
+        think_open=opening,
+        think_close=closing,
+        thinks=bool(model.thinking),
+        specials=(model.special_tokens,) if len(model.special_tokens) == 2 else (),
+    )
+    return BaseModel(
+        model.name,
+        model.vocabulary_size,
+        model.tokenizer_size,
+        model.end_tokens,
+        grammar=grammar,
+        context_length=model.context_length,
+        corpus=lambda: _texts(model, grammar),
+    )
+
+
+def _texts(model: CatalogModel, grammar: ChatGrammar) -> list[Ints]:
+    """What the model's untrained text looks like; nothing without its tokenizer."""
+    from tinker_mock.server.text.tokenizers import tokenizer_for
+
+    tokenizer = tokenizer_for(model)
+    if tokenizer is None:
+        return []
+    return kept_documents(f"{model.tokenizer_id} {model.family}", tokenizer.encode, grammar)

@@ -1,0 +1,36 @@
+"""Usage, counted from what was really done, and its price."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from tinker_mock.server.state.records import UsageEvent
+
+if TYPE_CHECKING:
+    from tinker_mock.server.simulator import Simulator
+
+Kind = Literal["training", "sampling_prefill", "sampling_sample", "checkpoint"]
+
+
+def bill(
+    simulator: Simulator,
+    session_id: str,
+    base_model: str,
+    kind: Kind,
+    quantity: int,
+    cached: bool = False,
+) -> None:
+    """Count something billable for a session's owner."""
+    session = simulator.state.sessions[session_id]
+    simulator.state.usage.append(
+        UsageEvent(
+            at=simulator.clock.now(),
+            tenant_id=session.tenant_id,
+            session_id=session.id,
+            project_id=session.project_id,
+            base_model=base_model,
+            kind=kind,
+            quantity=quantity,
+            cached=cached,
+        )
+    )

@@ -1,0 +1,152 @@
+"""Checkpoints: named, owned, expiring, published."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from tinker_mock.server.errors import BadRequest, Forbidden, NotFound
+from tinker_mock.server.service.audit import record
+from tinker_mock.server.service.times import wire_time
+from tinker_mock.server.state.records import (
+    FOLDERS,
+    Checkpoint,
+    CheckpointKind,
+    Tenant,
+    TrainingRun,
+)
+
+if TYPE_CHECKING:
+    from tinker_mock.server.simulator import Simulator
+
+KINDS = {folder: kind for kind, folder in FOLDERS.items()}
+PATH = re.compile(r"tinker://([^/]+)/(weights|sampler_weights|external_weights)/([^/]+)$")
+
+
+def path_of(run_id: str, kind: CheckpointKind, name: str) -> str:
+    """`tinker://run/folder/name`."""
+    return f"tinker://{run_id}/{FOLDERS[kind]}/{name}"
+
+
+def check_path(path: str, pointer: str) -> None:
+    """Raise BadRequest unless the path has the form of a checkpoint's."""
+    if not PATH.match(path):
+        raise BadRequest(
+            f"{pointer.strip('/')}: {path!r} is no checkpoint path",
+            pointer=pointer,
+            rule="tinker://<training run>/<weights|sampler_weights|external_weights>/<name>",
+            fix="use the path that save_weights returned",
+        )
+
+
+def find(simulator: Simulator, path: str, pointer: str = "/path") -> Checkpoint:
+    """Any tenant's checkpoint that has not expired; raises BadRequest or NotFound."""
+    check_path(path, pointer)
+    checkpoint = simulator.state.checkpoints.get(path)
+    if checkpoint is not None and expired(simulator, checkpoint):
+        remove(simulator, checkpoint, "expired")
+        checkpoint = None
+    if checkpoint is None:
+        raise missing(path, pointer)
+    return checkpoint
+
+
+def readable(
+    simulator: Simulator,
+    tenant: Tenant,
+    path: str,
+    pointer: str = "/path",
+    access_token: str | None = None,
+) -> Checkpoint:
+    """A checkpoint the tenant may read: its own, a published one, or one of the account that the
+    access token (an API key or JWT) belongs to. Raises NotFound, or Forbidden for a bad token."""
+    checkpoint = find(simulator, path, pointer)
+    if checkpoint.public or checkpoint.tenant_id == tenant.id:
+        return checkpoint
+    if access_token is None:
+        raise missing(path, pointer)
+    granted = simulator.authenticator.tenant({"x-api-key": access_token})
+    if granted.id != checkpoint.tenant_id:
+        raise Forbidden(
+            "weights_access_token: the token's account cannot read this checkpoint",
+            pointer="/weights_access_token",
+            rule="the token is a credential of the account that owns the checkpoint",
+            fix="use a credential of the owner, or ask the owner to publish the checkpoint",
+        )
+    return checkpoint
+
+
+def owned(simulator: Simulator, tenant: Tenant, run_id: str, kind: str, name: str) -> Checkpoint:
+    """The tenant's own checkpoint; raises NotFound, or Forbidden for somebody's published one."""
+    path = path_of(run_id, KINDS[kind], name)
+    checkpoint = find(simulator, path, "path")
+    if checkpoint.tenant_id == tenant.id:
+        return checkpoint
+    if checkpoint.public:
+        raise Forbidden(f"{path} belongs to another account", rule="only owners change checkpoints")
+    raise missing(path, "path")
+
+
+def missing(path: str, pointer: str) -> NotFound:
+    """The refusal for a checkpoint that is not there for this tenant."""
+    return NotFound(
+        f"{pointer.strip('/')}: no checkpoint {path!r} for this API key",
+        pointer=pointer,
+        rule="the checkpoint exists, has not expired, and is yours or published",
+        fix="GET /api/v1/checkpoints lists your checkpoints",
+        requirement="weights/load/unknown-path",
+    )
+
+
+def expiry(now: float, ttl_seconds: int | None) -> float | None:
+    """When a time to live is over; None never ends."""
+    return None if ttl_seconds is None else now + ttl_seconds
+
+
+def expired(simulator: Simulator, checkpoint: Checkpoint) -> bool:
+    """Its time to live is over."""
+    return checkpoint.expires_at is not None and simulator.clock.now() >= checkpoint.expires_at
+
+
+def living(simulator: Simulator) -> list[Checkpoint]:
+    """All checkpoints that have not expired, newest first; expired ones are removed."""
+    for checkpoint in list(simulator.state.checkpoints.values()):
+        if expired(simulator, checkpoint):
+            remove(simulator, checkpoint, "expired")
+    found = list(simulator.state.checkpoints.values())
+    found.reverse()
+    return sorted(found, key=lambda c: c.created_at, reverse=True)
+
+
+def remove(simulator: Simulator, checkpoint: Checkpoint, reason: str) -> None:
+    """Delete a checkpoint and stop counting its storage."""
+    del simulator.state.checkpoints[checkpoint.path]
+    ended = checkpoint.expires_at if reason == "expired" else simulator.clock.now()
+    for period in simulator.state.storage:
+        if period.path == checkpoint.path and period.until is None:
+            period.until = ended
+    tenant = checkpoint.tenant_id
+    record(simulator, tenant, f"checkpoint.{reason}", checkpoint.run_id, checkpoint.path)
+
+
+def last_of(simulator: Simulator, run: TrainingRun, kind: CheckpointKind) -> Checkpoint | None:
+    """The newest checkpoint of a kind of a run."""
+    of_run = (c for c in living(simulator) if c.run_id == run.id and c.kind == kind)
+    return next(of_run, None)
+
+
+def told(checkpoint: Checkpoint) -> dict[str, Any]:
+    """A checkpoint as listings show it."""
+    shown: dict[str, Any] = {
+        "checkpoint_id": checkpoint.id,
+        "checkpoint_type": checkpoint.kind,
+        "time": wire_time(checkpoint.created_at),
+        "tinker_path": checkpoint.path,
+        "size_bytes": checkpoint.size_bytes,
+        "public": checkpoint.public,
+    }
+    if checkpoint.expires_at is not None:
+        shown["expires_at"] = wire_time(checkpoint.expires_at)
+    if checkpoint.user_metadata is not None:
+        shown["user_metadata"] = checkpoint.user_metadata
+    return shown

@@ -1,0 +1,104 @@
+"""Copying a checkpoint into a session or project of the caller; the weights are shared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.service import checkpoints, runs, saving, sessions
+from tinker_mock.server.service.audit import record
+from tinker_mock.server.state.records import Checkpoint, Session, Tenant, TrainingRun
+
+if TYPE_CHECKING:
+    from tinker_mock.server.simulator import Simulator
+
+
+def copy_weights(
+    simulator: Simulator,
+    tenant: Tenant,
+    body: dict[str, Any],
+    access_token: str | None,
+    idempotency_key: str,
+) -> Checkpoint:
+    """The copy, in a training run of its own that cannot be trained on.
+
+    The same idempotency key gets the same copy.
+    """
+    source = checkpoints.readable(
+        simulator, tenant, body["source_path"], "/source_path", access_token
+    )
+    if source.kind == "external":
+        raise BadRequest(
+            "source_path: external weights cannot be copied",
+            pointer="/source_path",
+            rule="training or sampler weights",
+            fix="copy the weights checkpoint it was made from",
+        )
+    session, number = _destination(simulator, tenant, body, source, idempotency_key)
+    run = _run(simulator, session, number, source)
+    path = checkpoints.path_of(run.id, source.kind, source.name)
+    known = simulator.state.checkpoints.get(path)
+    if known is not None:
+        return known
+    now = simulator.clock.now()
+    copy = replace(
+        source,
+        path=path,
+        run_id=run.id,
+        tenant_id=tenant.id,
+        project_id=session.project_id,
+        session_id=session.id,
+        created_at=now,
+        expires_at=checkpoints.expiry(now, body.get("ttl_seconds")),
+        public=False,
+    )
+    saving.store(simulator, copy)
+    record(simulator, tenant, "checkpoint.copied", run.id, copy.path, details={"from": source.path})
+    return copy
+
+
+def _run(simulator: Simulator, session: Session, number: int, source: Checkpoint) -> TrainingRun:
+    """The training run that holds the copy."""
+    known = simulator.state.runs.get(runs.run_id(session, number))
+    if known is not None:
+        return known
+    told = {"lora_config": {"rank": source.rank}, "optimizer_config": source.optimizer_config}
+    run = runs.new_run(simulator, session, number, source.base_model, told)
+    run.loaded_from = source.path
+    return run
+
+
+def _destination(
+    simulator: Simulator,
+    tenant: Tenant,
+    body: dict[str, Any],
+    source: Checkpoint,
+    idempotency_key: str,
+) -> tuple[Session, int]:
+    """The session and model number the copy lives under."""
+    session_id, number = body.get("session_id"), body.get("model_seq_id")
+    project_id = body.get("destination_project_id")
+    if session_id is not None and number is not None:
+        return sessions.active_session(simulator, tenant, session_id), int(number)
+    if project_id is None:
+        raise BadRequest(
+            "destination_project_id: missing",
+            pointer="/destination_project_id",
+            rule="a copy goes to a project, or to a session with a model_seq_id",
+            fix="send destination_project_id, or session_id and model_seq_id",
+        )
+    for session in simulator.state.sessions.values():
+        known = idempotency_key and session.user_metadata.get("copied_by") == idempotency_key
+        if known and session.tenant_id == tenant.id:
+            return session, 0
+    told = {
+        "sdk_version": "",
+        "tags": ["copy_weights"],
+        "project_id": project_id,
+        "user_metadata": {"copied_from": source.path, "copied_by": idempotency_key},
+    }
+    session = sessions.create_session(simulator, tenant, told)
+    session.status = {"type": "client_finished", "reason": {"type": "success"}}
+    session.ended_at = simulator.clock.now()
+    return session, 0

@@ -1,0 +1,162 @@
+"""Training runs: the models under training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinker_mock.server.errors import Conflict, NotFound, OperationFailed, Unprocessable
+from tinker_mock.server.promises import Promise
+from tinker_mock.server.service.times import wire_time
+from tinker_mock.server.state.records import Session, Tenant, TrainingRun
+
+if TYPE_CHECKING:
+    from tinker_mock.server.engine import Trainer
+    from tinker_mock.server.simulator import Simulator
+
+MAX_RANK = 512
+
+
+def run_id(session: Session, model_seq_id: int) -> str:
+    """The id SDKs compute for themselves: `{session}:train:{n}`."""
+    return f"{session.id}:train:{model_seq_id}"
+
+
+def get_run(
+    simulator: Simulator, tenant: Tenant, model_id: str, pointer: str = "/model_id"
+) -> TrainingRun:
+    """The tenant's training run; raises NotFound."""
+    run = simulator.state.runs.get(model_id)
+    if run is None or run.tenant_id != tenant.id:
+        field = pointer.strip("/").replace("/", ".")
+        raise NotFound(
+            f"{field}: no training run {model_id!r} for this API key",
+            pointer=pointer,
+            rule="the id comes from create_model (or load_weights), with the same key",
+            fix="create the model first",
+            requirement="models/info/unknown",
+        )
+    return run
+
+
+def new_run(
+    simulator: Simulator, session: Session, model_seq_id: int, base_model: str, body: dict[str, Any]
+) -> TrainingRun:
+    """Register a training run; its trainer is made by the promised operation."""
+    lora = body.get("lora_config") or {}
+    if lora.get("rank", 32) > MAX_RANK:
+        raise Unprocessable(
+            f"lora_config.rank: {lora['rank']} is greater than the maximum {MAX_RANK}",
+            pointer="/lora_config/rank",
+            rule=f"maximum {MAX_RANK}",
+            fix=f"use a rank of {MAX_RANK} or less",
+            requirement="models/create/bad-rank",
+        )
+    now = simulator.clock.now()
+    identity = run_id(session, model_seq_id)
+    seed = lora.get("seed")
+    run = TrainingRun(
+        id=identity,
+        session_id=session.id,
+        tenant_id=session.tenant_id,
+        base_model=base_model,
+        rank=lora.get("rank", 32),
+        created_at=now,
+        last_request_time=now,
+        seed=simulator.ids.number("lora", identity) if seed is None else seed,
+        train_attn=lora.get("train_attn", True),
+        train_mlp=lora.get("train_mlp", True),
+        train_unembed=lora.get("train_unembed", True),
+        optimizer_config=dict(body.get("optimizer_config") or {"type": "adamw"}),
+        user_metadata=dict(body.get("user_metadata") or {}),
+    )
+    simulator.state.runs[identity] = run
+    session.run_ids.append(identity)
+    return run
+
+
+def same_creation(
+    simulator: Simulator, session: Session, model_seq_id: int, fingerprint: str
+) -> Promise | None:
+    """The promise of an identical earlier creation; raises Conflict for a different one."""
+    run = simulator.state.runs.get(run_id(session, model_seq_id))
+    if run is None:
+        return None
+    promise = simulator.state.promises.get(creation_request(simulator, run.id))
+    if promise is None or promise.fingerprint != fingerprint:
+        raise Conflict(
+            f"model_seq_id: {model_seq_id} was already used in session {session.id!r}",
+            pointer="/model_seq_id",
+            rule="repeating a model_seq_id is only allowed with the same body",
+            fix="use the next model_seq_id",
+        )
+    return promise
+
+
+def creation_request(simulator: Simulator, model_id: str) -> str:
+    """The request id of the operation that creates a run."""
+    return simulator.ids.derive("request", "create", model_id)
+
+
+async def make_trainer(simulator: Simulator, run: TrainingRun) -> Trainer:
+    """The engine's trainer for a run."""
+    from tinker_mock.server.engine import Trainer
+
+    base = simulator.base(run.base_model)
+
+    def build() -> Trainer:
+        return Trainer(
+            base,
+            run.rank,
+            run.seed,
+            train_attn=run.train_attn,
+            train_mlp=run.train_mlp,
+            train_unembed=run.train_unembed,
+            optimizer=run.optimizer_config.get("type", "adamw"),
+        )
+
+    return await simulator.compute(build)
+
+
+def trainer_of(run: TrainingRun) -> Trainer:
+    """The live trainer of a run; raises OperationFailed once it is unloaded."""
+    if run.trainer is None:
+        raise OperationFailed(
+            f"model_id: training run {run.id!r} has no weights in memory; it was unloaded or "
+            "its creation failed: create a model and load a checkpoint"
+        )
+    return run.trainer
+
+
+async def create_model(simulator: Simulator, promise: Promise) -> dict[str, Any]:
+    """Work of create_model: make the trainer."""
+    run = simulator.state.runs[promise.model_id]
+    run.trainer = await make_trainer(simulator, run)
+    return {"model_id": run.id, "type": "create_model"}
+
+
+async def unload_model(simulator: Simulator, promise: Promise) -> dict[str, Any]:
+    """Work of unload_model: drop the trainer; saved checkpoints stay."""
+    run = simulator.state.runs[promise.model_id]
+    trainer_of(run)
+    run.trainer = None
+    return {"model_id": run.id, "type": "unload_model"}
+
+
+def told(simulator: Simulator, run: TrainingRun) -> dict[str, Any]:
+    """A run as listings show it."""
+    from tinker_mock.server.service import checkpoints
+
+    last = checkpoints.last_of(simulator, run, "training")
+    last_sampler = checkpoints.last_of(simulator, run, "sampler")
+    return {
+        "training_run_id": run.id,
+        "base_model": run.base_model,
+        "model_owner": simulator.state.tenants[run.tenant_id].id,
+        "is_lora": True,
+        "corrupted": run.corrupted,
+        "lora_rank": run.rank,
+        "last_request_time": wire_time(run.last_request_time),
+        "last_checkpoint": last and checkpoints.told(last),
+        "last_sampler_checkpoint": last_sampler and checkpoints.told(last_sampler),
+        "user_metadata": {k: str(v) for k, v in run.user_metadata.items()} or None,
+    }

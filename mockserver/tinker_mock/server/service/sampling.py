@@ -1,0 +1,184 @@
+"""Sampling sessions, and the work of asample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinker_mock.server.engine import Sampler, SampleRequest, SampleResult, Weights
+from tinker_mock.server.errors import BadRequest, Conflict, NotFound, Unprocessable
+from tinker_mock.server.promises import Promise
+from tinker_mock.server.service import checkpoints
+from tinker_mock.server.service.bases import give_text
+from tinker_mock.server.service.billing import bill
+from tinker_mock.server.service.inputs import prompt_tokens
+from tinker_mock.server.service.tensors import dense_tensor
+from tinker_mock.server.state.records import SamplingSession, Session, Tenant
+
+if TYPE_CHECKING:
+    from tinker_mock.server.simulator import Simulator
+
+CLIENT_BLOCK = 10**9
+"""A cloned sampling client numbers its requests from clone × 10⁹."""
+MAX_SAMPLES = 1024
+
+
+def get_sampler(
+    simulator: Simulator, tenant: Tenant, sampler_id: str, pointer: str = "/sampling_session_id"
+) -> SamplingSession:
+    """The tenant's sampling session; raises NotFound."""
+    sampler = simulator.state.samplers.get(sampler_id)
+    if sampler is None or sampler.tenant_id != tenant.id:
+        raise NotFound(
+            f"sampling_session_id: no sampling session {sampler_id!r} for this API key",
+            pointer=pointer,
+            rule="the id comes from create_sampling_session or save_weights_for_sampler",
+            fix="create a sampling session first",
+        )
+    return sampler
+
+
+def create_sampler(
+    simulator: Simulator, tenant: Tenant, session: Session, body: dict[str, Any]
+) -> SamplingSession:
+    """Open a sampling session on a checkpoint, or on a base model.
+
+    SDKs send both for a checkpoint whose base model they were told; it must be the right one.
+    """
+    base_model, path = body.get("base_model"), body.get("model_path")
+    number = body["sampling_session_seq_id"]
+    if base_model is not None:
+        base_model = simulator.catalog.get(base_model).name
+    if path is None:
+        if base_model is None:
+            raise BadRequest(
+                "base_model: send base_model or model_path",
+                pointer="/base_model",
+                rule="a base model or a checkpoint to sample from",
+                fix="add one of them",
+            )
+        return open_sampler(simulator, session, number, base_model, body)
+    source = checkpoints.readable(simulator, tenant, path, "/model_path")
+    if base_model not in (None, simulator.catalog.get(source.base_model).name):
+        raise BadRequest(
+            f"base_model: {path} was trained from {source.base_model}, not {base_model}",
+            pointer="/base_model",
+            rule="the checkpoint's own base model, if any is named",
+            fix="leave base_model out",
+        )
+    return open_sampler(
+        simulator, session, number, source.base_model, body, source.weights, source.path
+    )
+
+
+def open_sampler(
+    simulator: Simulator,
+    session: Session,
+    number: int | None,
+    base_model: str,
+    request: dict[str, Any],
+    weights: Weights | None = None,
+    path: str | None = None,
+) -> SamplingSession:
+    """The sampling session with that number; the same request gets the same session."""
+    if number is None:
+        number = 1_000_000 + len(session.sampler_ids)
+    identity = f"{session.id}:sample:{number}"
+    known = simulator.state.samplers.get(identity)
+    if known is not None:
+        if known.request == request:
+            return known
+        raise Conflict(
+            f"sampling_session_seq_id: {number} was already used in session {session.id!r}",
+            pointer="/sampling_session_seq_id",
+            rule="each sampling session of a session has its own number",
+            fix="use the next number",
+        )
+    sampler = SamplingSession(
+        id=identity,
+        session_id=session.id,
+        tenant_id=session.tenant_id,
+        base_model=base_model,
+        created_at=simulator.clock.now(),
+        request=request,
+        model_path=path,
+        weights=weights,
+    )
+    simulator.state.samplers[identity] = sampler
+    session.sampler_ids.append(identity)
+    return sampler
+
+
+def sample_count(body: dict[str, Any]) -> int:
+    """How many sequences a request wants; raises Unprocessable for too many."""
+    count = int(body.get("num_samples") or 1)
+    if count > MAX_SAMPLES:
+        raise Unprocessable(
+            f"num_samples: {count} is greater than the maximum {MAX_SAMPLES}",
+            pointer="/num_samples",
+            rule=f"maximum {MAX_SAMPLES}",
+            fix="split the request",
+        )
+    return count
+
+
+def lane_of(sampler_id: str, seq_id: int | None) -> str:
+    """The lane of one client of a sampling session."""
+    return f"sampling:{sampler_id}:{(seq_id or 0) // CLIENT_BLOCK}"
+
+
+def engine_request(
+    simulator: Simulator, sampler: SamplingSession, body: dict[str, Any], entropy: str
+) -> SampleRequest:
+    """The engine's request for a wire request; raises BadRequest."""
+    params = body["sampling_params"]
+    base = simulator.base(sampler.base_model)
+    prompt = prompt_tokens(body["prompt"], "prompt", base.vocabulary_size)
+    if _has_strings(params.get("stop")):
+        give_text(base, simulator.catalog.get(sampler.base_model))
+    target = body.get("target_prompt_logprobs")
+    return SampleRequest(
+        prompt=prompt,
+        num_samples=sample_count(body),
+        max_tokens=params.get("max_tokens"),
+        temperature=params.get("temperature", 1.0),
+        top_k=params.get("top_k", -1),
+        top_p=params.get("top_p", 1.0),
+        seed=params.get("seed"),
+        entropy=entropy,
+        stop=params.get("stop"),
+        prompt_logprobs=bool(body.get("prompt_logprobs")),
+        prompt_logprobs_last_n=body.get("prompt_logprobs_last_n"),
+        topk_prompt_logprobs=body.get("topk_prompt_logprobs") or 0,
+        topk_sample_logprobs=body.get("topk_sample_logprobs") or 0,
+        target_prompt_logprobs=target
+        and dense_tensor(target, "target_prompt_logprobs", integer=True),
+        prompt_alt_tokens_k=body.get("prompt_alt_tokens_k") or 0,
+    )
+
+
+def _has_strings(stop: Any) -> bool:
+    return isinstance(stop, str) or (
+        isinstance(stop, list) and isinstance(next(iter(stop), 0), str)
+    )
+
+
+def entropy_of(simulator: Simulator, sampler: SamplingSession, seq_id: int | None) -> str:
+    """What seeds a request without a seed: server seed, sampling session, number."""
+    return f"{simulator.settings.seed}:{sampler.id}:{seq_id}"
+
+
+async def asample(simulator: Simulator, promise: Promise) -> SampleResult:
+    """Work of asample."""
+    sampler = simulator.state.samplers[promise.model_id]
+    base = simulator.base(sampler.base_model)
+    entropy = entropy_of(simulator, sampler, promise.seq_id)
+
+    def work() -> tuple[SampleResult, int]:
+        request = engine_request(simulator, sampler, promise.payload, entropy)
+        return Sampler(base, sampler.weights).sample(request), request.prompt.size
+
+    result, prefill = await simulator.compute(work)
+    sampled = sum(sequence.tokens.size for sequence in result.sequences)
+    bill(simulator, sampler.session_id, sampler.base_model, "sampling_prefill", prefill)
+    bill(simulator, sampler.session_id, sampler.base_model, "sampling_sample", sampled)
+    return result

@@ -1,0 +1,158 @@
+"""Work of the operations that write and read checkpoints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinker_mock.server.engine import Weights
+from tinker_mock.server.engine.model.weights import export_weights
+from tinker_mock.server.errors import OperationFailed
+from tinker_mock.server.promises import Promise
+from tinker_mock.server.service import checkpoints
+from tinker_mock.server.service.audit import record
+from tinker_mock.server.service.billing import bill
+from tinker_mock.server.service.external import external_files
+from tinker_mock.server.service.runs import make_trainer, trainer_of
+from tinker_mock.server.service.sampling import open_sampler
+from tinker_mock.server.service.stored_arrays import arrays_of
+from tinker_mock.server.state.records import Checkpoint, CheckpointKind, StoragePeriod, TrainingRun
+
+if TYPE_CHECKING:
+    from tinker_mock.server.simulator import Simulator
+
+
+async def save_weights(simulator: Simulator, promise: Promise) -> dict[str, Any]:
+    """Work of save_weights: weights with optimizer state, under a name of the run."""
+    body, run = promise.payload, simulator.state.runs[promise.model_id]
+    name = body.get("path") or f"seq-{promise.seq_id or 0:06d}"
+    path = checkpoints.path_of(run.id, "training", name)
+    if not _already_there(simulator, run, path, body.get("overwrite", False)):
+        trainer = trainer_of(run)
+        weights, arrays = await simulator.compute(lambda: (trainer.snapshot(), trainer.export()))
+        store(simulator, new_checkpoint(simulator, run, "training", name, body, weights, arrays))
+    return {"path": path, "type": "save_weights"}
+
+
+async def save_weights_for_sampler(simulator: Simulator, promise: Promise) -> dict[str, Any]:
+    """Work of save_weights_for_sampler: a named checkpoint, or a sampling session at once."""
+    body, run = promise.payload, simulator.state.runs[promise.model_id]
+    trainer = trainer_of(run)
+    weights = await simulator.compute(trainer.snapshot)
+    if body.get("path") is None:
+        number = body.get("sampling_session_seq_id")
+        session = simulator.state.sessions[run.session_id]
+        sampler = open_sampler(simulator, session, number, run.base_model, body, weights=weights)
+        sampler.run_id, sampler.kind = run.id, body.get("kind", "snapshot")
+        return {"sampling_session_id": sampler.id, "type": "save_weights_for_sampler"}
+    path = checkpoints.path_of(run.id, "sampler", body["path"])
+    if not _already_there(simulator, run, path, overwrite=False):
+        fresh = new_checkpoint(simulator, run, "sampler", body["path"], body, weights, {})
+        store(simulator, fresh)
+    return {"path": path, "type": "save_weights_for_sampler"}
+
+
+async def save_weights_external(simulator: Simulator, promise: Promise) -> dict[str, Any]:
+    """Work of save_weights_external: adapter files ready for download, encrypted on request."""
+    body, run = promise.payload, simulator.state.runs[promise.model_id]
+    path = checkpoints.path_of(run.id, "external", body["path"])
+    if not _already_there(simulator, run, path, overwrite=False):
+        trainer = trainer_of(run)
+        weights, arrays = await simulator.compute(lambda: (trainer.snapshot(), trainer.export()))
+        name = body["path"]
+        fresh = new_checkpoint(simulator, run, "external", name, body, weights, arrays)
+        recipients = body.get("age_encryption_recipients") or []
+        fresh.files = await simulator.compute(external_files, fresh, recipients)
+        fresh.size_bytes = sum(map(len, fresh.files.values()))
+        store(simulator, fresh)
+    size = simulator.state.checkpoints[path].size_bytes
+    return {"path": path, "size_bytes": size, "type": "save_weights_external"}
+
+
+async def load_weights(simulator: Simulator, promise: Promise) -> dict[str, Any]:
+    """Work of load_weights, into a fresh model or as the creation of one."""
+    body, run = promise.payload, simulator.state.runs[promise.model_id]
+    tenant = simulator.state.tenants[promise.tenant_id]
+    token = body.get("weights_access_token")
+    source = checkpoints.readable(simulator, tenant, body["path"], access_token=token)
+    if run.trainer is None:
+        run.trainer = await make_trainer(simulator, run)
+    trainer, with_optimizer = run.trainer, body["optimizer"]
+    if with_optimizer and not source.arrays:
+        raise OperationFailed(
+            f"optimizer: {source.path} is a sampler checkpoint and holds no optimizer state; "
+            "load it with optimizer false, or load a checkpoint that save_weights wrote"
+        )
+    await simulator.compute(trainer.load, arrays_of(source), with_optimizer)
+    run.loaded_from = source.path
+    record(simulator, tenant, "checkpoint.loaded", run.id, source.path, purpose="training")
+    return {"path": source.path, "model_id": run.id, "type": "load_weights"}
+
+
+def new_checkpoint(
+    simulator: Simulator,
+    run: TrainingRun,
+    kind: CheckpointKind,
+    name: str,
+    body: dict[str, Any],
+    weights: Weights,
+    arrays: dict[str, Any],
+) -> Checkpoint:
+    """A checkpoint of a run as it is now."""
+    now = simulator.clock.now()
+    kept = arrays or export_weights(weights)
+    return Checkpoint(
+        path=checkpoints.path_of(run.id, kind, name),
+        run_id=run.id,
+        name=name,
+        kind=kind,
+        tenant_id=run.tenant_id,
+        project_id=simulator.state.sessions[run.session_id].project_id,
+        session_id=run.session_id,
+        created_at=now,
+        size_bytes=sum(int(array.nbytes) for array in kept.values()),
+        base_model=run.base_model,
+        rank=run.rank,
+        step=run.steps,
+        train_attn=run.train_attn,
+        train_mlp=run.train_mlp,
+        train_unembed=run.train_unembed,
+        optimizer_config=dict(run.optimizer_config),
+        user_metadata=body.get("user_metadata"),
+        expires_at=checkpoints.expiry(now, body.get("ttl_seconds")),
+        arrays=arrays,
+        weights=weights,
+    )
+
+
+def store(simulator: Simulator, checkpoint: Checkpoint) -> None:
+    """Keep a checkpoint; from now on its storage counts."""
+    if checkpoint.path in simulator.state.checkpoints:
+        checkpoints.remove(simulator, simulator.state.checkpoints[checkpoint.path], "overwritten")
+    simulator.state.checkpoints[checkpoint.path] = checkpoint
+    simulator.state.storage.append(
+        StoragePeriod(
+            path=checkpoint.path,
+            tenant_id=checkpoint.tenant_id,
+            session_id=checkpoint.session_id,
+            project_id=checkpoint.project_id,
+            base_model=checkpoint.base_model,
+            size_bytes=checkpoint.size_bytes,
+            since=checkpoint.created_at,
+        )
+    )
+    bill(simulator, checkpoint.session_id, checkpoint.base_model, "checkpoint", 1)
+    tenant = checkpoint.tenant_id
+    record(simulator, tenant, "checkpoint.saved", checkpoint.run_id, checkpoint.path)
+
+
+def _already_there(simulator: Simulator, run: TrainingRun, path: str, overwrite: bool) -> bool:
+    """The same state was saved under this name before; raises when it was another state."""
+    there = simulator.state.checkpoints.get(path)
+    if there is None or overwrite or checkpoints.expired(simulator, there):
+        return False
+    if there.step == run.steps:
+        return True
+    raise OperationFailed(
+        f"path: {path} exists and holds step {there.step}, the model is at step {run.steps}; "
+        "choose another name or save with overwrite true"
+    )

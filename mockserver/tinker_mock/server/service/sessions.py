@@ -1,0 +1,118 @@
+"""SDK sessions: opened, kept alive, finished, listed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinker_mock.server.errors import Conflict, Gone, NotFound
+from tinker_mock.server.service.audit import record
+from tinker_mock.server.state.records import Session, Tenant
+
+if TYPE_CHECKING:
+    from tinker_mock.server.simulator import Simulator
+
+
+def create_session(simulator: Simulator, tenant: Tenant, body: dict[str, Any]) -> Session:
+    """Open a session; its id follows from the seed, the tenant and how many it had before."""
+    now = simulator.clock.now()
+    number = sum(1 for s in simulator.state.sessions.values() if s.tenant_id == tenant.id)
+    session = Session(
+        id=simulator.ids.derive("session", tenant.id, number),
+        tenant_id=tenant.id,
+        number=number,
+        created_at=now,
+        last_heartbeat=now,
+        project_id=body.get("project_id") or tenant.default_project_id,
+        sdk_version=body["sdk_version"],
+        tags=list(body["tags"]),
+        user_metadata=dict(body.get("user_metadata") or {}),
+        display_name=body.get("display_name"),
+    )
+    simulator.state.sessions[session.id] = session
+    tenant.sdk_version = session.sdk_version
+    record(simulator, tenant, "session.created", details={"session_id": session.id})
+    return session
+
+
+def get_session(
+    simulator: Simulator, tenant: Tenant, session_id: str, pointer: str = "/session_id"
+) -> Session:
+    """The tenant's session; raises NotFound."""
+    session = simulator.state.sessions.get(session_id)
+    if session is None or session.tenant_id != tenant.id:
+        raise NotFound(
+            f"session_id: no session {session_id!r} for this API key",
+            pointer=pointer,
+            rule="the id comes from create_session, with the same key",
+            fix="create a session first",
+            requirement="errors/unknown-session/status",
+        )
+    _expire(simulator, session)
+    return session
+
+
+def active_session(simulator: Simulator, tenant: Tenant, session_id: str) -> Session:
+    """The tenant's session, still open; raises NotFound, Gone or Conflict."""
+    session = get_session(simulator, tenant, session_id)
+    if session.status["type"] == "cancelled":
+        raise _over(session)
+    if session.ended_at is not None:
+        raise Conflict(
+            f"session_id: session {session_id!r} is finished",
+            pointer="/session_id",
+            rule="a finished session takes no further operations",
+            fix="create a new session",
+            requirement="sessions/finish/no-more-models",
+        )
+    return session
+
+
+def heartbeat(simulator: Simulator, tenant: Tenant, session_id: str) -> None:
+    """The client is still there; raises Gone once the session is over."""
+    session = get_session(simulator, tenant, session_id)
+    if session.ended_at is not None:
+        raise _over(session)
+    session.last_heartbeat = simulator.clock.now()
+
+
+def finish(
+    simulator: Simulator,
+    tenant: Tenant,
+    session_id: str,
+    reason: dict[str, Any],
+    detail: str | None,
+) -> None:
+    """End a session; the first reason given stays."""
+    session = get_session(simulator, tenant, session_id)
+    if session.ended_at is not None:
+        return
+    status: dict[str, Any] = {"type": "client_finished", "reason": {"type": reason["type"]}}
+    if detail is not None:
+        status["detail"] = detail
+    session.status, session.ended_at = status, simulator.clock.now()
+
+
+def owned_sessions(simulator: Simulator, tenant: Tenant) -> list[Session]:
+    """The tenant's sessions, newest first."""
+    found = [s for s in simulator.state.sessions.values() if s.tenant_id == tenant.id]
+    for session in found:
+        _expire(simulator, session)
+    return sorted(found, key=lambda s: (s.created_at, s.number), reverse=True)
+
+
+def _expire(simulator: Simulator, session: Session) -> None:
+    """Cancel a session whose client has been silent for too long."""
+    silent_until = session.last_heartbeat + simulator.settings.session_timeout
+    if session.ended_at is None and simulator.clock.now() > silent_until:
+        session.ended_at = silent_until
+        session.status = {"type": "cancelled", "detail": "no heartbeat"}
+
+
+def _over(session: Session) -> Gone:
+    return Gone(
+        f"session_id: session {session.id!r} is over ({session.status['type']})",
+        pointer="/session_id",
+        rule="a session lives while heartbeats arrive and until it is finished",
+        fix="create a new session",
+        requirement="sessions/finish/heartbeat-gone",
+    )

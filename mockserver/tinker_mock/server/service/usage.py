@@ -1,0 +1,133 @@
+"""Billing reports from the usage that was counted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from tinker_mock.server.http.dialects import Dialect
+from tinker_mock.server.service.times import wire_time
+from tinker_mock.server.state.records import Session, Tenant, UsageEvent
+
+if TYPE_CHECKING:
+    from tinker_mock.server.simulator import Simulator
+
+HOUR = 3600.0
+GIGABYTE = 1e9
+MONTH_HOURS = 730.0
+STORAGE_RATE = 0.31
+"""USD per gigabyte and month. Prices are the mock's own, in the order of real ones."""
+TOKEN_RATES = {"training": 0.40, "sampling_prefill": 0.13, "sampling_sample": 0.40}
+"""USD per million tokens."""
+
+Bucket = tuple[float, str, str, str, bool]
+
+
+def usage(
+    simulator: Simulator, tenant: Tenant, start: float, end: float, dialect: Dialect | None
+) -> dict[str, Any]:
+    """Usage of a window in hourly buckets per session, model and kind, with costs."""
+    sums: dict[Bucket, int] = defaultdict(int)
+    for event in simulator.state.usage:
+        if event.tenant_id == tenant.id and start <= event.at < end:
+            sums[_bucket(event)] += event.quantity
+    data = [_told(simulator, tenant, bucket, sums[bucket]) for bucket in sorted(sums)]
+    data += _storage(simulator, tenant, start, min(end, simulator.clock.now()), dialect)
+    named = {event["session_id"] for event in data}
+    return {
+        "data": data,
+        "sessions": {
+            session.id: {"user_metadata": _metadata(session)}
+            for session in simulator.state.sessions.values()
+            if session.id in named
+        },
+        "cost_data_through": wire_time(simulator.clock.now()),
+    }
+
+
+def storage_now(simulator: Simulator, tenant: Tenant, project_id: str | None) -> dict[str, Any]:
+    """Checkpoint storage in use, per project."""
+    from tinker_mock.server.service.checkpoints import living
+    from tinker_mock.server.service.search import urn
+
+    sizes: dict[str, list[int]] = defaultdict(list)
+    for checkpoint in living(simulator):
+        if checkpoint.tenant_id == tenant.id and project_id in (None, checkpoint.project_id):
+            sizes[checkpoint.project_id].append(checkpoint.size_bytes)
+    data = [
+        {
+            "project_id": project,
+            "org_user_urn": urn(tenant),
+            "user_email": tenant.email,
+            "user_name": tenant.name,
+            "checkpoint_count": len(sizes[project]),
+            "size_bytes": sum(sizes[project]),
+            "size_gigabytes": sum(sizes[project]) / GIGABYTE,
+            "estimated_monthly_cost_usd": sum(sizes[project]) / GIGABYTE * STORAGE_RATE,
+        }
+        for project in sorted(sizes)
+    ]
+    return {"data": data, "effective_rate_usd_per_gigabyte_month": STORAGE_RATE}
+
+
+def _bucket(event: UsageEvent) -> Bucket:
+    hour = event.at // HOUR * HOUR
+    return hour, event.session_id, event.base_model, event.kind, event.cached
+
+
+def _told(simulator: Simulator, tenant: Tenant, bucket: Bucket, quantity: int) -> dict[str, Any]:
+    hour, session_id, base_model, kind, cached = bucket
+    info: dict[str, Any] = {"type": kind}
+    if kind == "sampling_prefill":
+        info["cached"] = cached
+    info["count" if kind == "checkpoint" else "token_count"] = quantity
+    told = _frame(simulator.state.sessions[session_id], tenant, hour, base_model)
+    told["event_info"] = info
+    rate = TOKEN_RATES.get(kind)
+    if rate is not None:
+        told["effective_rate_usd_per_million_tokens"] = rate
+        told["estimated_cost_usd"] = quantity / 1e6 * rate
+    return told
+
+
+def _storage(
+    simulator: Simulator, tenant: Tenant, start: float, end: float, dialect: Dialect | None
+) -> list[dict[str, Any]]:
+    """Gigabyte-hours of every checkpoint in every hour of the window it was kept."""
+    hours: dict[tuple[float, str, str], float] = defaultdict(float)
+    for period in simulator.state.storage:
+        if period.tenant_id != tenant.id:
+            continue
+        since, until = max(period.since, start), min(period.until or end, end)
+        while since < until:
+            hour = since // HOUR * HOUR
+            upto = min(until, hour + HOUR)
+            key = (hour, period.session_id, period.base_model)
+            hours[key] += period.size_bytes / GIGABYTE * (upto - since) / HOUR
+            since = upto
+    found = []
+    for (hour, session_id, base_model), amount in sorted(hours.items()):
+        told = _frame(simulator.state.sessions[session_id], tenant, hour, base_model)
+        told["event_info"] = {"type": "storage", "gigabyte_hours": amount}
+        if dialect is None or dialect.understands("storage_free"):
+            told["event_info"]["free"] = False
+        told["effective_rate_usd_per_gigabyte_month"] = STORAGE_RATE
+        told["estimated_cost_usd"] = amount / MONTH_HOURS * STORAGE_RATE
+        found.append(told)
+    return found
+
+
+def _frame(session: Session, tenant: Tenant, hour: float, base_model: str) -> dict[str, Any]:
+    return {
+        "bucket_start": wire_time(hour),
+        "bucket_end": wire_time(hour + HOUR),
+        "base_model": base_model,
+        "user_id": tenant.id,
+        "user_name": tenant.name,
+        "session_id": session.id,
+        "project_id": session.project_id,
+    }
+
+
+def _metadata(session: Session) -> dict[str, str] | None:
+    return {key: str(value) for key, value in session.user_metadata.items()} or None

@@ -1,0 +1,83 @@
+"""A server in a thread of this process, for tests: a real socket, the simulator at hand."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tinker_mock.server.serving.command import bind_socket
+from tinker_mock.server.serving.servers import serve_app
+from tinker_mock.server.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+T = TypeVar("T")
+START_LIMIT = 30.0
+GRACE = 10.0
+"""Connections of a test that just ended are closed, however busy the machine is."""
+
+
+class RunningServer:
+    """A mock on a free port. Use as a context manager; `url` is where clients go.
+
+    `call` runs a coroutine on the server's own loop, where its state may be touched.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        told = settings or Settings(port=0)
+        self._listener = bind_socket(told.host, told.port)
+        port = self._listener.getsockname()[1]
+        self.settings = replace(told, port=port, graceful_timeout=GRACE)
+        self.url = f"http://{told.host}:{self.settings.port}"
+        self.app: Starlette
+        self._loop: asyncio.AbstractEventLoop
+        self._stop: asyncio.Event
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="tinker-mock", daemon=True)
+
+    def __enter__(self) -> RunningServer:
+        self._thread.start()
+        if not self._ready.wait(START_LIMIT):
+            raise TimeoutError(f"the mock did not start within {START_LIMIT:g} s")
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._failure is None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    @property
+    def simulator(self) -> Any:
+        """The simulator. Its state changes on the server's loop: look through `call`."""
+        return self.app.state.simulator
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the server's loop and return its result."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_LIMIT)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            self._failure = error
+            self._listener.close()
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        from tinker_mock.server.app import create_app
+
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self.app = create_app(self.settings)
+
+        async def until_stopped() -> None:
+            self._ready.set()
+            await self._stop.wait()
+
+        await serve_app(self.app, self.settings, self._listener, until_stopped)

@@ -1,0 +1,143 @@
+"""The HTTP servers that can carry the app, each on a bound socket until it is told to stop.
+
+Hypercorn is the default (HTTP/2 over TLS, which the SDK's httpx negotiates). uvicorn and granian
+are optional and several times faster: for load tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from tinker_mock.server.errors import ConfigurationError
+from tinker_mock.server.settings import Settings
+
+Wait = Callable[[], Awaitable[None]]
+BACKLOG = 2048
+
+
+async def serve_app(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:
+    """Serve `app` until `stopped` returns, with the server that the settings name.
+
+    Raises ConfigurationError when that server is not installed.
+    """
+    await SERVERS[settings.server](app, settings, listener, stopped)
+
+
+async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    from tinker_mock.server.faults.tracking import track_hypercorn
+
+    track_hypercorn()
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    # The defaults close connections after 1000 requests and queue streams beyond 100.
+    config.keep_alive_max_requests = 1_000_000
+    config.h2_max_concurrent_streams = 10_000
+    config.keep_alive_timeout = 75.0
+    config.backlog = BACKLOG
+    config.graceful_timeout = settings.graceful_timeout
+    config.loglevel = "WARNING"
+    if settings.certfile:
+        config.certfile, config.keyfile = str(settings.certfile), str(settings.keyfile)
+
+    async def trigger() -> None:
+        await stopped()
+        app.state.director.close()
+
+    await serve(app, config, shutdown_trigger=trigger)
+
+
+async def _uvicorn(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:
+    try:
+        import uvicorn
+    except ImportError as error:
+        raise _not_installed("uvicorn") from error
+    from tinker_mock.server.faults.tracking import tracked
+
+    config = uvicorn.Config(
+        tracked(app),
+        backlog=BACKLOG,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+        ssl_certfile=settings.certfile,
+        ssl_keyfile=settings.keyfile,
+    )
+    server = uvicorn.Server(config)
+    # Signals are ours: uvicorn would raise them again after it has stopped.
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    listener.listen(BACKLOG)
+    serving = asyncio.create_task(server._serve(sockets=[listener]))
+    await stopped()
+    app.state.director.close()
+    server.should_exit = True
+    await serving
+
+
+async def _granian(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:
+    try:
+        from granian.constants import Interfaces
+        from granian.server.embed import Server
+    except ImportError as error:
+        raise _not_installed("granian") from error
+    host, port = listener.getsockname()[:2]
+    # granian binds for itself: the port was only reserved.
+    listener.close()
+    server = Server(
+        app,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        backlog=BACKLOG,
+        websockets=False,
+        log_enabled=False,
+        ssl_cert=settings.certfile,
+        ssl_key=settings.keyfile,
+    )
+    serving = asyncio.create_task(server.serve())
+    await stopped()
+    app.state.director.close()
+    server.stop()  # type: ignore[no-untyped-call]
+    await serving
+
+
+def _not_installed(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"--server {name}: {name} is not installed; pip install 'tinker-mock[servers]'"
+    )
+
+
+SERVERS: dict[str, Callable[[Any, Settings, socket.socket, Wait], Awaitable[None]]] = {
+    "hypercorn": _hypercorn,
+    "uvicorn": _uvicorn,
+    "granian": _granian,
+}
+
+
+def make_certificate(directory: Path, host: str) -> tuple[Path, Path]:
+    """A self-signed certificate and its key for `host` and localhost, valid for a month.
+
+    Raises ConfigurationError where there is no openssl to make one.
+    """
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        raise ConfigurationError("--tls needs openssl, or a certificate: --certfile and --keyfile")
+    certificate, key = directory / "certificate.pem", directory / "key.pem"
+    kind = "IP" if host.replace(".", "").isdigit() or ":" in host else "DNS"
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-days", "30", "-subj", "/CN=tinker-mock"]
+    command += ["-addext", f"subjectAltName=DNS:localhost,IP:127.0.0.1,{kind}:{host}"]
+    command += ["-keyout", str(key), "-out", str(certificate)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ConfigurationError(f"openssl: {done.stderr.strip()}")
+    return certificate, key

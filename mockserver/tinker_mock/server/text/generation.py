@@ -1,0 +1,220 @@
+"""Text out of the engine, slice by slice, so that a client that leaves stops it soon.
+
+The slices of one answer do not depend on how it is delivered: streamed and whole answers of the
+same request are the same text.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from tinker_mock.server.engine import (
+    BaseModel,
+    EngineError,
+    Offsets,
+    SampledSequence,
+    SampleRequest,
+    Weights,
+)
+from tinker_mock.server.engine.model.scripted_answers import Script
+from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.text.text_model import TextModel
+from tinker_mock.server.text.tokenizers import stop_decoder
+
+if TYPE_CHECKING:
+    from tinker_mock.server.simulator import Simulator
+
+FIRST_SLICE, SLICE = 4, 16
+SMALLEST_TOP_P = 1e-6
+Key = tuple[Weights | None, tuple[Script, ...], tuple[int, ...], "Params", int, int | None]
+
+
+@dataclass(frozen=True)
+class Params:
+    """How to sample. `logprobs` is the number of alternatives wanted, None for no logprobs."""
+
+    max_tokens: int
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = -1
+    stop: tuple[str, ...] = ()
+    logprobs: int | None = None
+    ignore_end: bool = False
+    offsets: Offsets | None = None
+    entropy: str = ""
+
+
+@dataclass(frozen=True)
+class Token:
+    """One generated token with the logprobs asked for."""
+
+    id: int
+    logprob: float = 0.0
+    top: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Text that became certain, and the tokens that made it. `thinking`: inside the reasoning."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    thinking: bool = False
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Why it ended: "stop" or "length"; `stop` is the stop string, if that was it."""
+
+    reason: str
+    stop: str | None = None
+
+
+class SliceCache:
+    """The slices of seeded requests used last: asking again costs no sampling."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.kept: OrderedDict[Key, SampledSequence] = OrderedDict()
+
+    def get(self, key: Key) -> SampledSequence | None:
+        """The slice, which counts as used."""
+        found = self.kept.get(key)
+        if found is not None:
+            self.kept.move_to_end(key)
+        return found
+
+    def put(self, key: Key, sequence: SampledSequence) -> None:
+        """Keep a slice; the oldest goes."""
+        self.kept[key] = sequence
+        if len(self.kept) > self.size:
+            self.kept.popitem(last=False)
+
+
+SEEDED: WeakKeyDictionary[BaseModel, SliceCache] = WeakKeyDictionary()
+KEPT_SLICES = 1024
+
+
+class TextRun:
+    """One answer being generated. Iterate `pieces()`; `finish` is set at its end."""
+
+    def __init__(
+        self, simulator: Simulator, model: TextModel, prompt: list[int], params: Params
+    ) -> None:
+        self.simulator = simulator
+        self.model = model
+        self.params = params
+        self.ids = list(prompt)
+        self.thinking = bool(model.thinks and prompt and prompt[-1] == model.catalog.thinking[0])
+        self.reasoning = stop_decoder(model.tokenizer)
+        self.content = stop_decoder(model.tokenizer, params.stop)
+        self.untold: list[Token] = []
+        self.begun: set[bool] = set()
+        self.count = 0
+        self.finish: Finish | None = None
+
+    async def pieces(self) -> AsyncGenerator[Piece, None]:
+        """Text as it comes. Ends at an end token, a stop string or the limit."""
+        while self.finish is None:
+            sequence = await self._slice()
+            for token in tokens_of(sequence):
+                piece = self._take(token)
+                if piece is not None:
+                    yield piece
+                if self.content.stopped:
+                    return
+            if sequence.stop_reason == "stop" or self.count >= self.params.max_tokens:
+                reason = "stop" if sequence.stop_reason == "stop" else "length"
+                self.finish = Finish(reason)
+        for piece in self._rest():
+            yield piece
+
+    async def _slice(self) -> SampledSequence:
+        params = self.params
+        size = FIRST_SLICE if self.count == 0 else SLICE
+        request = SampleRequest(
+            prompt=np.asarray(self.ids, dtype=np.int64),
+            max_tokens=min(size, params.max_tokens - self.count),
+            temperature=params.temperature,
+            top_k=params.top_k,
+            top_p=max(params.top_p, SMALLEST_TOP_P),
+            entropy=f"{params.entropy}:{self.count}",
+            topk_sample_logprobs=params.logprobs or 0,
+            stop=[] if params.ignore_end else None,
+            offsets=params.offsets and replace(params.offsets, said=self.count),
+        )
+        cache = SEEDED.setdefault(self.model.base, SliceCache(KEPT_SLICES))
+        key = self._key(request)
+        sequence = cache.get(key) if key else None
+        if sequence is None:
+            sequence = await self._sampled(request)
+            if key:
+                cache.put(key, sequence)
+        self.ids += sequence.tokens.tolist()
+        return sequence
+
+    def _key(self, request: SampleRequest) -> Key | None:
+        """What a seeded slice is a function of; None where no seed was given."""
+        if not request.entropy.startswith("seed:"):
+            return None
+        model, params = self.model, self.params
+        scripts = model.base.scripts.entries
+        return (model.weights, scripts, tuple(self.ids), params, self.count, request.max_tokens)
+
+    async def _sampled(self, request: SampleRequest) -> SampledSequence:
+        model = self.model
+        try:
+            return await self.simulator.slices.sample(model.base, model.weights, request)
+        except EngineError as error:
+            name = error.field.removeprefix("sampling_params.")
+            message = f"{name}: {error.rule}"
+            raise BadRequest(message, pointer=f"/{name}", rule=error.rule, fix=error.fix) from error
+
+    def _take(self, token: Token) -> Piece | None:
+        self.count += 1
+        if token.id in self.model.base.end_tokens:
+            return None
+        marks = self.model.catalog.thinking
+        if token.id in marks:
+            self.thinking = token.id == marks[0]
+            return None
+        decoder = self.reasoning if self.thinking else self.content
+        output = decoder.process(token.id)
+        self.untold.append(token)
+        if decoder.stopped:
+            self.finish = Finish("stop", str(decoder.matched_stop))
+        text = self._opening(output.text) if output.text else ""
+        return self._piece(text, self.thinking) if text else None
+
+    def _opening(self, text: str) -> str:
+        """Templates put newlines around the reasoning; neither part begins with them."""
+        if self.model.thinks and self.thinking not in self.begun:
+            text = text.lstrip("\n")
+            if text:
+                self.begun.add(self.thinking)
+        return text
+
+    def _rest(self) -> list[Piece]:
+        """What the decoders still held."""
+        held = [(self.reasoning.flush().text, True), (self.content.flush().text, False)]
+        return [self._piece(text, thinking) for text, thinking in held if text]
+
+    def _piece(self, text: str, thinking: bool) -> Piece:
+        tokens, self.untold = tuple(self.untold), []
+        return Piece(text, tokens, thinking)
+
+
+def tokens_of(sequence: SampledSequence) -> list[Token]:
+    """The engine's arrays, token by token."""
+    ids, logprobs = sequence.tokens.tolist(), sequence.logprobs.tolist()
+    if sequence.topk is None:
+        return [Token(*pair) for pair in zip(ids, logprobs, strict=True)]
+    rows = zip(sequence.topk.token_ids.tolist(), sequence.topk.logprobs.tolist(), strict=True)
+    tops = [tuple(zip(*row, strict=True)) for row in rows]
+    return [Token(id, p, top) for id, p, top in zip(ids, logprobs, tops, strict=True)]

@@ -1,0 +1,65 @@
+"""Refusals in the shape each text API's clients read.
+
+The service's own shape (`detail`, `error`) is translated here, for refusals of handlers, of the
+contract, of authentication and of scenarios alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from tinker_mock.server.http.exchange import Answer
+
+OPENAI, ANTHROPIC = "/oai/api/", "/anthropic/api/"
+OPENAI_TYPES = {
+    401: ("invalid_request_error", "invalid_api_key"),
+    402: ("insufficient_quota", "insufficient_quota"),
+    403: ("permission_error", "permission_denied"),
+    404: ("invalid_request_error", "not_found"),
+    429: ("rate_limit_error", "rate_limit_exceeded"),
+}
+ANTHROPIC_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+
+def api_of(path: str) -> str | None:
+    """Which text API a path belongs to."""
+    return next((api for api in (OPENAI, ANTHROPIC) if api in path), None)
+
+
+def in_api_shape(path: str, answer: Answer) -> Answer:
+    """A refusal as the path's API tells it; anything else unchanged."""
+    api = api_of(path)
+    if api is None or answer.status < 400 or not isinstance(answer.body, dict):
+        return answer
+    if "error" not in answer.body or "detail" not in answer.body:
+        return answer
+    status = 400 if answer.status == 422 else answer.status
+    told = answer.body["error"] if isinstance(answer.body["error"], dict) else {}
+    body = error_body(api, status, str(answer.body["detail"]), told)
+    return replace(answer, status=status, body=body, content=None)
+
+
+def error_body(api: str, status: int, message: str, told: dict[str, Any]) -> dict[str, Any]:
+    """The error object of an API. `told` may carry `wire_code` and `field`."""
+    if api == ANTHROPIC:
+        kind = ANTHROPIC_TYPES.get(status, "api_error" if status >= 500 else ANTHROPIC_TYPES[400])
+        return {"type": "error", "error": {"type": kind, "message": message}}
+    default = ("server_error", None) if status >= 500 else ("invalid_request_error", None)
+    kind, code = OPENAI_TYPES.get(status, default)
+    field = str(told.get("field") or "")
+    param = field.strip("/").replace("/", ".") if field.startswith("/") else None
+    code = told.get("wire_code", code)
+    if status == 401:  # clients such as litellm know the refusal by these words
+        message = f"Incorrect API key provided: {message}"
+    return {"error": {"message": message, "type": kind, "param": param or None, "code": code}}

@@ -1,0 +1,88 @@
+"""Text streams on their way out: the first event, quirks of the wire, errors in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tinker_mock.server.errors import ServiceError
+from tinker_mock.server.http import sse
+from tinker_mock.server.text.quirks import json_line
+from tinker_mock.server.text.refusals import ANTHROPIC, api_of, error_body
+
+if TYPE_CHECKING:
+    from tinker_mock.server.http.exchange import Answer, Exchange
+
+JSON_LINES = "application/x-ndjson"
+
+
+def effect_of(exchange: Exchange, kind: str) -> Any:
+    """The scenario's effect of this kind on this exchange, if any."""
+    step = exchange.notes.get("_step", ())
+    return next((effect for effect in step if effect.kind == kind), None)
+
+
+def quirk_of(exchange: Exchange) -> str | None:
+    """The Kimi quirk that is switched on."""
+    effect = effect_of(exchange, "kimi")
+    return None if effect is None else str(effect.variant)
+
+
+async def answer(
+    exchange: Exchange,
+    events: AsyncIterator[bytes],
+    headers: Mapping[str, str],
+    *,
+    json_lines: bool = False,
+) -> Answer:
+    """The streaming answer.
+
+    The first event is made before the status goes out, so that a request that cannot be served
+    is refused and not begun.
+    """
+    first = await anext(events)
+    source = _guarded(exchange, first, events)
+    if json_lines:
+        source = _as_lines(source)
+    told = sse.stream_answer(source, exchange.clock, headers=headers)
+    if json_lines:
+        told.content_type = JSON_LINES
+    return told
+
+
+async def _guarded(
+    exchange: Exchange, first: bytes, events: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    """The events; an error in their middle becomes the API's own error event, and the end."""
+    breaking = effect_of(exchange, "break-stream")
+    left = breaking.events if breaking is not None else None
+    try:
+        if left != 0:
+            yield first
+        async for event in events:
+            left = None if left is None else left - 1
+            if left == 0:
+                break
+            yield event
+        else:
+            return
+        yield error_event(exchange.path, 500, "the model failed in the middle of its answer")
+    except ServiceError as error:
+        yield error_event(exchange.path, error.status, error.message)
+    finally:
+        close = getattr(events, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _as_lines(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for event in events:
+        if line := json_line(event):
+            yield line
+
+
+def error_event(path: str, status: int, message: str) -> bytes:
+    """An error inside a stream, in the form of the path's API."""
+    api = api_of(path) or ""
+    body = error_body(api, status, message, {})
+    return sse.event(body, name="error" if api == ANTHROPIC else None)

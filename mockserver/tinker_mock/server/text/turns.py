@@ -1,0 +1,179 @@
+"""One assistant turn as events, before any API gives them its shape."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinker_mock.server.engine import Sampler, SampleRequest
+from tinker_mock.server.text.generation import Params, TextRun, Token
+from tinker_mock.server.text.schema_values import value_for
+from tinker_mock.server.text.text_model import TextModel
+from tinker_mock.server.text.tokenizers import stop_decoder
+from tinker_mock.server.text.tool_choice import ToolUse
+
+if TYPE_CHECKING:
+    from tinker_mock.server.simulator import Simulator
+
+THOUGHTS_BEFORE_A_CALL = 24
+
+
+@dataclass(frozen=True)
+class Said:
+    """More content, or more reasoning."""
+
+    text: str
+    tokens: tuple[Token, ...] = ()
+    thinking: bool = False
+
+
+@dataclass(frozen=True)
+class CallBegun:
+    """Call `number` begins."""
+
+    number: int
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class CallArguments:
+    """More of call `number`'s JSON."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The turn is over: "stop", "length" or "tool_calls"; tokens as counted."""
+
+    reason: str
+    stop: str | None = None
+    tokens: int = 0
+    thoughts: int = 0
+
+
+Event = Said | CallBegun | CallArguments | Ended
+
+
+@dataclass
+class Turn:
+    """What one choice will be. `json_schema`: the answer is a JSON text of this schema."""
+
+    simulator: Simulator
+    model: TextModel
+    prompt: list[int]
+    params: Params
+    uses: list[ToolUse] = field(default_factory=list)
+    json_schema: dict[str, Any] | None = None
+    tokens: int = 0
+    thoughts: int = 0
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """The turn, as it comes into being."""
+        if not self.uses and self.json_schema is None:
+            async with aclosing(self._words()) as words:
+                async for event in words:
+                    yield event
+            return
+        async for said in self._thoughts():
+            yield said
+        if self.json_schema is not None and not self.uses:
+            async for event in self._json():
+                yield event
+            return
+        for number, use in enumerate(self.uses):
+            yield CallBegun(number, use.id, use.name)
+            for text in self._counted(use.arguments):
+                yield CallArguments(number, text)
+            if self.tokens >= self.params.max_tokens:
+                yield self._ended("length")
+                return
+        yield self._ended("tool_calls")
+
+    async def _words(self) -> AsyncGenerator[Event, None]:
+        run = TextRun(self.simulator, self.model, self.prompt, self.params)
+        async with aclosing(run.pieces()) as pieces:
+            async for piece in pieces:
+                self.thoughts += len(piece.tokens) if piece.thinking else 0
+                yield Said(piece.text, piece.tokens, piece.thinking)
+        self.tokens = run.count
+        assert run.finish is not None
+        yield self._ended(run.finish.reason, run.finish.stop)
+
+    async def _thoughts(self) -> AsyncIterator[Event]:
+        """What a thinking model says to itself before it calls a tool."""
+        if not self.model.thinks or self.prompt[-1:] == [self.model.catalog.thinking[1]]:
+            return
+        most = min(THOUGHTS_BEFORE_A_CALL, self.params.max_tokens)
+        params = replace(self.params, max_tokens=most, stop=())
+        run = TextRun(self.simulator, self.model, self.prompt, params)
+        async with aclosing(run.pieces()) as pieces:
+            async for piece in pieces:
+                if not piece.thinking:
+                    break
+                self.thoughts += len(piece.tokens)
+                yield Said(piece.text, piece.tokens, thinking=True)
+        self.tokens = self.thoughts
+
+    async def _json(self) -> AsyncIterator[Event]:
+        seed = self.simulator.ids.number("json-answer", self.params.entropy)
+        schema = self.json_schema or {}
+        value = value_for(schema, seed, "/response_format/json_schema/schema")
+        room = self.params.max_tokens - self.tokens
+        ids = self.model.tokenizer.encode(json.dumps(value, ensure_ascii=False))
+        decoder, untold = stop_decoder(self.model.tokenizer), []
+        for token in await self._scored(ids[:room]):
+            self.tokens += 1
+            untold.append(token)
+            if text := decoder.process(token.id).text:
+                yield Said(text, tuple(untold))
+                untold = []
+        if text := decoder.flush().text:
+            yield Said(text, tuple(untold))
+        yield self._ended("length" if len(ids) > room else "stop")
+
+    async def _scored(self, ids: list[int]) -> list[Token]:
+        """Given tokens with the model's own log-probabilities."""
+        k = self.params.logprobs
+        if k is None or not ids:
+            return [Token(id) for id in ids]
+        whole = np.asarray([*self.prompt, *ids], dtype=np.int64)
+        request = SampleRequest(
+            prompt=whole, max_tokens=0, prompt_logprobs=True, topk_prompt_logprobs=k
+        )
+        sampler = Sampler(self.model.base, self.model.weights)
+        result = await self.simulator.compute(sampler.sample, request)
+        assert result.prompt_logprobs is not None
+        logprobs = result.prompt_logprobs[-len(ids) :].tolist()
+        tops: list[tuple[tuple[int, float], ...]] = [()] * len(ids)
+        if k and result.topk_prompt_logprobs is not None:
+            rows = result.topk_prompt_logprobs
+            pairs = zip(rows.token_ids.tolist(), rows.logprobs.tolist(), strict=True)
+            tops = [tuple(zip(*row, strict=True)) for row in pairs][-len(ids) :]
+        return [Token(*row) for row in zip(ids, logprobs, tops, strict=True)]
+
+    def _counted(self, text: str) -> list[str]:
+        """A text as the pieces its tokens make, as many as the limit allows."""
+        decoder = stop_decoder(self.model.tokenizer)
+        pieces: list[str] = []
+        for token in self.model.tokenizer.encode(text):
+            if self.tokens >= self.params.max_tokens:
+                return pieces
+            self.tokens += 1
+            if piece := decoder.process(token).text:
+                pieces.append(piece)
+        rest = decoder.flush().text
+        return [*pieces, rest] if rest else pieces
+
+    def _ended(self, reason: str, stop: str | None = None) -> Ended:
+        return Ended(reason, stop, self.tokens, self.thoughts)
+
+
+Events = AsyncGenerator[Event, None]

@@ -1,0 +1,159 @@
+"""Keys, tokens, usage, storage, audit, telemetry, capabilities and flags."""
+
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.server.conftest import TOKENS, Api, sample, training_step
+from tinker_mock.server.serving.in_thread import RunningServer
+
+WINDOW = {"starting_on": "2026-01-01T00:00:00Z", "ending_before": "2026-01-02T00:00:00Z"}
+
+
+def claims(jwt: str) -> dict[str, Any]:
+    segment = jwt.split(".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(segment + "=="))
+    return found
+
+
+@pytest.mark.tinker_mock(clock="manual", jwt_lifetime=100.0)
+def test_a_token_stands_for_its_key_until_it_expires(tinker_mock: RunningServer) -> None:
+    api = Api(tinker_mock, "tml-jwt")
+    with api.http:
+        session = api.session()
+        jwt = api.post("auth/token", {}).json()["jwt"]
+        told = claims(jwt)
+        assert told["exp"] - told["iat"] == 100
+        assert {"sub", "email", "org_id"} <= set(told)
+        bearer = Api(tinker_mock, jwt)
+        with bearer.http:
+            assert bearer.get("sessions").json() == {"sessions": [session]}
+            forged = bearer.http.get("/api/v1/sessions", headers={"X-API-Key": jwt[:-4] + "AAAA"})
+            tinker_mock.call(tinker_mock.simulator.clock.run_for(100))
+            expired = bearer.get("sessions")
+        for refused in (forged, expired):
+            assert refused.status_code == 401
+            assert 'error="invalid_token"' in refused.headers["www-authenticate"]
+
+
+def test_a_deleted_key_is_no_key(api: Api) -> None:
+    me = api.get("auth/apikey/me").json()
+    assert me["details"]["user_details"]["email"].endswith(".invalid")
+    assert api.http.delete("/api/v1/auth/apikey/me").status_code == 200
+    refused = api.get("auth/apikey/me")
+    assert refused.status_code == 401
+    assert "deleted" in refused.json()["detail"]
+
+
+def test_a_logged_in_user_makes_keys(api: Api) -> None:
+    body = {"name": "laptop", "note": "for tests"}
+    headers = {"X-API-Key": "", "Authorization": "Bearer access-token"}
+    made = api.post("auth/apikey", body, **headers).json()
+    mine = Api(api.server, made["api_key"])
+    with mine.http:
+        assert mine.get("auth/apikey/me").json()["name"] == "laptop"
+
+
+@pytest.mark.tinker_mock(clock="manual")
+def test_usage_is_what_was_done(tinker_mock: RunningServer) -> None:
+    api, other = Api(tinker_mock, "tml-usage"), Api(tinker_mock, "tml-other")
+    with api.http, other.http:
+        session = api.session(user_metadata={"team": "x"})
+        model = api.model(session)
+        api.done("forward_backward", training_step(model, 1))
+        told = api.done("asample", sample(api.sampler(session), 0, num_samples=2))
+        api.done("save_weights", {"model_id": model, "seq_id": 2, "path": "a"})
+        tinker_mock.call(tinker_mock.simulator.clock.run_for(7200))
+        usage = api.get("billing/usage/events", **WINDOW).json()
+        assert other.get("billing/usage/events", **WINDOW).json()["data"] == []
+        now = api.get("billing/usage/checkpoints/current").json()["data"][0]
+    info = {}
+    for event in usage["data"]:
+        info.setdefault(event["event_info"]["type"], []).append(event["event_info"])
+    sampled = sum(len(sequence["tokens"]) for sequence in told["sequences"])
+    assert info["training"] == [{"type": "training", "token_count": len(TOKENS) - 1}]
+    assert info["sampling_prefill"][0]["token_count"] == len(TOKENS)
+    assert info["sampling_sample"][0]["token_count"] == sampled
+    assert info["checkpoint"] == [{"type": "checkpoint", "count": 1}]
+    hours = [entry["gigabyte_hours"] for entry in info["storage"]]
+    assert len(hours) == 2
+    assert hours == pytest.approx([now["size_gigabytes"]] * 2)
+    assert usage["sessions"] == {session: {"user_metadata": {"team": "x"}}}
+
+
+def test_a_window_has_a_direction(api: Api) -> None:
+    refused = api.get(
+        "billing/usage/events",
+        starting_on=WINDOW["ending_before"],
+        ending_before=WINDOW["starting_on"],
+    )
+    assert refused.status_code == 400
+    assert "ending_before" in refused.json()["detail"]
+
+
+def test_the_audit_log_tells_checkpoint_events_of_a_day(api: Api) -> None:
+    model = api.model()
+    saved = api.done("save_weights", {"model_id": model, "seq_id": 1, "path": "a"})["path"]
+    api.post(f"training_runs/{model}/checkpoints/weights/a/publish")
+    today = datetime.now(UTC).date().isoformat()
+    entries = api.get("audit", event_type="checkpoints", day=today).json()["entries"]
+    assert [entry["event"] for entry in entries] == ["checkpoint.saved", "checkpoint.published"]
+    assert {entry["tinker_path"] for entry in entries} == {saved}
+    assert api.get("audit", event_type="checkpoints", day="2020-01-01").json() == {"entries": []}
+    everything = api.get("audit").json()["entries"]
+    assert everything[0]["event"] == "session.created"
+
+
+def test_telemetry_is_accepted_and_counted(api: Api) -> None:
+    event = {
+        "event": "GENERIC_EVENT",
+        "event_id": "1",
+        "event_name": "tick",
+        "event_session_index": 0,
+        "severity": "INFO",
+        "timestamp": "2026-01-01T00:00:00Z",
+    }
+    batch = {"events": [event] * 3, "platform": "x", "sdk_version": "0.7.0", "session_id": "tele"}
+    assert api.post("telemetry", batch).json() == {"status": "accepted"}
+    assert api.server.simulator.state.telemetry["tele"].events == {"tick": 3}
+
+
+def test_capabilities_list_every_model(api: Api) -> None:
+    models = api.get("get_server_capabilities").json()["supported_models"]
+    names = {model["model_name"] for model in models}
+    assert {"Qwen/Qwen3-8B", "moonshotai/Kimi-K2-Thinking", "openai/gpt-oss-20b"} <= names
+    assert all(model["max_context_length"] > 0 for model in models)
+
+
+@pytest.mark.tinker_mock(
+    client_config={"pjwt_auth_enabled": True}, dynamic_config={"refresh_interval_sec": 10}
+)
+def test_flags_are_those_of_the_run(tinker_mock: RunningServer) -> None:
+    api = Api(tinker_mock, "tml-flags")
+    with api.http:
+        told = {"sdk_version": "0.38.0"}
+        assert api.post("client/config", told).json() == {"pjwt_auth_enabled": True}
+        assert api.post("client/dynamic_config", told).json() == {"refresh_interval_sec": 10}
+
+
+def test_what_is_known_of_a_model(api: Api) -> None:
+    model = api.model(base_model="Qwen/Qwen3-8B:peft:7", lora_config={"rank": 4})
+    info = api.post("get_info", {"model_id": model}).json()
+    assert info["model_data"]["tokenizer_id"] == "Qwen/Qwen3-8B"
+    assert (info["lora_rank"], info["model_name"]) == (4, "Qwen/Qwen3-8B:peft:7")
+    run = api.get(f"training_runs/{model}").json()
+    assert (run["lora_rank"], run["is_lora"], run["corrupted"]) == (4, True, False)
+
+
+def test_a_creation_is_repeatable_and_its_number_unique(api: Api) -> None:
+    body = {"session_id": api.session(), "model_seq_id": 0, "base_model": "Qwen/Qwen3-8B"}
+    first = api.post("create_model", body).json()
+    assert api.post("create_model", body).json() == first
+    other = api.post("create_model", {**body, "base_model": "Qwen/Qwen3-32B"})
+    assert other.status_code == 409
+    unknown = api.post("create_model", {**body, "model_seq_id": 1, "base_model": "Qwen/Qwen3-8"})
+    assert unknown.status_code == 400
+    assert unknown.json()["error"]["close_matches"][0] == "Qwen/Qwen3-8B"

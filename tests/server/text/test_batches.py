@@ -1,0 +1,77 @@
+"""Slices sampled together are the slices sampled alone."""
+
+import asyncio
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinker_mock.server.engine import EngineError, SampledSequence, Sampler, SampleRequest
+from tinker_mock.server.settings import Settings
+from tinker_mock.server.simulator import Simulator
+from tinker_mock.server.text.batches import SliceBatcher
+
+MODEL = "Qwen/Qwen3-8B"
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Any:
+    running = Simulator(Settings())
+    yield running
+    running.close()
+
+
+def asked(number: int, **more: Any) -> SampleRequest:
+    prompt = np.arange(5, 9 + number % 7, dtype=np.int64)
+    return SampleRequest(prompt=prompt, max_tokens=12, entropy=f"e{number}", **more)
+
+
+def same(one: SampledSequence, other: SampledSequence) -> bool:
+    return (
+        one.tokens.tolist() == other.tokens.tolist()
+        and one.logprobs.tolist() == other.logprobs.tolist()
+        and one.stop_reason == other.stop_reason
+    )
+
+
+@pytest.mark.parametrize("more", [{}, {"temperature": 0.0}, {"top_p": 0.7}, {"top_k": 5}])
+def test_the_company_changes_nothing(simulator: Simulator, more: dict[str, Any]) -> None:
+    base = simulator.base(MODEL)
+    requests = [asked(number, **more) for number in range(9)]
+    together = Sampler(base).sample_together(requests)
+    alone = [Sampler(base).sample(request).sequences[0] for request in requests]
+    assert all(same(one, other) for one, other in zip(together, alone, strict=True))
+
+
+class Counting:
+    """Runs engine work at once and notes the sizes of the batches."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    async def __call__(self, work: Any, requests: list[SampleRequest]) -> Any:
+        self.sizes.append(len(requests))
+        await asyncio.sleep(0)
+        return work(requests)
+
+
+def test_concurrent_slices_share_a_batch_and_a_wrong_one_fails_alone(
+    simulator: Simulator,
+) -> None:
+    compute = Counting()
+    batcher, base = SliceBatcher(compute), simulator.base(MODEL)
+    wrong = SampleRequest(prompt=np.zeros(0, dtype=np.int64), max_tokens=12, entropy="w")
+
+    async def work() -> list[Any]:
+        requests = [asked(1), wrong, asked(2), asked(3, top_p=0.5)]
+        calls = [batcher.sample(base, None, request) for request in requests]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    first, refused, second, other = asyncio.run(work())
+    assert isinstance(refused, EngineError)
+    assert same(first, Sampler(base).sample(asked(1)).sequences[0])
+    assert same(second, Sampler(base).sample(asked(2)).sequences[0])
+    assert same(other, Sampler(base).sample(asked(3, top_p=0.5)).sequences[0])
+    assert sorted(compute.sizes) == [1, 1, 1, 1, 3]
+    assert batcher.running == {}
+    assert batcher.waiting == {}

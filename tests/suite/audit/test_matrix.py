@@ -1,0 +1,80 @@
+"""The forms of the matrix."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tinker_mock.suite.sdk.matrix import BEGIN, END, Matrix, write_between_markers
+from tinker_mock.suite.sdk.release_run import ABSENT, FAIL, PASS, Cell, Column
+
+TEXTS = {"training/forward": "forward", "training/custom": "a custom loss", "cli/version": "v"}
+
+
+def matrix(status: str = PASS, violations: list[str] | None = None) -> Matrix:
+    old = Column("0.7.0", cells={step: Cell(PASS) for step in TEXTS}, exchanges=10)
+    new = Column("0.38.0", flags=True, exchanges=20, violations=violations or [])
+    new.cells = {
+        "training/forward": Cell(status, "reason <b>"),
+        "training/custom": Cell(ABSENT, "no such method"),
+        "cli/version": Cell(PASS),
+    }
+    return Matrix([old, new], TEXTS)
+
+
+def test_clean_only_without_failures_and_broken_exchanges() -> None:
+    assert matrix().clean
+    assert not matrix(FAIL).clean
+    assert not matrix(violations=["training/forward: POST …"]).clean
+    assert not Matrix([], TEXTS).clean
+
+
+def test_a_step_that_did_not_run_is_a_failure() -> None:
+    found = matrix()
+    del found.columns[0].cells["cli/version"]
+    assert found.cell(found.columns[0], "cli/version").status == FAIL
+    assert "0.7 cli/version: did not run" in list(found.failures())
+
+
+def test_text_and_summary() -> None:
+    lines = matrix(FAIL).as_text().splitlines()
+    assert lines[0].split() == ["0.7", "0.38⚑"]
+    assert lines[1].split() == ["training/forward", "✓", "✗"]
+    assert lines[2].split() == ["training/custom", "✓", "–"]
+    assert (
+        matrix(FAIL)
+        .summary()
+        .startswith("2 releases, 3 steps: 4 passed, 1 failed, 1 not in the release; 30 exchanges")
+    )
+
+
+def test_markdown_counts_what_was_possible() -> None:
+    found = matrix(FAIL)
+    found.columns.append(Column("0.38.0", cells=found.columns[1].cells))
+    told = found.as_markdown()
+    assert "| release | training | cli | flags on |" in told
+    assert "| 0.7.0 | 2/2 | 1/1 | – |" in told
+    assert "| 0.38.0 | 0/1 | 1/1 | 1/2 |" in told
+    assert "| a custom loss | ✓ | – | – |" in told
+
+
+def test_html_escapes_reasons_and_json_is_whole(tmp_path: Path) -> None:
+    found = matrix(FAIL)
+    found.save(tmp_path)
+    page = (tmp_path / "audit.html").read_text()
+    assert "reason &lt;b&gt;" in page
+    assert "<b>" not in page
+    document = json.loads((tmp_path / "audit.json").read_text())
+    assert document["clean"] is False
+    assert document["releases"][1]["cells"]["training/custom"]["reason"] == "no such method"
+    assert (tmp_path / "audit.md").read_text().endswith("\n")
+
+
+def test_only_what_is_between_the_markers_changes(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write_between_markers(page, "new")
+    assert page.read_text() == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+    page.write_text("no markers\n")
+    with pytest.raises(ValueError, match="sdk-matrix:begin"):
+        write_between_markers(page, "new")

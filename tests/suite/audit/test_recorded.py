@@ -1,0 +1,41 @@
+"""Cassettes of real SDK releases against the contract."""
+
+import shutil
+from pathlib import Path
+
+from tinker_mock.contracts.history import load_history
+from tinker_mock.suite.sdk.drift import report
+from tinker_mock.suite.sdk.recorded import judge_cassettes, recorded_releases
+
+
+def test_what_was_recorded_is_in_the_contract() -> None:
+    releases = recorded_releases()
+    assert "0.7.0" in releases
+    for release, directory in releases.items():
+        count, problems = judge_cassettes(release, directory)
+        assert count > 50
+        assert problems == []
+
+
+def test_a_cassette_out_of_contract_is_found_out(tmp_path: Path) -> None:
+    recorded = recorded_releases()["0.7.0"] / "capabilities.yaml"
+    copied = tmp_path / recorded.name
+    shutil.copy(recorded, copied)
+    copied.write_text(copied.read_text().replace('"sdk_version"', '"sdk_release"'))
+    _, problems = judge_cassettes("0.7.0", tmp_path)
+    assert any("/sdk_version: required field" in problem for problem in problems)
+    assert any("/sdk_release: not in the contract" in problem for problem in problems)
+
+
+def test_a_new_release_is_told_with_what_the_contract_lacks() -> None:
+    history = load_history()
+    newest = history.surface(history.releases[-1])
+    heading = f"tinker {history.releases[-1]} → 0.39.0"
+    assert report("0.39.0", newest, history) == [f"{heading}: 0 changes"]
+    lines = report("0.39.0", {**newest, "field SampleRequest.min_p": "float = 0.0"}, history)
+    assert lines == [
+        f"{heading}: 1 changes",
+        "  + field SampleRequest.min_p  float = 0.0",
+        "the contract disagrees:",
+        "  SampleRequest.min_p: not in the contract's SampleRequest",
+    ]

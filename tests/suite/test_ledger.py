@@ -1,0 +1,96 @@
+"""The requirement ledger and the checks name each other."""
+
+from importlib.resources import files
+
+import pytest
+
+from tinker_mock.contracts.ledger import (
+    CHAPTERS,
+    LedgerError,
+    SdkSpan,
+    frozen_rules,
+    load_ledger,
+    parse_row,
+)
+from tinker_mock.suite.client import audit
+from tinker_mock.suite.client.judging import CLIENT_CHECKS
+from tinker_mock.suite.commands.ledger import ledger_page
+from tinker_mock.suite.core.http import Routes
+from tinker_mock.suite.core.runner import requirement_of, server_scenarios
+from tinker_mock.suite.core.wire_checks import wire_check
+from tinker_mock.suite.providers import judge
+from tinker_mock.suite.tokenizers.checks import CHECKS
+
+ROW = {
+    "id": "futures/x", "level": "MUST", "text": "x", "sdk": "all",
+    "source": "sdk-code 0.38.0 lib/x.py:1", "checks": ["futures/x"],
+}  # fmt: skip
+
+
+def server_checks() -> set[str]:
+    return {check for story in server_scenarios() for check in story.checks}
+
+
+def test_the_ledger_is_large_and_every_chapter_has_rules() -> None:
+    ledger = load_ledger()
+    assert len(ledger) >= 150
+    assert {rule.chapter for rule in ledger.values()} >= set(CHAPTERS)
+
+
+def test_every_check_in_code_has_a_requirement() -> None:
+    made = server_checks() | set(CLIENT_CHECKS) | set(CHECKS)
+    assert made - set(requirement_of()) == set()
+
+
+def test_every_check_in_the_ledger_is_made() -> None:
+    wire = {wire_check(one) for one in Routes("tinker", "inference").operations.values()}
+    made = server_checks() | set(CLIENT_CHECKS) | set(CHECKS) | wire
+    left = {check for check in requirement_of() if not check.startswith("kimi/")} - made
+    assert left == set()
+    assert audit.MODULES
+    assert judge.Judge
+
+
+def test_there_are_enough_checks_of_each_kind() -> None:
+    assert len(server_checks()) >= 250
+    assert len(CLIENT_CHECKS) >= 60
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"source": "inferred: so it seems"}, "never a MUST"),
+        ({"source": "I think"}, "no known form"),
+        ({"level": "MAYBE"}, "level must be"),
+        ({"checks": []}, "checks or the reason"),
+        ({"sdk": "1.x"}, "sdk range"),
+        ({"colour": "red"}, "unknown field"),
+    ],
+)
+def test_a_broken_row_is_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(LedgerError, match=words):
+        parse_row({**ROW, **change}, "futures")
+
+
+def test_spans_of_releases() -> None:
+    assert 18 in SdkSpan.parse("0.18+")
+    assert 17 not in SdkSpan.parse("0.18+")
+    assert str(SdkSpan.parse("0.7-0.24")) == "0.7-0.24"
+    assert not SdkSpan.parse("0.7-0.24").meets(SdkSpan.parse("0.25+"))
+
+
+def test_the_ledger_page_has_every_rule_and_is_up_to_date() -> None:
+    page = ledger_page()
+    assert all(f"`{name}`" in page for name in load_ledger())
+    published = files("contracts") / "requirements" / "README.md"
+    assert published.read_text("utf-8") == page, "run `make ledger`"
+
+
+def test_frozen_rules_still_exist_and_are_about_their_release() -> None:
+    for release in ("0.7.0", "0.16.1", "0.24.1", "0.25.0", "0.38.0"):
+        frozen = frozen_rules(release)
+        assert frozen <= set(load_ledger())
+        minor = int(release.split(".")[1])
+        assert all(minor in load_ledger()[name].sdk for name in frozen)
+    with pytest.raises(LedgerError, match="no frozen requirements for '9'"):
+        frozen_rules("9")
