@@ -63,6 +63,24 @@ class Contract:
         listed = self.document.get("x-sdk-headers", {})
         return {name.lower(): SdkRange.of(node) for name, node in listed.items()}
 
+    @cached_property
+    def promised(self) -> frozenset[str]:
+        """Ids of the operations that are answered with a promise."""
+        return frozenset(o.id for o in self.operations.values() if o.promised)
+
+    @cached_property
+    def ordered(self) -> frozenset[str]:
+        """Ids of the operations whose `seq_id` is a place in a model's lane."""
+        return frozenset(o.id for o in self.operations.values() if o.ordered)
+
+    def polled_as(self, request_type: str) -> Operation | None:
+        """The operation whose result a poll with that `X-Tinker-Request-Type` is for."""
+        return self._by_request_type.get(request_type)
+
+    @cached_property
+    def _by_request_type(self) -> dict[str, Operation]:
+        return {o.polled_as: o for o in self.operations.values() if o.polled_as}
+
     def component(self, name: str) -> dict[str, Any]:
         """A component schema by name; KeyError if there is none."""
         schema: dict[str, Any] = self.document["components"]["schemas"][name]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from jsonschema_rs import Draft202012Validator
 
@@ -18,6 +18,8 @@ from tinker_mock.contracts.violations import Violation, pointer, shorten, violat
 JSON = "application/json"
 PROTOBUF = "application/x-protobuf"
 ANY_STATUS = "default"
+Lane = Literal["model", "client", "none"]
+"""Where an operation's work runs: see `x-lane` in contracts/README.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,9 @@ class Operation:
         self.summary: str = node.get("summary", "")
         self.chapter: str = (node.get("tags") or [""])[0]
         self.sdk = SdkRange.of(node)
+        self.lane: Lane = node.get("x-lane", "none")
+        self.polled_as: str = node.get("x-polled-as", "")
+        self.waits: bool = node.get("x-waits", False)
         self.aliases = tuple(
             Alias(alias["method"].upper(), alias["path"]) for alias in node.get("x-aliases", ())
         )
@@ -73,6 +78,30 @@ class Operation:
 
     def __repr__(self) -> str:
         return f"<{self.id}: {self.method} {self.path}>"
+
+    # how it runs
+
+    @property
+    def promised(self) -> bool:
+        """Answered with a promise; the result is polled for."""
+        return "x-result" in self._node
+
+    @cached_property
+    def ordered(self) -> bool:
+        """Its `seq_id` is a place in the model's lane, used up even by a refusal."""
+        body = self._schemas.resolve(self.request_schema) or {}
+        return self.lane == "model" and "seq_id" in body.get("properties", {})
+
+    @property
+    def result_message(self) -> str | None:
+        """The protobuf message its result may be polled as; None where JSON is all there is."""
+        message: str | None = self._node.get("x-result", {}).get("x-protobuf")
+        return message
+
+    @property
+    def binary_result(self) -> bool:
+        """Whether its result may be polled as protobuf."""
+        return self.result_message is not None
 
     # what the document says
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from tinker_mock.contracts import load_contract
 from tinker_mock.suite.core.http import Hands, Reply
 from tinker_mock.suite.core.proto import decode_result, encode_forward_backward
 from tinker_mock.suite.core.target import Target
@@ -16,19 +17,6 @@ PROTOBUF = "application/x-protobuf"
 IDLE = threading.Event()
 PAUSE = 0.05
 """Seconds between polls of a server that answers at once that there is nothing yet."""
-RESULT_KINDS = {
-    "create_model": "CreateModel",
-    "forward": "Forward",
-    "forward_backward": "ForwardBackward",
-    "optim_step": "OptimStep",
-    "save_weights": "SaveWeights",
-    "save_weights_for_sampler": "SaveWeightsForSampler",
-    "save_weights_external": "SaveWeightsExternal",
-    "load_weights": "LoadWeights",
-    "asample": "Sample",
-    "create_custom_loss": "CreateCustomLoss",
-}
-BINARY = {"forward", "forward_backward", "asample"}
 
 
 @dataclass(frozen=True)
@@ -111,8 +99,9 @@ class Submitting:
         self, request_id: str, operation: str, *, timeout: float | None = None, **fields: Any
     ) -> Reply:
         """One retrieve_future; waits as long as the target may hold it."""
-        headers = {"x-tinker-request-type": RESULT_KINDS.get(operation, operation)}
-        if operation in BINARY and self.target.speaks_protobuf:
+        polled = load_contract("tinker").operations[operation]
+        headers = {"x-tinker-request-type": polled.polled_as}
+        if polled.binary_result and self.target.speaks_protobuf:
             headers["accept"] = PROTOBUF
         body = {"request_id": request_id, **fields}
         patience = self.target.long_poll if timeout is None else timeout
