@@ -8,12 +8,13 @@ from typing import Any, Literal
 from jsonschema_rs import Draft202012Validator
 
 from tinker_mock.contracts.integer_coercion import Settle, compile_integers
+from tinker_mock.contracts.pointer import join
 from tinker_mock.contracts.protobuf import check_message
 from tinker_mock.contracts.schema import Schema, Schemas, coerce, outside
 from tinker_mock.contracts.unknown_fields import Find, compile_strangers
 from tinker_mock.contracts.validators import Validators
 from tinker_mock.contracts.versions import SdkRange
-from tinker_mock.contracts.violations import Violation, pointer, shorten, violations
+from tinker_mock.contracts.violations import Violation, shorten, violations
 
 JSON = "application/json"
 PROTOBUF = "application/x-protobuf"
@@ -229,7 +230,7 @@ class Operation:
         found: list[tuple[str | int, ...]] = []
         if self._find_strangers is not None:
             self._find_strangers(body, (), found)
-        return [pointer(path) for path in found]
+        return [join(path) for path in found]
 
     @cached_property
     def _find_strangers(self) -> Find | None:
@@ -286,12 +287,12 @@ class Operation:
             if key not in values:
                 if parameter.required:
                     message = f"required {place} parameter {parameter.name!r} is missing"
-                    where = pointer([parameter.name])
+                    where = join([parameter.name])
                     found.append(Violation(where, "required", message, parameter.name, None))
                 continue
             validator: Draft202012Validator = self._validators.get(
                 f"{self.id}.{place}.{parameter.name}", parameter.schema
             )
             value = coerce(parameter.schema, values[key])
-            found.extend(violations(validator.iter_errors(value), pointer([parameter.name])))
+            found.extend(violations(validator.iter_errors(value), join([parameter.name])))
         return found

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from tinker_mock.contracts import load_contract
+from tinker_mock.contracts.pointer import PointerError, look_up
 from tinker_mock.suite.core.http import Hands, Reply
 from tinker_mock.suite.core.proto import decode_result, encode_forward_backward
 from tinker_mock.suite.core.target import Target
@@ -31,13 +32,10 @@ class Outcome:
         """The value at a pointer into the result; Unmet if the promise failed or has no such."""
         if self.failed:
             raise Unmet("the operation succeeds", "a result", self.reply.text)
-        value = self.value
-        for part in pointer.strip("/").split("/"):
-            try:
-                value = value[int(part)] if isinstance(value, list) else value[part]
-            except (KeyError, IndexError, TypeError, ValueError) as error:
-                raise Unmet(f"the result has {pointer}", pointer, self.value) from error
-        return value
+        try:
+            return look_up(self.value, pointer)
+        except PointerError as error:
+            raise Unmet(f"the result has {pointer}", pointer, self.value) from error
 
     @property
     def error(self) -> str:

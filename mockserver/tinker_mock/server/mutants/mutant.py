@@ -10,12 +10,15 @@ or `path.NAME` → value.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinker_mock.contracts.pointer import PointerError, find, put
 from tinker_mock.server.http.exchange import Answer, Exchange
 from tinker_mock.server.mutants.steps import STEPS, Draft
 
+ABSENT = object()
 CONDITIONS = {"status", "request", "answer", "header", "path", "result"}
 
 
@@ -102,10 +105,8 @@ def _put(exchange: Exchange, pointer: str, value: Any) -> None:
     if pointer.startswith("path."):
         exchange.path_params[pointer.removeprefix("path.")] = value
         return
-    parent, _, name = pointer.rpartition("/")
-    found, holder = _find(exchange.body, parent) if parent else (True, exchange.body)
-    if found and isinstance(holder, dict):
-        holder[name] = value
+    with suppress(PointerError):
+        put(exchange.body, pointer, value)
 
 
 def _result_fits(actual: str | None, wanted: str | list[str] | None) -> bool:
@@ -120,24 +121,13 @@ def _status_fits(status: int, wanted: Any) -> bool:
 
 def _fits(value: Any, wanted: Mapping[str, Any] | None) -> bool:
     for pointer, expected in (wanted or {}).items():
-        found, actual = _find(value, pointer)
-        if expected == "present":
-            fits = found
-        elif expected == "absent":
-            fits = not found
+        actual = find(value, pointer, ABSENT)
+        if expected in ("present", "absent"):
+            fits = (actual is ABSENT) == (expected == "absent")
         elif expected == "long":
-            fits = found and hasattr(actual, "__len__") and len(actual) > 1
+            fits = hasattr(actual, "__len__") and len(actual) > 1
         else:
-            fits = found and actual == expected
+            fits = actual == expected
         if not fits:
             return False
     return True
-
-
-def _find(value: Any, pointer: str) -> tuple[bool, Any]:
-    for part in pointer.strip("/").split("/"):
-        try:
-            value = value[int(part)] if isinstance(value, list) else value[part.replace("~1", "/")]
-        except (KeyError, IndexError, TypeError, ValueError):
-            return False, None
-    return True, value

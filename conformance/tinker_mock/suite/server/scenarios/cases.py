@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from tinker_mock.contracts.pointer import put, remove
 from tinker_mock.suite.core import bodies
 from tinker_mock.suite.core.context import Stage
 from tinker_mock.suite.core.scenario import Scenario, add
@@ -38,15 +39,10 @@ def changed(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     """A copy with values set or removed at JSON pointers."""
     fresh: dict[str, Any] = copy.deepcopy(dict(body))
     for pointer, change in changes.items():
-        *path, last = pointer.strip("/").split("/")
-        holder: Any = fresh
-        for part in path:
-            holder = holder[int(part)] if isinstance(holder, list) else holder[part]
         if isinstance(change, dict) and change.get("remove"):
-            del holder[last]
-            continue
-        value = change["value"] if isinstance(change, dict) else change
-        holder[int(last) if isinstance(holder, list) else last] = value
+            remove(fresh, pointer)
+        else:
+            put(fresh, pointer, change["value"] if isinstance(change, dict) else change)
     return fresh
 
 
