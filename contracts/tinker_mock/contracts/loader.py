@@ -46,17 +46,17 @@ class Contract:
             )
         }
 
-    def strange_headers(
+    def unknown_headers(
         self, operation: Operation, names: Iterable[str], release: str
     ) -> list[str]:
         """Request headers that neither HTTP, nor the operation, nor any call of the release has."""
         declared = {p.name.lower() for p in operation.parameters if p.place == "header"}
-        strange = []
+        unknown = []
         for name in sorted({name.lower() for name in names} - HTTP_HEADERS - declared):
             sdk = self._sdk_headers.get(name)
             if sdk is None or release not in sdk:
-                strange.append(name)
-        return strange
+                unknown.append(name)
+        return unknown
 
     @cached_property
     def _sdk_headers(self) -> dict[str, SdkRange]:

@@ -25,7 +25,7 @@ def judge(entry: dict[str, Any], release: str) -> list[str]:
             f"{o.pointer}: the contract says SDK {o.sdk}"
             for o in operation.fields_outside(body, release)
         ]
-    names = load_contract("tinker").strange_headers(operation, entry["request_headers"], release)
+    names = load_contract("tinker").unknown_headers(operation, entry["request_headers"], release)
     found += [f"header {name}: not in the contract for this release" for name in names]
     found += _result(entry, operation)
     return [f"{where}: {problem}" for problem in found]

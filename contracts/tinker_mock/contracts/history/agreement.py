@@ -81,7 +81,7 @@ def disagreements(contract: Contract, history: History) -> list[str]:
     return [
         *_operations(contract, history),
         *_fields(contract, history),
-        *_strangers(contract, history),
+        *_unknown_fields(contract, history),
         *_values(contract, history),
         *_messages(history),
     ]
@@ -132,7 +132,7 @@ def _fields(contract: Contract, history: History) -> Iterator[str]:
             yield from _compare(name, _field_range(component, field), theirs)
 
 
-def _strangers(contract: Contract, history: History) -> Iterator[str]:
+def _unknown_fields(contract: Contract, history: History) -> Iterator[str]:
     """Fields that the contract gives to an SDK class and no release has."""
     known: dict[str, set[str]] = {}
     for name in history.names("field"):
