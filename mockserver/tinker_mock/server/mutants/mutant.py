@@ -9,7 +9,7 @@ or `path.NAME` → value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,9 @@ from tinker_mock.server.http.exchange import Answer, Exchange
 from tinker_mock.server.mutants.steps import STEPS, Draft
 
 ABSENT = object()
-CONDITIONS = {"status", "request", "answer", "header", "path", "result"}
+KEYS = ("of", "when", "do", "shares", "ask")
+CONDITIONS = ("status", "request", "answer", "header", "path", "result")
+NTH = ("from", "status", "body")
 
 
 class MutantError(ValueError):
@@ -41,12 +43,14 @@ class Mutant:
     @classmethod
     def parse(cls, check: str, row: Mapping[str, Any]) -> Mutant:
         """Read one row; raises MutantError naming the check and the fault."""
-        unknown = set(row) - {"of", "when", "do", "shares", "ask"}
         when = row.get("when") or {}
-        steps = [next(iter(step.items())) for step in row.get("do", ())]
-        bad = [name for name, _ in steps if name not in STEPS]
-        if unknown or bad or set(when) - CONDITIONS or not (steps or row.get("ask")):
-            raise MutantError(f"mutant {check}: unknown {unknown or bad or set(when) - CONDITIONS}")
+        steps = [pair for step in row.get("do", ()) for pair in step.items()]
+        _only(check, row, KEYS)
+        _only(check, when, CONDITIONS)
+        _only(check, dict(steps), STEPS)
+        _only(check, dict(steps).get("nth", {}), NTH)
+        if not (steps or row.get("ask")):
+            raise MutantError(f"mutant {check}: does nothing: it needs do or ask")
         on = row.get("of") or ()
         return cls(
             check,
@@ -99,6 +103,12 @@ class Mutant:
         for name, argument in self.steps:
             STEPS[name](draft, argument)
         return draft.answer()
+
+
+def _only(check: str, given: Iterable[str], known: Collection[str]) -> None:
+    for key in given:
+        if key not in known:
+            raise MutantError(f"mutant {check}: unknown key {key!r}; known: {', '.join(known)}")
 
 
 def _put(exchange: Exchange, pointer: str, value: Any) -> None:

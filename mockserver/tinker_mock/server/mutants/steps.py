@@ -84,7 +84,7 @@ def _plus(old: Any, amount: Any) -> Any:
     return (old or type(amount)()) + amount
 
 
-def _add(draft: Draft, changes: dict[str, float]) -> None:
+def _add(draft: Draft, changes: dict[str, float | str]) -> None:
     for pointer, amount in changes.items():
         _each(draft, pointer, partial(_plus, amount=amount))
 
