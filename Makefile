@@ -75,8 +75,10 @@ cookbook: $(STAMP) $(COOKBOOK)/.installed ## Run tinker-cookbook, unmodified, ag
 	$(BIN)/python tests/cookbook/cook.py --python $(COOKBOOK)/bin/python --runs $(or $(RUNS),all)
 
 .PHONY: contract
-contract: $(STAMP) ## Bundle the OpenAPI chapters after an edit
+contract: $(STAMP) ## Bundle the OpenAPI chapters and compile the messages after an edit
 	$(BIN)/python -m tinker_mock.contracts
+	$(BIN)/python -m grpc_tools.protoc --proto_path=contracts/tinker --include_source_info \
+	  --descriptor_set_out=contracts/tinker/tinker.pb tinker.proto
 
 .PHONY: history
 history: $(SDK_STAMP) ## Renew contracts/tinker/history.yaml from the published SDK wheels

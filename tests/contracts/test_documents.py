@@ -135,6 +135,35 @@ def test_promises_are_linked_to_their_poll(tinker: Contract) -> None:
             assert link["operationId"] == "retrieve_future", operation.id
 
 
+def test_every_operation_says_where_its_work_runs(tinker: Contract) -> None:
+    for operation in tinker.operations.values():
+        assert operation.document["x-lane"] in ("model", "client", "none"), operation.id
+        assert operation.promised == (operation.lane != "none") == bool(operation.polled_as)
+        assert not (operation.promised and operation.waits), operation.id
+
+
+def test_what_is_ordered_names_the_model_whose_lane_it_is(tinker: Contract) -> None:
+    for name in tinker.ordered:
+        schema = tinker.schemas.resolve(tinker.operations[name].request_schema)
+        assert "model_id" in schema["properties"], name
+    unnumbered = {o.id for o in tinker.operations.values() if o.lane == "model" and not o.ordered}
+    assert unnumbered == {"create_model", "unload_model"}
+
+
+def test_results_that_are_messages_are_those_a_poll_may_answer(tinker: Contract) -> None:
+    poll = tinker.operations["retrieve_future"].response_schema(200, "application/x-protobuf")
+    results = {o.result_message for o in tinker.operations.values() if o.binary_result}
+    assert poll is not None
+    assert results == set(poll["x-protobuf"])
+
+
+def test_polls_name_one_operation_each(tinker: Contract) -> None:
+    for name in tinker.promised:
+        operation = tinker.operations[name]
+        assert tinker.polled_as(operation.polled_as) is operation
+    assert tinker.polled_as("") is None
+
+
 def test_links_lead_somewhere(contract: Contract) -> None:
     for node in nodes(contract.document):
         for link in node.get("links", {}).values() if isinstance(node.get("links"), dict) else ():

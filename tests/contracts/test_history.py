@@ -49,7 +49,7 @@ def edited(change: str) -> Contract:
         del schemas["SampleRequest"]["properties"]["prompt_alt_tokens_k"]
     elif change == "range":
         schemas["SampleRequest"]["properties"]["prompt_alt_tokens_k"]["x-sdk-since"] = "0.30"
-    elif change == "stranger":
+    elif change == "unknown field":
         schemas["SampleRequest"]["properties"]["min_p"] = {"type": "number"}
     elif change == "value":
         schemas["LossFnType"]["enum"].remove("gspo")
@@ -64,7 +64,7 @@ def edited(change: str) -> Contract:
     ("change", "said"),
     [
         ("field", "SampleRequest.prompt_alt_tokens_k: not in the contract's SampleRequest"),
-        ("stranger", "SampleRequest.min_p: no release has it"),
+        ("unknown field", "SampleRequest.min_p: no release has it"),
         (
             "range",
             "SampleRequest.prompt_alt_tokens_k: contract says 0.30–, the SDK 0.31–",

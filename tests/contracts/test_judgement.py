@@ -167,10 +167,10 @@ def test_whole_floats_become_integers_where_a_field_is_one(tinker: Contract) -> 
     body["sampling_params"].update(seed=1e3, temperature=1.0)
     body["prompt"]["chunks"] = [{"data": "AAAA", "format": "png", "expected_tokens": 4.0}]
     assert operation.check_request(body) == []
-    operation.settle_integers(body)
+    operation.coerce_integers(body)
     params = body["sampling_params"]
-    settled = [body["seq_id"], body["num_samples"], params["seed"], params["temperature"]]
-    assert list(map(repr, settled)) == ["7", "2", "1000", "1.0"]
+    coerced = [body["seq_id"], body["num_samples"], params["seed"], params["temperature"]]
+    assert list(map(repr, coerced)) == ["7", "2", "1000", "1.0"]
     assert repr(body["prompt"]["chunks"][0]["expected_tokens"]) == "4"
 
 
@@ -179,16 +179,16 @@ def test_the_compiled_search_finds_what_a_walk_finds(tinker: Contract) -> None:
         body = copy.deepcopy(operation.example)
         if not isinstance(body, dict):
             continue
-        plant_strangers(body)
+        plant_unknown_fields(body)
         uses = tinker.schemas.uses(operation.request_schema, body)
         walked = [use.pointer for use in uses if use.schema is None]
         assert operation.unknown_fields(body) == walked, operation.id
-        assert "/stranger" in walked or operation.id == "create_auth_token"
+        assert "/unknown" in walked or operation.id == "create_auth_token"
 
 
-def plant_strangers(value: Any) -> None:
+def plant_unknown_fields(value: Any) -> None:
     for inner in list(value.values()) if isinstance(value, dict) else value:
         if isinstance(inner, (dict, list)):
-            plant_strangers(inner)
+            plant_unknown_fields(inner)
     if isinstance(value, dict):
-        value["stranger"] = {"more": [1]}
+        value["unknown"] = {"more": [1]}

@@ -10,10 +10,6 @@ from tinker_mock.server.http.stages import NoMutants
 from tinker_mock.server.serving.in_thread import RunningServer
 from tinker_mock.server.settings import Settings
 
-LANE = {
-    "forward", "forward_backward", "optim_step", "save_weights", "save_weights_for_sampler",
-    "save_weights_external", "load_weights",
-}  # fmt: skip
 USER_FAULTS = {400, 404, 409, 410, 415, 422}
 
 
@@ -43,7 +39,7 @@ class Unordered(NoMutants):
         self.arrived: Counter[str] = Counter()
 
     def prepare(self, exchange: Exchange) -> None:
-        if exchange.operation and exchange.operation.id in LANE and exchange.body.get("model_id"):
+        if exchange.operation and exchange.operation.ordered and exchange.body.get("model_id"):
             model = str(exchange.body["model_id"])
             self.arrived[model] += 1
             exchange.body = {**exchange.body, "seq_id": self.arrived[model]}

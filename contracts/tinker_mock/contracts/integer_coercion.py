@@ -10,20 +10,20 @@ from typing import Any
 from tinker_mock.contracts.schema import Schemas
 
 INT64 = 2**63
-Settle = Callable[[Any], None]
+Coerce = Callable[[Any], None]
 
 
-def compile_integers(schemas: Schemas, schema: Any) -> Settle | None:
-    """A function that settles a valid value in place; None if nothing in it is an integer."""
+def compile_coercion(schemas: Schemas, schema: Any) -> Coerce | None:
+    """A function that does so to a valid value, in place; None if nothing in it is an integer."""
     return _plan(schemas, schema, ())
 
 
-def _plan(schemas: Schemas, schema: Any, above: tuple[int, ...]) -> Settle | None:
+def _plan(schemas: Schemas, schema: Any, above: tuple[int, ...]) -> Coerce | None:
     schema = schemas.resolve(schema)
     if not isinstance(schema, dict) or id(schema) in above:
         return None
     above = (*above, id(schema))
-    parts: list[Settle] = []
+    parts: list[Coerce] = []
     properties = schema.get("properties", {})
     direct = [key for key, node in properties.items() if _is_integer(schemas, node)]
     nested = {
@@ -49,8 +49,8 @@ def _is_integer(schemas: Schemas, node: Any) -> bool:
     return kind == "integer" or (isinstance(kind, list) and "integer" in kind)
 
 
-def _fields(direct: list[str], nested: dict[str, Settle]) -> Settle:
-    def settle(value: Any) -> None:
+def _fields(direct: list[str], nested: dict[str, Coerce]) -> Coerce:
+    def coerce(value: Any) -> None:
         if isinstance(value, dict):
             for key in direct:
                 found = value.get(key)
@@ -60,21 +60,21 @@ def _fields(direct: list[str], nested: dict[str, Settle]) -> Settle:
                 if key in value:
                     plan(value[key])
 
-    return settle
+    return coerce
 
 
-def _items(plan: Settle) -> Settle:
-    def settle(value: Any) -> None:
+def _items(plan: Coerce) -> Coerce:
+    def coerce(value: Any) -> None:
         if isinstance(value, list):
             for item in value:
                 plan(item)
 
-    return settle
+    return coerce
 
 
-def _each(parts: list[Settle]) -> Settle:
-    def settle(value: Any) -> None:
+def _each(parts: list[Coerce]) -> Coerce:
+    def coerce(value: Any) -> None:
         for part in parts:
             part(value)
 
-    return settle
+    return coerce

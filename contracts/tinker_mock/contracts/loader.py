@@ -46,22 +46,40 @@ class Contract:
             )
         }
 
-    def strange_headers(
+    def unknown_headers(
         self, operation: Operation, names: Iterable[str], release: str
     ) -> list[str]:
         """Request headers that neither HTTP, nor the operation, nor any call of the release has."""
         declared = {p.name.lower() for p in operation.parameters if p.place == "header"}
-        strange = []
+        unknown = []
         for name in sorted({name.lower() for name in names} - HTTP_HEADERS - declared):
             sdk = self._sdk_headers.get(name)
             if sdk is None or release not in sdk:
-                strange.append(name)
-        return strange
+                unknown.append(name)
+        return unknown
 
     @cached_property
     def _sdk_headers(self) -> dict[str, SdkRange]:
         listed = self.document.get("x-sdk-headers", {})
         return {name.lower(): SdkRange.of(node) for name, node in listed.items()}
+
+    @cached_property
+    def promised(self) -> frozenset[str]:
+        """Ids of the operations that are answered with a promise."""
+        return frozenset(o.id for o in self.operations.values() if o.promised)
+
+    @cached_property
+    def ordered(self) -> frozenset[str]:
+        """Ids of the operations whose `seq_id` is a place in a model's lane."""
+        return frozenset(o.id for o in self.operations.values() if o.ordered)
+
+    def polled_as(self, request_type: str) -> Operation | None:
+        """The operation whose result a poll with that `X-Tinker-Request-Type` is for."""
+        return self._by_request_type.get(request_type)
+
+    @cached_property
+    def _by_request_type(self) -> dict[str, Operation]:
+        return {o.polled_as: o for o in self.operations.values() if o.polled_as}
 
     def component(self, name: str) -> dict[str, Any]:
         """A component schema by name; KeyError if there is none."""

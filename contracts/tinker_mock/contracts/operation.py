@@ -3,21 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from jsonschema_rs import Draft202012Validator
 
-from tinker_mock.contracts.integer_coercion import Settle, compile_integers
+from tinker_mock.contracts.integer_coercion import Coerce, compile_coercion
+from tinker_mock.contracts.pointer import join
 from tinker_mock.contracts.protobuf import check_message
 from tinker_mock.contracts.schema import Schema, Schemas, coerce, outside
-from tinker_mock.contracts.unknown_fields import Find, compile_strangers
+from tinker_mock.contracts.unknown_fields import Find, compile_search
 from tinker_mock.contracts.validators import Validators
 from tinker_mock.contracts.versions import SdkRange
-from tinker_mock.contracts.violations import Violation, pointer, shorten, violations
+from tinker_mock.contracts.violations import Violation, shorten, violations
 
 JSON = "application/json"
 PROTOBUF = "application/x-protobuf"
 ANY_STATUS = "default"
+Lane = Literal["model", "client", "none"]
+"""Where an operation's work runs: see `x-lane` in contracts/README.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class OutOfRange:
+class NotInRelease:
     """A field or enum value that the release at hand does not have."""
 
     pointer: str
@@ -64,6 +67,9 @@ class Operation:
         self.summary: str = node.get("summary", "")
         self.chapter: str = (node.get("tags") or [""])[0]
         self.sdk = SdkRange.of(node)
+        self.lane: Lane = node.get("x-lane", "none")
+        self.polled_as: str = node.get("x-polled-as", "")
+        self.waits: bool = node.get("x-waits", False)
         self.aliases = tuple(
             Alias(alias["method"].upper(), alias["path"]) for alias in node.get("x-aliases", ())
         )
@@ -73,6 +79,30 @@ class Operation:
 
     def __repr__(self) -> str:
         return f"<{self.id}: {self.method} {self.path}>"
+
+    # how it runs
+
+    @property
+    def promised(self) -> bool:
+        """Answered with a promise; the result is polled for."""
+        return "x-result" in self._node
+
+    @cached_property
+    def ordered(self) -> bool:
+        """Its `seq_id` is a place in the model's lane, used up even by a refusal."""
+        body = self._schemas.resolve(self.request_schema) or {}
+        return self.lane == "model" and "seq_id" in body.get("properties", {})
+
+    @property
+    def result_message(self) -> str | None:
+        """The protobuf message its result may be polled as; None where JSON is all there is."""
+        message: str | None = self._node.get("x-result", {}).get("x-protobuf")
+        return message
+
+    @property
+    def binary_result(self) -> bool:
+        """Whether its result may be polled as protobuf."""
+        return self.result_message is not None
 
     # what the document says
 
@@ -186,47 +216,40 @@ class Operation:
             return []
         return self._judge(f"{self.id}.result", schema, body)
 
-    def settle_integers(self, body: Any) -> None:
+    def coerce_integers(self, body: Any) -> None:
         """Turn `50.0` into 50, in place, where a valid request body has an integer field."""
-        if self._settle is not None:
-            self._settle(body)
+        if self._coerce is not None:
+            self._coerce(body)
 
     @cached_property
-    def _settle(self) -> Settle | None:
-        return compile_integers(self._schemas, self.request_schema)
+    def _coerce(self) -> Coerce | None:
+        return compile_coercion(self._schemas, self.request_schema)
 
     def unknown_fields(self, body: Any) -> list[str]:
         """JSON pointers of request fields that the contract doesn't know."""
         found: list[tuple[str | int, ...]] = []
-        if self._find_strangers is not None:
-            self._find_strangers(body, (), found)
-        return [pointer(path) for path in found]
+        if self._find_unknown is not None:
+            self._find_unknown(body, (), found)
+        return [join(path) for path in found]
 
     @cached_property
-    def _find_strangers(self) -> Find | None:
-        return compile_strangers(self._schemas, self.request_schema)
+    def _find_unknown(self) -> Find | None:
+        return compile_search(self._schemas, self.request_schema)
 
-    def fields_outside(self, body: Any, sdk_version: str) -> list[OutOfRange]:
+    def fields_outside(self, body: Any, release: str) -> list[NotInRelease]:
         """Request fields and enum values that this SDK release doesn't have; nulls don't count."""
-        return self._outside(self.request_schema, body, sdk_version)
-
-    def response_fields_outside(self, status: int, body: Any, sdk_version: str) -> list[OutOfRange]:
-        """The same for an answer: what a release of that age might not understand."""
-        return self._outside(self.response_schema(status), body, sdk_version)
+        found = []
+        for use in self._schemas.uses(self.request_schema, body):
+            limit = outside(use, release) if use.value is not None else None
+            if limit is not None:
+                found.append(NotInRelease(use.pointer, shorten(use.value), limit))
+        return found
 
     # internals
 
     def _answer(self, status: int | str) -> dict[str, Schema]:
         content = self._response_content
         return content.get(str(status), content.get(ANY_STATUS, {}))
-
-    def _outside(self, schema: Schema | None, body: Any, release: str) -> list[OutOfRange]:
-        found = []
-        for use in self._schemas.uses(schema, body):
-            limit = outside(use, release) if use.value is not None else None
-            if limit is not None:
-                found.append(OutOfRange(use.pointer, shorten(use.value), limit))
-        return found
 
     def _check(
         self, content: dict[str, Schema], body: Any, content_type: str, key: str
@@ -257,12 +280,12 @@ class Operation:
             if key not in values:
                 if parameter.required:
                     message = f"required {place} parameter {parameter.name!r} is missing"
-                    where = pointer([parameter.name])
+                    where = join([parameter.name])
                     found.append(Violation(where, "required", message, parameter.name, None))
                 continue
             validator: Draft202012Validator = self._validators.get(
                 f"{self.id}.{place}.{parameter.name}", parameter.schema
             )
             value = coerce(parameter.schema, values[key])
-            found.extend(violations(validator.iter_errors(value), pointer([parameter.name])))
+            found.extend(violations(validator.iter_errors(value), join([parameter.name])))
         return found

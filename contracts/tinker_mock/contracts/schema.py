@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tinker_mock.contracts.pointer import join, look_up
 from tinker_mock.contracts.versions import SdkRange
-from tinker_mock.contracts.violations import pointer
 
 Schema = dict[str, Any]
 
@@ -20,7 +20,7 @@ class Use:
 
     @property
     def pointer(self) -> str:
-        return pointer(self.path)
+        return join(self.path)
 
 
 class Schemas:
@@ -43,9 +43,7 @@ class Schemas:
     def _follow(self, node: Any) -> Any:
         while isinstance(node, dict) and "$ref" in node:
             beside = {key: value for key, value in node.items() if key != "$ref"}
-            target = self._document
-            for part in node["$ref"].removeprefix("#/").split("/"):
-                target = target[part.replace("~1", "/").replace("~0", "~")]
+            target = look_up(self._document, node["$ref"].removeprefix("#"))
             node = {**target, **beside}
         return node
 

@@ -9,7 +9,7 @@ Path = tuple[str | int, ...]
 Find = Callable[[Any, Path, list[Path]], None]
 
 
-def compile_strangers(schemas: Schemas, schema: Any) -> Find | None:
+def compile_search(schemas: Schemas, schema: Any) -> Find | None:
     """A function that appends the paths of unknown fields; None if nothing could be unknown."""
     return _plan(schemas, schema, ())
 

@@ -1,10 +1,12 @@
 """What is wrong with a message, in the terms of the contract."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from jsonschema_rs import ValidationError, ValidationErrorKind
+
+from tinker_mock.contracts.pointer import join
 
 SHOWN = 120
 
@@ -24,11 +26,6 @@ class Violation:
 
     def __str__(self) -> str:
         return f"{self.pointer or '/'}: {self.message}"
-
-
-def pointer(path: Sequence[str | int]) -> str:
-    """A JSON pointer (RFC 6901)."""
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
 
 
 def shorten(value: Any) -> Any:
@@ -64,7 +61,7 @@ def _narrow(error: ValidationError, prefix: str) -> list[Violation]:
             return violations(iter(fewest[0]), prefix)
         wanted = [inner.message for branch in branches for inner in branch]
         message = f"{shorten(error.instance)!r} fits none of: {'; '.join(map(str, wanted))}"
-        return [Violation(prefix + pointer(path), kind.name, message, wanted, _actual(error))]
+        return [Violation(prefix + join(path), kind.name, message, wanted, _actual(error))]
     return [_violation(error, prefix)]
 
 
@@ -89,10 +86,10 @@ def _violation(error: ValidationError, prefix: str) -> Violation:
     expected: Any = kind.value
     if isinstance(kind, ValidationErrorKind.Required):
         path.append(kind.property)
-        where = prefix + pointer(path)
+        where = prefix + join(path)
         message = f"required field {kind.property!r} is missing"
         return Violation(where, kind.name, message, kind.property, None)
-    where = prefix + pointer(path)
+    where = prefix + join(path)
     if isinstance(kind, ValidationErrorKind.AdditionalProperties):
         expected = "no further fields"
         message = f"unknown field {', '.join(map(repr, kind.unexpected))}"

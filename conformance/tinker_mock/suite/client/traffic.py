@@ -9,14 +9,8 @@ from typing import Any
 
 import zstandard
 
+from tinker_mock.contracts import load_contract
 from tinker_mock.suite.core.proto import decode_forward_backward
-
-SUBMITS = frozenset({
-    "create_model", "forward", "forward_backward", "optim_step", "asample", "save_weights",
-    "save_weights_for_sampler", "save_weights_external", "load_weights", "create_custom_loss",
-    "unload_model",
-})  # fmt: skip
-LANE = SUBMITS - {"create_model", "asample", "create_custom_loss", "unload_model"}
 
 
 @dataclass
@@ -29,6 +23,11 @@ class Said:
     def operation(self) -> str:
         """The contract operation, or empty for a path outside the contract."""
         return str(self.entry["operation"] or "")
+
+    @property
+    def ordered(self) -> bool:
+        """Whether its number is a place in a model's lane."""
+        return self.operation in load_contract("tinker").ordered
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -102,7 +101,12 @@ class Conversation:
     @cached_property
     def submits(self) -> list[Said]:
         """Every submission of work."""
-        return self.of(*SUBMITS)
+        return self.of(*load_contract("tinker").promised)
+
+    @cached_property
+    def ordered(self) -> list[Said]:
+        """Every submission that has a place in a model's lane."""
+        return [one for one in self.said if one.ordered]
 
     @cached_property
     def polls(self) -> list[Said]:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 BAD = ("fail", "not-testable", "error")
+LISTS = ("failing", "flaky")
 
 
 class BaselineError(ValueError):
@@ -61,8 +62,13 @@ def read_baseline(path: Path) -> Baseline:
         value = yaml.safe_load(path.read_text("utf-8")) or {}
     except (OSError, yaml.YAMLError) as error:
         raise BaselineError(f"{path}: {error}") from error
+    if not isinstance(value, dict):
+        raise BaselineError(f"{path}: must be a mapping, got {type(value).__name__}")
+    for name in value:
+        if name not in LISTS:
+            raise BaselineError(f"{path}: unknown key {name!r}; known: {', '.join(LISTS)}")
     lists: dict[str, dict[str, str]] = {}
-    for name in ("failing", "flaky"):
+    for name in LISTS:
         entries = value.get(name) or {}
         if not isinstance(entries, dict):
             raise BaselineError(f"{path}: {name} must map checks to reasons")

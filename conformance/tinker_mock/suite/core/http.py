@@ -14,6 +14,7 @@ import httpx
 import orjson
 
 from tinker_mock.contracts import Operation, load_contract
+from tinker_mock.contracts.pointer import PointerError, look_up
 from tinker_mock.suite.core.verdict import Unmet, shown
 
 SECRET_HEADERS = ("x-api-key", "authorization", "cf-access-client-secret")
@@ -47,13 +48,10 @@ class Reply:
     def at(self, pointer: str) -> Any:
         """The value at a JSON pointer."""
         value = self.json()
-        for part in pointer.strip("/").split("/") if pointer.strip("/") else ():
-            try:
-                value = value[int(part)] if isinstance(value, list) else value[part]
-            except (KeyError, IndexError, TypeError, ValueError) as error:
-                text = shown(self.json())
-                raise Unmet(f"{self.name}: the body has {pointer}", pointer, text) from error
-        return value
+        try:
+            return look_up(value, pointer)
+        except PointerError as error:
+            raise Unmet(f"{self.name}: the body has {pointer}", pointer, shown(value)) from error
 
     def require(self, *statuses: int) -> "Reply":
         """Itself, or Unmet if the status is none of these (default: any 2xx)."""

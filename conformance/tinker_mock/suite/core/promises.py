@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from tinker_mock.contracts import load_contract
+from tinker_mock.contracts.pointer import PointerError, look_up
 from tinker_mock.suite.core.http import Hands, Reply
 from tinker_mock.suite.core.proto import decode_result, encode_forward_backward
 from tinker_mock.suite.core.target import Target
@@ -16,19 +18,6 @@ PROTOBUF = "application/x-protobuf"
 IDLE = threading.Event()
 PAUSE = 0.05
 """Seconds between polls of a server that answers at once that there is nothing yet."""
-RESULT_KINDS = {
-    "create_model": "CreateModel",
-    "forward": "Forward",
-    "forward_backward": "ForwardBackward",
-    "optim_step": "OptimStep",
-    "save_weights": "SaveWeights",
-    "save_weights_for_sampler": "SaveWeightsForSampler",
-    "save_weights_external": "SaveWeightsExternal",
-    "load_weights": "LoadWeights",
-    "asample": "Sample",
-    "create_custom_loss": "CreateCustomLoss",
-}
-BINARY = {"forward", "forward_backward", "asample"}
 
 
 @dataclass(frozen=True)
@@ -43,13 +32,10 @@ class Outcome:
         """The value at a pointer into the result; Unmet if the promise failed or has no such."""
         if self.failed:
             raise Unmet("the operation succeeds", "a result", self.reply.text)
-        value = self.value
-        for part in pointer.strip("/").split("/"):
-            try:
-                value = value[int(part)] if isinstance(value, list) else value[part]
-            except (KeyError, IndexError, TypeError, ValueError) as error:
-                raise Unmet(f"the result has {pointer}", pointer, self.value) from error
-        return value
+        try:
+            return look_up(self.value, pointer)
+        except PointerError as error:
+            raise Unmet(f"the result has {pointer}", pointer, self.value) from error
 
     @property
     def error(self) -> str:
@@ -111,8 +97,9 @@ class Submitting:
         self, request_id: str, operation: str, *, timeout: float | None = None, **fields: Any
     ) -> Reply:
         """One retrieve_future; waits as long as the target may hold it."""
-        headers = {"x-tinker-request-type": RESULT_KINDS.get(operation, operation)}
-        if operation in BINARY and self.target.speaks_protobuf:
+        polled = load_contract("tinker").operations[operation]
+        headers = {"x-tinker-request-type": polled.polled_as}
+        if polled.binary_result and self.target.speaks_protobuf:
             headers["accept"] = PROTOBUF
         body = {"request_id": request_id, **fields}
         patience = self.target.long_poll if timeout is None else timeout

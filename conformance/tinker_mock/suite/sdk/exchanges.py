@@ -4,20 +4,6 @@ from typing import Any
 
 from tinker_mock.contracts import Operation, load_contract
 
-RESULT_OF = {
-    "CreateModel": "create_model",
-    "Forward": "forward",
-    "ForwardBackward": "forward_backward",
-    "OptimStep": "optim_step",
-    "SaveWeights": "save_weights",
-    "LoadWeights": "load_weights",
-    "SaveWeightsForSampler": "save_weights_for_sampler",
-    "SaveWeightsExternal": "save_weights_external",
-    "Sample": "asample",
-    "CreateCustomLoss": "create_custom_loss",
-}
-"""`X-Tinker-Request-Type` of a poll → the operation whose result is polled for."""
-
 
 def judge(entry: dict[str, Any], release: str) -> list[str]:
     """What is wrong with one journal entry; empty when both sides kept the contract.
@@ -39,7 +25,7 @@ def judge(entry: dict[str, Any], release: str) -> list[str]:
             f"{o.pointer}: the contract says SDK {o.sdk}"
             for o in operation.fields_outside(body, release)
         ]
-    names = load_contract("tinker").strange_headers(operation, entry["request_headers"], release)
+    names = load_contract("tinker").unknown_headers(operation, entry["request_headers"], release)
     found += [f"header {name}: not in the contract for this release" for name in names]
     found += _result(entry, operation)
     return [f"{where}: {problem}" for problem in found]
@@ -57,10 +43,10 @@ def _result(entry: dict[str, Any], operation: Operation) -> list[str]:
     if operation.id != "retrieve_future" or entry["status"] != 200 or not isinstance(body, dict):
         return []
     pending = body.get("type") == "try_again" or "error" in body or body.keys() <= WRAPPED
-    if pending or kind not in RESULT_OF:
+    if pending:
         return []
-    made_by = load_contract("tinker").operations[RESULT_OF[kind]]
-    return [f"result {v}" for v in made_by.check_result(body)]
+    made_by = load_contract("tinker").polled_as(kind)
+    return [f"result {v}" for v in made_by.check_result(body)] if made_by else []
 
 
 WRAPPED = {"text", "base64", "omitted", "status", "response_payload_size"}

@@ -1,16 +1,16 @@
 """Where the contract and the history of the SDK say different things."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tinker_mock.contracts.history.timeline import History
 from tinker_mock.contracts.loader import Contract
-from tinker_mock.contracts.protobuf.classes import PROTO
-from tinker_mock.contracts.protobuf.proto_source import read_proto
+from tinker_mock.contracts.protobuf import file_descriptor
 from tinker_mock.contracts.versions import NEVER_IN_AN_SDK, SdkRange
 
 Range = tuple[str | None, str | None]
+SINCE = re.compile(r"\bsince (\d+\.\d+)")
 
 # Classes whose fields stand elsewhere in the contract: another component or an operation's query.
 STANDS_IN = {
@@ -81,7 +81,7 @@ def disagreements(contract: Contract, history: History) -> list[str]:
     return [
         *_operations(contract, history),
         *_fields(contract, history),
-        *_strangers(contract, history),
+        *_unknown_fields(contract, history),
         *_values(contract, history),
         *_messages(history),
     ]
@@ -132,7 +132,7 @@ def _fields(contract: Contract, history: History) -> Iterator[str]:
             yield from _compare(name, _field_range(component, field), theirs)
 
 
-def _strangers(contract: Contract, history: History) -> Iterator[str]:
+def _unknown_fields(contract: Contract, history: History) -> Iterator[str]:
     """Fields that the contract gives to an SDK class and no release has."""
     known: dict[str, set[str]] = {}
     for name in history.names("field"):
@@ -176,8 +176,8 @@ def _values(contract: Contract, history: History) -> Iterator[str]:
 def _messages(history: History) -> Iterator[str]:
     from tinker_mock.contracts.history.surface import message_fields
 
-    source = read_proto(PROTO.read_text(encoding="utf-8"), PROTO.name)
-    ours = message_fields(source.file)
+    file = file_descriptor()
+    ours, marks = message_fields(file), marked_releases(file)
     theirs = {
         f"message {name}": history.at_the_end(f"message {name}")
         for name in history.names("message")
@@ -188,6 +188,30 @@ def _messages(history: History) -> Iterator[str]:
             yield f"{name}: tinker.proto has {ours.get(name)}, the SDK {theirs.get(name)}"
             continue
         plain = name.removeprefix("message ")
-        since = source.since.get(plain) or source.since.get(plain.partition(".")[0])
+        since = marks.get(plain) or marks.get(plain.partition(".")[0])
         if "TopkLogprobs" not in plain and since != history.sdk(name).since:
             yield f"{name}: tinker.proto says since {since}, the SDK {history.sdk(name).since}"
+
+
+def marked_releases(file: Any) -> dict[str, str]:
+    """`Message` or `Message.field` → the X of the `// since X` that stands behind it."""
+    marks = {}
+    for location in file.source_code_info.location:
+        mark = SINCE.search(location.trailing_comments)
+        if mark:
+            marks[_name_at(file, location.path)] = mark[1]
+    return marks
+
+
+def _name_at(file: Any, path: Sequence[int]) -> str:
+    """The name of what a location of a descriptor's source is about.
+
+    Its path goes by field numbers: 4 is a file's messages, 5 its enums, and 2 both a message's
+    fields and an enum's values.
+    """
+    kind, index, *rest = path
+    owner = {4: file.message_type, 5: file.enum_type}[kind][index]
+    if not rest:
+        return str(owner.name)
+    members = owner.field if kind == 4 else owner.value
+    return f"{owner.name}.{members[rest[1]].name}"

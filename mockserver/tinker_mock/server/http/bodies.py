@@ -86,8 +86,8 @@ def _decode(exchange: Exchange, operation: Operation) -> None:
     exchange.request_violations = operation.check_request(exchange.body)
     if exchange.request_violations:
         raise contract_breach(exchange.request_violations)
-    operation.settle_integers(exchange.body)
-    if operation.result_schema is not None:
+    operation.coerce_integers(exchange.body)
+    if operation.promised:
         canonical = orjson.dumps(exchange.body, option=orjson.OPT_SORT_KEYS)
         exchange.fingerprint = _fingerprint(operation, canonical)
     exchange.unknown_fields = operation.unknown_fields(exchange.body)

@@ -27,15 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Handler = Callable[[Exchange], Awaitable[Answer | dict[str, Any]] | Answer | dict[str, Any]]
-WAITING = {"retrieve_future", "retrieve_futures"}
-"""Operations that may park: their handler is dropped when the client hangs up."""
-ORDERED = {
-    "forward", "forward_backward", "optim_step", "save_weights", "save_weights_for_sampler",
-    "save_weights_external", "load_weights",
-}  # fmt: skip
-"""Operations whose seq_id counts in a model's lane, even when they are refused."""
-
-
 LOGIN: list[dict[str, list[str]]] = [{"Bearer": []}]
 """Security of operations for logged-in users: the handler judges their token."""
 FINAL = {400, 403, 404, 410, 413, 415, 422}
@@ -150,7 +141,7 @@ class Pipeline:
         outcome = self.handlers[operation.id](exchange)
         if not isinstance(outcome, Awaitable):
             return outcome
-        if operation.id in WAITING:
+        if operation.waits:
             return await self._while_connected(outcome, exchange, receive)
         return await outcome
 
@@ -181,7 +172,7 @@ class Pipeline:
     def _skip_number(self, exchange: Exchange) -> None:
         """A refused request of a model's lane has used its seq_id: do not wait for it."""
         operation, body = exchange.operation, exchange.body
-        if operation is None or operation.id not in ORDERED or not isinstance(body, dict):
+        if operation is None or not operation.ordered or not isinstance(body, dict):
             return
         model_id, seq_id = body.get("model_id"), body.get("seq_id")
         run = self.simulator.state.runs.get(model_id) if isinstance(model_id, str) else None

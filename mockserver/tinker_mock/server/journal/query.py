@@ -6,7 +6,11 @@ import fnmatch
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinker_mock.contracts.pointer import find
 from tinker_mock.server.journal.entry import Entry
+
+MISSING = object()
+"""What a body has at a pointer where it has nothing."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Query:
             and _same(entry.status, self.status)
             and _same(entry.verdict, self.verdict)
             and _same(entry.tenant, self.tenant)
-            and all(look_up(entry.request_body, at) == want for at, want in self.body.items())
+            and all(find(entry.request_body, at, MISSING) == want for at, want in self.body.items())
         )
 
 
@@ -50,19 +54,3 @@ def _glob(value: str, pattern: str | None) -> bool:
 
 def _same(value: Any, wanted: Any) -> bool:
     return wanted is None or value == wanted
-
-
-MISSING = object()
-
-
-def look_up(value: Any, pointer: str) -> Any:
-    """The value at a JSON pointer (RFC 6901), or MISSING."""
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict) and name in value:
-            value = value[name]
-        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return MISSING
-    return value

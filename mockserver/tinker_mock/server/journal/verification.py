@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from tinker_mock.contracts.pointer import find
 from tinker_mock.server.journal.entry import Entry
-from tinker_mock.server.journal.query import MISSING, Query, look_up
+from tinker_mock.server.journal.query import MISSING, Query
 
 CONDITIONS = [f.name for f in fields(Query) if f.name not in ("limit", "offset", "after", "body")]
 
@@ -107,7 +108,7 @@ def differences(query: Query, entry: Entry) -> list[dict[str, Any]]:
         if wanted is not None and not Query(**{name: wanted}).fits(entry):
             found.append({"field": name, "expected": wanted, "actual": getattr(entry, name)})
     for pointer, wanted in query.body.items():
-        actual = look_up(entry.request_body, pointer)
+        actual = find(entry.request_body, pointer, MISSING)
         if actual != wanted:
             shown = None if actual is MISSING else actual
             found.append({"field": f"body{pointer}", "expected": wanted, "actual": shown})

@@ -9,14 +9,19 @@ or `path.NAME` → value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinker_mock.contracts.pointer import PointerError, find, put
 from tinker_mock.server.http.exchange import Answer, Exchange
 from tinker_mock.server.mutants.steps import STEPS, Draft
 
-CONDITIONS = {"status", "request", "answer", "header", "path", "result"}
+ABSENT = object()
+KEYS = ("of", "when", "do", "shares", "ask")
+CONDITIONS = ("status", "request", "answer", "header", "path", "result")
+NTH = ("from", "status", "body")
 
 
 class MutantError(ValueError):
@@ -38,12 +43,14 @@ class Mutant:
     @classmethod
     def parse(cls, check: str, row: Mapping[str, Any]) -> Mutant:
         """Read one row; raises MutantError naming the check and the fault."""
-        unknown = set(row) - {"of", "when", "do", "shares", "ask"}
         when = row.get("when") or {}
-        steps = [next(iter(step.items())) for step in row.get("do", ())]
-        bad = [name for name, _ in steps if name not in STEPS]
-        if unknown or bad or set(when) - CONDITIONS or not (steps or row.get("ask")):
-            raise MutantError(f"mutant {check}: unknown {unknown or bad or set(when) - CONDITIONS}")
+        steps = [pair for step in row.get("do", ()) for pair in step.items()]
+        _only(check, row, KEYS)
+        _only(check, when, CONDITIONS)
+        _only(check, dict(steps), STEPS)
+        _only(check, dict(steps).get("nth", {}), NTH)
+        if not (steps or row.get("ask")):
+            raise MutantError(f"mutant {check}: does nothing: it needs do or ask")
         on = row.get("of") or ()
         return cls(
             check,
@@ -98,14 +105,18 @@ class Mutant:
         return draft.answer()
 
 
+def _only(check: str, given: Iterable[str], known: Collection[str]) -> None:
+    for key in given:
+        if key not in known:
+            raise MutantError(f"mutant {check}: unknown key {key!r}; known: {', '.join(known)}")
+
+
 def _put(exchange: Exchange, pointer: str, value: Any) -> None:
     if pointer.startswith("path."):
         exchange.path_params[pointer.removeprefix("path.")] = value
         return
-    parent, _, name = pointer.rpartition("/")
-    found, holder = _find(exchange.body, parent) if parent else (True, exchange.body)
-    if found and isinstance(holder, dict):
-        holder[name] = value
+    with suppress(PointerError):
+        put(exchange.body, pointer, value)
 
 
 def _result_fits(actual: str | None, wanted: str | list[str] | None) -> bool:
@@ -120,24 +131,13 @@ def _status_fits(status: int, wanted: Any) -> bool:
 
 def _fits(value: Any, wanted: Mapping[str, Any] | None) -> bool:
     for pointer, expected in (wanted or {}).items():
-        found, actual = _find(value, pointer)
-        if expected == "present":
-            fits = found
-        elif expected == "absent":
-            fits = not found
+        actual = find(value, pointer, ABSENT)
+        if expected in ("present", "absent"):
+            fits = (actual is ABSENT) == (expected == "absent")
         elif expected == "long":
-            fits = found and hasattr(actual, "__len__") and len(actual) > 1
+            fits = hasattr(actual, "__len__") and len(actual) > 1
         else:
-            fits = found and actual == expected
+            fits = actual == expected
         if not fits:
             return False
     return True
-
-
-def _find(value: Any, pointer: str) -> tuple[bool, Any]:
-    for part in pointer.strip("/").split("/"):
-        try:
-            value = value[int(part)] if isinstance(value, list) else value[part.replace("~1", "/")]
-        except (KeyError, IndexError, TypeError, ValueError):
-            return False, None
-    return True, value

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from tinker_mock.contracts.pointer import find, places
 from tinker_mock.server.http.exchange import JSON, OPTIONS, PROTOBUF, Answer, Exchange
 
 
@@ -47,33 +48,8 @@ class Draft:
         return Answer(self.status, None, content, self.content_type, self.headers, self.stream)
 
 
-def _place(value: Any, pointer: str) -> list[tuple[Any, Any]]:
-    """(container, key) of each place that a pointer with `*` names."""
-    parts = [part.replace("~1", "/") for part in pointer.strip("/").split("/")]
-    containers = [value]
-    for part in parts[:-1]:
-        found = []
-        for one in containers:
-            if part == "*":
-                found += list(one.values()) if isinstance(one, dict) else list(one or ())
-            elif isinstance(one, list):
-                found += one[int(part) : int(part) + 1] if part.isdigit() else []
-            elif isinstance(one, dict) and part in one:
-                found.append(one[part])
-        containers = found
-    places: list[tuple[Any, Any]] = []
-    for one in containers:
-        if parts[-1] == "*":
-            places += [(one, key) for key in (one if isinstance(one, dict) else range(len(one)))]
-        elif isinstance(one, list):
-            places.append((one, int(parts[-1])))
-        elif isinstance(one, dict):
-            places.append((one, parts[-1]))
-    return places
-
-
 def _each(draft: Draft, pointer: str, change: Callable[[Any], Any]) -> None:
-    for container, key in _place(draft.value, pointer):
+    for container, key in places(draft.value, pointer):
         if isinstance(container, dict) and key not in container:
             continue
         container[key] = change(container[key])
@@ -81,16 +57,16 @@ def _each(draft: Draft, pointer: str, change: Callable[[Any], Any]) -> None:
 
 def _set(draft: Draft, changes: dict[str, Any]) -> None:
     for pointer, value in changes.items():
-        if pointer == "/":
+        if not pointer:
             draft.value = value
             continue
-        for container, key in _place(draft.value, pointer):
+        for container, key in places(draft.value, pointer):
             container[key] = value
 
 
 def _remove(draft: Draft, pointers: list[str]) -> None:
     for pointer in pointers:
-        for container, key in _place(draft.value, pointer):
+        for container, key in reversed(places(draft.value, pointer)):
             if isinstance(container, list):
                 del container[key]
             else:
@@ -108,7 +84,7 @@ def _plus(old: Any, amount: Any) -> Any:
     return (old or type(amount)()) + amount
 
 
-def _add(draft: Draft, changes: dict[str, float]) -> None:
+def _add(draft: Draft, changes: dict[str, float | str]) -> None:
     for pointer, amount in changes.items():
         _each(draft, pointer, partial(_plus, amount=amount))
 
@@ -145,9 +121,8 @@ def _same(draft: Draft, pointers: list[str]) -> None:
 def _ask(draft: Draft, pairs: dict[str, str]) -> None:
     """Copy values of the request into the answer."""
     for pointer, source in pairs.items():
-        for container, key in _place(draft.value, pointer):
-            found = _place(draft.exchange.body, source)
-            container[key] = found[0][0][found[0][1]] if found else None
+        for container, key in places(draft.value, pointer):
+            container[key] = find(draft.exchange.body, source)
 
 
 def _status(draft: Draft, status: int) -> None:

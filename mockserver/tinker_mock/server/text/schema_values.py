@@ -12,6 +12,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from tinker_mock.contracts.pointer import find
 from tinker_mock.server.errors import BadRequest
 
 Schema = Mapping[str, Any]
@@ -127,11 +128,7 @@ class SchemaValues:
         return str(self.faker.word())
 
     def _referred(self, pointer: Any) -> Any:
-        at: Any = self.root
-        for key in str(pointer).removeprefix("#").strip("/").split("/"):
-            if key:
-                at = at.get(key, {}) if isinstance(at, Mapping) else {}
-        return at
+        return find(self.root, str(pointer).removeprefix("#"), {})
 
 
 TEXTS = {

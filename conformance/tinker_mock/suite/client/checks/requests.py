@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 from tinker_mock.suite.client.judging import judges, need
-from tinker_mock.suite.client.traffic import LANE, Conversation, Said
+from tinker_mock.suite.client.traffic import Conversation, Said
 from tinker_mock.suite.core.verdict import expect, expect_equal
 
 MAX_DATA = 1024
@@ -31,7 +31,7 @@ def data_of(conversation: Conversation) -> list[dict[str, Any]]:
 
 @judges("client/order/contiguous")
 def contiguous(conversation: Conversation) -> None:
-    lanes = by_owner(conversation.of(*LANE), "model_id")
+    lanes = by_owner(conversation.ordered, "model_id")
     need(lanes, "no model was trained")
     for model, lane in lanes.items():
         numbers = sorted({int(one.body.get("seq_id") or 0) for one in lane})
@@ -41,7 +41,7 @@ def contiguous(conversation: Conversation) -> None:
 
 @judges("client/order/from-one")
 def from_one(conversation: Conversation) -> None:
-    lanes = by_owner(conversation.of(*LANE), "model_id")
+    lanes = by_owner(conversation.ordered, "model_id")
     need(lanes, "no model was trained")
     firsts = {min(int(one.body.get("seq_id") or 0) for one in lane) for lane in lanes.values()}
     expect_equal(firsts, {1}, "each model's first operation has seq_id 1")
@@ -49,7 +49,7 @@ def from_one(conversation: Conversation) -> None:
 
 @judges("client/order/unique")
 def unique(conversation: Conversation) -> None:
-    lanes = by_owner(conversation.of(*LANE), "model_id")
+    lanes = by_owner(conversation.ordered, "model_id")
     need(lanes, "no model was trained")
     for lane in lanes.values():
         numbers = [one.body.get("seq_id") for one in lane]

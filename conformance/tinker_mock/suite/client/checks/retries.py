@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from tinker_mock.suite.client.checks.requests import polls_by_id
 from tinker_mock.suite.client.judging import judges, need
-from tinker_mock.suite.client.traffic import LANE, Conversation, Said
+from tinker_mock.suite.client.traffic import Conversation, Said
 from tinker_mock.suite.core.verdict import expect, expect_equal
 
 TRAINING = ("forward", "forward_backward")
@@ -32,7 +32,7 @@ def repeated(conversation: Conversation) -> None:
 def same_body(conversation: Conversation) -> None:
     """The repetition is the same request, number included."""
     for one, again in pairs(conversation):
-        if again is not None and one.operation in LANE:
+        if again is not None and one.ordered:
             expect_equal(again.body.get("seq_id"), one.body.get("seq_id"), "the same seq_id")
 
 
@@ -100,7 +100,7 @@ def lost_repeats(conversation: Conversation) -> None:
 @judges("client/lost/same-number", "lost")
 def lost_same_number(conversation: Conversation) -> None:
     lanes: dict[tuple[object, object], set[str]] = {}
-    for one in conversation.of(*LANE):
+    for one in conversation.ordered:
         lanes.setdefault((one.body.get("model_id"), one.body.get("seq_id")), set()).add(
             one.operation
         )
@@ -135,7 +135,7 @@ def poll_gaps(conversation: Conversation, *statuses: int) -> list[float]:
 
 @judges("client/pending/not-resubmitted", "pending")
 def not_resubmitted(conversation: Conversation) -> None:
-    work = [one.identity for one in conversation.of(*LANE) if one.ok]
+    work = [one.identity for one in conversation.ordered if one.ok]
     need(work, "no model was trained")
     expect_equal(len(set(work)), len(work), "pending work is not submitted again")
 

@@ -1,13 +1,14 @@
 """Cases from YAML: requests that must be refused. Data, so that other languages can run them."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 from typing import Any
 
 import yaml
 
+from tinker_mock.contracts.pointer import put, remove
 from tinker_mock.suite.core import bodies
 from tinker_mock.suite.core.context import Stage
 from tinker_mock.suite.core.scenario import Scenario, add
@@ -15,6 +16,7 @@ from tinker_mock.suite.core.verdict import expect
 
 RETRIED = (402, 408, 409, 410, 429)
 Body = Callable[[Stage], dict[str, Any]]
+Document = dict[str, Any]
 JSON_ONLY = ("forward_backward",)
 
 
@@ -34,23 +36,46 @@ BODIES: dict[str, Body] = {
 }
 
 
+class CaseError(ValueError):
+    """A file of cases that breaks its form."""
+
+
+def read_cases(text: str, source: str) -> Document:
+    """The document of a file; raises CaseError naming the key that is missing or not known."""
+    document: Document = yaml.safe_load(text)
+    _only(document, ("operation", "body", "cases"), source)
+    if document["body"] not in BODIES:
+        raise CaseError(f"{source}: no body {document['body']!r}; there are {', '.join(BODIES)}")
+    for check, case in document["cases"].items():
+        _only(case, ("change", "names"), f"{source}: {check}")
+        for change in case["change"].values():
+            if isinstance(change, dict) and not _is_change(change):
+                raise CaseError(f"{source}: {check}: unknown key; known: remove, value; pick one")
+    return document
+
+
+def _only(value: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+    for key in value.keys() ^ set(known):
+        fault = "unknown" if key in value else "missing"
+        raise CaseError(f"{where}: {fault} key {key!r}; known: {', '.join(known)}")
+
+
+def _is_change(value: Mapping[str, Any]) -> bool:
+    return value.keys() == {"value"} or value == {"remove": True}
+
+
 def changed(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """A copy with values set or removed at JSON pointers."""
     fresh: dict[str, Any] = copy.deepcopy(dict(body))
     for pointer, change in changes.items():
-        *path, last = pointer.strip("/").split("/")
-        holder: Any = fresh
-        for part in path:
-            holder = holder[int(part)] if isinstance(holder, list) else holder[part]
-        if isinstance(change, dict) and change.get("remove"):
-            del holder[last]
-            continue
-        value = change["value"] if isinstance(change, dict) else change
-        holder[int(last) if isinstance(holder, list) else last] = value
+        if isinstance(change, dict) and "remove" in change:
+            remove(fresh, pointer)
+        else:
+            put(fresh, pointer, change["value"] if isinstance(change, dict) else change)
     return fresh
 
 
-def play(document: Mapping[str, Any], stage: Stage) -> None:
+def play(document: Document, stage: Stage) -> None:
     """Send each case's request and see it refused."""
     operation = document["operation"]
     if stage.target.speaks_protobuf and operation in JSON_ONLY:
@@ -74,7 +99,7 @@ def register() -> None:
     folder = files("tinker_mock.suite.server") / "cases"
     for file in sorted(folder.iterdir(), key=lambda one: one.name):
         if file.name.endswith(".yaml"):
-            document = yaml.safe_load(file.read_text("utf-8"))
+            document = read_cases(file.read_text("utf-8"), file.name)
             name = f"cases/{file.name.removesuffix('.yaml')}"
             add(Scenario(name, tuple(document["cases"]), partial(play, document)))
 
