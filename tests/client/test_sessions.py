@@ -16,7 +16,8 @@ from tinker_mock.client import (
 )
 from tinker_mock.client.http.transport import Transport
 from tinker_mock.client.session.heartbeat import Heartbeat
-from tinker_mock.client.watch.telemetry import ReporterSettings, TelemetryReporter, duration_text
+from tinker_mock.client.telemetry.events import duration_text
+from tinker_mock.client.telemetry.reporter import ReporterSettings, TelemetryReporter
 
 pytestmark = pytest.mark.anyio
 

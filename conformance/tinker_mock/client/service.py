@@ -17,13 +17,13 @@ from tinker_mock.client.sampling.client import AsyncSamplingClient
 from tinker_mock.client.sampling.opening import join_sampling_session, open_sampling_client
 from tinker_mock.client.session.connection import Connection
 from tinker_mock.client.session.heartbeat import HeartbeatSettings
-from tinker_mock.client.training.client import AsyncTrainingClient, given
-from tinker_mock.client.types.json import decode
+from tinker_mock.client.telemetry.reporter import attach_telemetry
+from tinker_mock.client.training.client import AsyncTrainingClient
+from tinker_mock.client.types.json import decode, given
 from tinker_mock.client.types.parameters import LoraConfig
 from tinker_mock.client.types.records import ServerCapabilities, WeightsInfo
 from tinker_mock.client.types.results import CreateModelResponse, LoadWeightsResponse
 from tinker_mock.client.watch.events import EventHub
-from tinker_mock.client.watch.telemetry import attach_telemetry
 
 T = TypeVar("T")
 

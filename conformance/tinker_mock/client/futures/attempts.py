@@ -22,7 +22,7 @@ from tinker_mock.client.errors import (
     invalid,
 )
 from tinker_mock.client.http.retry import retryable_status
-from tinker_mock.client.limits import CountSemaphore
+from tinker_mock.client.semaphores import CountSemaphore
 from tinker_mock.client.watch.events import EventHub
 
 T = TypeVar("T")

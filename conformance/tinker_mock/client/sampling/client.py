@@ -15,10 +15,9 @@ from tinker_mock.client.futures.completions import SessionCompletions
 from tinker_mock.client.futures.operation import Operation
 from tinker_mock.client.futures.promises import Promises, Submitted
 from tinker_mock.client.http.call import Call
-from tinker_mock.client.limits import DispatchLimits, SamplingDispatch
+from tinker_mock.client.sampling.dispatch import DispatchLimits, SamplingDispatch
 from tinker_mock.client.sampling.extras import PromptExtras, check_honoured
 from tinker_mock.client.session.connection import Connection
-from tinker_mock.client.training.submission import drop_nulls
 from tinker_mock.client.types.model_input import ModelInput
 from tinker_mock.client.types.parameters import SamplingParams
 from tinker_mock.client.types.protobuf import sample_response as read_protobuf
@@ -132,7 +131,7 @@ class AsyncSamplingClient:
             prompt_logprobs = bool(prompt_logprobs)
         body["prompt_logprobs"] = prompt_logprobs
         body |= extras.fields()
-        return dict(drop_nulls(self.connection.encode(body)))
+        return dict(self.connection.encode(body, nulls=False))
 
     async def submit(self, body: Mapping[str, Any], size: int) -> Submitted:
         """POST asample, holding back together with everybody else while the server asks so."""

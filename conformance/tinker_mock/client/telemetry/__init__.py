@@ -1,0 +1,1 @@
+"""What a session reports to the server operators: its events, and whose fault a failure is."""
