@@ -1,7 +1,7 @@
 """The reference client: how a good client speaks to a Tinker server.
 
-`AsyncServiceClient` is the core; `ServiceClient` is the same without `await`. See `guide/` for a
-page on each topic.
+`AsyncServiceClient` is the core; `ServiceClient` is the same without `await`. `docs/client/`
+has a page on each topic.
 """
 
 from tinker_mock.client.blocking import RestClient, SamplingClient, ServiceClient, TrainingClient

@@ -4,6 +4,7 @@ import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from tinker_mock.client.config.environment import Environment, read_environment, stringify
@@ -75,52 +76,43 @@ class ClientConfig:
         unknown = {name for layer in layers for name in layer} - _OPTIONS
         if unknown:
             raise invalid(f"unknown client option(s): {', '.join(sorted(unknown))}")
-        chosen = _Layers(layers)
-        preset = _preset(chosen.get("preset", env.preset))
-        parity = chosen.get("parity_mode", env.parity)
+        pick = partial(_first_given, layers)
+        preset = _preset(pick("preset", env.preset))
+        parity = pick("parity_mode", env.parity)
         timeout, retries = _PARITY_LIMITS.get(
             parity or "", (preset.http_timeout, preset.http_max_retries)
         )
         config = cls(
-            api_key=_api_key(chosen.get("api_key", env.api_key), env, run_command),
-            base_url=chosen.get("base_url", env.base_url, DEFAULT_BASE_URL),
+            api_key=_api_key(pick("api_key", env.api_key), env, run_command),
+            base_url=pick("base_url", env.base_url, DEFAULT_BASE_URL),
             preset=preset,
-            timeout=float(chosen.get("timeout", timeout)),
-            max_retries=int(chosen.get("max_retries", retries)),
-            submission_window=float(
-                chosen.get("submission_window", preset.submission_retry_window)
-            ),
-            tags=tuple(chosen.get("tags", env.tags or None, preset.default_tags)),
-            feature_gates=tuple(chosen.get("feature_gates", env.feature_gates)),
-            telemetry_enabled=bool(chosen.get("telemetry_enabled", env.telemetry_enabled)),
-            log_level=chosen.get("log_level", env.log_level),
-            cf_access_client_id=chosen.get("cf_access_client_id", env.cf_access_client_id),
-            cf_access_client_secret=chosen.get(
-                "cf_access_client_secret", env.cf_access_client_secret
-            ),
-            dump_headers=bool(chosen.get("dump_headers", env.dump_headers)),
-            default_headers=stringify(chosen.get("default_headers", env.default_headers, {})),
-            default_query=stringify(chosen.get("default_query", env.default_query, {})),
-            proxy=_proxy(chosen.get("proxy", env.proxy), chosen.get("proxy_headers"), env),
-            pool_size=int(chosen.get("pool_size", env.pool_size, 50)),
-            pool_count=int(chosen.get("pool_count", env.pool_count, 20)),
+            timeout=float(pick("timeout", timeout)),
+            max_retries=int(pick("max_retries", retries)),
+            submission_window=float(pick("submission_window", preset.submission_retry_window)),
+            tags=tuple(pick("tags", env.tags or None, preset.default_tags)),
+            feature_gates=tuple(pick("feature_gates", env.feature_gates)),
+            telemetry_enabled=bool(pick("telemetry_enabled", env.telemetry_enabled)),
+            log_level=pick("log_level", env.log_level),
+            cf_access_client_id=pick("cf_access_client_id", env.cf_access_client_id),
+            cf_access_client_secret=pick("cf_access_client_secret", env.cf_access_client_secret),
+            dump_headers=bool(pick("dump_headers", env.dump_headers)),
+            default_headers=stringify(pick("default_headers", env.default_headers, {})),
+            default_query=stringify(pick("default_query", env.default_query, {})),
+            proxy=_proxy(pick("proxy", env.proxy), pick("proxy_headers"), env),
+            pool_size=int(pick("pool_size", env.pool_size, 50)),
+            pool_count=int(pick("pool_count", env.pool_count, 20)),
         )
         extras = ("user_metadata", "project_id", "recovery")
-        return replace(config, **{name: chosen.get(name) for name in extras})
+        return replace(config, **{name: pick(name) for name in extras})
 
 
 _OPTIONS = frozenset(ClientConfig.__dataclass_fields__) | {"parity_mode", "proxy_headers"}
 
 
-class _Layers:
-    """Where options come from: the first layer that names one wins; `None` does not name it."""
-
-    def __init__(self, layers: Sequence[Mapping[str, Any]]) -> None:
-        self._layers = layers
-
-    def get(self, name: str, *fallbacks: Any) -> Any:
-        candidates = [layer.get(name) for layer in self._layers]
-        return next((value for value in (*candidates, *fallbacks) if value is not None), None)
+def _first_given(layers: Sequence[Mapping[str, Any]], name: str, *fallbacks: Any) -> Any:
+    """The option from the first layer that has it; `None` counts as not given."""
+    candidates = [layer.get(name) for layer in layers]
+    return next((value for value in (*candidates, *fallbacks) if value is not None), None)
 
 
 def _preset(value: Any) -> Preset:

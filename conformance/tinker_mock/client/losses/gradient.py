@@ -24,14 +24,15 @@ def value_and_gradients(function: Function, arrays: Sequence[Any]) -> tuple[Any,
         return function(), []
     if is_torch(arrays[0]):
         return _by_torch(function, arrays)
-    value, slopes = _autograd().value_and_gradients(function, [_floating(one) for one in arrays])
+    floats = [_floating(array) for array in arrays]
+    value, slopes = _autograd().value_and_gradients(function, floats)
     return value, slopes
 
 
 def gradient_norm(function: Function, *arrays: Any) -> float:
     """The L2 norm of all gradients together."""
     _, found = value_and_gradients(function, arrays)
-    return math.sqrt(sum(float((one * one).sum()) for one in found))
+    return math.sqrt(sum(float((slope * slope).sum()) for slope in found))
 
 
 def _by_torch(function: Function, arrays: Sequence[Any]) -> tuple[Any, list[Any]]:
@@ -40,11 +41,11 @@ def _by_torch(function: Function, arrays: Sequence[Any]) -> tuple[Any, list[Any]
     inputs = [array.detach().clone().requires_grad_(True) for array in arrays]
     value = function(*inputs)
     if not value.requires_grad:
-        return value, [torch.zeros_like(one) for one in inputs]
+        return value, [torch.zeros_like(array) for array in inputs]
     found = torch.autograd.grad(value.sum(), inputs, allow_unused=True)
-    zeros = (torch.zeros_like(one) for one in inputs)
+    zeros = (torch.zeros_like(array) for array in inputs)
     return value.detach(), [
-        zero if one is None else one for one, zero in zip(found, zeros, strict=True)
+        zero if slope is None else slope for slope, zero in zip(found, zeros, strict=True)
     ]
 
 

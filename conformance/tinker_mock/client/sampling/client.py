@@ -96,8 +96,11 @@ class AsyncSamplingClient:
         body = self._body(prompt, num_samples, sampling_params, include_prompt_logprobs, extras)
         size = model_input_bytes(prompt, self.connection.preset)
 
+        async def attempt() -> SampleResponse:
+            return await self.completed(await self.submit(body, size))
+
         async def run() -> SampleResponse:
-            response = await self._retry.run(_Attempt(self, body, size).run)
+            response = await self._retry.run(attempt)
             check_honoured(response, extras)
             return response
 
@@ -181,19 +184,6 @@ class AsyncSamplingClient:
         state = error.data.get("queue_state")
         if state:
             self._log(QueueState.parse(state), error.data.get("queue_state_reason"))
-
-
-class _Attempt:
-    """One sampling request, submitted anew on each run."""
-
-    def __init__(self, client: AsyncSamplingClient, body: Mapping[str, Any], size: int) -> None:
-        self._client = client
-        self._body = body
-        self._size = size
-
-    async def run(self) -> SampleResponse:
-        submitted = await self._client.submit(self._body, self._size)
-        return await self._client.completed(submitted)
 
 
 def read_samples(completed: Completed) -> SampleResponse:

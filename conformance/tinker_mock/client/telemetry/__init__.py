@@ -1,1 +1,1 @@
-"""What a session reports to the server operators: its events, and whose fault a failure is."""
+"""What a session reports to the server's operators: its events, and whose fault a failure is."""

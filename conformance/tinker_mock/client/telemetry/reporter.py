@@ -113,14 +113,14 @@ class TelemetryReporter:
             )
         )
 
-    def on_event(self, one: Event) -> None:
+    def on_event(self, happened: Event) -> None:
         """A subscriber for the client's own events: failures of promises and retries."""
         data = {
             name: value
-            for name, value in one.data.items()
+            for name, value in happened.data.items()
             if isinstance(value, (str, int, float, bool, type(None)))
         }
-        self.log(one.name, data, Severity.WARNING)
+        self.log(happened.name, data, Severity.WARNING)
 
     async def flush(self, *, retries: int | None = None) -> None:
         """Send everything gathered so far, batch by batch; a failing batch is dropped."""
@@ -173,10 +173,10 @@ class TelemetryReporter:
                 full.cancel()
             await self.flush()
 
-    def _put(self, one: dict[str, Any]) -> bool:
+    def _put(self, entry: dict[str, Any]) -> bool:
         if len(self._queue) >= self._settings.queue_size:
             return False
-        self._queue.append(one)
+        self._queue.append(entry)
         if len(self._queue) >= self._settings.batch_size:
             self._wake.set()
         return True
