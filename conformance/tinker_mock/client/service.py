@@ -71,6 +71,7 @@ class AsyncServiceClient:
         is gone, does not keep the client from closing.
         """
         if self.connection.session_id is not None and self.connection.speaks_protobuf:
+            await self.connection.stop_heartbeat()  # a beat after the end would be refused
             path = f"/api/v1/sessions/{self.connection.session_id}/finish"
             body = {"reason": {"type": reason}, "detail": detail}
             call = Call("POST", path, json=body, pool="session", max_retries=0, timeout=10.0)

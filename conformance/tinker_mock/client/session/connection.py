@@ -111,9 +111,13 @@ class Connection:
         if self._refreshing is not None:
             self._refreshing.cancel()
             await asyncio.gather(self._refreshing, return_exceptions=True)
+        await self.stop_heartbeat()
+        await self.transport.close()
+
+    async def stop_heartbeat(self) -> None:
+        """The session needs no more heartbeats: it is about to be finished."""
         if self._heartbeat is not None:
             await self._heartbeat.stop()
-        await self.transport.close()
 
     async def post(
         self, path: str, body: Any, *, pool: PoolKind = "rest", persist: bool = False, **limits: Any
