@@ -34,6 +34,23 @@ async def test_a_session_beats_every_ten_seconds_until_it_is_closed() -> None:
     assert len(server.bodies("create_session")) == 1
 
 
+async def test_no_heartbeat_comes_while_a_session_is_being_finished() -> None:
+    clock = ManualClock()
+
+    class SlowToFinish(ScriptedServer):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path.endswith("/finish"):
+                await clock.advance(60.0)
+            return await super().handle_async_request(request)
+
+    server = SlowToFinish({**SESSION, "client/config": {}, "sessions/s/finish": {}})
+    async with AsyncServiceClient(config("python-latest"), http=server, clock=clock) as service:
+        await service.connection.session()
+        await clock.advance(15.0)
+    assert len(server.bodies("sessions/s/finish")) == 1
+    assert len(server.bodies("session_heartbeat")) == 1
+
+
 async def test_silence_is_reported_after_two_minutes_and_the_heart_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
