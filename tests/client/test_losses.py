@@ -1,6 +1,7 @@
 """Custom losses and regularizers: values, gradients against finite differences, failures."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tinker_mock.client import ApiTimeoutError, ManualClock, TinkerError, ValidationError
+from tinker_mock.client import ApiTimeoutError, ManualClock, TinkerError, ValidationError, losses
 from tinker_mock.client.losses.arrays import array_namespace
 from tinker_mock.client.losses.gradient import value_and_gradients
 from tinker_mock.client.losses.pipeline import (
@@ -93,6 +94,33 @@ def test_broadcasting_indexing_and_division_are_differentiated(seed: int, n: int
 
     _, (found,) = value_and_gradients(function, [x])
     np.testing.assert_allclose(found, finite_differences(function, x), rtol=1e-4, atol=1e-5)
+
+
+def test_a_loss_may_read_numbers_join_arrays_and_end_where_a_range_ends() -> None:
+    def function(*parts: Any) -> Any:
+        xp = array_namespace(parts[0])
+        clipped = xp.clip(xp.concat(list(parts)), 1.0, 2.0)
+        return clipped.sum() * float(parts[1].mean())
+
+    value, slopes = value_and_gradients(function, [np.array([0.5, 1.0]), np.array([2.0, 4.0])])
+    assert float(value) == 18.0
+    np.testing.assert_array_equal(slopes, [[0.0, 3.0], [3.0, 0.0]])
+
+
+@pytest.mark.parametrize("constant", [3, 0.5, np.arange(2)])
+def test_a_constant_has_no_slope(constant: Any) -> None:
+    value, (slope,) = value_and_gradients(lambda _: constant, [LOGITS])
+    np.testing.assert_array_equal(value, constant)
+    np.testing.assert_array_equal(slope, np.zeros_like(LOGITS))
+
+
+def test_a_missing_autograd_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "autograd", None)
+    monkeypatch.delitem(sys.modules, "tinker_mock.client.losses.traced", raising=False)
+    monkeypatch.delattr(losses, "traced", raising=False)
+    assert float(library.l1_sparsity([], LOGITS)[0]) > 0
+    with pytest.raises(ValidationError, match=r"pip install 'tinker-mock\[conformance\]'"):
+        value_and_gradients(lambda x: x.sum(), [LOGITS])
 
 
 async def test_torch_and_numpy_give_the_same_gradients() -> None:

@@ -20,9 +20,9 @@ from tinker_mock.client import (
     RequestFailedError,
     ValidationError,
 )
-from tinker_mock.client.futures.poller import FuturePoller, Question
+from tinker_mock.client.futures.poller import FuturePoller, Poll
 from tinker_mock.client.http.transport import Transport
-from tinker_mock.client.limits import BytesSemaphore
+from tinker_mock.client.semaphores import BytesSemaphore
 from tinker_mock.client.watch.queue_state import QueueStateLogger, StateChanges
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +34,7 @@ async def poll(
     server = ScriptedServer({"retrieve_future": answers})
     async with Transport(config(preset), clock=clock, http=server) as transport:
         poller = FuturePoller(transport, billing_window=12.0)
-        completed = await poller.result(Question("r", "Sample", **options))
+        completed = await poller.result(Poll("r", "Sample", **options))
     return completed.result, server
 
 
@@ -126,7 +126,7 @@ async def test_a_large_result_waits_for_room(clock: ManualClock) -> None:
     await room.acquire(1100)
     async with Transport(config("python-latest"), clock=clock, http=server) as transport:
         poller = FuturePoller(transport, response_bytes=room)
-        work = Operation(poller.result(Question("r", "Sample", metadata_first=True)))
+        work = Operation(poller.result(Poll("r", "Sample", metadata_first=True)))
         for _ in range(50):
             await asyncio.sleep(0)
         assert not work.done()

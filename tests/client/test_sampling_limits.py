@@ -20,7 +20,8 @@ from tinker_mock.client import (
 from tinker_mock.client.compat.circuit import CircuitBreaker, CircuitOpenError
 from tinker_mock.client.futures.attempts import RetryHandler
 from tinker_mock.client.http.throttle import RateLimitBuckets
-from tinker_mock.client.limits import BytesSemaphore, DispatchLimits, SamplingDispatch
+from tinker_mock.client.sampling.dispatch import DispatchLimits, SamplingDispatch
+from tinker_mock.client.semaphores import BytesSemaphore
 
 pytestmark = pytest.mark.anyio
 SAMPLE = {"sequences": [{"tokens": [1], "stop_reason": "stop"}]}

@@ -28,11 +28,8 @@ pytestmark = pytest.mark.anyio
 RATE = 200.0
 BASE = "meta-llama/Llama-3.2-1B"
 TOKENS = list(range(100, 110))
-ALL = {
-    page.stem
-    for page in (Path(__file__).parents[2] / "mockserver" / "tinker_mock" / "server" / "scenarios").glob("*.md")
-    if page.stem != "README"
-}
+LIBRARY = Path(__file__).parents[2] / "mockserver" / "tinker_mock" / "server" / "scenarios"
+ALL = {page.stem for page in LIBRARY.glob("*.md") if page.stem != "README"}
 OF_TEXT = {name for name in ALL if name.startswith("kimi-")} | {"broken-text"}
 UNHARMED = {
     "billing-pause",

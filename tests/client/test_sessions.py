@@ -16,7 +16,8 @@ from tinker_mock.client import (
 )
 from tinker_mock.client.http.transport import Transport
 from tinker_mock.client.session.heartbeat import Heartbeat
-from tinker_mock.client.watch.telemetry import ReporterSettings, TelemetryReporter, duration_text
+from tinker_mock.client.telemetry.events import duration_text
+from tinker_mock.client.telemetry.reporter import ReporterSettings, TelemetryReporter
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +32,23 @@ async def test_a_session_beats_every_ten_seconds_until_it_is_closed() -> None:
     await clock.advance(100.0)
     assert len(server.bodies("session_heartbeat")) == 3
     assert len(server.bodies("create_session")) == 1
+
+
+async def test_no_heartbeat_comes_while_a_session_is_being_finished() -> None:
+    clock = ManualClock()
+
+    class SlowToFinish(ScriptedServer):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path.endswith("/finish"):
+                await clock.advance(60.0)
+            return await super().handle_async_request(request)
+
+    server = SlowToFinish({**SESSION, "client/config": {}, "sessions/s/finish": {}})
+    async with AsyncServiceClient(config("python-latest"), http=server, clock=clock) as service:
+        await service.connection.session()
+        await clock.advance(15.0)
+    assert len(server.bodies("sessions/s/finish")) == 1
+    assert len(server.bodies("session_heartbeat")) == 1
 
 
 async def test_silence_is_reported_after_two_minutes_and_the_heart_goes_on(

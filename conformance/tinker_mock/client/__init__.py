@@ -1,16 +1,10 @@
 """The reference client: how a good client speaks to a Tinker server.
 
-`AsyncServiceClient` is the core; `ServiceClient` is the same without `await`. See `guide/` for a
-page on each topic.
+`AsyncServiceClient` is the core; `ServiceClient` is the same without `await`. `docs/client/`
+has a page on each topic.
 """
 
-from tinker_mock.client.blocking import (
-    BlockingOperation,
-    RestClient,
-    SamplingClient,
-    ServiceClient,
-    TrainingClient,
-)
+from tinker_mock.client.blocking import RestClient, SamplingClient, ServiceClient, TrainingClient
 from tinker_mock.client.clock import Clock, ManualClock, RealClock
 from tinker_mock.client.config import ClientConfig
 from tinker_mock.client.config.presets import PRESETS, Preset
@@ -27,6 +21,7 @@ from tinker_mock.client.errors import (
 )
 from tinker_mock.client.futures.attempts import RetryConfig
 from tinker_mock.client.futures.operation import Operation, await_many
+from tinker_mock.client.portal import BlockingOperation
 from tinker_mock.client.rest.client import AsyncRestClient
 from tinker_mock.client.rest.paths import CheckpointPath, parse_checkpoint_path
 from tinker_mock.client.sampling.client import AsyncSamplingClient

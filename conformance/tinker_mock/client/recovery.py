@@ -1,4 +1,8 @@
-"""Doing it: a new training client from the last checkpoint, tried a few times."""
+"""Going on after the server lost a run: a new training client from its last checkpoint.
+
+`recover_runs` watches the training clients of a service client. Its monitor asks the server whether
+a run is corrupted, its executor restores it, its policy says whether, how often and from where.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,18 +18,11 @@ from tinker_mock.client.watch.events import EventHub
 
 C = TypeVar("C")
 
-
 Restore = Callable[[str, bool], Awaitable[C]]
 """(path, with optimizer) -> a new training client."""
 
-
-@dataclass(frozen=True, slots=True)
-class Recovered(Generic[C]):
-    """The new client and what it was restored from."""
-
-    run_id: str
-    client: C
-    checkpoint: str
+Fetch = Callable[[str], Awaitable[TrainingRun]]
+Recover = Callable[[TrainingRun, Any], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +63,81 @@ class RecoveryPolicy:
         if run.last_checkpoint is None:
             raise failed("missing_checkpoint")
         return run.last_checkpoint.tinker_path
+
+
+class RunMonitor:
+    """Polls runs; a corrupted one is handed to `recover` once and watched no more."""
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        recover: Recover,
+        policy: RecoveryPolicy,
+        *,
+        clock: Clock | None = None,
+        events: EventHub | None = None,
+    ) -> None:
+        self._fetch = fetch
+        self._recover = recover
+        self._policy = policy
+        self._clock = clock or RealClock()
+        self._events = events or EventHub()
+        self._clients: dict[str, Any] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def watched(self) -> frozenset[str]:
+        return frozenset(self._clients)
+
+    def watch(self, run_id: str, client: Any = None) -> None:
+        """Watch a run; `client` is handed on as the old one."""
+        self._clients[run_id] = client
+
+    def unwatch(self, run_id: str) -> None:
+        self._clients.pop(run_id, None)
+
+    def start(self) -> None:
+        """Check every `poll_interval` seconds until stopped."""
+        self._task = asyncio.ensure_future(self._run())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            await self._clock.sleep(self._policy.poll_interval)
+            await self.check()
+
+    async def check(self) -> None:
+        """Look at every watched run once; a failed look is tried again next time."""
+        for run_id in tuple(self._clients):
+            try:
+                run = await self._fetch(run_id)
+            except TinkerError as error:
+                self._events.emit("recovery.poll_error", run_id=run_id, error=error)
+                continue
+            if run.corrupted:
+                client = self._clients.pop(run_id)
+                self._events.emit("recovery.detected", run_id=run_id)
+                await self._hand_over(run, client)
+
+    async def _hand_over(self, run: TrainingRun, client: Any) -> None:
+        try:
+            await self._recover(run, client)
+        except TinkerError as error:
+            self._events.emit("recovery.given_up", run_id=run.training_run_id, error=error)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered(Generic[C]):
+    """The new client and what it was restored from."""
+
+    run_id: str
+    client: C
+    checkpoint: str
 
 
 class RecoveryExecutor(Generic[C]):
@@ -134,78 +206,6 @@ class RecoveryExecutor(Generic[C]):
         self._events.emit("recovery.exhausted", run_id=run_id, error=error)
         if self._on_failure is not None:
             self._on_failure(run_id, error)
-
-
-Fetch = Callable[[str], Awaitable[TrainingRun]]
-
-
-Recover = Callable[[TrainingRun, Any], Awaitable[Any]]
-
-
-class RunMonitor:
-    """Polls runs; a corrupted one is handed to `recover` once and watched no more."""
-
-    def __init__(
-        self,
-        fetch: Fetch,
-        recover: Recover,
-        policy: RecoveryPolicy,
-        *,
-        clock: Clock | None = None,
-        events: EventHub | None = None,
-    ) -> None:
-        self._fetch = fetch
-        self._recover = recover
-        self._policy = policy
-        self._clock = clock or RealClock()
-        self._events = events or EventHub()
-        self._clients: dict[str, Any] = {}
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def watched(self) -> frozenset[str]:
-        return frozenset(self._clients)
-
-    def watch(self, run_id: str, client: Any = None) -> None:
-        """Watch a run; `client` is handed on as the old one."""
-        self._clients[run_id] = client
-
-    def unwatch(self, run_id: str) -> None:
-        self._clients.pop(run_id, None)
-
-    def start(self) -> None:
-        """Check every `poll_interval` seconds until stopped."""
-        self._task = asyncio.ensure_future(self._run())
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
-
-    async def _run(self) -> None:
-        while True:
-            await self._clock.sleep(self._policy.poll_interval)
-            await self.check()
-
-    async def check(self) -> None:
-        """Look at every watched run once; a failed look is tried again next time."""
-        for run_id in tuple(self._clients):
-            try:
-                run = await self._fetch(run_id)
-            except TinkerError as error:
-                self._events.emit("recovery.poll_error", run_id=run_id, error=error)
-                continue
-            if run.corrupted:
-                client = self._clients.pop(run_id)
-                self._events.emit("recovery.detected", run_id=run_id)
-                await self._hand_over(run, client)
-
-    async def _hand_over(self, run: TrainingRun, client: Any) -> None:
-        try:
-            await self._recover(run, client)
-        except TinkerError as error:
-            self._events.emit("recovery.given_up", run_id=run.training_run_id, error=error)
 
 
 def recover_runs(

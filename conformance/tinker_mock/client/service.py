@@ -17,13 +17,13 @@ from tinker_mock.client.sampling.client import AsyncSamplingClient
 from tinker_mock.client.sampling.opening import join_sampling_session, open_sampling_client
 from tinker_mock.client.session.connection import Connection
 from tinker_mock.client.session.heartbeat import HeartbeatSettings
-from tinker_mock.client.training.client import AsyncTrainingClient, given
-from tinker_mock.client.types.json import decode
+from tinker_mock.client.telemetry.reporter import attach_telemetry
+from tinker_mock.client.training.client import AsyncTrainingClient
+from tinker_mock.client.types.json import decode, given
 from tinker_mock.client.types.parameters import LoraConfig
 from tinker_mock.client.types.records import ServerCapabilities, WeightsInfo
 from tinker_mock.client.types.results import CreateModelResponse, LoadWeightsResponse
 from tinker_mock.client.watch.events import EventHub
-from tinker_mock.client.watch.telemetry import attach_telemetry
 
 T = TypeVar("T")
 
@@ -71,6 +71,7 @@ class AsyncServiceClient:
         is gone, does not keep the client from closing.
         """
         if self.connection.session_id is not None and self.connection.speaks_protobuf:
+            await self.connection.stop_heartbeat()  # a beat after the end would be refused
             path = f"/api/v1/sessions/{self.connection.session_id}/finish"
             body = {"reason": {"type": reason}, "detail": detail}
             call = Call("POST", path, json=body, pool="session", max_retries=0, timeout=10.0)

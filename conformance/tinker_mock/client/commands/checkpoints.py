@@ -10,17 +10,14 @@ from tinker_mock.client.commands.formats import (
     relative_time,
     size_text,
     time_text,
-    without_nulls,
 )
-from tinker_mock.client.commands.paging import gather
-from tinker_mock.client.commands.progress import byte_progress
-from tinker_mock.client.commands.terminal import Terminal, write_text
+from tinker_mock.client.commands.terminal import Terminal, byte_progress, gather, write_text
 from tinker_mock.client.errors import TinkerError, invalid
 from tinker_mock.client.rest.client import AsyncRestClient
 from tinker_mock.client.rest.download import download_checkpoint
 from tinker_mock.client.rest.paths import parse_checkpoint_path
 from tinker_mock.client.service import AsyncServiceClient
-from tinker_mock.client.types.json import encode
+from tinker_mock.client.types.json import encode, given
 from tinker_mock.client.types.records import Checkpoint, CheckpointsList
 
 
@@ -39,7 +36,7 @@ async def save(terminal: Terminal, service: AsyncServiceClient, arguments: Names
             train_unembed=arguments.train_unembed,
         )
     else:
-        raise usage("name what to save: --base-model or --model-path")
+        raise invalid("name what to save: --base-model or --model-path")
     name = arguments.name or f"checkpoint-{slug(base_model or arguments.model_path)}"
     saved = await training.save_state(name).result(arguments.timeout / 1000)
     record = {
@@ -73,7 +70,7 @@ async def list_all(terminal: Terminal, service: AsyncServiceClient, arguments: N
     if arguments.format == "json":
         listed = [checkpoint_json(one) for one in found]
         body = {"checkpoints": listed, "total": total, "shown": len(found)}
-        terminal.say(json.dumps(without_nulls({**body, "run_id": arguments.run_id})))
+        terminal.say(json.dumps(given(**body, run_id=arguments.run_id)))
         return 0
     for line in checkpoint_table(found, total, arguments.run_id):
         terminal.say(line)
@@ -114,7 +111,7 @@ async def unpublish(terminal: Terminal, service: AsyncServiceClient, arguments: 
 async def set_ttl(terminal: Terminal, service: AsyncServiceClient, arguments: Namespace) -> int:
     seconds = None if arguments.remove else arguments.ttl
     if seconds is None and not arguments.remove:
-        raise usage("say how long: --ttl SECONDS, or --remove")
+        raise invalid("say how long: --ttl SECONDS, or --remove")
     await service.create_rest_client().set_checkpoint_ttl(arguments.path, seconds)
     terminal.say(
         f"{arguments.path} {'never expires' if seconds is None else f'expires in {seconds} s'}"
@@ -169,10 +166,6 @@ def slug(name: str) -> str:
     return name.lower().replace("/", "-").replace(":", "-")
 
 
-def usage(message: str) -> TinkerError:
-    return invalid(message)
-
-
 async def _delete_one(terminal: Terminal, rest: AsyncRestClient, path: str, place: str) -> bool:
     terminal.say(f"Deleting {place}: {path}")
     try:
@@ -188,4 +181,4 @@ def _find(listed: CheckpointsList, path: str) -> Checkpoint:
     for checkpoint in listed.checkpoints:
         if checkpoint.tinker_path == path:
             return checkpoint
-    raise usage(f"no checkpoint {path}")
+    raise invalid(f"no checkpoint {path}")

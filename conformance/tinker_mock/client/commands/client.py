@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from tinker_mock.client.commands import checkpoints, runs, samples
 from tinker_mock.client.commands.terminal import Terminal
 from tinker_mock.client.config.presets import PRESETS
-from tinker_mock.client.errors import TinkerError
+from tinker_mock.client.errors import TinkerError, invalid
 from tinker_mock.client.service import AsyncServiceClient
 
 Action = Callable[[Terminal, AsyncServiceClient, argparse.Namespace], Awaitable[int]]
@@ -187,5 +187,5 @@ async def _save(
     terminal: Terminal, service: AsyncServiceClient, arguments: argparse.Namespace
 ) -> int:
     if not arguments.output:
-        raise checkpoints.usage("--output FILE is required: it gets the checkpoint's path")
+        raise invalid("--output FILE is required: it gets the checkpoint's path")
     return await checkpoints.save(terminal, service, arguments)

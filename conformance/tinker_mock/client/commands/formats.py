@@ -1,8 +1,7 @@
 """How things are written in a terminal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from tinker_mock.client.types.records import Checkpoint, TrainingRun
 from tinker_mock.client.types.results import SampledSequence
@@ -140,7 +139,3 @@ def sample_block(number: int, text: str, sequence: SampledSequence) -> str:
         notes.append(f"avg_logprob={mean:.3f}")
     block = f"Sample {number}:\n{text}"
     return f"{block}\n{' | '.join(notes)}" if notes else block
-
-
-def without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}

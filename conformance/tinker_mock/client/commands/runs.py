@@ -4,8 +4,7 @@ import json
 from argparse import Namespace
 
 from tinker_mock.client.commands.formats import run_lines, run_table
-from tinker_mock.client.commands.paging import gather
-from tinker_mock.client.commands.terminal import Terminal
+from tinker_mock.client.commands.terminal import Terminal, gather
 from tinker_mock.client.service import AsyncServiceClient
 from tinker_mock.client.types.json import encode
 

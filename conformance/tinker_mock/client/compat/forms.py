@@ -1,4 +1,8 @@
-"""Files to send: bytes, paths, or tuples (name, content[, content type[, headers]])."""
+"""Files and forms, as `multipart/form-data`: no operation of the API takes them.
+
+A file is bytes, a path, or a tuple (name, content[, content type[, headers]]). Nested values become
+fields named `user[name]`, `tags[]`, `items[][id]`.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -11,16 +15,77 @@ from tinker_mock.client.errors import ValidationError, invalid
 
 FileContent = bytes | str | PathLike[str]
 FileTypes = FileContent | tuple[Any, ...]
+Field = tuple[str, str]
+_CRLF = b"\r\n"
+_DEFAULT_TYPE = "application/octet-stream"
 
 
-def looks_like_path(text: str) -> bool:
-    """Whether a plain string means a file: it exists, has a separator, or starts with . or ~."""
-    if "/" in text or "\\" in text or text.startswith((".", "~")):
-        return True
-    try:
-        return Path(text).exists()
-    except (OSError, ValueError):
-        return False
+def new_boundary() -> str:
+    """32 hexadecimal digits."""
+    return uuid4().hex
+
+
+def encode_multipart(
+    fields: Mapping[str, Any],
+    files: Mapping[str, FileTypes] | None = None,
+    *,
+    boundary: str | None = None,
+    boundary_source: Callable[[], str] = new_boundary,
+) -> tuple[bytes, str]:
+    """The body and its content type. Raises `ValidationError` for an unreadable file."""
+    boundary = boundary or boundary_source()
+    parts = [_part(name, text.encode(), None, []) for name, text in form_fields(fields)]
+    for name, file in transform_files(files or {}).items():
+        parts.append(_file_part(name, file))
+    opening = f"--{boundary}".encode() + _CRLF
+    body = b"".join(opening + part + _CRLF for part in parts)
+    return body + f"--{boundary}--".encode() + _CRLF, f"multipart/form-data; boundary={boundary}"
+
+
+def form_fields(values: Mapping[str, Any]) -> list[Field]:
+    """Flat (name, text) pairs; a name may come several times. None is empty, booleans as JSON."""
+    return [field for name, value in values.items() for field in _flatten(name, value)]
+
+
+def serialize_form(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    """The same as a mapping; names that come several times, or end in `[]`, hold a list."""
+    form: dict[str, str | list[str]] = {}
+    for name, text in form_fields(values):
+        held = form.get(name)
+        if isinstance(held, list):
+            held.append(text)
+        elif held is not None:
+            form[name] = [held, text]
+        else:
+            form[name] = [text] if name.endswith("[]") else text
+    return form
+
+
+def transform_files(files: Mapping[str, FileTypes]) -> dict[str, bytes | tuple[Any, ...]]:
+    """Each file transformed, under its field name."""
+    return {name: transform_file(file) for name, file in files.items()}
+
+
+def transform_file(file: FileTypes) -> bytes | tuple[Any, ...]:
+    """A file with its content read: bytes stay, a path becomes (name, content).
+
+    Tuples keep their form. Raises `ValidationError` for anything else.
+    """
+    if isinstance(file, bytes):
+        return file
+    if isinstance(file, (str, PathLike)):
+        content = read_content(file)
+        name = filename_of(file)
+        return content if name is None else (name, content)
+    if isinstance(file, tuple) and 2 <= len(file) <= 4:
+        name, content, *rest = file
+        return (name, read_content(content), *rest)
+    raise invalid(f"a file is bytes, a path or (name, content[, type[, headers]]), got {file!r}")
+
+
+async def transform_file_async(file: FileTypes) -> bytes | tuple[Any, ...]:
+    """As `transform_file`, without blocking the event loop."""
+    return await asyncio.to_thread(transform_file, file)
 
 
 def read_content(content: FileContent) -> bytes:
@@ -57,57 +122,18 @@ def filename_of(file: FileTypes) -> str | None:
     return Path(file).name if isinstance(file, str) and looks_like_path(file) else None
 
 
-def transform_file(file: FileTypes) -> bytes | tuple[Any, ...]:
-    """A file with its content read: bytes stay, a path becomes (name, content).
-
-    Tuples keep their form. Raises `ValidationError` for anything else.
-    """
-    if isinstance(file, bytes):
-        return file
-    if isinstance(file, (str, PathLike)):
-        content = read_content(file)
-        name = filename_of(file)
-        return content if name is None else (name, content)
-    if isinstance(file, tuple) and 2 <= len(file) <= 4:
-        name, content, *rest = file
-        return (name, read_content(content), *rest)
-    raise invalid(f"a file is bytes, a path or (name, content[, type[, headers]]), got {file!r}")
-
-
-async def transform_file_async(file: FileTypes) -> bytes | tuple[Any, ...]:
-    """As `transform_file`, without blocking the event loop."""
-    return await asyncio.to_thread(transform_file, file)
-
-
-def transform_files(files: Mapping[str, FileTypes]) -> dict[str, bytes | tuple[Any, ...]]:
-    """Each file transformed, under its field name."""
-    return {name: transform_file(file) for name, file in files.items()}
+def looks_like_path(text: str) -> bool:
+    """Whether a plain string means a file: it exists, has a separator, or starts with . or ~."""
+    if "/" in text or "\\" in text or text.startswith((".", "~")):
+        return True
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _unreadable(path: Path, reason: str) -> ValidationError:
     return invalid(f"cannot read {path}: {reason}", reason=reason)
-
-
-Field = tuple[str, str]
-
-
-def form_fields(values: Mapping[str, Any]) -> list[Field]:
-    """Flat (name, text) pairs; a name may come several times. None is empty, booleans as JSON."""
-    return [field for name, value in values.items() for field in _flatten(name, value)]
-
-
-def serialize_form(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
-    """The same as a mapping; names that come several times, or end in `[]`, hold a list."""
-    form: dict[str, str | list[str]] = {}
-    for name, text in form_fields(values):
-        held = form.get(name)
-        if isinstance(held, list):
-            held.append(text)
-        elif held is not None:
-            form[name] = [held, text]
-        else:
-            form[name] = [text] if name.endswith("[]") else text
-    return form
 
 
 def _flatten(name: str, value: Any) -> Iterator[Field]:
@@ -125,32 +151,6 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-_CRLF = b"\r\n"
-_DEFAULT_TYPE = "application/octet-stream"
-
-
-def new_boundary() -> str:
-    """32 hexadecimal digits."""
-    return uuid4().hex
-
-
-def encode_multipart(
-    fields: Mapping[str, Any],
-    files: Mapping[str, FileTypes] | None = None,
-    *,
-    boundary: str | None = None,
-    boundary_source: Callable[[], str] = new_boundary,
-) -> tuple[bytes, str]:
-    """The body and its content type. Raises `ValidationError` for an unreadable file."""
-    boundary = boundary or boundary_source()
-    parts = [_part(name, text.encode(), None, []) for name, text in form_fields(fields)]
-    for name, file in transform_files(files or {}).items():
-        parts.append(_file_part(name, file))
-    opening = f"--{boundary}".encode() + _CRLF
-    body = b"".join(opening + part + _CRLF for part in parts)
-    return body + f"--{boundary}--".encode() + _CRLF, f"multipart/form-data; boundary={boundary}"
 
 
 def _file_part(name: str, file: bytes | tuple[Any, ...]) -> bytes:

@@ -1,14 +1,9 @@
 """Settings of a client: where from, in which order, and never printed with a secret in them."""
 
 from tinker_mock.client.config.environment import Environment, read_environment
-from tinker_mock.client.config.settings import (
-    DEFAULT_BASE_URL,
-    ClientConfig,
-    Proxy,
-    mask_api_key,
-    parse_proxy,
-    redact_headers,
-)
+from tinker_mock.client.config.masking import mask_api_key, redact_headers
+from tinker_mock.client.config.proxies import Proxy, parse_proxy
+from tinker_mock.client.config.settings import DEFAULT_BASE_URL, ClientConfig
 
 __all__ = [
     "DEFAULT_BASE_URL",

@@ -1,7 +1,7 @@
 """Where known clients differ, as one table.
 
 A preset makes this client behave like another one wherever the difference can be seen, on the
-wire or in a result. Each field says what it decides; `guide/presets.md` explains why.
+wire or in a result. Each field says what it decides; `docs/client/presets.md` explains why.
 """
 
 from dataclasses import dataclass

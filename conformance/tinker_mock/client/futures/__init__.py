@@ -1,1 +1,1 @@
-"""Work that the server does later: asking for it until it is there."""
+"""Work that the server does later: its order, polling for it, trying again, large batches."""

@@ -22,7 +22,7 @@ from tinker_mock.client.errors import (
     invalid,
 )
 from tinker_mock.client.http.retry import retryable_status
-from tinker_mock.client.limits import CountSemaphore
+from tinker_mock.client.semaphores import CountSemaphore
 from tinker_mock.client.watch.events import EventHub
 
 T = TypeVar("T")
@@ -110,7 +110,7 @@ class RetryHandler:
         while True:
             self._events.emit("retry.attempt.start", attempt=attempt)
             try:
-                result = await self._one(request)
+                result = await self._attempt(request)
             except Exception as error:
                 if isinstance(error, _StuckError) or not self.config.allows(error, attempt):
                     self._events.emit("retry.attempt.failed", attempt=attempt, error=error)
@@ -126,7 +126,7 @@ class RetryHandler:
                 self._events.emit("retry.attempt.stop", attempt=attempt)
                 return result
 
-    async def _one(self, request: Callable[[], Awaitable[T]]) -> T:
+    async def _attempt(self, request: Callable[[], Awaitable[T]]) -> T:
         """One attempt, cut off once nothing has moved for `progress_timeout`."""
         if math.isinf(self.config.progress_timeout):
             return await request()

@@ -1,4 +1,4 @@
-"""One batch, several requests."""
+"""One batch, several requests: cut by the estimated bytes of its data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,10 @@ from tinker_mock.client.types.chunks import Chunk, DmelChunk, EncodedTextChunk, 
 from tinker_mock.client.types.datum import Datum
 from tinker_mock.client.types.model_input import ModelInput
 from tinker_mock.client.types.tensors import TensorData
+
+_ITEM_BYTES = {"int64": 8, "float32": 4}
+_SPARSE_INDEX_BYTES = 8
+_OLD_ELEMENT_BYTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,6 @@ def split(data: Sequence[Datum], preset: Preset, limits: ChunkLimits) -> list[Da
     if current:
         chunks.append(DataChunk(current, size))
     return chunks
-
-
-_ITEM_BYTES = {"int64": 8, "float32": 4}
-_SPARSE_INDEX_BYTES = 8
-_OLD_ELEMENT_BYTES = 10
 
 
 def datum_bytes(datum: Datum, preset: Preset) -> int:

@@ -1,6 +1,7 @@
-"""Metrics of several chunks, reduced to those of the batch.
+"""Results of chunks, put together as if there had been one request.
 
-A metric's name ends in its reduction, `loss:sum`. Means weigh a chunk by its number of outputs.
+Outputs keep their order. A metric's name ends in its reduction, `loss:sum`; means weigh a chunk by
+its number of outputs.
 """
 
 import logging
@@ -11,16 +12,24 @@ from tinker_mock.client.config.presets import Preset
 from tinker_mock.client.errors import Category, ValidationError
 from tinker_mock.client.types.results import ForwardBackwardOutput
 
+logger = logging.getLogger(__name__)
+
 _MASK_64 = 0xFFFF_FFFF_FFFF_FFFF
-
-
-logger = logging.getLogger(__name__)
-
-
-logger = logging.getLogger(__name__)
-
-
 Reduction = Callable[[Sequence[float], Sequence[int], Preset], float]
+
+
+def combine(results: Sequence[ForwardBackwardOutput], preset: Preset) -> ForwardBackwardOutput:
+    """Outputs in chunk order, metrics reduced, the first chunk's output type."""
+    kinds = {result.loss_fn_output_type for result in results}
+    if len(kinds) > 1:
+        logger.warning("chunks have mixed loss_fn_output_type: %s", ", ".join(sorted(kinds)))
+    return ForwardBackwardOutput(
+        results[0].loss_fn_output_type,
+        [output for result in results for output in result.loss_fn_outputs],
+        reduce_metrics(
+            [(result.metrics, len(result.loss_fn_outputs)) for result in results], preset
+        ),
+    )
 
 
 def reduce_metrics(
@@ -91,7 +100,6 @@ REDUCTIONS: dict[str, Reduction] = {
     "hash2": hash2,
 }
 
-
 _FOREIGN_HASH = {"hash2": {"hash_unordered"}, "hash_unordered": {"hash2"}}
 
 
@@ -110,17 +118,3 @@ def _unique(name: str, values: Sequence[float], preset: Preset) -> dict[str, flo
 
 def _bad(message: str) -> ValidationError:
     return ValidationError(message, category=Category.SERVER)
-
-
-def combine(results: Sequence[ForwardBackwardOutput], preset: Preset) -> ForwardBackwardOutput:
-    """Outputs in chunk order, metrics reduced, the first chunk's output type."""
-    kinds = {result.loss_fn_output_type for result in results}
-    if len(kinds) > 1:
-        logger.warning("chunks have mixed loss_fn_output_type: %s", ", ".join(sorted(kinds)))
-    return ForwardBackwardOutput(
-        results[0].loss_fn_output_type,
-        [output for result in results for output in result.loss_fn_outputs],
-        reduce_metrics(
-            [(result.metrics, len(result.loss_fn_outputs)) for result in results], preset
-        ),
-    )

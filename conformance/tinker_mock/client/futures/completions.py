@@ -72,7 +72,7 @@ class SessionCompletions:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def call(self) -> Call:
-        """The next question; it reports which results have been fetched."""
+        """The next poll; it reports which results have been fetched."""
         body = {
             "target": self._target,
             "prev_cursor": self._cursor,

@@ -13,7 +13,7 @@ from tinker_mock.client.errors import Category, PoisonedClientError
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Reservation:
     """One operation's place in the line, and the sequence ids it may use."""
 
     place: int
@@ -21,7 +21,7 @@ class Turn:
 
 
 class SubmissionOrder:
-    """Hands out turns; each begins when all earlier ones have ended.
+    """Hands out places in a line; each one's turn begins when all earlier ones have ended.
 
     With `poison`, a turn that ends in an error makes all later ones fail: its numbers never
     reached the server, which would wait for them for ever.
@@ -36,19 +36,19 @@ class SubmissionOrder:
         self._poison = poison
         self.failure: BaseException | None = None
 
-    def reserve(self, count: int) -> Turn:
+    def reserve(self, count: int) -> Reservation:
         """Take `count` consecutive sequence ids."""
-        turn = Turn(self._next_place, range(self._next_id, self._next_id + count))
+        reservation = Reservation(self._next_place, range(self._next_id, self._next_id + count))
         self._next_place += 1
         self._next_id += count
-        return turn
+        return reservation
 
     @asynccontextmanager
-    async def during(self, turn: Turn) -> AsyncIterator[None]:
+    async def during(self, reservation: Reservation) -> AsyncIterator[None]:
         """Wait for the turn and hold it. Raises `PoisonedClientError` after an earlier failure."""
         try:
-            if self._current < turn.place:
-                event = self._waiting.setdefault(turn.place, asyncio.Event())
+            if self._current < reservation.place:
+                event = self._waiting.setdefault(reservation.place, asyncio.Event())
                 await event.wait()
             if self.failure is not None:
                 raise PoisonedClientError(
@@ -62,7 +62,7 @@ class SubmissionOrder:
                 self.failure = error
             raise
         finally:
-            self._end(turn.place)
+            self._end(reservation.place)
 
     def _end(self, place: int) -> None:
         self._ended.add(place)

@@ -1,4 +1,4 @@
-"""Asking for a promise until it is done."""
+"""Asking for a promise until it is done, and how long to wait between two polls."""
 
 import logging
 from collections.abc import Mapping
@@ -26,14 +26,17 @@ from tinker_mock.client.futures.answers import (
 )
 from tinker_mock.client.http.call import Call
 from tinker_mock.client.http.transport import Transport
-from tinker_mock.client.limits import BytesSemaphore
+from tinker_mock.client.semaphores import BytesSemaphore
 from tinker_mock.client.watch.events import EventHub
 from tinker_mock.client.watch.queue_state import QueueState, StateChanges
 
 logger = logging.getLogger(__name__)
 
 _BILLING_PAUSE = 5.0
+_MAX_WAIT = 30.0
+_PAUSED_WAIT = 1.0
 Encoding = Literal["json", "protobuf", "either"]
+
 _ACCEPT: dict[Encoding, str] = {
     "json": "application/json",
     "protobuf": PROTOBUF,
@@ -42,8 +45,8 @@ _ACCEPT: dict[Encoding, str] = {
 
 
 @dataclass(slots=True)
-class Question:
-    """One promise being polled: what is asked, and what happened so far. Times are seconds."""
+class Poll:
+    """The polling of one promise: what is asked, and what happened so far. Times are seconds."""
 
     request_id: str
     request_type: str
@@ -78,166 +81,155 @@ class FuturePoller:
         self._billing_window = billing_window
         self._http_timeout = http_timeout or self._preset.poll_timeout
 
-    async def result(self, question: Question) -> Completed:
+    async def result(self, poll: Poll) -> Completed:
         """Poll until the promise is done.
 
         Raises `RequestFailedError` (it failed), `PromiseGoneError` (410), `ApiTimeoutError`
-        (`question.timeout` is over) or `ApiStatusError` (the question itself was rejected).
+        (`poll.timeout` is over) or `ApiStatusError` (the poll itself was rejected).
         """
-        question.started = self._clock.monotonic()
+        poll.started = self._clock.monotonic()
         async with AsyncExitStack() as held:
             while True:
-                self._check_deadline(question)
+                self._check_deadline(poll)
                 try:
-                    done = await self._ask(question, held)
+                    done = await self._ask(poll, held)
                 except ApiStatusError as error:
-                    await self._after_status(question, error)
+                    await self._after_status(poll, error)
                 except (ApiConnectionError, ApiTimeoutError) as error:
-                    await self._after_lost_connection(question, error)
+                    await self._after_lost_connection(poll, error)
                 else:
                     if done is not None:
-                        question.changes.notify(QueueState.ACTIVE, None)
+                        poll.changes.notify(QueueState.ACTIVE, None)
                         return done
-                question.iteration += 1
+                poll.iteration += 1
 
-    async def _ask(self, question: Question, held: AsyncExitStack) -> Completed | None:
-        """One question and its answer; `None` means ask again."""
-        reply = await self._transport.send(self._call(question))
-        question.connection_failures = 0
+    async def _ask(self, poll: Poll, held: AsyncExitStack) -> Completed | None:
+        """One request and its answer; `None` means ask again."""
+        reply = await self._transport.send(self._call(poll))
+        poll.connection_failures = 0
         answer = read_answer(reply)
         if isinstance(answer, Completed):
             return answer
         if isinstance(answer, Failed):
-            self._failed(question, answer)
-            await self._clock.sleep(connection_wait(question.iteration))
+            self._failed(poll, answer)
+            await self._clock.sleep(connection_wait(poll.iteration))
         elif isinstance(answer, CompleteMetadata):
-            question.metadata_first = False
+            poll.metadata_first = False
             await held.enter_async_context(self._response_bytes.hold(answer.payload_bytes))
         else:
             if isinstance(answer, TryAgain) and answer.stated:
-                self._paused(question, answer.queue_state, answer.queue_state_reason)
+                self._paused(poll, answer.queue_state, answer.queue_state_reason)
             wait = answered_wait(
                 answer,
-                question.iteration,
+                poll.iteration,
                 long_polling=self._preset.poll_waits == "long_poll",
             )
             if wait > 0:
                 await self._clock.sleep(wait)
         return None
 
-    def _call(self, question: Question) -> Call:
-        body: dict[str, object] = {"request_id": question.request_id}
+    def _call(self, poll: Poll) -> Call:
+        body: dict[str, object] = {"request_id": poll.request_id}
         if self._preset.asks_client_config:
-            body["allow_metadata_only"] = question.metadata_first
+            body["allow_metadata_only"] = poll.metadata_first
         headers = {
-            "x-tinker-request-iteration": str(question.iteration),
-            "x-tinker-request-type": question.request_type,
+            "x-tinker-request-iteration": str(poll.iteration),
+            "x-tinker-request-type": poll.request_type,
             "x-stainless-raw-response": "raw",
         }
-        if question.roundtrip is not None and question.iteration == 0:
-            headers["x-tinker-create-promise-roundtrip-time"] = f"{question.roundtrip:.6f}"
+        if poll.roundtrip is not None and poll.iteration == 0:
+            headers["x-tinker-create-promise-roundtrip-time"] = f"{poll.roundtrip:.6f}"
         return Call(
             "POST",
             "/api/v1/retrieve_future",
             json=body,
             headers=headers,
-            accept=_ACCEPT[question.encoding],
+            accept=_ACCEPT[poll.encoding],
             timeout=self._http_timeout,
             max_retries=0,
             pool="futures",
         )
 
-    def _failed(self, question: Question, answer: Failed) -> None:
+    def _failed(self, poll: Poll, answer: Failed) -> None:
         """Raise, unless the preset's client hopes that a server's failure heals."""
         self._events.emit(
             "future.request_failed",
-            request_id=question.request_id,
-            request_type=question.request_type,
+            request_id=poll.request_id,
+            request_type=poll.request_type,
             category=answer.category.value,
             message=answer.message,
         )
         error = RequestFailedError(
             answer.message,
             category=answer.category,
-            data={"request_id": question.request_id, "error": answer.error},
+            data={"request_id": poll.request_id, "error": answer.error},
         )
         if not self._preset.repeat_failed_server_work or answer.category is Category.USER:
-            question.changes.notify(QueueState.ACTIVE, None)
+            poll.changes.notify(QueueState.ACTIVE, None)
             raise error
-        question.last_error = error
+        poll.last_error = error
 
-    async def _after_status(self, question: Question, error: ApiStatusError) -> None:
+    async def _after_status(self, poll: Poll, error: ApiStatusError) -> None:
         status = error.status or 0
-        question.last_error = error
-        question.connection_failures = 0
+        poll.last_error = error
+        poll.connection_failures = 0
         self._events.emit(
-            "future.api_error", request_id=question.request_id, status=status, error=error
+            "future.api_error", request_id=poll.request_id, status=status, error=error
         )
         if status == 410:
             raise PromiseGoneError(
-                f"Promise expired for request {question.request_id}; submit a new request.",
+                f"Promise expired for request {poll.request_id}; submit a new request.",
                 category=Category.SERVER,
                 status=410,
                 data=error.data,
             ) from error
         if status == 408:
-            question.bad_requests = 0
-            self._announce(question, error.data)
+            poll.bad_requests = 0
+            self._announce(poll, error.data)
         elif status == 429 and self._preset.poll_throttled == "back_off":
-            await self._clock.sleep(connection_wait(question.connection_failures))
+            await self._clock.sleep(connection_wait(poll.connection_failures))
         elif status == 402 and self._preset.pauses_on_billing:
-            if self._clock.monotonic() - question.started >= self._billing_window:
+            if self._clock.monotonic() - poll.started >= self._billing_window:
                 raise error
             await self._clock.sleep(_BILLING_PAUSE)
-        elif status == 400 and question.bad_requests < self._preset.poll_bad_request_budget:
-            question.bad_requests += 1
+        elif status == 400 and poll.bad_requests < self._preset.poll_bad_request_budget:
+            poll.bad_requests += 1
         elif status < 500:
             raise error
 
-    async def _after_lost_connection(self, question: Question, error: TinkerError) -> None:
-        question.last_error = error
-        self._events.emit("future.connection_error", request_id=question.request_id, error=error)
-        wait = connection_wait(question.connection_failures)
-        question.connection_failures += 1
+    async def _after_lost_connection(self, poll: Poll, error: TinkerError) -> None:
+        poll.last_error = error
+        self._events.emit("future.connection_error", request_id=poll.request_id, error=error)
+        wait = connection_wait(poll.connection_failures)
+        poll.connection_failures += 1
         await self._clock.sleep(wait)
 
-    def _announce(self, question: Question, body: Mapping[str, object]) -> None:
+    def _announce(self, poll: Poll, body: Mapping[str, object]) -> None:
         state, reason = body.get("queue_state"), body.get("queue_state_reason")
         if state:
-            self._paused(
-                question, QueueState.parse(state), reason if isinstance(reason, str) else None
-            )
+            self._paused(poll, QueueState.parse(state), reason if isinstance(reason, str) else None)
 
-    def _paused(self, question: Question, state: QueueState, reason: str | None) -> None:
+    def _paused(self, poll: Poll, state: QueueState, reason: str | None) -> None:
         self._events.emit(
             "queue.state_change",
-            request_id=question.request_id,
+            request_id=poll.request_id,
             queue_state=state.value,
             reason=reason,
         )
-        question.changes.notify(state, reason)
+        poll.changes.notify(state, reason)
 
-    def _check_deadline(self, question: Question) -> None:
-        waited = self._clock.monotonic() - question.started
-        if question.timeout is None or waited <= question.timeout:
+    def _check_deadline(self, poll: Poll) -> None:
+        waited = self._clock.monotonic() - poll.started
+        if poll.timeout is None or waited <= poll.timeout:
             return
-        self._events.emit("future.timeout", request_id=question.request_id, waited=waited)
-        if question.last_error is not None and self._preset.deadline_error == "last":
-            raise question.last_error
+        self._events.emit("future.timeout", request_id=poll.request_id, waited=waited)
+        if poll.last_error is not None and self._preset.deadline_error == "last":
+            raise poll.last_error
         raise ApiTimeoutError(
-            f"Timed out while polling future {question.request_id}",
+            f"Timed out while polling future {poll.request_id}",
             category=Category.SERVER,
-            data={"request_id": question.request_id, "waited_s": waited},
-        ) from question.last_error
-
-
-_MAX_WAIT = 30.0
-_PAUSED_WAIT = 1.0
-
-
-def backoff(iteration: int) -> float:
-    """1, 2, 4 … up to 30."""
-    return min(2.0 ** min(iteration, 6), _MAX_WAIT)
+            data={"request_id": poll.request_id, "waited_s": waited},
+        ) from poll.last_error
 
 
 def answered_wait(
@@ -245,7 +237,7 @@ def answered_wait(
 ) -> float:
     """The wait after an answer that says "not yet".
 
-    The server's own wish comes first. A server that held the question as long as it could
+    The server's own wish comes first. A server that held the request as long as it could
     (`long_polling`) is asked again at once; else a paused queue is asked every second, another
     one with growing waits.
     """
@@ -262,3 +254,8 @@ def answered_wait(
 def connection_wait(failures: int) -> float:
     """The wait after the n-th lost connection in a row (0 = the first)."""
     return backoff(failures)
+
+
+def backoff(iteration: int) -> float:
+    """1, 2, 4 … up to 30."""
+    return min(2.0 ** min(iteration, 6), _MAX_WAIT)

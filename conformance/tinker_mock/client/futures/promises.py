@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from tinker_mock.client.errors import Category, RequestFailedError, TinkerError, ValidationError
 from tinker_mock.client.futures.answers import Completed, read_body
-from tinker_mock.client.futures.poller import Encoding, Question
+from tinker_mock.client.futures.poller import Encoding, FuturePoller, Poll
 from tinker_mock.client.http.call import Call
 from tinker_mock.client.session.connection import Connection
 from tinker_mock.client.types.json import decode
@@ -78,7 +78,7 @@ class Promises:
         self, request_id: str, request_type: str, encoding: Encoding = "json"
     ) -> Completed:
         """Poll one promise to its end."""
-        question = Question(
+        poll = Poll(
             request_id,
             request_type,
             encoding,
@@ -87,11 +87,20 @@ class Promises:
             metadata_first=self._connection.speaks_protobuf,
         )
         try:
-            return await self._connection.poller.result(question)
+            return await self._poller().result(poll)
         except TinkerError:
             raise
         except Exception as error:
             raise RequestFailedError(f"Polling failed: {error}") from error
+
+    def _poller(self) -> FuturePoller:
+        """One for each poll: all of them share the connection's budget of response bytes."""
+        connection = self._connection
+        return FuturePoller(
+            connection.transport,
+            response_bytes=connection.response_bytes,
+            billing_window=connection.settings.billing_exception_max_pause_duration_sec,
+        )
 
     async def read(
         self,

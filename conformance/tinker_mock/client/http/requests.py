@@ -1,4 +1,4 @@
-"""Request bodies: what is sent for values that were left out."""
+"""The parts of a request: its body without what was left out, its headers, its address."""
 
 import platform
 from collections.abc import Mapping
@@ -23,9 +23,10 @@ class _Absent(Enum):
 NOT_GIVEN = _Absent.NOT_GIVEN
 """The caller did not say: the field is not sent."""
 
-
 OMIT = _Absent.OMIT
 """The caller wants the field left out, even if there is a default."""
+
+_ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 def prepare_body(value: Any, *, drop_nulls: bool = False) -> Any:
@@ -53,9 +54,6 @@ def encode_body(
     if files:
         return encode_multipart(prepare_body(body or {}), files, boundary=boundary)
     return orjson.dumps(prepare_body(body)), "application/json"
-
-
-_ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 def standard_headers(config: ClientConfig, read_timeout: float) -> dict[str, str]:

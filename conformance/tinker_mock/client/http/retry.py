@@ -1,7 +1,10 @@
-"""Retries of one HTTP call: pure decisions, no waiting.
+"""Retries of one HTTP call, and persistence beyond them.
 
-Retried are 408, 409, 429, 5xx and lost connections, unless `x-should-retry` says otherwise. The
-delay is 0.5 · 2ⁿ seconds up to 10, times a random factor of 0.75–1, or what the server asks for.
+There are three layers, as in the SDK. `HttpRetryPolicy` decides about the attempts of one call:
+408, 409, 429, 5xx and lost connections are tried again after 0.5 · 2ⁿ seconds up to 10, times a
+random factor of 0.75–1, or after what the server asks for, unless its `x-should-retry` says
+otherwise. `Persistence` sends one call again for minutes, until the server takes it.
+`futures.attempts` repeats a whole sampling request, submission and polling.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,14 +16,12 @@ from tinker_mock.client.clock import Clock
 from tinker_mock.client.config.presets import Preset
 from tinker_mock.client.errors import ApiConnectionError, ApiTimeoutError, TinkerError
 
+T = TypeVar("T")
 _BASE_DELAY = 0.5
 _MAX_DELAY = 10.0
 _TINKEX_DEFAULT_DELAY = 1.0
-
-
-def retryable_status(status: int) -> bool:
-    """Whether an answer with this status may be better next time."""
-    return status in (408, 409, 429) or 500 <= status < 600
+_BILLING_PAUSE = 5.0
+_MAX_WAIT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +69,6 @@ class HttpRetryPolicy:
             return None
 
 
-def retry_after_ms(headers: Mapping[str, str], *, default: int | None = None) -> int | None:
-    """`retry-after-ms`, else `retry-after` in seconds, else the default. Milliseconds.
-
-    Header names are expected in lower case.
-    """
-    for name, factor in (("retry-after-ms", 1.0), ("retry-after", 1000.0)):
-        try:
-            return int(float(headers[name]) * factor)
-        except (KeyError, ValueError, OverflowError):
-            continue
-    return default
-
-
-T = TypeVar("T")
-
-_BILLING_PAUSE = 5.0
-_MAX_WAIT = 30.0
-
-
 @dataclass(frozen=True, slots=True)
 class Persistence:
     """How long to persist, in seconds: against failures, and against unpaid bills (402).
@@ -124,3 +106,21 @@ class Persistence:
             return None
         wait = min(2.0 ** min(attempt, 6), _MAX_WAIT)
         return wait if elapsed + wait <= self.window else None
+
+
+def retryable_status(status: int) -> bool:
+    """Whether an answer with this status may be better next time."""
+    return status in (408, 409, 429) or 500 <= status < 600
+
+
+def retry_after_ms(headers: Mapping[str, str], *, default: int | None = None) -> int | None:
+    """`retry-after-ms`, else `retry-after` in seconds, else the default. Milliseconds.
+
+    Header names are expected in lower case.
+    """
+    for name, factor in (("retry-after-ms", 1.0), ("retry-after", 1000.0)):
+        try:
+            return int(float(headers[name]) * factor)
+        except (KeyError, ValueError, OverflowError):
+            continue
+    return default

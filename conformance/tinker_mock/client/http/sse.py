@@ -1,4 +1,4 @@
-"""A decoder after the WHATWG rules (HTML, 9.2.6), fed with bytes as they come."""
+"""Server-sent events, decoded from bytes as they come, by the WHATWG rules (HTML, 9.2.6)."""
 
 import codecs
 import re
@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from tinker_mock.client.compat.event_blocks import parse_block, split_blocks
 from tinker_mock.client.config.presets import Preset
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -20,14 +21,6 @@ class SseEvent:
     event: str | None = None
     id: str | None = None
     retry: int | None = None
-
-
-class Decoder(Protocol):
-    """Turns pieces of a stream into events."""
-
-    def feed(self, piece: bytes) -> list[SseEvent]:
-        """The events completed by this piece."""
-        ...
 
 
 class SseDecoder:
@@ -86,17 +79,12 @@ class SseDecoder:
         return SseEvent("\n".join(data), event, self.last_event_id, retry)
 
 
-class BlockDecoder:
-    """The tinkex client's rules: whole blocks, each on its own."""
-
-    def __init__(self) -> None:
-        self._buffer = ""
+class Decoder(Protocol):
+    """Turns pieces of a stream into events."""
 
     def feed(self, piece: bytes) -> list[SseEvent]:
         """The events completed by this piece."""
-        blocks, self._buffer = split_blocks(self._buffer + piece.decode("utf-8", "replace"))
-        fields = [parse_block(block) for block in blocks if block]
-        return [SseEvent(one.data, one.event, one.id, one.retry) for one in fields]
+        ...
 
 
 def decoder_for(preset: Preset) -> Decoder:
@@ -112,41 +100,14 @@ def event_json(data: str) -> Any:
         return data
 
 
-_BLOCK_END = re.compile(r"\r\n\r\n|\n\n|\r\r")
+class BlockDecoder:
+    """The tinkex client's rules: whole blocks, each on its own."""
 
+    def __init__(self) -> None:
+        self._buffer = ""
 
-_INTEGER = re.compile(r"\d+")
-
-
-@dataclass(slots=True)
-class Block:
-    """The fields of one block."""
-
-    data: str = ""
-    event: str | None = None
-    id: str | None = None
-    retry: int | None = None
-
-
-def split_blocks(text: str) -> tuple[list[str], str]:
-    """Complete blocks, and the rest."""
-    *blocks, rest = _BLOCK_END.split(text)
-    return blocks, rest
-
-
-def parse_block(text: str) -> Block:
-    """Read the lines of one block."""
-    block, data = Block(), []
-    for line in _LINE_END.split(text):
-        name, _, value = line.partition(":")
-        value = value.lstrip()
-        if name == "data":
-            data.append(value)
-        elif name == "event":
-            block.event = value
-        elif name == "id":
-            block.id = value
-        elif name == "retry" and (number := _INTEGER.match(value)):
-            block.retry = int(number.group())
-    block.data = "\n".join(data)
-    return block
+    def feed(self, piece: bytes) -> list[SseEvent]:
+        """The events completed by this piece."""
+        blocks, self._buffer = split_blocks(self._buffer + piece.decode("utf-8", "replace"))
+        fields = [parse_block(block) for block in blocks if block]
+        return [SseEvent(one.data, one.event, one.id, one.retry) for one in fields]

@@ -216,14 +216,14 @@ class Transport:
     def _route(self) -> dict[str, Any]:
         """The caller's transport, else the proxy, else straight on."""
         if self._http is not None:
-            return {"transport": _Borrowed(self._http)}
+            return {"transport": _CallersTransport(self._http)}
         proxy = self.config.proxy
         if proxy is None:
             return {}
         return {"proxy": httpx.Proxy(proxy.url, headers=list(proxy.headers))}
 
 
-class _Borrowed(httpx.AsyncBaseTransport):
+class _CallersTransport(httpx.AsyncBaseTransport):
     """A transport that belongs to the caller: closing a client does not close it."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:

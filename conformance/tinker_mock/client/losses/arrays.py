@@ -1,14 +1,27 @@
 """Which library an array belongs to, and what the losses need of it.
 
 A namespace is a module with the Array API's function names. numpy's own fits; torch's does too
-for all that is used here; traced variables have theirs in `losses.traced`.
+for all that is used here; arrays being differentiated have theirs in `losses.traced`.
 """
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+
+def array_namespace(*arrays: Any) -> Any:
+    """The module with the functions for these arrays; plain numbers and lists are numpy's.
+
+    Among numpy arrays of which one is being differentiated, it is that one's.
+    """
+    if is_torch(arrays[0]):
+        import torch  # type: ignore[import-not-found,unused-ignore]
+
+        return torch
+    chosen = next((array for array in arrays if is_traced(array)), arrays[0])
+    own = getattr(chosen, "__array_namespace__", None)
+    return np if own is None else own()
 
 
 def is_torch(array: Any) -> bool:
@@ -16,35 +29,25 @@ def is_torch(array: Any) -> bool:
     return type(array).__module__.partition(".")[0] == "torch"
 
 
-def array_namespace(array: Any) -> Any:
-    """The module with the functions for this array; plain numbers and lists are numpy's."""
-    from tinker_mock.client.losses.tape import Variable
+def is_traced(array: Any) -> bool:
+    """Whether an array is being differentiated by autograd, without importing that."""
+    return hasattr(array, "plain")
 
-    if isinstance(array, Variable):
-        from tinker_mock.client.losses import traced
 
-        return traced
-    if is_torch(array):
-        import torch  # type: ignore[import-not-found,unused-ignore]
-
-        return torch
-    own = getattr(array, "__array_namespace__", None)
-    return np if own is None else own()
+def plain(array: Any) -> Any:
+    """The array itself, for a comparison or a metric that no gradient flows through."""
+    return array.plain if is_traced(array) else array
 
 
 def as_array(value: Any) -> Any:
-    """Arrays and variables as they are; lists and numbers as float64."""
+    """Arrays as they are, traced ones too; lists and numbers as float64."""
     return value if hasattr(value, "shape") else np.asarray(value, dtype=np.float64)
 
 
 def matching(constant: Any, like: Any) -> Any:
     """A constant in the library, and of the dtype, of another array."""
-    from tinker_mock.client.losses.tape import Variable, lift
-
-    if isinstance(constant, Variable) or not hasattr(like, "dtype"):
-        return as_array(constant)
-    if isinstance(like, Variable):
-        return lift(constant, like)
+    if is_traced(like) and not is_traced(constant):
+        return np.asarray(constant, dtype=like.dtype)
     if is_torch(like) and not is_torch(constant):
         return array_namespace(like).as_tensor(constant, dtype=like.dtype)
     return as_array(constant)
@@ -58,9 +61,5 @@ def joined(arrays: Sequence[Any] | Any) -> Any:
     if len(parts) == 1:
         return parts[0]
     xp = array_namespace(parts[0])
-    return concatenate(xp, [xp.reshape(part, (-1,)) for part in parts])
-
-
-def concatenate(xp: ModuleType | Any, parts: Sequence[Any]) -> Any:
     join = getattr(xp, "concat", None) or xp.cat
-    return join(list(parts))
+    return join([xp.reshape(part, (-1,)) for part in parts])

@@ -27,7 +27,7 @@ class CustomLoss:
     """`loss(data, logprobs) -> loss or (loss, metrics)`, with penalties.
 
     `logprobs` is a list with one array per datum, shaped as its target tokens. With numpy they are
-    traced: use operators, methods, and the functions of `array_namespace(x)`.
+    followed by autograd: use operators, methods, and the functions of `array_namespace(x)`.
     """
 
     loss: BaseLoss

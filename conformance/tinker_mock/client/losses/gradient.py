@@ -1,13 +1,14 @@
-"""Gradients of a function of arrays, with torch's autograd or with our own tape."""
+"""Gradients of a function of arrays: torch's tensors by torch, all others by autograd."""
 
 import math
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from tinker_mock.client.errors import invalid
 from tinker_mock.client.losses.arrays import as_array, is_torch
-from tinker_mock.client.losses.tape import Variable, gradients
 
 Function = Callable[..., Any]
 
@@ -16,36 +17,49 @@ def value_and_gradients(function: Function, arrays: Sequence[Any]) -> tuple[Any,
     """The value of `function(*arrays)` and its gradient for each array.
 
     A value that is not a scalar is summed. Torch tensors are differentiated by torch, anything
-    else by tracing; so the function must use operators, array methods, or the functions of
-    `losses.arrays.array_namespace(x)`, and no `numpy.*` on traced arrays.
+    else by autograd: so the function must use operators, array methods, or the functions of
+    `losses.arrays.array_namespace(x)`. Raises `ValidationError` when autograd is not installed.
     """
-    if arrays and is_torch(arrays[0]):
-        return _torch(function, arrays)
-    inputs = [Variable(_floating(array)) for array in arrays]
-    value = function(*inputs)
-    if not isinstance(value, Variable):  # constant: it does not depend on the arrays
-        return value, [np.zeros(one.shape, one.dtype) for one in inputs]
-    return value.value, [one.value for one in gradients(value, inputs)]
+    if not arrays:
+        return function(), []
+    if is_torch(arrays[0]):
+        return _by_torch(function, arrays)
+    floats = [_floating(array) for array in arrays]
+    value, slopes = _autograd().value_and_gradients(function, floats)
+    return value, slopes
 
 
 def gradient_norm(function: Function, *arrays: Any) -> float:
     """The L2 norm of all gradients together."""
     _, found = value_and_gradients(function, arrays)
-    return math.sqrt(sum(float((one * one).sum()) for one in found))
+    return math.sqrt(sum(float((slope * slope).sum()) for slope in found))
 
 
-def _torch(function: Function, arrays: Sequence[Any]) -> tuple[Any, list[Any]]:
+def _by_torch(function: Function, arrays: Sequence[Any]) -> tuple[Any, list[Any]]:
     import torch
 
     inputs = [array.detach().clone().requires_grad_(True) for array in arrays]
     value = function(*inputs)
     if not value.requires_grad:
-        return value, [torch.zeros_like(one) for one in inputs]
+        return value, [torch.zeros_like(array) for array in inputs]
     found = torch.autograd.grad(value.sum(), inputs, allow_unused=True)
-    zeros = (torch.zeros_like(one) for one in inputs)
+    zeros = (torch.zeros_like(array) for array in inputs)
     return value.detach(), [
-        zero if one is None else one for one, zero in zip(found, zeros, strict=True)
+        zero if slope is None else slope for slope, zero in zip(found, zeros, strict=True)
     ]
+
+
+def _autograd() -> ModuleType:
+    """Differentiation of numpy arrays; loaded late, for only custom losses need the package."""
+    try:
+        from tinker_mock.client.losses import traced
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "autograd":
+            raise
+        raise invalid(
+            "a custom loss needs the package autograd: pip install 'tinker-mock[conformance]'"
+        ) from None
+    return traced
 
 
 def _floating(array: Any) -> Any:

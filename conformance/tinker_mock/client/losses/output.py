@@ -49,7 +49,7 @@ class CustomLossOutput:
 
     @property
     def regularizer_total(self) -> float:
-        return sum(one.contribution for one in self.regularizers)
+        return sum(part.contribution for part in self.regularizers)
 
     @property
     def loss_total(self) -> float:
@@ -62,7 +62,7 @@ class CustomLossOutput:
         body: dict[str, Any] = {
             "loss_total": self.loss_total,
             "base_loss": base,
-            "regularizers": {one.name: one.to_json() for one in self.regularizers},
+            "regularizers": {part.name: part.to_json() for part in self.regularizers},
             "regularizer_total": self.regularizer_total,
         }
         if self.total_grad_norm is not None:
@@ -73,10 +73,10 @@ class CustomLossOutput:
         """Flat numbers for a training log."""
         flat = {name: value for name, value in self.base_metrics.items() if _is_number(value)}
         flat |= {"loss_total": self.loss_total, "regularizer_total": self.regularizer_total}
-        for one in self.regularizers:
-            flat[f"regularizer/{one.name}"] = one.contribution
-            if one.grad_norm is not None:
-                flat[f"regularizer/{one.name}/grad_norm"] = one.grad_norm
+        for part in self.regularizers:
+            flat[f"regularizer/{part.name}"] = part.contribution
+            if part.grad_norm is not None:
+                flat[f"regularizer/{part.name}/grad_norm"] = part.grad_norm
         if self.total_grad_norm is not None:
             flat["total_grad_norm"] = self.total_grad_norm
         return flat

@@ -37,7 +37,7 @@ async def run_regularizers(
     `ApiTimeoutError` after `timeout` seconds.
     """
     _check_names(specs)
-    waits = [_one(spec, data, logprobs, track_grad_norms) for spec in specs]
+    waits = [_penalty(spec, data, logprobs, track_grad_norms) for spec in specs]
 
     async def all_of_them() -> list[RegularizerOutput]:
         if parallel:
@@ -108,7 +108,7 @@ def scalar(value: Any) -> float:
     return float(value.sum() if getattr(value, "shape", ()) else value)
 
 
-async def _one(
+async def _penalty(
     spec: RegularizerSpec, data: Sequence[Any], logprobs: Any, track: bool
 ) -> RegularizerOutput:
     try:

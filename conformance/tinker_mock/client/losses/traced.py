@@ -1,98 +1,89 @@
-"""The Array API's functions over traced variables, as far as losses need them."""
+"""Differentiation of functions of numpy arrays, with the package `autograd`.
 
-from collections.abc import Sequence
-from itertools import pairwise
+While a function is differentiated its arrays are `TracedArray`s, and this module is their
+namespace: numpy's functions as autograd wraps them, with two of them put right. Import it only to
+differentiate: it is the one place that needs autograd.
+"""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from tinker_mock.client.losses import tape
-from tinker_mock.client.losses.arrays import array_namespace, concatenate
-from tinker_mock.client.losses.tape import Variable
+import autograd.numpy as anp
+from autograd import make_vjp
+from autograd.builtins import tuple as traced_tuple
+from autograd.extend import Box
+from autograd.numpy.numpy_boxes import ArrayBox
+from autograd.tracer import getval
 
 
-def asarray(value: Any, dtype: Any = None) -> Variable:
-    """A constant."""
-    import numpy as np
+class TracedArray(ArrayBox):  # type: ignore[misc]
+    """An array being differentiated. Operators and methods are numpy's."""
 
-    return value if isinstance(value, Variable) else Variable(np.asarray(value, dtype=dtype))
+    __slots__ = ()
 
+    def __float__(self) -> float:
+        """The number itself, for a metric; no gradient flows through it."""
+        return float(self.plain)
 
-def sum(a: Variable, axis: Any = None, keepdims: bool = False) -> Variable:
-    return tape.total(a, axis, keepdims)
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return sys.modules[__name__]
 
-
-def mean(a: Variable, axis: Any = None, keepdims: bool = False) -> Variable:
-    return a.mean(axis, keepdims)
-
-
-def exp(a: Variable) -> Variable:
-    value = array_namespace(a.value).exp(a.value)
-    return Variable(value, (a,), lambda g: (g * exp(a),))
+    @property
+    def plain(self) -> Any:
+        """The array itself, for comparisons that no gradient flows through."""
+        return getval(self)
 
 
-def log(a: Variable) -> Variable:
-    value = array_namespace(a.value).log(a.value)
-    return Variable(value, (a,), lambda g: (g / a,))
+def value_and_gradients(
+    function: Callable[..., Any], arrays: Sequence[Any]
+) -> tuple[Any, list[Any]]:
+    """The value of `function(*arrays)`, and the gradient of its sum for each array.
+
+    The arrays may themselves be traced: then so are the gradients.
+    """
+
+    def value_and_first(*inputs: Any) -> Any:
+        # The first input beside the value: autograd warns of a result that depends on no input.
+        return traced_tuple((function(*inputs) * 1.0, inputs[0]))
+
+    with _tracing():
+        every = tuple(range(len(arrays)))
+        pull_back, (value, first) = make_vjp(value_and_first, argnum=every)(*arrays)
+        slopes = pull_back((anp.ones_like(value), anp.zeros_like(first)))
+    return value, list(slopes)
 
 
-def sqrt(a: Variable) -> Variable:
-    return tape.power(a, 0.5)
+concat = anp.concatenate  # autograd follows numpy's older name only
 
 
-def abs(a: Variable) -> Variable:
-    xp = array_namespace(a.value)
-    return Variable(xp.abs(a.value), (a,), lambda g: (g * xp.sign(a.value),))
+def clip(a: Any, low: float, high: float) -> Any:
+    """Cut to a range; as in torch, the gradient still flows at its very ends."""
+    inside = (a >= low) & (a <= high)
+    return anp.where(inside, a, anp.clip(getval(a), low, high))
 
 
-def where(condition: Any, a: Any, b: Any) -> Variable:
-    """Choose by a constant condition."""
-    like = a if isinstance(a, Variable) else b
-    mask = condition.value if isinstance(condition, Variable) else condition
-    one = array_namespace(like.value).asarray(mask, dtype=like.dtype)
-    a, b = tape.lift(a, like), tape.lift(b, like)
-    return _masked(a, one) + _masked(b, 1 - one)
+def __getattr__(name: str) -> Any:
+    return getattr(anp, name)
 
 
-def clip(a: Variable, low: float, high: float) -> Variable:
-    """Cut to a range; no gradient flows where it was cut."""
-    xp = array_namespace(a.value)
-    inside = xp.asarray((a.value >= low) & (a.value <= high), dtype=a.dtype)
-    return Variable(xp.clip(a.value, low, high), (a,), lambda g: (g * inside,))
+_lock = threading.RLock()
+_ARRAYS = [kind for kind, box in Box.type_mappings.items() if box is ArrayBox]
+TracedArray.register(TracedArray)
 
 
-def reshape(a: Variable, shape: tuple[int, ...]) -> Variable:
-    return tape.reshape(a, shape)
+@contextmanager
+def _tracing() -> Iterator[None]:
+    """Trace arrays as `TracedArray`s, one thread at a time.
 
-
-def concat(parts: Sequence[Variable]) -> Variable:
-    """Join along the first axis."""
-    value = concatenate(array_namespace(parts[0].value), [part.value for part in parts])
-    ends = [0]
-    for part in parts:
-        ends.append(ends[-1] + part.shape[0])
-
-    def backward(g: Variable) -> tuple[Variable, ...]:
-        return tuple(g[start:end] for start, end in pairwise(ends))
-
-    return Variable(value, tuple(parts), backward)
-
-
-def eye(n: int, dtype: Any = None) -> Any:
-    import numpy as np
-
-    return np.eye(n, dtype=dtype)
-
-
-def zeros_like(a: Variable) -> Variable:
-    return Variable(array_namespace(a.value).zeros_like(a.value))
-
-
-def max(a: Variable, axis: Any = None, keepdims: bool = False) -> Variable:
-    """As a constant: it only ever shifts exponents here."""
-    return Variable(array_namespace(a.value).max(a.value, axis=axis, keepdims=keepdims))
-
-
-def _masked(a: Variable, mask: Any) -> Variable:
-    """Where the mask is 0 the value is 0, even if it was infinite or not a number."""
-    xp = array_namespace(a.value)
-    value = xp.where(mask != 0, a.value, xp.zeros_like(a.value))
-    return Variable(value, (a,), lambda g: (tape._reduced(_masked(g, mask), a.shape),))
+    autograd counts nested traces, and keeps its table of traced types, for the whole process.
+    """
+    with _lock:
+        before = dict(Box.type_mappings)
+        Box.type_mappings.update(dict.fromkeys(_ARRAYS, TracedArray))
+        try:
+            yield
+        finally:
+            Box.type_mappings.update(before)

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from tinker_mock.client.errors import ApiStatusError
 from tinker_mock.client.http.call import Call, Reply
 from tinker_mock.client.http.responses import REDIRECTS, redirect_target
 from tinker_mock.client.rest import requests
 from tinker_mock.client.rest.paths import parse_checkpoint_path
+from tinker_mock.client.session.connection import Connection
 from tinker_mock.client.types.json import decode
 from tinker_mock.client.types.records import (
     ArchiveUrl,
@@ -26,9 +27,6 @@ from tinker_mock.client.types.records import (
     WeightsInfo,
 )
 
-if TYPE_CHECKING:
-    from tinker_mock.client.session.connection import Connection
-
 T = TypeVar("T")
 
 _ARCHIVE_TRIES, _ARCHIVE_WAIT = 6, 30.0
@@ -42,7 +40,7 @@ class AsyncRestClient:
     instead. Errors are `ApiStatusError` with the server's status.
     """
 
-    def __init__(self, connection: "Connection") -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     async def list_training_runs(

@@ -1,4 +1,4 @@
-"""One file over HTTP, without credentials: signed links need none."""
+"""Checkpoint archives: streamed to disk, resumed when cut, verified, unpacked safely."""
 
 import hashlib
 import shutil
@@ -24,102 +24,7 @@ Progress = Callable[[int, int], None]
 
 _MAX_INTERRUPTIONS = 5
 _TIMEOUT = 120.0
-
-
-async def fetch_file(
-    transport: Transport,
-    url: str,
-    target: Path,
-    *,
-    sha256: str | None = None,
-    progress: Progress | None = None,
-) -> None:
-    """Download to `target`, continuing what is already there.
-
-    After an interruption the rest is asked for with a range, waiting 1, 2, 4 … s between tries. A
-    server that ignores ranges makes it start again. Raises `ApiStatusError` for any answer but
-    success, `ApiConnectionError` when it keeps breaking, `ValidationError` for a wrong checksum
-    (the file is removed then).
-    """
-    for interruption in range(_MAX_INTERRUPTIONS + 1):
-        try:
-            async with transport.anonymous() as http:
-                await _fetch_rest(http, url, target, progress)
-            break
-        except (httpx.TransportError, _ShortBodyError) as error:
-            if interruption == _MAX_INTERRUPTIONS:
-                raise ApiConnectionError(
-                    f"the download broke {interruption + 1} times: {error}",
-                    category=Category.SERVER,
-                ) from error
-            await transport.clock.sleep(2.0**interruption)
-    if sha256 is not None:
-        _verify(target, sha256)
-
-
-class _ShortBodyError(Exception):
-    """Fewer bytes came than were promised."""
-
-
-async def _fetch_rest(
-    http: httpx.AsyncClient, url: str, target: Path, progress: Progress | None
-) -> None:
-    held = _held(target)
-    headers = {"accept-encoding": "identity"} | ({"range": f"bytes={held}-"} if held else {})
-    async with http.stream("GET", url, headers=headers, timeout=_TIMEOUT) as response:
-        if response.status_code == 416:  # what we hold is complete, or of another file
-            if _whole_size(response) == held:
-                return
-            _discard(target)
-            raise _ShortBodyError("the partial file does not fit")
-        if response.status_code not in (200, 206):
-            raise _failed(response.status_code)
-        start = held if response.status_code == 206 else 0
-        promised = response.headers.get("content-length")
-        total = None if promised is None else start + int(promised)
-        written = await _write(response, target, start, total, progress)
-        if total is not None and written < total:
-            raise _ShortBodyError(f"{written} of {total} bytes came")
-
-
-def _held(target: Path) -> int:
-    return target.stat().st_size if target.exists() else 0
-
-
-def _discard(target: Path) -> None:
-    target.unlink(missing_ok=True)
-
-
-async def _write(
-    response: httpx.Response, target: Path, start: int, total: int | None, progress: Progress | None
-) -> int:
-    written = start
-    with target.open("ab" if start else "wb") as file:
-        async for piece in response.aiter_bytes():
-            file.write(piece)
-            written += len(piece)
-            if progress is not None and total is not None:
-                progress(written, total)
-    return written
-
-
-def _whole_size(response: httpx.Response) -> int | None:
-    """From `content-range: bytes */SIZE`."""
-    size = str(response.headers.get("content-range", "")).rpartition("/")[2]
-    return int(size) if size.isdigit() else None
-
-
-def _failed(status: int) -> TinkerError:
-    category = Category.USER if 400 <= status < 500 else Category.SERVER
-    return ApiStatusError(f"Download failed with HTTP {status}", status=status, category=category)
-
-
-def _verify(target: Path, sha256: str) -> None:
-    with target.open("rb") as file:
-        actual = hashlib.file_digest(file, "sha256").hexdigest()
-    if actual != sha256.lower():
-        _discard(target)
-        raise invalid(f"the download's sha256 is {actual}, expected {sha256}")
+_MAX_MEMBERS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +85,35 @@ async def download_checkpoint(
     return Downloaded(path, destination)
 
 
-_MAX_MEMBERS = 100_000
+async def fetch_file(
+    transport: Transport,
+    url: str,
+    target: Path,
+    *,
+    sha256: str | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Download to `target`, continuing what is already there.
+
+    After an interruption the rest is asked for with a range, waiting 1, 2, 4 … s between tries. A
+    server that ignores ranges makes it start again. Raises `ApiStatusError` for any answer but
+    success, `ApiConnectionError` when it keeps breaking, `ValidationError` for a wrong checksum
+    (the file is removed then).
+    """
+    for interruption in range(_MAX_INTERRUPTIONS + 1):
+        try:
+            async with transport.anonymous() as http:
+                await _fetch_rest(http, url, target, progress)
+            break
+        except (httpx.TransportError, _ShortBodyError) as error:
+            if interruption == _MAX_INTERRUPTIONS:
+                raise ApiConnectionError(
+                    f"the download broke {interruption + 1} times: {error}",
+                    category=Category.SERVER,
+                ) from error
+            await transport.clock.sleep(2.0**interruption)
+    if sha256 is not None:
+        _verify(target, sha256)
 
 
 def extract_archive(archive: Path, destination: Path) -> list[Path]:
@@ -201,6 +134,71 @@ def extract_archive(archive: Path, destination: Path) -> list[Path]:
     except tarfile.TarError as error:
         raise invalid(f"{archive.name} is no readable tar archive: {error}") from error
     return [destination / member.name for member in members if member.isfile()]
+
+
+class _ShortBodyError(Exception):
+    """Fewer bytes came than were promised."""
+
+
+async def _fetch_rest(
+    http: httpx.AsyncClient, url: str, target: Path, progress: Progress | None
+) -> None:
+    held = _held(target)
+    headers = {"accept-encoding": "identity"} | ({"range": f"bytes={held}-"} if held else {})
+    async with http.stream("GET", url, headers=headers, timeout=_TIMEOUT) as response:
+        if response.status_code == 416:  # what we hold is complete, or of another file
+            if _whole_size(response) == held:
+                return
+            _discard(target)
+            raise _ShortBodyError("the partial file does not fit")
+        if response.status_code not in (200, 206):
+            raise _failed(response.status_code)
+        start = held if response.status_code == 206 else 0
+        promised = response.headers.get("content-length")
+        total = None if promised is None else start + int(promised)
+        written = await _write(response, target, start, total, progress)
+        if total is not None and written < total:
+            raise _ShortBodyError(f"{written} of {total} bytes came")
+
+
+async def _write(
+    response: httpx.Response, target: Path, start: int, total: int | None, progress: Progress | None
+) -> int:
+    written = start
+    with target.open("ab" if start else "wb") as file:
+        async for piece in response.aiter_bytes():
+            file.write(piece)
+            written += len(piece)
+            if progress is not None and total is not None:
+                progress(written, total)
+    return written
+
+
+def _held(target: Path) -> int:
+    return target.stat().st_size if target.exists() else 0
+
+
+def _discard(target: Path) -> None:
+    target.unlink(missing_ok=True)
+
+
+def _whole_size(response: httpx.Response) -> int | None:
+    """From `content-range: bytes */SIZE`."""
+    size = str(response.headers.get("content-range", "")).rpartition("/")[2]
+    return int(size) if size.isdigit() else None
+
+
+def _failed(status: int) -> TinkerError:
+    category = Category.USER if 400 <= status < 500 else Category.SERVER
+    return ApiStatusError(f"Download failed with HTTP {status}", status=status, category=category)
+
+
+def _verify(target: Path, sha256: str) -> None:
+    with target.open("rb") as file:
+        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    if actual != sha256.lower():
+        _discard(target)
+        raise invalid(f"the download's sha256 is {actual}, expected {sha256}")
 
 
 def _check(member: tarfile.TarInfo) -> None:

@@ -15,10 +15,9 @@ from tinker_mock.client.futures.completions import SessionCompletions
 from tinker_mock.client.futures.operation import Operation
 from tinker_mock.client.futures.promises import Promises, Submitted
 from tinker_mock.client.http.call import Call
-from tinker_mock.client.limits import DispatchLimits, SamplingDispatch
+from tinker_mock.client.sampling.dispatch import DispatchLimits, SamplingDispatch
 from tinker_mock.client.sampling.extras import PromptExtras, check_honoured
 from tinker_mock.client.session.connection import Connection
-from tinker_mock.client.training.submission import drop_nulls
 from tinker_mock.client.types.model_input import ModelInput
 from tinker_mock.client.types.parameters import SamplingParams
 from tinker_mock.client.types.protobuf import sample_response as read_protobuf
@@ -97,8 +96,11 @@ class AsyncSamplingClient:
         body = self._body(prompt, num_samples, sampling_params, include_prompt_logprobs, extras)
         size = model_input_bytes(prompt, self.connection.preset)
 
+        async def attempt() -> SampleResponse:
+            return await self.completed(await self.submit(body, size))
+
         async def run() -> SampleResponse:
-            response = await self._retry.run(_Attempt(self, body, size).run)
+            response = await self._retry.run(attempt)
             check_honoured(response, extras)
             return response
 
@@ -132,7 +134,7 @@ class AsyncSamplingClient:
             prompt_logprobs = bool(prompt_logprobs)
         body["prompt_logprobs"] = prompt_logprobs
         body |= extras.fields()
-        return dict(drop_nulls(self.connection.encode(body)))
+        return dict(self.connection.encode(body, nulls=False))
 
     async def submit(self, body: Mapping[str, Any], size: int) -> Submitted:
         """POST asample, holding back together with everybody else while the server asks so."""
@@ -182,19 +184,6 @@ class AsyncSamplingClient:
         state = error.data.get("queue_state")
         if state:
             self._log(QueueState.parse(state), error.data.get("queue_state_reason"))
-
-
-class _Attempt:
-    """One sampling request, submitted anew on each run."""
-
-    def __init__(self, client: AsyncSamplingClient, body: Mapping[str, Any], size: int) -> None:
-        self._client = client
-        self._body = body
-        self._size = size
-
-    async def run(self) -> SampleResponse:
-        submitted = await self._client.submit(self._body, self._size)
-        return await self._client.completed(submitted)
 
 
 def read_samples(completed: Completed) -> SampleResponse:

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
@@ -13,20 +12,21 @@ import httpx
 from tinker_mock.client.clock import Clock, RealClock
 from tinker_mock.client.config import ClientConfig
 from tinker_mock.client.errors import ApiStatusError, TinkerError
-from tinker_mock.client.futures.poller import FuturePoller
 from tinker_mock.client.http.call import Call, PoolKind
 from tinker_mock.client.http.jwt import JwtCredentials
 from tinker_mock.client.http.requests import prepare_body
 from tinker_mock.client.http.retry import Persistence
 from tinker_mock.client.http.throttle import RateLimitBuckets, RateLimiter
 from tinker_mock.client.http.transport import Transport
-from tinker_mock.client.limits import BytesSemaphore
+from tinker_mock.client.semaphores import BytesSemaphore
 from tinker_mock.client.session.heartbeat import Heartbeat, HeartbeatSettings
+from tinker_mock.client.session.server_settings import DynamicSettings, ServerSettings
 from tinker_mock.client.types.json import decode, encode_for
 from tinker_mock.client.types.records import SessionCreated
 from tinker_mock.client.watch.events import EventHub
 
 logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 _SHORTEST_REFRESH = 10.0
 
@@ -62,14 +62,14 @@ class Connection:
         self.session_id: str | None = None
         self.model_numbers = itertools.count()
         self.sampler_numbers = itertools.count()
-        self.poller = FuturePoller(self.transport)
+        self.response_bytes = self._response_budget()
         self._buckets = RateLimitBuckets(self.clock)
         self._heartbeat_settings = heartbeat
         self._heartbeat: Heartbeat | None = None
         self._configured = False
         self._lock = asyncio.Lock()
         self._refreshing: asyncio.Future[None] | None = None
-        self._farewells: set[asyncio.Future[Any]] = set()
+        self._cancellations: set[asyncio.Future[Any]] = set()
         self.on_session: list[Callable[[str], Awaitable[None]]] = []
         self.on_close: list[Callable[[], Awaitable[None]]] = []
 
@@ -100,20 +100,24 @@ class Connection:
             pool="futures",
         )
         task = asyncio.ensure_future(self.transport.send(call))
-        self._farewells.add(task)
-        task.add_done_callback(self._farewells.discard)
+        self._cancellations.add(task)
+        task.add_done_callback(self._cancellations.discard)
 
     async def close(self) -> None:
         """Stop the heartbeat and close all connections."""
         for hook in reversed(self.on_close):
             await hook()
-        await asyncio.gather(*self._farewells, return_exceptions=True)
+        await asyncio.gather(*self._cancellations, return_exceptions=True)
         if self._refreshing is not None:
             self._refreshing.cancel()
             await asyncio.gather(self._refreshing, return_exceptions=True)
+        await self.stop_heartbeat()
+        await self.transport.close()
+
+    async def stop_heartbeat(self) -> None:
+        """The session needs no more heartbeats: it is about to be finished."""
         if self._heartbeat is not None:
             await self._heartbeat.stop()
-        await self.transport.close()
 
     async def post(
         self, path: str, body: Any, *, pool: PoolKind = "rest", persist: bool = False, **limits: Any
@@ -124,11 +128,10 @@ class Connection:
             return (await self.transport.send(call)).json()
         return (await self.persistence.run(lambda: self.transport.send(call))).json()
 
-    def encode(self, body: Any) -> Any:
-        """JSON values of a request body."""
-        return prepare_body(
-            encode_for(self.preset, body), drop_nulls=self.preset.body_nulls == "drop"
-        )
+    def encode(self, body: Any, *, nulls: bool = True) -> Any:
+        """JSON values of a request body; without `nulls` where no client sends any."""
+        dropped = not nulls or self.preset.body_nulls == "drop"
+        return prepare_body(encode_for(self.preset, body), drop_nulls=dropped)
 
     async def configure(self) -> None:
         """Ask the server how to behave, once. Servers of the first generation answer 404."""
@@ -146,12 +149,7 @@ class Connection:
             self.speaks_protobuf = True
         if self.settings.pjwt_auth_enabled:
             self.transport.credentials = JwtCredentials(self.transport)
-        size = self.settings.inflight_response_bytes_semaphore_size
-        self.poller = FuturePoller(
-            self.transport,
-            response_bytes=BytesSemaphore(size),
-            billing_window=self.settings.billing_exception_max_pause_duration_sec,
-        )
+        self.response_bytes = self._response_budget()
         self._configured = True
 
     async def refresh_dynamic(self) -> None:
@@ -177,6 +175,9 @@ class Connection:
                 await self._create_session()
         assert self.session_id is not None
         return self.session_id
+
+    def _response_budget(self) -> BytesSemaphore:
+        return BytesSemaphore(self.settings.inflight_response_bytes_semaphore_size)
 
     async def _create_session(self) -> None:
         metadata = self.config.user_metadata
@@ -216,34 +217,3 @@ class Connection:
                 await self.refresh_dynamic()
             except TinkerError as error:
                 logger.info("client/dynamic_config could not be refreshed: %s", error)
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSettings:
-    """The answer of `client/config`; the defaults are those of a server that does not know it.
-
-    Sizes are bytes, durations seconds. Flags that only older or other clients follow are left out.
-    """
-
-    pjwt_auth_enabled: bool = False
-    sample_dispatch_bytes_semaphore_size: int = 10_485_760
-    inflight_response_bytes_semaphore_size: int = 52_428_800
-    parallel_fwdbwd_chunks: bool = True
-    proto_compress_fwdbwd: bool = False
-    billing_exception_max_pause_duration_sec: float = 3600.0
-    sample_no_retries: bool = False
-    sample_enable_stuck_detection: bool = True
-    sample_max_concurrent_requests: int = 2000
-    fwdbwd_max_chunk_len: int = 1024
-    fwdbwd_max_chunk_bytes_count: int = 5_000_000
-    fwdbwd_dispatch_bytes_semaphore_size: int = 50_000_000
-    sample_use_retrieve_futures: bool = False
-    sample_join_sampling_session: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DynamicSettings:
-    """The answer of `client/dynamic_config`: what may change during a session."""
-
-    refresh_interval_sec: float = 300.0
-    sample_cancel_enabled: bool = False

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from tinker_mock.client.futures.operation import Operation
 from tinker_mock.client.futures.order import SubmissionOrder
@@ -11,10 +11,18 @@ from tinker_mock.client.http.call import Call
 from tinker_mock.client.losses.custom import Backend, CustomLoss, forward_datum, merged_metrics
 from tinker_mock.client.losses.pipeline import BaseLoss
 from tinker_mock.client.losses.specification import RegularizerSpec
+from tinker_mock.client.sampling.client import AsyncSamplingClient
+from tinker_mock.client.sampling.opening import sampling_client_for
 from tinker_mock.client.session.connection import Connection
-from tinker_mock.client.training.submission import Pass, PassSubmitter
+from tinker_mock.client.training.loss_functions import (
+    FIRST_LOSS_FNS,
+    LOSS_FNS,
+    check_loss_fn,
+    normal_config,
+)
+from tinker_mock.client.training.submission import BatchRequest, BatchSubmitter
 from tinker_mock.client.types.datum import Datum
-from tinker_mock.client.types.json import decode
+from tinker_mock.client.types.json import decode, given
 from tinker_mock.client.types.parameters import AdamParams
 from tinker_mock.client.types.records import ModelInfo
 from tinker_mock.client.types.results import (
@@ -27,10 +35,6 @@ from tinker_mock.client.types.results import (
 )
 from tinker_mock.client.types.text import decode_tokens, encode_text
 from tinker_mock.client.watch.queue_state import Observer, QueueStateLogger
-
-if TYPE_CHECKING:
-    from tinker_mock.client.sampling.client import AsyncSamplingClient
-from tinker_mock.client.errors import invalid
 
 T = TypeVar("T")
 
@@ -56,7 +60,7 @@ class AsyncTrainingClient:
         logger = QueueStateLogger("training", model_id, clock=connection.clock)
         observers = (logger,) if observer is None else (logger, observer)
         self._order = SubmissionOrder(poison=connection.preset.poisons_after_lost_submission)
-        self._passes = PassSubmitter(connection, model_id, *observers)
+        self._batches = BatchSubmitter(connection, model_id, *observers)
         self._promises = Promises(connection, *observers)
         self._tokenizer: str | None = None
 
@@ -70,7 +74,7 @@ class AsyncTrainingClient:
 
         Raises `ValidationError` at once for an unknown loss or setting, or an empty batch.
         """
-        return self._pass(self._checked(data, loss_fn, loss_fn_config, forward_only=True))
+        return self._submit_batch(self._checked(data, loss_fn, loss_fn_config, forward_only=True))
 
     def forward_backward(
         self,
@@ -79,7 +83,7 @@ class AsyncTrainingClient:
         loss_fn_config: Mapping[str, Any] | None = None,
     ) -> Operation[ForwardBackwardOutput]:
         """As `forward`, and gradients are added up on the server until `optim_step`."""
-        return self._pass(self._checked(data, loss_fn, loss_fn_config, forward_only=False))
+        return self._submit_batch(self._checked(data, loss_fn, loss_fn_config, forward_only=False))
 
     def forward_backward_custom(
         self,
@@ -96,21 +100,23 @@ class AsyncTrainingClient:
         operations wait for both. Metrics are the server's and the loss's own.
         """
         custom = CustomLoss(loss, regularizers, track_grad_norms, backend)
-        first = [forward_datum(datum) for datum in data]
-        chunks = self._passes.split(first)
-        turn = self._order.reserve(2 * len(chunks))
-        ahead, back = turn.seq_ids[: len(chunks)], turn.seq_ids[len(chunks) :]
+        plain = [forward_datum(datum) for datum in data]
+        chunks = self._batches.split(plain)
+        reservation = self._order.reserve(2 * len(chunks))
+        forward_ids = reservation.seq_ids[: len(chunks)]
+        backward_ids = reservation.seq_ids[len(chunks) :]
         modern = self.connection.preset.asks_client_config
 
         async def run() -> ForwardBackwardOutput:
-            async with self._order.during(turn):
-                one = Pass(first, "cross_entropy", None, forward_only=True)
-                ids = await self._passes.submit(one, chunks, ahead)
-                output, weighted = await custom.evaluate(data, await self._passes.collect(one, ids))
-                two = Pass(weighted, "cross_entropy", None, forward_only=False)
-                parts = self._passes.like(chunks, weighted)
-                ids = await self._passes.submit(two, parts, back)
-            result = await self._passes.collect(two, ids)
+            async with self._order.during(reservation):
+                forward = BatchRequest(plain, "cross_entropy", None, forward_only=True)
+                promised = await self._batches.submit(forward, chunks, forward_ids)
+                result = await self._batches.collect(forward, promised)
+                output, weighted = await custom.evaluate(data, result)
+                backward = BatchRequest(weighted, "cross_entropy", None, forward_only=False)
+                parts = self._batches.like(chunks, weighted)
+                promised = await self._batches.submit(backward, parts, backward_ids)
+            result = await self._batches.collect(backward, promised)
             return replace(result, metrics=merged_metrics(result, output, modern=modern))
 
         return self._watched(run)
@@ -191,13 +197,11 @@ class AsyncTrainingClient:
 
     def save_weights_and_get_sampling_client(
         self, name: str | None = None, **sampling: Any
-    ) -> "Operation[AsyncSamplingClient]":
+    ) -> Operation[AsyncSamplingClient]:
         """Save for the sampler and open a sampling client on exactly these weights."""
         saved = self.save_weights_for_sampler(name)
 
-        async def open_client() -> "AsyncSamplingClient":
-            from tinker_mock.client.sampling.opening import sampling_client_for
-
+        async def open_client() -> AsyncSamplingClient:
             return await sampling_client_for(self.connection, await saved, **sampling)
 
         return Operation(open_client(), self.connection.clock)
@@ -240,20 +244,20 @@ class AsyncTrainingClient:
         config: Mapping[str, Any] | None,
         *,
         forward_only: bool,
-    ) -> Pass:
+    ) -> BatchRequest:
         modern = self.connection.preset.asks_client_config
         check_loss_fn(loss_fn, LOSS_FNS if modern else FIRST_LOSS_FNS)
         normal = normal_config(config, text_allowed=modern)
-        return Pass(list(data), loss_fn, normal, forward_only)
+        return BatchRequest(list(data), loss_fn, normal, forward_only)
 
-    def _pass(self, one: Pass) -> Operation[ForwardBackwardOutput]:
-        chunks = self._passes.split(one.data)
-        turn = self._order.reserve(len(chunks))
+    def _submit_batch(self, batch: BatchRequest) -> Operation[ForwardBackwardOutput]:
+        chunks = self._batches.split(batch.data)
+        reservation = self._order.reserve(len(chunks))
 
         async def run() -> ForwardBackwardOutput:
-            async with self._order.during(turn):
-                request_ids = await self._passes.submit(one, chunks, turn.seq_ids)
-            return await self._passes.collect(one, request_ids)
+            async with self._order.during(reservation):
+                request_ids = await self._batches.submit(batch, chunks, reservation.seq_ids)
+            return await self._batches.collect(batch, request_ids)
 
         return self._watched(run)
 
@@ -261,14 +265,14 @@ class AsyncTrainingClient:
         self, path: str, request_type: str, body: dict[str, Any], cls: type[T]
     ) -> Operation[T]:
         """Reserve one number, submit in turn, poll."""
-        turn = self._order.reserve(1)
-        full = {**body, "model_id": self.model_id, "seq_id": turn.seq_ids.start}
+        reservation = self._order.reserve(1)
+        full = {**body, "model_id": self.model_id, "seq_id": reservation.seq_ids.start}
 
         async def run() -> T:
             call = Call(
                 "POST", f"/api/v1/{path}", json=self.connection.encode(full), pool="training"
             )
-            async with self._order.during(turn):
+            async with self._order.during(reservation):
                 submitted = await self._promises.submitted_or_done(call)
             return await self._promises.outcome(submitted, request_type, cls)
 
@@ -279,56 +283,3 @@ class AsyncTrainingClient:
             return await run()
 
         return Operation(work(), self.connection.clock)
-
-
-def given(**fields: Any) -> dict[str, Any]:
-    """Only the fields that were set: these did not exist in older releases."""
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-LOSS_FNS = (
-    "cross_entropy",
-    "importance_sampling",
-    "ppo",
-    "cispo",
-    "dro",
-    "gspo",
-    "stable_reinforce",
-)
-FIRST_LOSS_FNS = LOSS_FNS[:5]
-"""Those that servers of every release know."""
-
-
-def parse_loss_fn(text: object) -> str | None:
-    """The loss's name, or `None` if no server knows it."""
-    return text if isinstance(text, str) and text in LOSS_FNS else None
-
-
-def check_loss_fn(loss_fn: str, allowed: tuple[str, ...] = LOSS_FNS) -> str:
-    """Raise `ValidationError`, with the allowed names in its data, for an unknown loss."""
-    if loss_fn not in (*allowed, "custom"):
-        raise invalid(f"Invalid loss_fn: {loss_fn!r}", allowed=list(allowed))
-    return loss_fn
-
-
-def normal_config(
-    config: Mapping[Any, Any] | None, *, text_allowed: bool = False
-) -> dict[str, float | str] | None:
-    """Names as strings, values as floats; numbers in strings are read.
-
-    Raises `ValidationError` for any other value, unless `text_allowed` lets it pass as text.
-    """
-    if config is None:
-        return None
-    return {str(name): _number(str(name), value, text_allowed) for name, value in config.items()}
-
-
-def _number(name: str, value: Any, text_allowed: bool) -> float | str:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise invalid(f"loss_fn_config[{name!r}] must be a number, got {value!r}")
-    try:
-        return float(value)
-    except ValueError:
-        if text_allowed:
-            return str(value)
-        raise invalid(f"loss_fn_config[{name!r}] must be a number, got {value!r}") from None

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import zstandard
 
@@ -14,7 +13,7 @@ from tinker_mock.client.futures.chunks import ChunkLimits, DataChunk, split
 from tinker_mock.client.futures.combine import combine
 from tinker_mock.client.futures.promises import Promises
 from tinker_mock.client.http.call import Call
-from tinker_mock.client.limits import BytesSemaphore
+from tinker_mock.client.semaphores import BytesSemaphore
 from tinker_mock.client.session.connection import Connection
 from tinker_mock.client.types.datum import Datum
 from tinker_mock.client.types.protobuf import forward_backward_output as read_protobuf
@@ -24,7 +23,7 @@ from tinker_mock.client.watch.queue_state import Observer
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class BatchRequest:
     """One forward or forward_backward over a whole batch."""
 
     data: Sequence[Datum]
@@ -37,8 +36,8 @@ class Pass:
         return "Forward" if self.forward_only else "ForwardBackward"
 
 
-class PassSubmitter:
-    """Submits passes of one model and collects their results."""
+class BatchSubmitter:
+    """Submits forward and backward passes of one model and collects their results."""
 
     def __init__(self, connection: Connection, model_id: str, *observers: Observer) -> None:
         self._connection = connection
@@ -61,7 +60,9 @@ class PassSubmitter:
         rest = iter(data)
         return [DataChunk(list(islice(rest, len(chunk.data))), chunk.size) for chunk in chunks]
 
-    async def submit(self, one: Pass, chunks: Sequence[DataChunk], seq_ids: range) -> list[str]:
+    async def submit(
+        self, batch: BatchRequest, chunks: Sequence[DataChunk], seq_ids: range
+    ) -> list[str]:
         """POST all chunks; returns their request ids in chunk order.
 
         In the newest clients the first chunk goes last: the server cannot start before it has
@@ -69,18 +70,20 @@ class PassSubmitter:
         """
         pairs = list(zip(chunks, seq_ids, strict=True))
         if self._connection.preset.chunk_submission == "in_order" or not self._parallel:
-            return [await self._post(one, chunk, seq_id) for chunk, seq_id in pairs]
-        rest = await asyncio.gather(*(self._post(one, *pair) for pair in pairs[1:]))
-        return [await self._post(one, *pairs[0]), *rest]
+            return [await self._post(batch, chunk, seq_id) for chunk, seq_id in pairs]
+        rest = await asyncio.gather(*(self._post(batch, *pair) for pair in pairs[1:]))
+        return [await self._post(batch, *pairs[0]), *rest]
 
-    async def collect(self, one: Pass, request_ids: Sequence[str]) -> ForwardBackwardOutput:
+    async def collect(
+        self, batch: BatchRequest, request_ids: Sequence[str]
+    ) -> ForwardBackwardOutput:
         """Poll all chunks at once and combine. The first failure cancels the other polls."""
         encoding = self._promises.result_encoding
         try:
             async with asyncio.TaskGroup() as group:
                 polls = [
                     group.create_task(
-                        self._promises.read(rid, one.request_type, read_output, encoding)
+                        self._promises.read(rid, batch.request_type, read_output, encoding)
                     )
                     for rid in request_ids
                 ]
@@ -92,34 +95,34 @@ class PassSubmitter:
     def _parallel(self) -> bool:
         return self._connection.settings.parallel_fwdbwd_chunks
 
-    async def _post(self, one: Pass, chunk: DataChunk, seq_id: int) -> str:
-        call = self._call(one, chunk, seq_id)
+    async def _post(self, batch: BatchRequest, chunk: DataChunk, seq_id: int) -> str:
+        call = self._call(batch, chunk, seq_id)
         async with self._bytes.hold(chunk.size):
             return (await self._promises.submitted(call)).request_id
 
-    def _call(self, one: Pass, chunk: DataChunk, seq_id: int) -> Call:
+    def _call(self, batch: BatchRequest, chunk: DataChunk, seq_id: int) -> Call:
         connection = self._connection
         if connection.speaks_protobuf and connection.preset.protobuf == "always":
             content = forward_backward_request(
                 chunk.data,
                 model_id=self._model_id,
                 seq_id=seq_id,
-                loss_fn=one.loss_fn,
-                loss_fn_config=one.loss_fn_config,
-                forward_only=one.forward_only,
+                loss_fn=batch.loss_fn,
+                loss_fn_config=batch.loss_fn_config,
+                forward_only=batch.forward_only,
             )
             return _protobuf_call(content, compress=connection.settings.proto_compress_fwdbwd)
-        name = "forward" if one.forward_only else "forward_backward"
+        name = "forward" if batch.forward_only else "forward_backward"
         body = {
             f"{name}_input": {
                 "data": chunk.data,
-                "loss_fn": one.loss_fn,
-                "loss_fn_config": one.loss_fn_config,
+                "loss_fn": batch.loss_fn,
+                "loss_fn_config": batch.loss_fn_config,
             },
             "model_id": self._model_id,
             "seq_id": seq_id,
         }
-        encoded = drop_nulls(connection.encode(body))
+        encoded = connection.encode(body, nulls=False)
         return Call("POST", f"/api/v1/{name}", json=encoded, pool="training")
 
 
@@ -130,15 +133,6 @@ def read_output(completed: Completed) -> ForwardBackwardOutput:
     if not isinstance(completed.result, Mapping):
         raise ValidationError("the result is not an object", category=Category.SERVER)
     return forward_backward_output(completed.result)
-
-
-def drop_nulls(body: Any) -> Any:
-    """Training bodies never carry nulls, in no client."""
-    if isinstance(body, dict):
-        return {name: drop_nulls(value) for name, value in body.items() if value is not None}
-    if not isinstance(body, list) or (body and isinstance(body[0], (int, float))):
-        return body
-    return [drop_nulls(item) for item in body]
 
 
 def _protobuf_call(content: bytes, *, compress: bool) -> Call:

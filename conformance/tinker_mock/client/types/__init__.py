@@ -1,4 +1,4 @@
-"""What a model is given: token chunks, images, and the tensors of a loss."""
+"""Requests and results as dataclasses, with their JSON and protobuf."""
 
 from tinker_mock.client.types.chunks import (
     Chunk,

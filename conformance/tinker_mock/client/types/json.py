@@ -1,7 +1,7 @@
-"""JSON values to dataclasses, by the classes' own annotations.
+"""Dataclasses to JSON values, and back by the classes' own annotations.
 
-Unknown fields are ignored: servers add some with every release. A missing field without a default,
-or a value of another type, is a `ValidationError` that names the field.
+Unknown fields of an answer are ignored: servers add some with every release. A missing field
+without a default, or a value of another type, is a `ValidationError` that names the field.
 """
 
 import base64
@@ -20,6 +20,45 @@ from tinker_mock.client.errors import Category, ValidationError
 T = TypeVar("T")
 
 
+def encode(value: Any, *, defaults: bool = True, nulls: bool = True) -> Any:
+    """Turn dataclasses, mappings, sequences, bytes (base64) and enums into JSON values.
+
+    Without `defaults`, dataclass fields that hold their default are left out; without `nulls`,
+    so are those that hold `None`, and null values of mappings.
+    """
+
+    def walk(item: Any) -> Any:
+        if is_dataclass(item) and not isinstance(item, type):
+            return {
+                field.name: walk(content)
+                for field in fields(item)
+                if _is_sent(field, content := getattr(item, field.name), defaults, nulls)
+            }
+        if isinstance(item, Mapping):
+            return {str(k): walk(v) for k, v in item.items() if nulls or v is not None}
+        if isinstance(item, (list, tuple)):
+            if item and isinstance(item[0], (int, float, str)):  # tokens: no need to walk them
+                return list(item)
+            return [walk(part) for part in item]
+        if isinstance(item, bytes):
+            return base64.b64encode(item).decode()
+        if isinstance(item, Enum):
+            return item.value
+        return item.isoformat() if isinstance(item, datetime) else item
+
+    return walk(value)
+
+
+def encode_for(preset: Preset, value: Any) -> Any:
+    """Encode as the preset's client does."""
+    return encode(value, defaults=preset.body_defaults == "send", nulls=preset.body_nulls == "keep")
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """Only the fields that were set: these did not exist in older releases."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def decode(cls: type[T], body: Any, where: str = "") -> T:
     """Build a `cls` from a decoded JSON object. Raises `ValidationError`."""
     where = where or cls.__name__
@@ -35,6 +74,18 @@ def decode(cls: type[T], body: Any, where: str = "") -> T:
         elif _default(field) is MISSING:
             raise _mismatch(f"{where}.{field.name}", "a value", None)
     return cls(**values)
+
+
+def _is_sent(field: Field[Any], content: Any, defaults: bool, nulls: bool) -> bool:
+    if not nulls and content is None:
+        return False
+    if field.metadata.get("omit_null") and content is None:
+        return False
+    if defaults:
+        return True
+    if field.default_factory is not MISSING:
+        return bool(content != field.default_factory())
+    return bool(content != field.default)
 
 
 @cache
@@ -121,49 +172,3 @@ def _mismatch(where: str, expected: str, value: Any) -> ValidationError:
     shown = repr(value)
     shown = shown if len(shown) < 80 else shown[:77] + "..."
     return ValidationError(f"{where}: expected {expected}, got {shown}", category=Category.SERVER)
-
-
-def encode(value: Any, *, defaults: bool = True, nulls: bool = True) -> Any:
-    """Turn dataclasses, mappings, sequences, bytes (base64) and enums into JSON values.
-
-    Without `defaults`, dataclass fields that hold their default are left out; without `nulls`,
-    so are those that hold `None`, and null values of mappings.
-    """
-
-    def walk(item: Any) -> Any:
-        if is_dataclass(item) and not isinstance(item, type):
-            return {
-                field.name: walk(content)
-                for field in fields(item)
-                if _is_sent(field, content := getattr(item, field.name), defaults, nulls)
-            }
-        if isinstance(item, Mapping):
-            return {str(k): walk(v) for k, v in item.items() if nulls or v is not None}
-        if isinstance(item, (list, tuple)):
-            if item and isinstance(item[0], (int, float, str)):  # tokens: no need to walk them
-                return list(item)
-            return [walk(part) for part in item]
-        if isinstance(item, bytes):
-            return base64.b64encode(item).decode()
-        if isinstance(item, Enum):
-            return item.value
-        return item.isoformat() if isinstance(item, datetime) else item
-
-    return walk(value)
-
-
-def encode_for(preset: Preset, value: Any) -> Any:
-    """Encode as the preset's client does."""
-    return encode(value, defaults=preset.body_defaults == "send", nulls=preset.body_nulls == "keep")
-
-
-def _is_sent(field: Field[Any], content: Any, defaults: bool, nulls: bool) -> bool:
-    if not nulls and content is None:
-        return False
-    if field.metadata.get("omit_null") and content is None:
-        return False
-    if defaults:
-        return True
-    if field.default_factory is not MISSING:
-        return bool(content != field.default_factory())
-    return bool(content != field.default)

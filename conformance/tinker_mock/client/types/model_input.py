@@ -6,6 +6,7 @@ from typing import Any
 
 from tinker_mock.client.errors import invalid
 from tinker_mock.client.types.chunks import Chunk, EncodedTextChunk
+from tinker_mock.client.types.text import encode_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,6 @@ class ModelInput:
 
         Raises `ValidationError` when neither is given, or the text is not a string.
         """
-        from tinker_mock.client.types.text import encode_text
-
         return cls.from_ints(encode_text(text, model_name=model_name, tokenizer=tokenizer))
 
     @property

@@ -1,4 +1,8 @@
-"""Sample and forward_backward results from protobuf."""
+"""Forward and forward_backward requests as protobuf, and results from it.
+
+Arrays travel as little-endian bytes: token ids int32, tensors float32 or int64, sparse indices
+int64; results may also hold bfloat16.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -27,13 +31,52 @@ _STOP_REASONS: dict[int, StopReason] = {
     messages.STOP_REASON_STOP: "stop",
     messages.STOP_REASON_LENGTH: "length",
 }
+
+_DTYPES = {"float32": messages.DTYPE_FLOAT32, "int64": messages.DTYPE_INT64}
+_LITTLE_ENDIAN = {"float32": "<f4", "int64": "<i8"}
+
 _STORED: dict[int, str] = {
     messages.DTYPE_FLOAT32: "<f4",
     messages.DTYPE_INT64: "<i8",
     messages.DTYPE_INT32: "<i4",
     messages.DTYPE_BFLOAT16: "<u2",
 }
+
 _EMPTY_CELL = -99999.0  # pads rows of fewer than k candidates
+
+
+def forward_backward_request(
+    data: Sequence[Datum],
+    *,
+    model_id: str,
+    seq_id: int,
+    loss_fn: str,
+    loss_fn_config: Mapping[str, float | str] | None,
+    forward_only: bool,
+) -> bytes:
+    """The serialized request. Raises `ValidationError` for what protobuf cannot carry."""
+    message = messages.ForwardBackwardRequest(
+        model_id=model_id, seq_id=seq_id, loss_fn=loss_fn, forward_only=forward_only
+    )
+    for name, value in (loss_fn_config or {}).items():
+        if isinstance(value, str):
+            message.loss_fn_config_v2[name].text = value
+        else:
+            message.loss_fn_config[name] = value
+            message.loss_fn_config_v2[name].number = value
+    for datum in data:
+        _write_datum(message.data.add(), datum)
+    return bytes(message.SerializeToString(deterministic=True))
+
+
+def forward_backward_output(content: bytes) -> ForwardBackwardOutput:
+    """Decode a `ForwardBackwardOutput`: one dict of tensors per datum. Raises `ValidationError`."""
+    message = _parse(messages.ForwardBackwardOutput, content)
+    return ForwardBackwardOutput(
+        message.loss_fn_output_type.rpartition(":")[2],
+        [output for record in message.loss_fn_outputs for output in _outputs(record)],
+        dict(message.metrics),
+    )
 
 
 def sample_response(content: bytes) -> SampleResponse:
@@ -57,14 +100,18 @@ def sample_response(content: bytes) -> SampleResponse:
     )
 
 
-def forward_backward_output(content: bytes) -> ForwardBackwardOutput:
-    """Decode a `ForwardBackwardOutput`: one dict of tensors per datum. Raises `ValidationError`."""
-    message = _parse(messages.ForwardBackwardOutput, content)
-    return ForwardBackwardOutput(
-        message.loss_fn_output_type.rpartition(":")[2],
-        [output for record in message.loss_fn_outputs for output in _outputs(record)],
-        dict(message.metrics),
-    )
+def write_tensor(message: Any, tensor: TensorData) -> None:
+    """Fill a `Tensor` message, dense or sparse."""
+    message.dtype = _DTYPES[tensor.dtype]
+    if tensor.shape is not None:
+        message.shape.extend(tensor.shape)
+    values = np.asarray(tensor.data, dtype=_LITTLE_ENDIAN[tensor.dtype]).tobytes()
+    if tensor.sparse_crow_indices is None:
+        message.dense = values
+        return
+    message.sparse_csr.values = values
+    message.sparse_csr.crow_indices = _indices(tensor.sparse_crow_indices)
+    message.sparse_csr.col_indices = _indices(tensor.sparse_col_indices or ())
 
 
 def read_tensor(message: Any) -> TensorData:
@@ -78,6 +125,40 @@ def read_tensor(message: Any) -> TensorData:
     crow = np.frombuffer(sparse.crow_indices, "<i8").tolist()
     columns = np.frombuffer(sparse.col_indices, "<i8").tolist()
     return TensorData(values.tolist(), dtype, shape, crow, columns)
+
+
+def _write_datum(message: Any, datum: Datum) -> None:
+    for chunk in datum.model_input.chunks:
+        _write_chunk(message.model_input.add(), chunk)
+    for name, tensor in datum.loss_fn_inputs.items():
+        write_tensor(message.loss_fn_inputs[name], tensor)
+
+
+def _write_chunk(message: Any, chunk: Chunk) -> None:
+    if isinstance(chunk, EncodedTextChunk):
+        message.encoded_text.tokens = np.asarray(chunk.tokens, dtype="<i4").tobytes()
+    elif isinstance(chunk, ImageChunk):
+        message.image.data = chunk.data
+        message.image.format = chunk.format
+        if chunk.expected_tokens is not None:
+            message.image.expected_tokens = chunk.expected_tokens
+    elif isinstance(chunk, DmelChunk):
+        message.dmel.dmel = chunk.dmel
+    else:
+        raise invalid("an image asset pointer cannot be sent for training: send the image itself")
+
+
+def _indices(values: Sequence[int]) -> bytes:
+    return np.asarray(values, dtype="<i8").tobytes()
+
+
+def _parse(message_type: Any, content: bytes) -> Any:
+    message = message_type()
+    try:
+        message.ParseFromString(content)
+    except DecodeError as error:
+        raise _bad(f"not a {message_type.DESCRIPTOR.name}: {error}") from error
+    return message
 
 
 def _outputs(record: Any) -> Iterator[dict[str, TensorData]]:
@@ -153,81 +234,5 @@ def _floats(content: bytes) -> NDArray[np.float32]:
     return np.frombuffer(content, "<f4").astype(np.float32)
 
 
-def _parse(message_type: Any, content: bytes) -> Any:
-    message = message_type()
-    try:
-        message.ParseFromString(content)
-    except DecodeError as error:
-        raise _bad(f"not a {message_type.DESCRIPTOR.name}: {error}") from error
-    return message
-
-
 def _bad(message: str) -> ValidationError:
     return ValidationError(message, category=Category.SERVER)
-
-
-_DTYPES = {"float32": messages.DTYPE_FLOAT32, "int64": messages.DTYPE_INT64}
-_LITTLE_ENDIAN = {"float32": "<f4", "int64": "<i8"}
-
-
-def forward_backward_request(
-    data: Sequence[Datum],
-    *,
-    model_id: str,
-    seq_id: int,
-    loss_fn: str,
-    loss_fn_config: Mapping[str, float | str] | None,
-    forward_only: bool,
-) -> bytes:
-    """The serialized request. Raises `ValidationError` for what protobuf cannot carry."""
-    message = messages.ForwardBackwardRequest(
-        model_id=model_id, seq_id=seq_id, loss_fn=loss_fn, forward_only=forward_only
-    )
-    for name, value in (loss_fn_config or {}).items():
-        if isinstance(value, str):
-            message.loss_fn_config_v2[name].text = value
-        else:
-            message.loss_fn_config[name] = value
-            message.loss_fn_config_v2[name].number = value
-    for datum in data:
-        _write_datum(message.data.add(), datum)
-    return bytes(message.SerializeToString(deterministic=True))
-
-
-def _write_datum(message: Any, datum: Datum) -> None:
-    for chunk in datum.model_input.chunks:
-        _write_chunk(message.model_input.add(), chunk)
-    for name, tensor in datum.loss_fn_inputs.items():
-        write_tensor(message.loss_fn_inputs[name], tensor)
-
-
-def _write_chunk(message: Any, chunk: Chunk) -> None:
-    if isinstance(chunk, EncodedTextChunk):
-        message.encoded_text.tokens = np.asarray(chunk.tokens, dtype="<i4").tobytes()
-    elif isinstance(chunk, ImageChunk):
-        message.image.data = chunk.data
-        message.image.format = chunk.format
-        if chunk.expected_tokens is not None:
-            message.image.expected_tokens = chunk.expected_tokens
-    elif isinstance(chunk, DmelChunk):
-        message.dmel.dmel = chunk.dmel
-    else:
-        raise invalid("an image asset pointer cannot be sent for training: send the image itself")
-
-
-def write_tensor(message: Any, tensor: TensorData) -> None:
-    """Fill a `Tensor` message, dense or sparse."""
-    message.dtype = _DTYPES[tensor.dtype]
-    if tensor.shape is not None:
-        message.shape.extend(tensor.shape)
-    values = np.asarray(tensor.data, dtype=_LITTLE_ENDIAN[tensor.dtype]).tobytes()
-    if tensor.sparse_crow_indices is None:
-        message.dense = values
-        return
-    message.sparse_csr.values = values
-    message.sparse_csr.crow_indices = _indices(tensor.sparse_crow_indices)
-    message.sparse_csr.col_indices = _indices(tensor.sparse_col_indices or ())
-
-
-def _indices(values: Sequence[int]) -> bytes:
-    return np.asarray(values, dtype="<i8").tobytes()

@@ -96,6 +96,18 @@ class SampleResponse:
     type: str = field(default="sample", repr=False)
 
 
+def forward_backward_output(body: Mapping[str, Any]) -> ForwardBackwardOutput:
+    """Read a forward or forward_backward result from JSON. Raises `ValidationError`."""
+    outputs = body.get("loss_fn_outputs")
+    if not isinstance(outputs, list):
+        raise _bad("a forward_backward result needs a list of 'loss_fn_outputs'")
+    return ForwardBackwardOutput(
+        str(body.get("loss_fn_output_type", "")),
+        [{name: TensorData.from_wire(cell) for name, cell in one.items()} for one in outputs],
+        {str(name): float(value) for name, value in (body.get("metrics") or {}).items()},
+    )
+
+
 def sample_response(body: Mapping[str, Any]) -> SampleResponse:
     """Read a sample result from JSON. Raises `ValidationError`."""
     sequences = body.get("sequences")
@@ -155,15 +167,3 @@ def _alternatives(body: Any) -> PromptAltTokens | None:
 
 def _bad(message: str) -> ValidationError:
     return ValidationError(message, category=Category.SERVER)
-
-
-def forward_backward_output(body: Mapping[str, Any]) -> ForwardBackwardOutput:
-    """Read a forward or forward_backward result from JSON. Raises `ValidationError`."""
-    outputs = body.get("loss_fn_outputs")
-    if not isinstance(outputs, list):
-        raise _bad("a forward_backward result needs a list of 'loss_fn_outputs'")
-    return ForwardBackwardOutput(
-        str(body.get("loss_fn_output_type", "")),
-        [{name: TensorData.from_wire(cell) for name, cell in one.items()} for one in outputs],
-        {str(name): float(value) for name, value in (body.get("metrics") or {}).items()},
-    )

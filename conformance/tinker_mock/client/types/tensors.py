@@ -1,4 +1,7 @@
-"""`TensorData`: a flat list, a dtype, a shape; dense, or sparse rows (CSR)."""
+"""`TensorData`: a flat list, a dtype, a shape; dense, or sparse rows (CSR).
+
+Two dtypes travel, `int64` and `float32`; everything else is converted on the way.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -13,8 +16,22 @@ from tinker_mock.client.errors import invalid
 
 logger = logging.getLogger(__name__)
 
-
 WireDtype = Literal["int64", "float32"]
+WIRE_DTYPES: tuple[WireDtype, ...] = ("int64", "float32")
+
+_WARNINGS = {
+    "f64": "Downcasting float64 to float32 may cause precision loss",
+    "u64": "u64 to int64 may overflow for values of 2^63 and above",
+}
+
+_SHORT_NAMES = {
+    "float64": "f64",
+    "float32": "f32",
+    "float16": "f16",
+    "bool": "u8",
+    **{f"int{bits}": f"s{bits}" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"u{bits}" for bits in (8, 16, 32, 64)},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,34 +96,6 @@ class TensorData:
         return dense
 
 
-def _as_numpy(array: Any) -> NDArray[Any]:
-    detach = getattr(array, "detach", None)
-    if detach is not None:  # torch: leave the graph and the device first
-        array = detach().cpu()
-        if str(array.dtype) == "torch.bfloat16":
-            raise invalid("dtype 'bfloat16' cannot be sent: convert to float32 or int64 first")
-    return np.asarray(array)
-
-
-WIRE_DTYPES: tuple[WireDtype, ...] = ("int64", "float32")
-
-
-_WARNINGS = {
-    "f64": "Downcasting float64 to float32 may cause precision loss",
-    "u64": "u64 to int64 may overflow for values of 2^63 and above",
-}
-
-
-_SHORT_NAMES = {
-    "float64": "f64",
-    "float32": "f32",
-    "float16": "f16",
-    "bool": "u8",
-    **{f"int{bits}": f"s{bits}" for bits in (8, 16, 32, 64)},
-    **{f"uint{bits}": f"u{bits}" for bits in (8, 16, 32, 64)},
-}
-
-
 def parse_dtype(text: str | None) -> WireDtype | None:
     """A dtype as servers spell it, or `None` if it is not one of the two."""
     return next((dtype for dtype in WIRE_DTYPES if dtype == text), None)
@@ -123,3 +112,12 @@ def native_to_wire(dtype: str) -> tuple[WireDtype, str | None]:
     if short in {f"{sign}{bits}" for sign in "su" for bits in (8, 16, 32, 64)}:
         return "int64", _WARNINGS.get(short)
     raise invalid(f"dtype {dtype!r} cannot be sent: convert to float32 or int64 first")
+
+
+def _as_numpy(array: Any) -> NDArray[Any]:
+    detach = getattr(array, "detach", None)
+    if detach is not None:  # torch: leave the graph and the device first
+        array = detach().cpu()
+        if str(array.dtype) == "torch.bfloat16":
+            raise invalid("dtype 'bfloat16' cannot be sent: convert to float32 or int64 first")
+    return np.asarray(array)

@@ -1,1 +1,1 @@
-"""What a client tells about itself: events, queue states, traces, telemetry."""
+"""What a client tells about itself: events, queue states, spans."""

@@ -1,4 +1,4 @@
-"""Telling people about queue states without telling them too often."""
+"""The states of a server's queue, and telling people about them without telling too often."""
 
 import logging
 from collections.abc import Callable
@@ -8,7 +8,6 @@ from typing import Literal
 from tinker_mock.client.clock import Clock, RealClock
 
 logger = logging.getLogger(__name__)
-
 
 Kind = Literal["sampling", "training"]
 
@@ -35,13 +34,8 @@ class QueueState(StrEnum):
 
 
 Observer = Callable[[QueueState, str | None], None]
-
-
 DEBOUNCE_SECONDS = 60.0
-
-
 _CAPACITY = "Tinker backend is running short on capacity, please wait"
-
 
 _RATE_LIMIT = {
     "sampling": "concurrent sampler weights limit hit",
@@ -49,20 +43,27 @@ _RATE_LIMIT = {
 }
 
 
-def reason_for(state: QueueState, kind: Kind, server_reason: str | None = None) -> str:
-    """The server's reason if it gave one, else what the state usually means."""
-    if server_reason:
-        return server_reason
-    if state is QueueState.PAUSED_RATE_LIMIT:
-        return _RATE_LIMIT[kind]
-    return _CAPACITY if state is QueueState.PAUSED_CAPACITY else "unknown"
+class StateChanges:
+    """Passes a state on only when it, or its reason, changed. A failing observer is logged.
 
+    Loggers hear every state: they remind of a long pause once a minute by themselves.
+    """
 
-def pause_line(state: QueueState, kind: Kind, who: str, server_reason: str | None = None) -> str:
-    """The sentence for a log."""
-    return f"{kind.capitalize()} is paused for {who}. Reason: " + reason_for(
-        state, kind, server_reason
-    )
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+        self._last: tuple[QueueState, str | None] | None = None
+
+    def notify(self, state: QueueState, reason: str | None) -> None:
+        """Tell the observers if there is news."""
+        news = (state, reason) != self._last
+        self._last = (state, reason)
+        for observer in self._observers:
+            if not news and not isinstance(observer, QueueStateLogger):
+                continue
+            try:
+                observer(state, reason)
+            except Exception:
+                logger.exception("a queue-state observer failed")
 
 
 class QueueStateLogger:
@@ -89,24 +90,17 @@ class QueueStateLogger:
             logger.warning("%s", pause_line(state, self._kind, self._who, reason))
 
 
-class StateChanges:
-    """Passes a state on only when it, or its reason, changed. A failing observer is logged.
+def pause_line(state: QueueState, kind: Kind, who: str, server_reason: str | None = None) -> str:
+    """The sentence for a log."""
+    return f"{kind.capitalize()} is paused for {who}. Reason: " + reason_for(
+        state, kind, server_reason
+    )
 
-    Loggers hear every state: they remind of a long pause once a minute by themselves.
-    """
 
-    def __init__(self, *observers: Observer) -> None:
-        self._observers = observers
-        self._last: tuple[QueueState, str | None] | None = None
-
-    def notify(self, state: QueueState, reason: str | None) -> None:
-        """Tell the observers if there is news."""
-        news = (state, reason) != self._last
-        self._last = (state, reason)
-        for observer in self._observers:
-            if not news and not isinstance(observer, QueueStateLogger):
-                continue
-            try:
-                observer(state, reason)
-            except Exception:
-                logger.exception("a queue-state observer failed")
+def reason_for(state: QueueState, kind: Kind, server_reason: str | None = None) -> str:
+    """The server's reason if it gave one, else what the state usually means."""
+    if server_reason:
+        return server_reason
+    if state is QueueState.PAUSED_RATE_LIMIT:
+        return _RATE_LIMIT[kind]
+    return _CAPACITY if state is QueueState.PAUSED_CAPACITY else "unknown"

@@ -3,14 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-import numpy as np
-
 from tinker_mock.client.errors import invalid
 from tinker_mock.client.losses.arrays import array_namespace, as_array, is_torch, matching
 from tinker_mock.client.losses.gradient import value_and_gradients
 from tinker_mock.client.losses.regularizers.divergences import kl
 from tinker_mock.client.losses.regularizers.penalties import Reduction, reduce
-from tinker_mock.client.losses.tape import Variable, gradients
 
 Metric = Literal["mse", "l1", "cosine", "kl"]
 Mode = Literal["soft", "hard", "spectral"]
@@ -21,7 +18,7 @@ def disagreement(a: Any, b: Any, *, metric: Metric = "mse", reduction: Reduction
     """How far two arrays of one shape are apart; `kl` is symmetric and wants log-probabilities."""
     a = as_array(a)
     b = matching(b, a)
-    xp = array_namespace(a)
+    xp = array_namespace(a, b)
     if metric == "mse":
         return reduce((a - b) * (a - b), reduction)
     if metric == "l1":
@@ -61,15 +58,12 @@ def dependence(x: Any, *, mode: Mode = "soft", normalize: bool = True, axis: str
 
 def gradient_excess(loss: Callable[[Any], Any], x: Any, *, target: float = 1.0) -> Any:
     """(‖∇loss(x)‖ - target)². Traced input gives a traced result: it can be differentiated."""
-    if isinstance(x, Variable):
-        (slope,) = gradients(loss(x), [x])
-        size = _length(array_namespace(slope), slope)
-        return (size - target) * (size - target)
     x = as_array(x)
     if is_torch(x):
         return _torch_excess(loss, x, target)
-    _, (found,) = value_and_gradients(loss, [x])
-    return (float(np.sqrt((found * found).sum())) - target) ** 2
+    _, (slope,) = value_and_gradients(loss, [x])
+    size = _length(array_namespace(slope), slope)
+    return (size - target) * (size - target)
 
 
 def _torch_excess(loss: Callable[[Any], Any], x: Any, target: float) -> Any:

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from tinker_mock.client.errors import invalid
-from tinker_mock.client.losses.arrays import array_namespace, as_array
+from tinker_mock.client.losses.arrays import array_namespace, as_array, plain
 from tinker_mock.client.losses.regularizers.penalties import Reduction, reduce
 
 _SMALLEST_LOGPROB = -50.0
@@ -27,7 +27,7 @@ def entropy_of_logprobs(
     xp = array_namespace(logprobs)
     if temperature != 1.0:
         logprobs = log_softmax(logprobs / temperature)
-    possible = _raw(logprobs) > _SMALLEST_LOGPROB
+    possible = plain(logprobs) > _SMALLEST_LOGPROB
     safe = xp.where(possible, logprobs, xp.zeros_like(logprobs))
     rows = -xp.sum(xp.where(possible, xp.exp(safe) * safe, xp.zeros_like(safe)), axis=-1)
     if normalize:
@@ -38,7 +38,7 @@ def entropy_of_logprobs(
 def log_softmax(x: Any) -> Any:
     """Rows of scores to rows of log-probabilities."""
     xp = array_namespace(x)
-    highest = _row_maximum(xp, x)
+    highest = _row_maximum(xp, plain(x))
     shifted = x - highest
     return shifted - xp.log(_row_sum(xp, xp.exp(shifted)))
 
@@ -48,17 +48,12 @@ def kl(p_logprobs: Any, q_logprobs: Any) -> Any:
     p, q = as_array(p_logprobs), as_array(q_logprobs)
     if tuple(p.shape) != tuple(q.shape):
         raise invalid(f"shapes differ: {tuple(p.shape)} and {tuple(q.shape)}")
-    xp = array_namespace(p)
+    xp = array_namespace(p, q)
     probabilities = xp.exp(p)
     ratio = xp.clip(p - q, -_LARGEST_RATIO, _LARGEST_RATIO)
-    possible = _raw(probabilities) > _SMALLEST_PROBABILITY
+    possible = plain(probabilities) > _SMALLEST_PROBABILITY
     zeros = xp.zeros_like(probabilities)
     return xp.sum(xp.where(possible, probabilities * ratio, zeros), axis=-1)
-
-
-def _raw(x: Any) -> Any:
-    """The plain array, for a comparison that no gradient flows through."""
-    return getattr(x, "value", x)
 
 
 def _row_maximum(xp: Any, x: Any) -> Any:

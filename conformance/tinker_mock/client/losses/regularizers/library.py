@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tinker_mock.client.errors import invalid
-from tinker_mock.client.losses.arrays import array_namespace, as_array, joined, matching
+from tinker_mock.client.losses.arrays import array_namespace, as_array, joined, matching, plain
 from tinker_mock.client.losses.regularizers import constraints, divergences, penalties
 from tinker_mock.client.losses.regularizers.penalties import Reduction
 
@@ -103,13 +103,12 @@ def kl_divergence(
     else:
         rows = divergences.kl(p, q)
     value = penalties.reduce(rows, reduction)
-    plain = getattr(rows, "value", rows)
     return value, {
         "kl_divergence": _number(value),
         "kl_direction": direction,
         "kl_symmetric": symmetric,
-        "kl_max": _number(plain.max()),
-        "kl_min": _number(plain.min()),
+        "kl_max": _number(plain(rows).max()),
+        "kl_min": _number(plain(rows).min()),
     }
 
 

@@ -9,7 +9,7 @@ from tinker_mock.client.config.presets import TINKEX
 from tinker_mock.client.errors import ApiStatusError
 from tinker_mock.client.futures.answers import Failed, read_body
 from tinker_mock.client.http.responses import status_error
-from tinker_mock.client.training.client import parse_loss_fn
+from tinker_mock.client.training.loss_functions import parse_loss_fn
 from tinker_mock.client.types.results import parse_stop_reason
 from tinker_mock.suite.vectors.client.stage import Component, Stage, failure, outcome, run
 from tinker_mock.suite.vectors.comparison import Partial

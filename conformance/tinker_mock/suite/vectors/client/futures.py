@@ -15,7 +15,7 @@ from tinker_mock.client.futures.answers import (
 )
 from tinker_mock.client.futures.poller import (
     FuturePoller,
-    Question,
+    Poll,
     answered_wait,
     backoff,
     connection_wait,
@@ -65,14 +65,14 @@ def _polled(
     request_id: str = "r", *, metadata_first: bool = False, preset: str = "python-latest"
 ) -> Any:
     stage = Stage({"retrieve_future": {"ok": 1}}, preset=preset)
-    question = Question(request_id, "Sample", metadata_first=metadata_first)
-    run(_poll(stage, question))
+    poll = Poll(request_id, "Sample", metadata_first=metadata_first)
+    run(_poll(stage, poll))
     return stage.script.bodies("retrieve_future")[0]
 
 
-async def _poll(stage: Stage, question: Question) -> Any:
+async def _poll(stage: Stage, poll: Poll) -> Any:
     async with stage.transport() as transport:
-        return (await FuturePoller(transport).result(question)).result
+        return (await FuturePoller(transport).result(poll)).result
 
 
 def poll(given: Any, entry: Any) -> Any:
@@ -109,7 +109,7 @@ def _poll_script(answers: Any, request_id: str, timeout_ms: float | None = None)
     if timeout is not None:
         stage.script.hold = lambda: stage.clock.advance(0.004)
     try:
-        value = run(_poll(stage, Question(request_id, "Sample", timeout=timeout)))
+        value = run(_poll(stage, Poll(request_id, "Sample", timeout=timeout)))
         result: dict[str, Any] = {"ok": value}
     except TinkerError as error:
         result = dict(failure(error))

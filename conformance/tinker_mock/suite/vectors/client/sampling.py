@@ -18,7 +18,8 @@ from tinker_mock.client.futures.attempts import RetryHandler
 from tinker_mock.client.http.call import Call
 from tinker_mock.client.http.requests import prepare_body
 from tinker_mock.client.http.throttle import RateLimiter
-from tinker_mock.client.limits import BytesSemaphore, DispatchLimits, SamplingDispatch
+from tinker_mock.client.sampling.dispatch import DispatchLimits, SamplingDispatch
+from tinker_mock.client.semaphores import BytesSemaphore
 from tinker_mock.client.watch.queue_state import QueueStateLogger, pause_line, reason_for
 from tinker_mock.suite.vectors.client.stage import (
     SESSION,

@@ -3,16 +3,9 @@
 from typing import Any
 
 from tinker_mock.client.errors import ApiStatusError, Category
-from tinker_mock.client.watch.telemetry import (
-    EventType,
-    ReporterSettings,
-    Severity,
-    Stamp,
-    TelemetryReporter,
-    event,
-    generic_event,
-    user_error_in_chain,
-)
+from tinker_mock.client.telemetry.blame import user_error_in_chain
+from tinker_mock.client.telemetry.events import EventType, Severity, Stamp, event, generic_event
+from tinker_mock.client.telemetry.reporter import ReporterSettings, TelemetryReporter
 from tinker_mock.suite.vectors.client.stage import Captured, Component, Stage, run
 from tinker_mock.suite.vectors.comparison import Partial
 

@@ -12,11 +12,11 @@ from tinker_mock.client import (
     TensorData,
     TinkerError,
 )
+from tinker_mock.client.http.requests import prepare_body
 from tinker_mock.client.losses.custom import backward_datum
 from tinker_mock.client.losses.gradient import value_and_gradients
 from tinker_mock.client.sampling.opening import sampling_client_for
-from tinker_mock.client.training.client import FIRST_LOSS_FNS, check_loss_fn, normal_config
-from tinker_mock.client.training.submission import drop_nulls
+from tinker_mock.client.training.loss_functions import FIRST_LOSS_FNS, check_loss_fn, normal_config
 from tinker_mock.client.types.json import decode
 from tinker_mock.suite.vectors.client.stage import MODEL, SESSION, Component, Stage, outcome, run
 from tinker_mock.suite.vectors.comparison import Partial
@@ -35,7 +35,7 @@ async def with_model(stage: Stage, use: Any) -> Any:
 
 def training(given: Any, entry: Any) -> Any:
     if "request" in given:
-        sent = drop_nulls(given["request"])
+        sent = prepare_body(given["request"], drop_nulls=True)
         return {"body_lacks": [n for n in entry["expected"]["body_lacks"] if n not in sent]}
     created = {**given["response"], "type": "create_model"}
     done = {"model_id": given["response"]["model_id"], "type": "create_model"}

@@ -3,10 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-
-from tinker_mock.client.http.throttle import RateLimiter
+from contextlib import asynccontextmanager
 
 
 class CountSemaphore:
@@ -42,13 +39,13 @@ class BytesSemaphore:
         if self.balance >= 0 and not self._waiting:
             self.balance -= size
             return
-        turn = asyncio.get_running_loop().create_future()
-        entry = (size, turn)
+        admitted = asyncio.get_running_loop().create_future()
+        entry = (size, admitted)
         self._waiting.append(entry)
         try:
-            await turn
+            await admitted
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if admitted.done() and not admitted.cancelled():
                 self.release(size)
             else:
                 self._waiting.remove(entry)
@@ -58,10 +55,10 @@ class BytesSemaphore:
         """Give `size` bytes back and let in who waits."""
         self.balance += size
         while self._waiting and self.balance >= 0:
-            waiting, turn = self._waiting.popleft()
-            if not turn.done():
+            waiting, admitted = self._waiting.popleft()
+            if not admitted.done():
                 self.balance -= waiting
-                turn.set_result(None)
+                admitted.set_result(None)
 
     @asynccontextmanager
     async def hold(self, size: int) -> AsyncIterator[None]:
@@ -71,43 +68,3 @@ class BytesSemaphore:
             yield
         finally:
             self.release(size)
-
-
-@dataclass(frozen=True, slots=True)
-class DispatchLimits:
-    """Limits of a `SamplingDispatch`: counts, bytes, and the window in seconds."""
-
-    concurrency: int = 400
-    throttled_concurrency: int = 10
-    byte_budget: int = 5 * 1024 * 1024
-    byte_penalty: int = 20
-    recent_backoff_window: float = 10.0
-
-
-class SamplingDispatch:
-    """Hands out permits to submit a sampling request."""
-
-    def __init__(self, limiter: RateLimiter, limits: DispatchLimits | None = None) -> None:
-        self.limits = limits or DispatchLimits()
-        self._limiter = limiter
-        self._all = CountSemaphore(self.limits.concurrency)
-        self._throttled = CountSemaphore(self.limits.throttled_concurrency)
-        self._bytes = BytesSemaphore(self.limits.byte_budget)
-
-    @property
-    def throttled(self) -> bool:
-        return self._limiter.recently(self.limits.recent_backoff_window)
-
-    def effective_bytes(self, size: int) -> int:
-        """What a prompt of `size` bytes weighs right now."""
-        return size * self.limits.byte_penalty if self.throttled else size
-
-    @asynccontextmanager
-    async def permit(self, size: int) -> AsyncIterator[None]:
-        """Hold a permit for a prompt of `size` bytes while the body runs."""
-        async with AsyncExitStack() as held:
-            await held.enter_async_context(self._all)
-            if self.throttled:
-                await held.enter_async_context(self._throttled)
-            await held.enter_async_context(self._bytes.hold(self.effective_bytes(size)))
-            yield

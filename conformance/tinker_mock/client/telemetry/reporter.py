@@ -8,20 +8,28 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from tinker_mock.client.errors import TinkerError
 from tinker_mock.client.http.call import Call
 from tinker_mock.client.http.transport import Transport
 from tinker_mock.client.session.connection import Connection
+from tinker_mock.client.telemetry.blame import user_error_in_chain
+from tinker_mock.client.telemetry.events import (
+    EventType,
+    Severity,
+    Stamp,
+    duration_text,
+    event,
+    generic_event,
+    iso_time,
+)
 from tinker_mock.client.watch.events import Event
 
 logger = logging.getLogger(__name__)
 
-
 _PLATFORMS = {"win32": "win32", "darwin": "darwin"}
+_REPORTED = ("future.", "retry.attempt.failed", "session.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,33 +42,6 @@ class ReporterSettings:
     http_timeout: float = 5.0
     max_retries: int = 3
     retry_base: float = 1.0
-
-
-class Severity(StrEnum):
-    """How bad it is; upper case on the wire."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-    CRITICAL = "critical"
-
-    @property
-    def wire(self) -> str:
-        return self.value.upper()
-
-    @classmethod
-    def from_wire(cls, text: str) -> "Severity":
-        return cls(text.lower())
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What every event carries: an id, its number in the session, and when it happened."""
-
-    event_id: str
-    index: int
-    timestamp: str
 
 
 class TelemetryReporter:
@@ -132,14 +113,14 @@ class TelemetryReporter:
             )
         )
 
-    def on_event(self, one: Event) -> None:
+    def on_event(self, happened: Event) -> None:
         """A subscriber for the client's own events: failures of promises and retries."""
         data = {
             name: value
-            for name, value in one.data.items()
+            for name, value in happened.data.items()
             if isinstance(value, (str, int, float, bool, type(None)))
         }
-        self.log(one.name, data, Severity.WARNING)
+        self.log(happened.name, data, Severity.WARNING)
 
     async def flush(self, *, retries: int | None = None) -> None:
         """Send everything gathered so far, batch by batch; a failing batch is dropped."""
@@ -192,10 +173,10 @@ class TelemetryReporter:
                 full.cancel()
             await self.flush()
 
-    def _put(self, one: dict[str, Any]) -> bool:
+    def _put(self, entry: dict[str, Any]) -> bool:
         if len(self._queue) >= self._settings.queue_size:
             return False
-        self._queue.append(one)
+        self._queue.append(entry)
         if len(self._queue) >= self._settings.batch_size:
             self._wake.set()
         return True
@@ -203,19 +184,6 @@ class TelemetryReporter:
     def _stamp(self) -> Stamp:
         index, self._next_index = self._next_index, self._next_index + 1
         return Stamp(self._new_id(), index, iso_time(self._clock.now()))
-
-
-def _user_error_data(error: Any) -> dict[str, Any]:
-    body = getattr(error, "data", None)
-    return {
-        "error_type": type(error).__name__,
-        "message": str(error),
-        "status_code": getattr(error, "status", None),
-        "body": {key: value for key, value in (body or {}).items() if key != "headers"} or None,
-    }
-
-
-_REPORTED = ("future.", "retry.attempt.failed", "session.")
 
 
 def attach_telemetry(connection: Connection, settings: ReporterSettings | None = None) -> None:
@@ -240,90 +208,11 @@ def attach_telemetry(connection: Connection, settings: ReporterSettings | None =
     connection.on_session.append(begin)
 
 
-_LINKS = ("cause", "reason", "__cause__", "__context__")
-
-
-_STATUS_NAMES = ("status", "status_code", "plug_status")
-
-
-def user_error_in_chain(failure: Any) -> Any | None:
-    """The first user error along causes and contexts, or `None`. Cycles are harmless.
-
-    A failure is an exception or a mapping with the same names.
-    """
-    return _search(failure, set())
-
-
-def is_user_error(failure: Any) -> bool:
-    """Category user, or a 4xx other than 408 and 429, which speak about time."""
-    if str(_get(failure, "category") or "").lower() == "user":
-        return True
-    status = next((s for name in _STATUS_NAMES if isinstance(s := _get(failure, name), int)), None)
-    return status is not None and 400 <= status < 500 and status not in (408, 429)
-
-
-def _search(failure: Any, seen: set[int]) -> Any | None:
-    if failure is None or isinstance(failure, (str, int, float)) or id(failure) in seen:
-        return None
-    seen.add(id(failure))
-    if is_user_error(failure):
-        return failure
-    found = (_search(_get(failure, link), seen) for link in _LINKS)
-    return next((one for one in found if one is not None), None)
-
-
-def _get(failure: Any, name: str) -> Any:
-    if isinstance(failure, Mapping):
-        return failure.get(name)
-    return getattr(failure, name, None)
-
-
-class EventType(StrEnum):
-    """What happened; upper case on the wire."""
-
-    SESSION_START = "session_start"
-    SESSION_END = "session_end"
-    UNHANDLED_EXCEPTION = "unhandled_exception"
-    GENERIC_EVENT = "generic_event"
-
-    @property
-    def wire(self) -> str:
-        return self.value.upper()
-
-    @classmethod
-    def from_wire(cls, text: str) -> "EventType":
-        return cls(text.lower())
-
-
-def iso_time(unix_seconds: float) -> str:
-    """A wire time stamp in UTC."""
-    return datetime.fromtimestamp(unix_seconds, UTC).isoformat().replace("+00:00", "Z")
-
-
-def event(kind: EventType, stamp: Stamp, severity: Severity, **fields: Any) -> dict[str, Any]:
-    """An event's JSON object; fields that are None are left out."""
+def _user_error_data(error: Any) -> dict[str, Any]:
+    body = getattr(error, "data", None)
     return {
-        "event": kind.wire,
-        "event_id": stamp.event_id,
-        "event_session_index": stamp.index,
-        "severity": severity.wire,
-        "timestamp": stamp.timestamp,
-        **{name: value for name, value in fields.items() if value is not None},
+        "error_type": type(error).__name__,
+        "message": str(error),
+        "status_code": getattr(error, "status", None),
+        "body": {key: value for key, value in (body or {}).items() if key != "headers"} or None,
     }
-
-
-def generic_event(
-    stamp: Stamp, name: str, data: Mapping[str, Any] | None, severity: Severity
-) -> dict[str, Any]:
-    return event(
-        EventType.GENERIC_EVENT, stamp, severity, event_name=name, event_data=dict(data or {})
-    )
-
-
-def duration_text(seconds: float) -> str:
-    """`H:MM:SS`, with microseconds when there are any."""
-    whole, micro = divmod(round(seconds * 1_000_000), 1_000_000)
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    fraction = f".{micro:06d}" if micro else ""
-    return f"{hours}:{minute:02d}:{second:02d}{fraction}"
