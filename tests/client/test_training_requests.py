@@ -1,5 +1,6 @@
 """Training: what each operation sends, and what its answers mean."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,19 @@ async def test_a_state_is_saved_under_a_name_and_loaded_with_its_optimizer() -> 
     assert server.bodies("load_weights") == [
         {"model_id": "m", "path": path, "optimizer": True, "seq_id": 2, "type": "load_weights"}
     ]
+
+
+async def test_what_was_left_open_is_not_sent() -> None:
+    output = {"loss_fn_output_type": "T", "loss_fn_outputs": [{}], "metrics": {}}
+    answers = {"forward": {"request_id": "f"}, "retrieve_future": output}
+    server = ScriptedServer({**MODEL, **answers})
+    shapeless = Datum(ModelInput.from_ints([1]), {"weights": TensorData([1.0], "float32", None)})
+    async with training(server) as client:
+        await client.forward([shapeless], "cross_entropy")
+    (body,) = server.bodies("forward")
+    (datum,) = body["forward_input"]["data"]
+    assert datum["loss_fn_inputs"] == {"weights": {"data": [1.0], "dtype": "float32"}}
+    assert "null" not in json.dumps(body)
 
 
 async def test_a_loss_nobody_knows_is_refused_before_anything_is_sent() -> None:
