@@ -1,13 +1,14 @@
-"""Kimi vectors: the original's in `compat="original"`, official parsers' in our own parser."""
+"""Kimi: the original's transformer in `compat="original"`, official parsers in our own parser."""
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tinker_mock.kimi import renderer_parse
 from tinker_mock.kimi.call_ids import rename_id
 from tinker_mock.kimi.dialects import read_by_all
+from tinker_mock.kimi.framing import EventReader
 from tinker_mock.kimi.markers import ToolTokens
 from tinker_mock.kimi.original import BodyConsumed
 from tinker_mock.kimi.reasoning import parse_reasoning
@@ -15,7 +16,7 @@ from tinker_mock.kimi.stream_parser import OFFICIAL, Parsed, Policy, StreamParse
 from tinker_mock.kimi.transformer import KimiTransformer, ToolMessageError
 from tinker_mock.kimi.typescript import tools_as_typescript
 from tinker_mock.kimi.vendor_metrics import prepare_request, trigger_similarity, valid_call
-from tinker_mock.suite.vectors.comparison import Partial
+from tinker_mock.suite.vectors.comparison import Component, Partial
 
 Entry = Mapping[str, Any]
 
@@ -59,21 +60,25 @@ def streaming(given: Any, entry: Entry) -> Any:
         for chunk in given["chunks"]
     ]
     body = b"".join(map(stream.feed, chunks)) + stream.finish()
-    text = body.decode("utf-8", "replace")
-    return {"body": text, "data_events": _data(text), "content_type": "text/event-stream"}
+    return {
+        "body": body.decode("utf-8", "replace"),
+        "data_events": _data(body),
+        "content_type": "text/event-stream",
+    }
 
 
-def _data(text: str) -> list[Any]:
-    events: list[Any] = []
-    for line in text.split("\n"):
-        if not line.startswith("data:"):
-            continue
-        data = line[len("data:") :].strip()
-        try:
-            events.append("[DONE]" if data == "[DONE]" else json.loads(data))
-        except ValueError:
-            events.append({"raw": data})
-    return events
+def _data(body: bytes) -> list[Any]:
+    """The data of a stream's events: [DONE], JSON, or what is neither."""
+    reader = EventReader()
+    frames = reader.feed(body) + reader.finish()
+    return [_json(frame.data.strip()) for frame in frames if frame.data is not None]
+
+
+def _json(data: str) -> Any:
+    try:
+        return data if data == "[DONE]" else json.loads(data)
+    except ValueError:
+        return {"raw": data}
 
 
 def _calls(parsed: Parsed) -> list[dict[str, Any]]:
@@ -84,7 +89,7 @@ def _calls(parsed: Parsed) -> list[dict[str, Any]]:
 
 def tool_parser(given: Any, entry: Entry) -> Any:
     """One text; without a section it is all content, stray markers included."""
-    if not any(marker in given["text"] for marker in (ToolTokens.section_begin,)):
+    if ToolTokens.section_begin not in given["text"]:
         return {"content": given["text"], "tool_calls": []}
     parsed = parse(given["text"], given.get("tools"), policy=OFFICIAL)
     return {"content": parsed.content, "tool_calls": _calls(parsed)}
@@ -148,7 +153,7 @@ def renderer(given: Any, entry: Entry) -> Any:
     )
 
 
-COMPONENTS: dict[str, Callable[[Any, Entry], Any]] = {
+COMPONENTS: dict[str, Component] = {
     "kimi_transformer.request_in": request_in,
     "kimi_transformer.request_out": request_out,
     "kimi_transformer.id_repair": answer,

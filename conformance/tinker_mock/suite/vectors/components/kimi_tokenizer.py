@@ -1,14 +1,16 @@
-"""Vector components of Kimi's tokenizer, with the real ranks, the toy ones or an entry's own."""
+"""Kimi's tokenizer with the real ranks, the toy ones, or files of an entry's own."""
 
 import ast
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from tinker_mock.suite.vectors.runner import Chosen, Component
-from tinker_mock.suite.vectors.shared_files import tokenizer_file
+from tinker_mock.contracts.locations import ROOT
+from tinker_mock.suite.vectors.comparison import Chosen, Component
 from tinker_mock.tokenizer import TokenizerError
 from tinker_mock.tokenizer.bpe import BytePairEncoder
 from tinker_mock.tokenizer.chunking import split_runs
@@ -27,6 +29,16 @@ Given = Mapping[str, Any]
 
 # The vectors' names of special-token tables; any other means the shipped configuration.
 TABLES = {"k2_instruct": "k2_instruct", "k2_thinking": "k2_thinking", "k2_thinking_k25": "k25"}
+
+
+def tokenizer_file(*parts: str) -> Path:
+    """A file of the shared tokenizers; FileNotFoundError names the variable to set."""
+    default = ROOT.parent / "shared" / "tokenizers"
+    root = Path(os.environ.get("TINKER_MOCK_TOKENIZERS") or default)
+    path = root.joinpath(*parts)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} (TINKER_MOCK_TOKENIZERS names the directory)")
+    return path
 
 
 @cache
@@ -64,7 +76,7 @@ def _value(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def kimi_tokenization(given: Given, entry: Mapping[str, Any]) -> Any:
+def kimi_tokenization(given: Given, entry: Given) -> Any:
     table = TABLES.get(given.get("special_table", ""))
     tokenizer = real_tokenizer(table)
     if "text_rule" in given:
@@ -135,11 +147,15 @@ RECORDED = "recorded when the vectors were made; the files are not kept, so noth
 GOLDEN_COUNTS = {"small_lines": 20, "mixed_lines": 120, "utf8_tokens": 5706}
 
 
-def kimi_pretokenization(given: Any, entry: Mapping[str, Any]) -> list[str]:
-    return BytePairEncoder({}, PATTERN).pieces(given["text"] if isinstance(given, dict) else given)
+def kimi_pretokenization(given: Given, entry: Given) -> list[str]:
+    return _pieces(given["text"])
 
 
-def kimi_toy(given: Given, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _pieces(text: str) -> list[str]:
+    return BytePairEncoder({}, PATTERN).pieces(text)
+
+
+def kimi_toy(given: Given, entry: Given) -> dict[str, Any]:
     tokenizer = toy_tokenizer()
     allow = given.get("allow_special_tokens", True)
     ids = tokenizer.encode(given["text"], allow_special_tokens=allow)
@@ -149,7 +165,7 @@ def kimi_toy(given: Given, entry: Mapping[str, Any]) -> dict[str, Any]:
     return {"ids": ids, "decoded": tokenizer.decode(ids), "pieces": pieces}
 
 
-def kimi_long(given: Given, entry: Mapping[str, Any]) -> dict[str, Any]:
+def kimi_long(given: Given, entry: Given) -> dict[str, Any]:
     text = _repeated(given["repeat"])
     whole, cut = toy_tokenizer().encode(text), toy_tokenizer(chunking=True).encode(text)
     digests = [{"n": len(ids), "sha256_of_json_ids": _compact_digest(ids)} for ids in (whole, cut)]
@@ -160,50 +176,8 @@ def kimi_long(given: Given, entry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def kimi_split_runs(given: Given, entry: Mapping[str, Any]) -> list[str]:
+def kimi_split_runs(given: Given, entry: Given) -> list[str]:
     return split_runs(given["s"], given["max_run"])
-
-
-def _encoder(given: Given) -> BytePairEncoder:
-    ranks = {token.encode(): rank for token, rank in given["ranks"].items()}
-    pattern = given.get("pat_str") or given.get("pat") or ".+"
-    return BytePairEncoder(ranks, pattern, given.get("special"))
-
-
-def _decode_errors(encoder: BytePairEncoder, lists: list[list[Any]]) -> list[TokenizerError]:
-    errors = []
-    for ids in lists:
-        try:
-            encoder.decode_bytes(ids)
-        except TokenizerError as error:
-            errors.append(error)
-    return errors
-
-
-def bpe(given: Given, entry: Mapping[str, Any]) -> Any:
-    """Errors as [code, detail], as the Elixir library gives them."""
-    encoder = _encoder(given)
-    if "ids" in given:
-        return [[error.code, error.detail] for error in _decode_errors(encoder, given["ids"])]
-    try:
-        ids = encoder.encode(given["text"])
-    except TokenizerError as error:
-        detail = error.detail.decode() if isinstance(error.detail, bytes) else error.detail
-        return {"error": [error.code, detail]}
-    actual: dict[str, Any] = {"ids": ids}
-    if "decoded" in entry["expected"]:
-        actual["decoded"] = encoder.decode_bytes(ids).decode("utf-8", "replace")
-    return actual
-
-
-def bpe_toy(given: Given, entry: Mapping[str, Any]) -> Any:
-    encoder = _encoder(given)
-    if "decode" in given:
-        return [{"error": error.code} for error in _decode_errors(encoder, given["decode"])]
-    try:
-        return encoder.encode(given["text"])
-    except TokenizerError as error:
-        return {"error": error.code}
 
 
 def _files(given: Given) -> dict[str, str]:
@@ -218,7 +192,8 @@ def _files(given: Given) -> dict[str, str]:
     }
 
 
-def kimi_files(given: Given, entry: Mapping[str, Any]) -> Any:
+def kimi_files(given: Given, entry: Given) -> Any:
+    """What makes files Kimi's, which of them are refused, and which ids they define."""
     if "cases" in given:
         return [_is_kimi_case(case) for case in given["cases"]]
     files = _files(given)
@@ -226,20 +201,13 @@ def kimi_files(given: Given, entry: Mapping[str, Any]) -> Any:
         tokenizer = kimi_from_files(lambda name: files[name].encode())
     except TokenizerError as error:
         return {"error": error.code}
-    known: dict[str, Any] = {}
-    for key in entry["expected"]:
-        if key == "vocab_size":
-            known[key] = tokenizer.vocab_size
-        elif key == "ids":
-            known[key] = tokenizer.encode(given["text"])
-        elif key in ("decoded", "text"):
-            known[key] = tokenizer.decode(given.get("ids") or tokenizer.encode(given["text"]))
-        elif key.startswith("decode_"):
-            known[key] = tokenizer.decode([int(key.removeprefix("decode_"))])
-        elif key == "token_to_id":
-            wanted = entry["expected"][key]
-            known[key] = {token: tokenizer.token_to_id(token) for token in wanted}
-    return known
+    expected = entry["expected"]
+    ids = {key: int(key.removeprefix("decode_")) for key in expected if key.startswith("decode_")}
+    return {
+        "vocab_size": tokenizer.vocab_size,
+        "token_to_id": {token: tokenizer.token_to_id(token) for token in expected["token_to_id"]},
+        **{key: tokenizer.decode([token]) for key, token in ids.items()},
+    }
 
 
 def _is_kimi_case(case: str) -> bool:
@@ -250,9 +218,9 @@ def _is_kimi_case(case: str) -> bool:
     return is_kimi({"auto_map": {"AutoTokenizer": [value, None]}})
 
 
-def kimi_tokenizer(given: Any, entry: Mapping[str, Any]) -> Any:
+def kimi_tokenizer(given: Any, entry: Given) -> Any:
     if isinstance(given, str):
-        return kimi_pretokenization(given, entry)
+        return _pieces(given)
     if "model" in given:
         base = real_tokenizer().base
         slots = NAMED_SLOTS["k25"]
@@ -280,8 +248,6 @@ COMPONENTS: dict[str, Component] = {
     "kimi_tokenization": kimi_tokenization,
     "kimi_pretokenization": kimi_pretokenization,
     "kimi_files": kimi_files,
-    "bpe_toy": bpe_toy,
-    "BPE": bpe,
     "KimiTokenizer": kimi_tokenizer,
     "KimiTokenizer.toy": kimi_toy,
     "KimiTokenizer.long": kimi_long,
