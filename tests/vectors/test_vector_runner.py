@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tinker_mock.suite.vectors import command
-from tinker_mock.suite.vectors.comparison import Partial, difference
+from tinker_mock.suite.vectors.catalogue import Catalogue
+from tinker_mock.suite.vectors.comparison import Chosen, Partial, difference
 from tinker_mock.suite.vectors.runner import (
-    Chosen,
     VectorFileError,
     load_vectors,
     run_vectors,
@@ -19,7 +19,7 @@ def entry(component: str = "echo", name: str = "n", **fields: Any) -> dict[str, 
     return {"component": component, "name": name, "input": None, "expected": None, **fields}
 
 
-ECHO = {"echo": lambda given, entry: given}
+ECHO = Catalogue({"echo": lambda given, entry: given})
 
 
 def test_a_pass_a_failure_and_an_unknown_component_are_three_things() -> None:
@@ -33,15 +33,19 @@ def test_a_pass_a_failure_and_an_unknown_component_are_three_things() -> None:
     )
     assert (report.total, report.passed, report.ok) == (3, 1, False)
     assert report.failed == [{"component": "echo", "name": "off", "reason": "/: expected 2, got 1"}]
-    assert report.unknown == [{"component": "nobody", "name": "x"}]
+    (unfit,) = report.unfit
+    assert (unfit["component"], unfit["name"]) == ("nobody", "x")
+    assert (unfit["pointer"], unfit["message"]) == ("/component", "unknown component")
 
 
 def test_a_component_that_raises_fails_its_entry_only() -> None:
     def broken(given: Any, entry: Any) -> Any:
         raise KeyError("gone")
 
-    report = run_vectors([entry(), entry("echo", input=3, expected=3)], {**ECHO, "echo": broken})
-    assert [row["reason"] for row in report.failed] == ["raised KeyError: 'gone'"] * 2
+    table = Catalogue({"broken": broken, **ECHO.components})
+    report = run_vectors([entry("broken"), entry(input=3, expected=3)], table)
+    assert [row["reason"] for row in report.failed] == ["raised KeyError: 'gone'"]
+    assert report.passed == 1
 
 
 def test_a_choice_between_columns_is_judged_by_its_column_and_named() -> None:
@@ -51,7 +55,7 @@ def test_a_choice_between_columns_is_judged_by_its_column_and_named() -> None:
     ]
     columns = {"top": "expected_new", "inner": "expected.b"}
     table = {"echo": lambda given, row: Chosen(columns[row["name"]], given, "newer")}
-    report = run_vectors(rows, table)
+    report = run_vectors(rows, Catalogue(table))
     assert report.passed == 2
     assert [row["column"] for row in report.choices] == ["expected_new", "expected.b"]
     assert {row["why"] for row in report.choices} == {"newer"}
@@ -142,7 +146,22 @@ class TestCommand:
         result = json.loads(capsys.readouterr().out)
         assert (result["total"], result["passed"]) == (3, 1)
         assert [row["name"] for row in result["failed"]] == ["bad"]
-        assert [row["component"] for row in result["unknown"]] == ["no_such_component"]
+        assert [row["component"] for row in result["unfit"]] == ["no_such_component"]
+
+    def test_what_does_not_fit_is_told_with_its_place_and_counted(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        rows = [
+            entry("mock_tokenizer", "odd", input={"encode": 7}, expected=[1]),
+            entry("no_such_component", "x"),
+            entry("no_such_component", "y"),
+        ]
+        assert self.run(tmp_path, rows) == 1
+        assert capsys.readouterr().out.splitlines() == [
+            "DOES NOT FIT no_such_component: unknown component (2 entries)",
+            "DOES NOT FIT mock_tokenizer/odd: /input/encode: 7 is not of type string (type)",
+            "0 of 3 passed, 0 failed, 3 do not fit",
+        ]
 
     def test_selection_narrows_the_run(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

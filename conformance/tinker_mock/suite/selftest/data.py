@@ -28,10 +28,11 @@ def vectors(plan: "Plan") -> "Outcome":
         report = run_vectors(entries)
         counts = Counter(str(entry["component"]) for entry in entries)
         wrong: dict[str, list[str]] = {}
-        for row in (*report.failed, *report.unknown):
-            wrong.setdefault(row["component"], []).append(
-                f"{row['name']}: {row.get('reason', 'unknown component')}"
-            )
+        for row in report.failed:
+            wrong.setdefault(row["component"], []).append(f"{row['name']}: {row['reason']}")
+        for row in report.unfit:
+            problem = f"{row['name']} does not fit: {row['pointer']}: {row['message']}"
+            wrong.setdefault(row["component"], []).append(problem)
         for component, count in counts.items():
             name = f"self/vectors/{path.stem}.{component}"
             text = f"{count} vectors of {component} hold."

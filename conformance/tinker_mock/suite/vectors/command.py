@@ -1,5 +1,12 @@
 """`tinker-mock vectors FILE…`: run parity-vector files and say what differs.
 
+An entry is {component, name, input, expected, …}. Components are tokenizers, chat templates, Kimi's
+formats and streams; each has a JSON Schema of its input and of what is expected. An entry that does
+not fit, or whose component is unknown, is not run and reported as such: which entry, where (a JSON
+pointer), which rule.
+
+exit codes: 0 all pass, 1 an entry fails or does not fit, 2 a file cannot be used
+
 examples:
   tinker-mock vectors fixtures/vectors/*.json
   tinker-mock vectors parity.json --select 'kimi_*' --json
@@ -21,8 +28,7 @@ from tinker_mock.suite.vectors.runner import (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = (__doc__ or "").partition("\n\nexamples:")[0]
-    parser.epilog = (__doc__ or "").partition("\n\n")[2]
+    parser.description, _, parser.epilog = (__doc__ or "").rpartition("\n\n")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument(
@@ -35,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0 when every entry passes, 1 when one fails or is unknown, 2 for an unusable file."""
+    """0 when every entry passes, 1 when one fails or does not fit, 2 for an unusable file."""
     try:
         entries = [entry for path in arguments.files for entry in load_vectors(path)]
     except VectorFileError as error:
@@ -59,9 +65,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def summary(report: Report) -> str:
-    """The run for people: failures first, then choices by column, then one line of counts."""
+    """The run for people: failures, what does not fit, choices by column, one line of counts."""
     lines = [f"FAIL {row['component']}/{row['name']}: {row['reason']}" for row in report.failed]
-    lines += [f"UNKNOWN {row['component']}/{row['name']}" for row in report.unknown]
+    unknown = Counter(row["component"] for row in report.unfit if row["pointer"] == "/component")
+    lines += [
+        f"DOES NOT FIT {name}: unknown component ({count} entries)"
+        for name, count in sorted(unknown.items())
+    ]
+    lines += [
+        f"DOES NOT FIT {row['component']}/{row['name']}: "
+        f"{row['pointer']}: {row['message']} ({row['rule']})"
+        for row in report.unfit
+        if row["pointer"] != "/component"
+    ]
     chosen = Counter((row["component"], row["column"], row["why"]) for row in report.choices)
     lines += [
         f"chose {column} for {count} of {component}: {why}"
@@ -69,6 +85,6 @@ def summary(report: Report) -> str:
     ]
     lines.append(
         f"{report.passed} of {report.total} passed, {len(report.failed)} failed, "
-        f"{len(report.unknown)} unknown"
+        f"{len(report.unfit)} do not fit"
     )
     return "\n".join(lines)

@@ -9,14 +9,28 @@ else must be equal, with no field missing and none too many (unless the actual i
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 FLOAT_NOISE = 1e-12
 SPELLED_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
+Component = Callable[[Any, Mapping[str, Any]], Any]
+"""What a vector is about: its input and the whole entry in, the actual value out."""
+
+
 class Partial(dict[str, Any]):
     """An actual object that knows more fields than a vector asks for."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An actual value and the expected column it answers, with the reason for the choice."""
+
+    column: str
+    actual: Any
+    why: str
 
 
 def _each(wanted: Any) -> list[Any]:

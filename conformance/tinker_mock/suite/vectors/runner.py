@@ -1,11 +1,7 @@
 """Run parity-vector files: `{component, name, input, expected, source, …}` against our code.
 
-Each component name maps to a function `(input, entry) -> actual` in one of three tables:
-`tokenizer_components`, `kimi_components`, `client_components` (each a module-level
-`COMPONENTS: dict[str, Callable[[Any, Mapping[str, Any]], Any]]`). `tokenizer_components` owns,
-besides what its name says, BPE, KimiTokenizer*, HuggingFace, Tokenizer and every *chat_template*;
-a name in two tables is an error. The runner compares: exactly,
-but for `tol` (absolute and relative) and the assertion keys of `comparison`.
+What is run for a component, and which entries fit it, is in `catalogue`. The runner compares:
+exactly, but for `tol` (absolute and relative) and the assertion keys of `comparison`.
 
 When an entry has several expected columns (`expected_at_head` beside `expected`, or an
 `expected` object keyed by implementation), the component says which one we follow by returning
@@ -15,50 +11,35 @@ A component that returns `Partial({...})` may know more fields than the vector.
 """
 
 import json
-import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tinker_mock.suite.vectors.comparison import Partial, difference
+from tinker_mock.suite.vectors.catalogue import Catalogue, catalogue
+from tinker_mock.suite.vectors.comparison import Chosen, Component, difference
 
-Component = Callable[[Any, Mapping[str, Any]], Any]
-TABLES = ("tokenizer_components", "kimi_components", "client_components")
 REQUIRED = ("component", "name", "input", "expected")
-
-__all__ = ["Chosen", "Partial", "Report", "VectorFileError", "load_vectors", "run_vectors"]
 
 
 class VectorFileError(ValueError):
     """A vector file that is missing, not JSON, or not a list of entries."""
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """An actual value and the expected column it answers, with the reason for the choice."""
-
-    column: str
-    actual: Any
-    why: str
-
-
 @dataclass
 class Report:
-    """What a run found. `total` counts every selected entry."""
+    """What a run found. `total` counts every selected entry, `unfit` those that were not run."""
 
     total: int = 0
     passed: int = 0
     failed: list[dict[str, str]] = field(default_factory=list)
-    unknown: list[dict[str, str]] = field(default_factory=list)
+    unfit: list[dict[str, str]] = field(default_factory=list)
     choices: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
-        return not self.failed and not self.unknown
+        return not self.failed and not self.unfit
 
     def as_dict(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -80,18 +61,6 @@ def load_vectors(path: Path) -> list[dict[str, Any]]:
         if missing:
             raise VectorFileError(f"{path}: entry {index} lacks {', '.join(missing)}")
     return entries
-
-
-@cache
-def component_table() -> dict[str, Component]:
-    """Every known component; a name claimed by two tables is a mistake of ours."""
-    table: dict[str, Component] = {}
-    for name in TABLES:
-        rows: dict[str, Component] = import_module(f"tinker_mock.suite.vectors.{name}").COMPONENTS
-        if twice := table.keys() & rows.keys():
-            raise RuntimeError(f"{name} claims again: {', '.join(sorted(twice))}")
-        table.update(rows)
-    return table
 
 
 def selected(entry: Mapping[str, Any], globs: Iterable[str]) -> bool:
@@ -130,21 +99,17 @@ def _identity(entry: Mapping[str, Any]) -> dict[str, str]:
     return {"component": entry["component"], "name": entry["name"]}
 
 
-def run_vectors(
-    entries: Iterable[Mapping[str, Any]], components: Mapping[str, Component] | None = None
-) -> Report:
+def run_vectors(entries: Iterable[Mapping[str, Any]], known: Catalogue | None = None) -> Report:
     """Run entries in order; a component that raises fails its entry, never the run."""
-    # What components log is their input's doing, not news.
-    logging.getLogger("conformance").addHandler(logging.NullHandler())
-    table = component_table() if components is None else components
+    known = known or catalogue()
     report = Report()
     for entry in entries:
         report.total += 1
-        component = table.get(entry["component"])
-        if component is None:
-            report.unknown.append(_identity(entry))
+        if misfit := known.misfit(entry):
+            place = {"pointer": misfit.pointer, "rule": misfit.rule, "message": misfit.message}
+            report.unfit.append({**_identity(entry), **place})
             continue
-        reason = _judge(entry, component, report)
+        reason = _judge(entry, known.components[entry["component"]], report)
         if reason is None:
             report.passed += 1
             continue

@@ -1,1 +1,0 @@
-"""Components of the client's vectors, by subject. Each table calls the real client."""
