@@ -20,7 +20,7 @@ from tinker_mock.client.config.presets import TINKEX
 from tinker_mock.client.http.call import Call, Reply
 from tinker_mock.client.http.responses import redirect_target, status_error
 from tinker_mock.client.http.transport import Transport
-from tinker_mock.client.training.client import parse_loss_fn
+from tinker_mock.client.training.loss_functions import parse_loss_fn
 from tinker_mock.client.types.results import parse_stop_reason
 
 

@@ -27,7 +27,7 @@ from tinker_mock.client.futures.answers import (
 )
 from tinker_mock.client.futures.poller import (
     FuturePoller,
-    Question,
+    Poll,
     answered_wait,
     backoff,
     connection_wait,
@@ -131,9 +131,7 @@ async def ask(
     **question: Any,
 ) -> Any:
     async with Transport(config(preset), clock=clock, http=server) as transport:
-        return (
-            await FuturePoller(transport).result(Question(request_id, "Sample", **question))
-        ).result
+        return (await FuturePoller(transport).result(Poll(request_id, "Sample", **question))).result
 
 
 @pytest.mark.anyio

@@ -21,7 +21,8 @@ from tinker_mock.client import (
 from tinker_mock.client.compat.circuit import CircuitBreaker
 from tinker_mock.client.futures.attempts import RetryHandler
 from tinker_mock.client.http.throttle import RateLimiter
-from tinker_mock.client.limits import BytesSemaphore, DispatchLimits, SamplingDispatch
+from tinker_mock.client.sampling.dispatch import DispatchLimits, SamplingDispatch
+from tinker_mock.client.semaphores import BytesSemaphore
 from tinker_mock.client.watch.queue_state import QueueStateLogger, pause_line, reason_for
 
 SAMPLE = {"sequences": [{"tokens": [1], "logprobs": None, "stop_reason": "stop"}]}

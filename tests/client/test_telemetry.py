@@ -7,16 +7,9 @@ import pytest
 from tests.client.conftest import ScriptedServer, config
 from tinker_mock.client import ApiStatusError, Category, ManualClock
 from tinker_mock.client.http.transport import Transport
-from tinker_mock.client.watch.telemetry import (
-    EventType,
-    ReporterSettings,
-    Severity,
-    Stamp,
-    TelemetryReporter,
-    event,
-    generic_event,
-    user_error_in_chain,
-)
+from tinker_mock.client.telemetry.blame import user_error_in_chain
+from tinker_mock.client.telemetry.events import EventType, Severity, Stamp, event, generic_event
+from tinker_mock.client.telemetry.reporter import ReporterSettings, TelemetryReporter
 
 STAMP = Stamp("abc123", 1, "2025-11-27T00:00:00Z")
 ACCEPTED = {"status": "accepted"}
