@@ -11,29 +11,39 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Latest(Generic[K, V]):
-    """At most `limit` values. Two threads may make the same value; the later one stays."""
+class LruCache(Generic[K, V]):
+    """At most `limit` values; the one used longest ago goes first."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._kept: OrderedDict[K, V] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __deepcopy__(self, memo: dict[int, object]) -> Latest[K, V]:
+    def __deepcopy__(self, memo: dict[int, object]) -> LruCache[K, V]:
         """A copy keeps nothing: what is kept can be made again, and a lock cannot be copied."""
-        return Latest(self._limit)
+        return LruCache(self._limit)
 
-    def get(self, key: K, make: Callable[[], V]) -> V:
-        """The kept value, or a new one."""
+    def get(self, key: K) -> V | None:
+        """The kept value, which counts as used; None if there is none."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        made = make()
-        self.keep(key, made)
-        return made
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key]
 
-    def keep(self, key: K, value: V) -> None:
+    def get_or_make(self, key: K, make: Callable[[], V]) -> V:
+        """The kept value, or a new one.
+
+        `make` runs outside the lock: two threads may make the same value, and the later one stays.
+        """
+        found = self.get(key)
+        if found is None:
+            found = make()
+            self.put(key, found)
+        return found
+
+    def put(self, key: K, value: V) -> None:
+        """Keep a value; what was used longest ago makes room for it."""
         with self._lock:
             self._kept[key] = value
             self._kept.move_to_end(key)

@@ -15,12 +15,14 @@ from tinker_mock.server.engine import (
     Sampler,
     SampleRequest,
     Trainer,
+    export_state,
     export_weights,
     from_peft,
     import_weights,
+    load_state,
     peft_adapter,
 )
-from tinker_mock.server.engine.model.weights import MOST_RESIDENT
+from tinker_mock.server.engine.model.base_model import MOST_RESIDENT
 
 
 def logprob_bytes(trainer: Trainer) -> bytes:
@@ -41,26 +43,26 @@ def test_resuming_continues_to_the_last_digit(small: BaseModel) -> None:
     expected = train(straight, range(6))
     losses = train(broken, range(3))
     resumed = Trainer(small)
-    resumed.load(broken.export(), with_optimizer=True)
+    load_state(resumed, export_state(broken), with_optimizer=True)
     losses += train(resumed, range(3, 6))
     assert losses == expected
     assert logprob_bytes(resumed) == logprob_bytes(straight)
-    left, right = straight.export(), resumed.export()
+    left, right = export_state(straight), export_state(resumed)
     assert {k: v.tobytes() for k, v in left.items()} == {k: v.tobytes() for k, v in right.items()}
 
 
 def test_weights_alone_reset_the_optimizer(trained: Trainer) -> None:
     fresh = Trainer(trained.base)
-    fresh.load(trained.export(), with_optimizer=False)
+    load_state(fresh, export_state(trained), with_optimizer=False)
     assert logprob_bytes(fresh) == logprob_bytes(trained)
     assert fresh.moments.step == 0
     assert not any(m.any() for m in fresh.moments.first)
 
 
 def test_loading_drops_a_pending_gradient(trained: Trainer) -> None:
-    state = trained.export()
+    state = export_state(trained)
     trained.forward_backward(policy_data(1))
-    trained.load(state, with_optimizer=True)
+    load_state(trained, state, with_optimizer=True)
     assert trained.optim_step({"learning_rate": 0.0})["grad_norm"] == 0.0
 
 
@@ -78,14 +80,14 @@ def test_peft_files_bring_back_the_same_weights(trained: Trainer) -> None:
     for name, array in state.items():
         np.testing.assert_array_equal(back[name], array)
     fresh = Trainer(trained.base)
-    fresh.load(back)
+    load_state(fresh, back)
     assert logprob_bytes(fresh) == logprob_bytes(trained)
 
 
 def test_peft_files_name_the_trained_modules_only(small: BaseModel) -> None:
     trainer = Trainer(small, train_attn=False, train_unembed=False)
     train(trainer, range(2))
-    state = trainer.export()
+    state = export_state(trainer)
     _, tensors = peft_adapter("tests/small", 2, (False, True, False), state)
     assert {name.split(".")[-4] + "." + name.split(".")[-3] for name in tensors} == {
         "mlp.down_proj"
@@ -94,23 +96,24 @@ def test_peft_files_name_the_trained_modules_only(small: BaseModel) -> None:
 
 def test_another_vocabulary_is_refused(trained: Trainer, qwen: BaseModel) -> None:
     with pytest.raises(EngineError, match="vocabulary of 61 tokens"):
-        Trainer(qwen).load(trained.export())
+        load_state(Trainer(qwen), export_state(trained))
 
 
 def test_weights_have_no_optimizer_to_load(trained: Trainer) -> None:
+    weights = export_weights(trained.snapshot())
     with pytest.raises(EngineError, match="weights only"):
-        Trainer(trained.base).load(export_weights(trained.snapshot()), with_optimizer=True)
+        load_state(Trainer(trained.base), weights, with_optimizer=True)
 
 
 def test_weights_dropped_from_memory_come_back_the_same(trained: Trainer) -> None:
     """Only the latest few weights stay unpacked; the numbers do not depend on which."""
     request = SampleRequest(np.array([1, 2, 3]), max_tokens=20, seed=1, prompt_logprobs=True)
-    snapshots, told = [], []
+    snapshots, sampled = [], []
     for step in range(MOST_RESIDENT + 3):
         train(trained, range(step, step + 1))
         snapshots.append(trained.snapshot())
-        told.append(Sampler(trained.base, snapshots[-1]).sample(request).sequences[0])
-    for snapshot, before in zip(snapshots, told, strict=True):
+        sampled.append(Sampler(trained.base, snapshots[-1]).sample(request).sequences[0])
+    for snapshot, before in zip(snapshots, sampled, strict=True):
         after = Sampler(trained.base, snapshot).sample(request).sequences[0]
         assert after.tokens.tobytes() == before.tokens.tobytes()
         assert after.logprobs.tobytes() == before.logprobs.tobytes()

@@ -78,9 +78,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("request_", "told"), REFUSED)
-def test_anything_else_is_refused_by_name(request_: dict[str, Any], told: str) -> None:
-    with pytest.raises(EngineError, match=told):
+@pytest.mark.parametrize(("request_", "rule"), REFUSED)
+def test_anything_else_is_refused_by_name(request_: dict[str, Any], rule: str) -> None:
+    with pytest.raises(EngineError, match=rule):
         compile_loss(request_)
 
 

@@ -14,16 +14,17 @@ from tinker_mock.server.engine import (
     Datum,
     Sampler,
     SampleRequest,
-    Script,
+    ScriptedAnswer,
     Trainer,
+    export_state,
 )
-from tinker_mock.server.engine.model.score import Scorer, read
+from tinker_mock.server.engine.model.score import Scorer
 
 
-def log_distribution(scorer: Scorer, prompt: np.ndarray) -> np.ndarray:
+def log_distribution(base: BaseModel, scorer: Scorer, prompt: np.ndarray) -> np.ndarray:
     """log p of every row of the vocabulary after the prompt."""
-    size = scorer.base.vocabulary_size
-    end = read(scorer.base, [prompt]).take(np.full(size, prompt.size - 1))
+    size = base.vocabulary_size
+    end = base.read([prompt]).take(np.full(size, prompt.size - 1))
     return scorer.score(end, np.arange(size))
 
 
@@ -39,8 +40,8 @@ def test_sums_to_one_after_any_training(prompt: list[int], temperature: float, r
     for step in range(4):
         trainer.forward_backward(policy_data(step))
         trainer.optim_step({"learning_rate": rate})
-    scorer = trainer.snapshot().scorer(temperature)
-    total = np.exp(log_distribution(scorer, np.array(prompt))).sum()
+    scorer = base.scorer(trainer.snapshot(), temperature)
+    total = np.exp(log_distribution(base, scorer, np.array(prompt))).sum()
     assert total == pytest.approx(1.0, abs=1e-9)
 
 
@@ -55,8 +56,8 @@ def test_sums_to_one_over_a_full_vocabulary(qwen: BaseModel, prompt: list[int]) 
             [*data, Datum(np.array(prompt), {"target_tokens": np.array(prompt)})]
         )
         trainer.optim_step({"learning_rate": 1e-3})
-    for scorer in (trainer.snapshot().scorer(), qwen.bare.scorer()):
-        total = np.exp(log_distribution(scorer, np.array(prompt))).sum()
+    for scorer in (qwen.scorer(trainer.snapshot()), qwen.scorer()):
+        total = np.exp(log_distribution(qwen, scorer, np.array(prompt))).sum()
         assert total == pytest.approx(1.0, abs=1e-9)
 
 
@@ -68,9 +69,9 @@ def test_cancellation_is_repaired(small: BaseModel) -> None:
     for _ in range(40):
         trainer.forward_backward([everywhere, here])
         trainer.optim_step({"learning_rate": 3e-2})
-    scorer = trainer.snapshot().scorer()
+    scorer = small.scorer(trainer.snapshot())
     for prompt in ([1], [1, 2], [7, 2], [30]):
-        total = np.exp(log_distribution(scorer, np.array(prompt))).sum()
+        total = np.exp(log_distribution(small, scorer, np.array(prompt))).sum()
         assert total == pytest.approx(1.0, abs=1e-9)
 
 
@@ -98,20 +99,20 @@ def test_numbers_do_not_depend_on_the_batch(qwen: BaseModel) -> None:
         trainer.optim_step({"learning_rate": 1e-3})
     together = trainer.forward(data).outputs
     apart = [trainer.forward([datum]).outputs[0] for datum in data]
-    scorer = trainer.snapshot().scorer()
+    scorer = qwen.scorer(trainer.snapshot())
     for datum, a, b in zip(data, together, apart, strict=True):
         assert a["logprobs"].tobytes() == b["logprobs"].tobytes()
-        contexts = read(qwen, [datum.tokens])
+        contexts = qwen.read([datum.tokens])
         targets = np.asarray(datum.inputs["target_tokens"])
         one = [scorer.score(contexts.take(slice(i, i + 1)), targets[i : i + 1]) for i in range(3)]
         assert np.concatenate(one).tobytes() == scorer.score(contexts, targets)[:3].tobytes()
 
 
 def test_forward_leaves_no_trace(trained: Trainer) -> None:
-    before = {name: array.tobytes() for name, array in trained.export().items()}
+    before = {name: array.tobytes() for name, array in export_state(trained).items()}
     trained.forward(policy_data(50))
     assert not trained.pending
-    assert {name: array.tobytes() for name, array in trained.export().items()} == before
+    assert {name: array.tobytes() for name, array in export_state(trained).items()} == before
 
 
 def test_snapshots_do_not_change(trained: Trainer) -> None:
@@ -126,9 +127,9 @@ def test_snapshots_do_not_change(trained: Trainer) -> None:
     np.testing.assert_array_equal(before, after)
 
 
-def test_a_script_has_the_probability_it_was_given(small: BaseModel) -> None:
+def test_a_scripted_answer_has_the_probability_it_was_given(small: BaseModel) -> None:
     header = [51, 7, 8]
-    small.scripts.add(Script((1, 2, 3), (20, 21, 50), probability=0.95))
+    small.scripted_answers.add(ScriptedAnswer((1, 2, 3), (20, 21, 50), probability=0.95))
     prompt = np.array([1, 2, 3, 50, *header])
     whole = np.array([*prompt, 20, 21, 50])
     scored = Sampler(small).sample(SampleRequest(whole, max_tokens=1, prompt_logprobs=True))
@@ -137,11 +138,11 @@ def test_a_script_has_the_probability_it_was_given(small: BaseModel) -> None:
     result = Sampler(small).sample(SampleRequest(prompt, num_samples=400, max_tokens=3, seed=1))
     share = np.mean([s.tokens.tolist() == [20, 21, 50] for s in result.sequences])
     assert 0.8 < share < 0.92  # 0.95 cubed is 0.857
-    total = np.exp(log_distribution(small.bare.scorer(), prompt)).sum()
+    total = np.exp(log_distribution(small, small.scorer(), prompt)).sum()
     assert total == pytest.approx(1.0, abs=1e-9)
 
 
-def test_a_script_may_look_at_the_text() -> None:
+def test_a_scripted_answer_may_look_at_the_text() -> None:
     """A text pattern is sought in the prompt up to where an assistant turn opens."""
     words = {1: "capital", 2: "of", 3: "France", 4: "Spain", 51: "<turn>"}
     base = BaseModel(
@@ -150,7 +151,7 @@ def test_a_script_may_look_at_the_text() -> None:
         grammar=ChatGrammar(end_tokens=(50,), header=(51,), specials=((50, 56),)),
         decode=lambda tokens: " ".join(words.get(t, "?") for t in tokens),
     )
-    base.scripts.add(Script(r"capital of F\w+", (30, 50), probability=0.9))
+    base.scripted_answers.add(ScriptedAnswer(r"capital of F\w+", (30, 50), probability=0.9))
     ask = SampleRequest(np.array([1, 2, 3, 51, 30, 50]), max_tokens=1, prompt_logprobs=True)
     found = Sampler(base).sample(ask).prompt_logprobs
     other = SampleRequest(np.array([1, 2, 4, 51, 30, 50]), max_tokens=1, prompt_logprobs=True)

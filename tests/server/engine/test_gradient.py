@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.server.engine.conftest import policy_data
-from tinker_mock.server.engine import BaseModel, Datum, Script, Trainer
+from tinker_mock.server.engine import BaseModel, Datum, ScriptedAnswer, Trainer, export_state
 from tinker_mock.server.engine.model.adapter import Parameters
 from tinker_mock.server.engine.training.gradient import gradient
 from tinker_mock.server.engine.training.losses import LOSSES
@@ -24,7 +24,7 @@ def nudged(weights: Parameters, order: int, entry: int, by: float) -> Parameters
     values = [value.copy() for value in weights.values]
     values[order][entry] += by
     moved = (values[0], values[1], values[2])
-    return Parameters(weights.base, weights.shape, weights.lattice, moved, weights.trained)
+    return Parameters(weights.frozen, weights.shape, weights.tables, moved, weights.trained)
 
 
 def check(trainer: Trainer, data: list[Datum], loss: str, order: int) -> None:
@@ -52,10 +52,10 @@ def test_matches_finite_differences(trained: Trainer, loss: str, order: int) -> 
 
 
 @pytest.mark.parametrize("order", [0, 1, 2])
-def test_matches_finite_differences_under_a_script(trained: Trainer, order: int) -> None:
+def test_matches_finite_differences_under_a_scripted_answer(trained: Trainer, order: int) -> None:
     data = policy_data(11)
     opening = tuple(data[0].tokens[:2].tolist())
-    trained.base.scripts.add(Script(opening, (3, 9, 12), probability=0.7))
+    trained.base.scripted_answers.add(ScriptedAnswer(opening, (3, 9, 12), probability=0.7))
     check(trained, data, "cross_entropy", order)
 
 
@@ -109,7 +109,7 @@ def test_untrained_modules_get_no_parameters(small: BaseModel) -> None:
     trainer = Trainer(small, train_mlp=False, train_unembed=False)
     trainer.forward_backward(policy_data(1))
     trainer.optim_step({})
-    sizes = [trainer.export()[f"orders.{o}.keys"].size for o in range(3)]
+    sizes = [export_state(trainer)[f"orders.{o}.keys"].size for o in range(3)]
     assert sizes[:2] == [0, 0]
     assert sizes[2] > 0
 
@@ -122,5 +122,5 @@ def test_rank_bounds_what_an_adapter_holds(qwen: BaseModel) -> None:
         trainer = Trainer(qwen, rank=rank)
         trainer.forward_backward([datum])
         trainer.optim_step({})
-        counts.append(trainer.export()["orders.1.keys"].size)
+        counts.append(export_state(trainer)["orders.1.keys"].size)
     assert counts == [16_384, 32_768, 40_000]

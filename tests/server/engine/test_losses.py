@@ -147,14 +147,14 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "changes", "config", "told"), REFUSED)
+@pytest.mark.parametrize(("loss", "changes", "config", "rule"), REFUSED)
 def test_mistakes_are_named(
-    small: BaseModel, loss: str, changes: dict[str, Any], config: dict[str, Any], told: str
+    small: BaseModel, loss: str, changes: dict[str, Any], config: dict[str, Any], rule: str
 ) -> None:
     trainer = Trainer(small)
     with pytest.raises(EngineError) as caught:
         trainer.forward_backward(with_inputs(**changes), loss, config)
-    assert told in str(caught.value)
+    assert rule in str(caught.value)
     assert caught.value.fix
     assert not trainer.pending
 

@@ -91,20 +91,20 @@ def test_a_broken_or_refused_cache_is_no_failure(
 def test_samples_look_like_the_whole_text() -> None:
     """Letter trigrams: far likelier text than the fallback, words between spaces."""
     grammar, size = GRAMMAR, SIZE
-    told = BaseModel(
+    taught = BaseModel(
         "tests/letters", size, grammar=grammar, corpus=lambda: documents(encode, grammar)
     )
-    untold = BaseModel("tests/letters", size, grammar=grammar)
+    untaught = BaseModel("tests/letters", size, grammar=grammar)
     prompt = np.array([HEADER, 0])
     ask = SampleRequest(prompt, num_samples=20, max_tokens=300, seed=1)
-    answers = [s.tokens for s in Sampler(told).sample(ask).sequences]
+    answers = [s.tokens for s in Sampler(taught).sample(ask).sequences]
     pairs = {t[i : i + 2] for answer in texts()[0] for t in (answer,) for i in range(len(t) - 1)}
     text = "".join(decode(tokens.tolist()) for tokens in answers)
     known = sum(text[i : i + 2] in pairs for i in range(len(text) - 1)) / len(text)
     assert known > 0.75
     whole = np.array([HEADER, 0, *encode("My name is"), END])
     score = SampleRequest(whole, max_tokens=1, prompt_logprobs=True)
-    likely, unlikely = (Sampler(m).sample(score).prompt_logprobs for m in (told, untold))
+    likely, unlikely = (Sampler(m).sample(score).prompt_logprobs for m in (taught, untaught))
     assert likely is not None
     assert unlikely is not None
     assert likely[3:-1].mean() > unlikely[3:-1].mean() + 1.0
@@ -124,13 +124,13 @@ def test_listed_weights_are_those_of_the_longest_context() -> None:
 
 def test_names_make_different_models() -> None:
     ask = SampleRequest(np.array([1]), max_tokens=30, seed=1, stop=[])
-    told = {
+    priors = {
         name: Sampler(BaseModel(name, 5000)).sample(ask).sequences[0].tokens.tolist()
         for name in ("a/one", "a/two")
     }
     again = Sampler(BaseModel("a/one", 5000)).sample(ask).sequences[0].tokens.tolist()
-    assert told["a/one"] == again
-    assert told["a/one"] != told["a/two"]
+    assert priors["a/one"] == again
+    assert priors["a/one"] != priors["a/two"]
 
 
 def test_the_fallback_prefers_small_ids() -> None:

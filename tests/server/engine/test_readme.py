@@ -19,8 +19,8 @@ ROWS = {
 def test_every_loss_is_listed_with_its_settings() -> None:
     assert set(ROWS) == set(LOSSES)
     for name, loss in LOSSES.items():
-        told = dict(re.findall(r"`(\w+)` ([\d.]+)", ROWS[name][3]))
-        assert {key: float(value) for key, value in told.items()} == dict(loss.settings)
+        shown = dict(re.findall(r"`(\w+)` ([\d.]+)", ROWS[name][3]))
+        assert {key: float(value) for key, value in shown.items()} == dict(loss.settings)
 
 
 def test_every_input_is_listed() -> None:

@@ -16,10 +16,9 @@ from tinker_mock.server.engine import (
     EngineError,
     Sampler,
     SampleRequest,
+    ScriptedAnswer,
     Trainer,
 )
-from tinker_mock.server.engine.model.score import read
-from tinker_mock.server.engine.model.scripted_answers import Script
 
 PROMPTS = [
     [1],
@@ -34,8 +33,8 @@ PROMPTS = [
 def distribution(sampler: Sampler, prompt: np.ndarray, temperature: float) -> np.ndarray:
     """p of every token after the prompt, padding rows left out."""
     assert sampler.weights is not None
-    end = read(sampler.base, [prompt]).take(np.full(SMALL, prompt.size - 1))
-    scores = sampler.weights.scorer(temperature).score(end, np.arange(SMALL))
+    end = sampler.base.read([prompt]).take(np.full(SMALL, prompt.size - 1))
+    scores = sampler.base.scorer(sampler.weights, temperature).score(end, np.arange(SMALL))
     return np.exp(scores[:SMALL_TOKENIZER])
 
 
@@ -73,13 +72,13 @@ def test_frequencies(sampler: Sampler, prompt: list[int], temperature: float) ->
 
 
 @pytest.mark.parametrize("prompt", PROMPTS[:4], ids=str)
-def test_top_k_keeps_the_head(sampler: Sampler, prompt: list[int]) -> None:
+def test_top_k_keeps_the_likeliest(sampler: Sampler, prompt: list[int]) -> None:
     context = np.array(prompt)
     p = distribution(sampler, context, 0.8)
-    head = np.lexsort((np.arange(p.size), -p))[:5]
+    likeliest = np.lexsort((np.arange(p.size), -p))[:5]
     tokens = first_tokens(sampler, context, temperature=0.8, top_k=5)
     expected = np.zeros(p.size)
-    expected[head] = p[head]
+    expected[likeliest] = p[likeliest]
     assert frequencies_fit(tokens, expected) > 1e-4
 
 
@@ -97,25 +96,25 @@ def test_top_p_keeps_the_nucleus(sampler: Sampler, prompt: list[int], top_p: flo
 def test_top_p_after_top_k(sampler: Sampler) -> None:
     context = np.array([3, 5, 9])
     p = distribution(sampler, context, 1.0)
-    head = np.argsort(-p, kind="stable")[:6]
-    size = int(np.searchsorted(np.cumsum(p[head]) / p[head].sum(), 0.5)) + 1
+    likeliest = np.argsort(-p, kind="stable")[:6]
+    size = int(np.searchsorted(np.cumsum(p[likeliest]) / p[likeliest].sum(), 0.5)) + 1
     tokens = first_tokens(sampler, context, top_k=6, top_p=0.5)
-    assert set(tokens.tolist()) == set(head[:size].tolist())
+    assert set(tokens.tolist()) == set(likeliest[:size].tolist())
 
 
 def test_nucleus_includes_a_scripted_token(small: BaseModel) -> None:
-    small.scripts.add(Script((1, 2), (40,), probability=0.6))
+    small.scripted_answers.add(ScriptedAnswer((1, 2), (40,), probability=0.6))
     request = SampleRequest(np.array([1, 2]), num_samples=300, max_tokens=1, top_p=0.5, seed=1)
     tokens = {int(s.tokens[0]) for s in Sampler(small).sample(request).sequences}
     assert tokens == {40}
 
 
 def test_a_script_replaced_by_another_counts_at_once(small: BaseModel) -> None:
-    """What is kept per context does not outlive a script."""
+    """What is kept per context does not outlive a scripted answer."""
     shown = []
     for probability in (0.6, 0.9):
-        small.scripts.clear()
-        small.scripts.add(Script((1, 2), (40,), probability=probability))
+        small.scripted_answers.clear()
+        small.scripted_answers.add(ScriptedAnswer((1, 2), (40,), probability=probability))
         ask = SampleRequest(np.array([1, 2]), max_tokens=1, temperature=0.0, topk_sample_logprobs=1)
         sequence = Sampler(small).sample(ask).sequences[0]
         assert sequence.topk is not None

@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load
 
 from tests.server.conftest import BASE, TOKENS, Api, sample, training_step, update
-from tinker_mock.server.engine import Datum, Trainer
+from tinker_mock.server.engine import Datum, Trainer, load_state
 from tinker_mock.server.service.external import STATE_FILE, read_state
 from tinker_mock.server.serving.in_thread import RunningServer
 
@@ -202,7 +202,7 @@ def test_a_downloaded_state_goes_on_bit_for_bit(trained: tuple[Api, str, str]) -
     with tarfile.open(fileobj=io.BytesIO(httpx.get(url).content)) as tar:
         content = tar.extractfile(STATE_FILE).read()  # type: ignore[union-attr]
     trainer = Trainer(api.server.simulator.base(BASE), 8)
-    trainer.load(read_state(content), with_optimizer=True)
+    load_state(trainer, read_state(content), with_optimizer=True)
     inputs = {
         "target_tokens": np.array(TOKENS[1:]),
         "weights": np.ones(len(TOKENS) - 1, dtype=np.float32),

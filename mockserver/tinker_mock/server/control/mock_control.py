@@ -133,7 +133,7 @@ class Director:
         """Forget scripted answers."""
         self.scripts.clear()
         for base in self.simulator.bases.values():
-            base.scripts.clear()
+            base.scripted_answers.clear()
 
     def reset(self) -> None:
         """As after a fresh start: state, journal, plans, scripts, the scenario served with."""

@@ -10,8 +10,7 @@ from tinker_mock.server.http.exchange import Answer
 
 
 async def add_script(call: Call) -> Answer:
-    from tinker_mock.server.engine import EngineError
-    from tinker_mock.server.engine.model.scripted_answers import Script
+    from tinker_mock.server.engine import EngineError, ScriptedAnswer
 
     body = call.body
     base = call.simulator.base(body["model"])
@@ -20,8 +19,8 @@ async def add_script(call: Call) -> Answer:
         completion.append(base.end_tokens[0])
     pattern = body.get("pattern") or tuple(body["pattern_tokens"])
     try:
-        script = Script(pattern, tuple(completion), body.get("probability", 0.999))
-        base.scripts.add(script)
+        answer = ScriptedAnswer(pattern, tuple(completion), body.get("probability", 0.999))
+        base.scripted_answers.add(answer)
     except EngineError as error:
         raise Unprocessable(
             f"{error.field}: {error.rule}", pointer=f"/{error.field}", fix=error.fix

@@ -7,25 +7,25 @@
     Sampler(base, trainer.snapshot()).sample(SampleRequest(prompt=tokens, max_tokens=16, seed=1))
 
 Every log-probability is exact and comes from one code path (`score`), every gradient is exact
-(`gradient`), and only logit offsets cost the size of the vocabulary per token. No HTTP, no threads.
+(`gradient`), and only logit biases cost the size of the vocabulary per token. No HTTP, no threads.
 """
 
-from tinker_mock.server.engine.checkpoints.peft import from_peft, peft_adapter
-from tinker_mock.server.engine.datum import (
-    Datum,
-    LossResult,
-    Offsets,
-    SampledSequence,
-    SampleRequest,
-    SampleResult,
-    TopK,
+from tinker_mock.server.engine.checkpoints.checkpoint import (
+    export_state,
+    export_weights,
+    import_weights,
+    load_state,
 )
+from tinker_mock.server.engine.checkpoints.peft import from_peft, peft_adapter
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.grammar import ChatGrammar
-from tinker_mock.server.engine.model.scripted_answers import Script
-from tinker_mock.server.engine.model.weights import Weights, export_weights, import_weights
+from tinker_mock.server.engine.model.scripted_answers import ScriptedAnswer
+from tinker_mock.server.engine.model.weights import Weights
+from tinker_mock.server.engine.sampling.requests import LogitBias, SampleRequest
+from tinker_mock.server.engine.sampling.results import SampledSequence, SampleResult, TopK
 from tinker_mock.server.engine.sampling.sampler import Sampler
+from tinker_mock.server.engine.training.datum import Datum, LossResult
 from tinker_mock.server.engine.training.trainer import Trainer
 
 __all__ = [
@@ -33,18 +33,20 @@ __all__ = [
     "ChatGrammar",
     "Datum",
     "EngineError",
+    "LogitBias",
     "LossResult",
-    "Offsets",
     "SampleRequest",
     "SampleResult",
     "SampledSequence",
     "Sampler",
-    "Script",
+    "ScriptedAnswer",
     "TopK",
     "Trainer",
     "Weights",
+    "export_state",
     "export_weights",
     "from_peft",
     "import_weights",
+    "load_state",
     "peft_adapter",
 ]

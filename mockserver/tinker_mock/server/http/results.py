@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinker_mock.contracts.protobuf import messages
-from tinker_mock.server.engine import LossResult, SampleResult
-from tinker_mock.server.engine.datum import TopK
+from tinker_mock.server.engine import LossResult, SampleResult, TopK
 from tinker_mock.server.http.dialects import Dialect
 from tinker_mock.server.http.exchange import JSON, PROTOBUF, Answer
 

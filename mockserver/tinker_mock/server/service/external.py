@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 from safetensors.numpy import load, save
 
-from tinker_mock.server.engine.checkpoints.peft import peft_adapter
+from tinker_mock.server.engine import peft_adapter
 from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.service.stored_arrays import arrays_of
 from tinker_mock.server.state.records import Checkpoint
@@ -38,7 +38,7 @@ def adapter_files(checkpoint: Checkpoint) -> dict[str, bytes]:
 
 
 def read_state(content: bytes) -> dict[str, Any]:
-    """The engine's arrays from a `tinker_mock_state.safetensors`, for `Trainer.load`."""
+    """The engine's arrays from a `tinker_mock_state.safetensors`, for the engine's `load_state`."""
     return dict(load(content))
 
 

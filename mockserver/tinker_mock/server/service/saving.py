@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tinker_mock.server.engine import Weights
-from tinker_mock.server.engine.model.weights import export_weights
+from tinker_mock.server.engine import Weights, export_state, export_weights, load_state
 from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.promises import Promise
 from tinker_mock.server.service import checkpoints
@@ -28,7 +27,9 @@ async def save_weights(simulator: Simulator, promise: Promise) -> dict[str, Any]
     path = checkpoints.path_of(run.id, "training", name)
     if not _already_there(simulator, run, path, body.get("overwrite", False)):
         trainer = trainer_of(run)
-        weights, arrays = await simulator.compute(lambda: (trainer.snapshot(), trainer.export()))
+        weights, arrays = await simulator.compute(
+            lambda: (trainer.snapshot(), export_state(trainer))
+        )
         store(simulator, new_checkpoint(simulator, run, "training", name, body, weights, arrays))
     return {"path": path, "type": "save_weights"}
 
@@ -57,7 +58,9 @@ async def save_weights_external(simulator: Simulator, promise: Promise) -> dict[
     path = checkpoints.path_of(run.id, "external", body["path"])
     if not _already_there(simulator, run, path, overwrite=False):
         trainer = trainer_of(run)
-        weights, arrays = await simulator.compute(lambda: (trainer.snapshot(), trainer.export()))
+        weights, arrays = await simulator.compute(
+            lambda: (trainer.snapshot(), export_state(trainer))
+        )
         name = body["path"]
         fresh = new_checkpoint(simulator, run, "external", name, body, weights, arrays)
         recipients = body.get("age_encryption_recipients") or []
@@ -82,7 +85,7 @@ async def load_weights(simulator: Simulator, promise: Promise) -> dict[str, Any]
             f"optimizer: {source.path} is a sampler checkpoint and holds no optimizer state; "
             "load it with optimizer false, or load a checkpoint that save_weights wrote"
         )
-    await simulator.compute(trainer.load, arrays_of(source), with_optimizer)
+    await simulator.compute(load_state, trainer, arrays_of(source), with_optimizer)
     run.loaded_from = source.path
     record(simulator, tenant, "checkpoint.loaded", run.id, source.path, purpose="training")
     return {"path": source.path, "model_id": run.id, "type": "load_weights"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinker_mock.server.engine.model.weights import export_weights
+from tinker_mock.server.engine import export_weights
 from tinker_mock.server.state.records import Checkpoint
 
 

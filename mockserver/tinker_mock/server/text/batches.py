@@ -41,7 +41,7 @@ class SliceBatcher:
         key = (
             *(base, weights, request.max_tokens, request.temperature),
             *(request.top_k, request.top_p, stop, request.topk_sample_logprobs),
-            request.offsets,
+            request.logit_bias,
         )
         future = asyncio.get_running_loop().create_future()
         self.waiting[key].append((request, future))

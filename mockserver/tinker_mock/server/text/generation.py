@@ -6,7 +6,6 @@ same request are the same text.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,13 +16,14 @@ import numpy as np
 from tinker_mock.server.engine import (
     BaseModel,
     EngineError,
-    Offsets,
+    LogitBias,
     SampledSequence,
     SampleRequest,
+    ScriptedAnswer,
     Weights,
 )
-from tinker_mock.server.engine.model.scripted_answers import Script
 from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.lru import LruCache
 from tinker_mock.server.text.text_model import TextModel
 from tinker_mock.server.text.tokenizers import stop_decoder
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 FIRST_SLICE, SLICE = 4, 16
 SMALLEST_TOP_P = 1e-6
-Key = tuple[Weights | None, tuple[Script, ...], tuple[int, ...], "Params", int, int | None]
+Key = tuple[Weights | None, tuple[ScriptedAnswer, ...], tuple[int, ...], "Params", int, int | None]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Params:
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
     ignore_end: bool = False
-    offsets: Offsets | None = None
+    logit_bias: LogitBias | None = None
     entropy: str = ""
 
 
@@ -76,28 +76,9 @@ class Finish:
     stop: str | None = None
 
 
-class SliceCache:
-    """The slices of seeded requests used last: asking again costs no sampling."""
+SEEDED: WeakKeyDictionary[BaseModel, LruCache[Key, SampledSequence]] = WeakKeyDictionary()
+"""The slices of seeded requests used last: asking again costs no sampling."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.kept: OrderedDict[Key, SampledSequence] = OrderedDict()
-
-    def get(self, key: Key) -> SampledSequence | None:
-        """The slice, which counts as used."""
-        found = self.kept.get(key)
-        if found is not None:
-            self.kept.move_to_end(key)
-        return found
-
-    def put(self, key: Key, sequence: SampledSequence) -> None:
-        """Keep a slice; the oldest goes."""
-        self.kept[key] = sequence
-        if len(self.kept) > self.size:
-            self.kept.popitem(last=False)
-
-
-SEEDED: WeakKeyDictionary[BaseModel, SliceCache] = WeakKeyDictionary()
 KEPT_SLICES = 1024
 
 
@@ -147,9 +128,9 @@ class TextRun:
             entropy=f"{params.entropy}:{self.count}",
             topk_sample_logprobs=params.logprobs or 0,
             stop=[] if params.ignore_end else None,
-            offsets=params.offsets and replace(params.offsets, said=self.count),
+            logit_bias=params.logit_bias and replace(params.logit_bias, generated=self.count),
         )
-        cache = SEEDED.setdefault(self.model.base, SliceCache(KEPT_SLICES))
+        cache = SEEDED.setdefault(self.model.base, LruCache(KEPT_SLICES))
         key = self._key(request)
         sequence = cache.get(key) if key else None
         if sequence is None:
@@ -164,8 +145,8 @@ class TextRun:
         if not request.entropy.startswith("seed:"):
             return None
         model, params = self.model, self.params
-        scripts = model.base.scripts.entries
-        return (model.weights, scripts, tuple(self.ids), params, self.count, request.max_tokens)
+        scripted = model.base.scripted_answers.entries
+        return (model.weights, scripted, tuple(self.ids), params, self.count, request.max_tokens)
 
     async def _sampled(self, request: SampleRequest) -> SampledSequence:
         model = self.model

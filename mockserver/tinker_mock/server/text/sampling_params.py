@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tinker_mock.server.engine import Offsets
+from tinker_mock.server.engine import LogitBias
 from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.text.generation import Params
 
@@ -64,7 +64,7 @@ def refuse_unsimulated(body: dict[str, Any]) -> None:
         )
 
 
-def offsets_of(body: dict[str, Any]) -> Offsets | None:
+def logit_bias_of(body: dict[str, Any]) -> LogitBias | None:
     """Penalties and biases, None if they change nothing; raises BadRequest for what is no id."""
     given = body.get("logit_bias") or {}
     for token in given:
@@ -79,7 +79,7 @@ def offsets_of(body: dict[str, Any]) -> Offsets | None:
     presence, frequency = body.get("presence_penalty") or 0.0, body.get("frequency_penalty") or 0.0
     if not (presence or frequency or any(value for _, value in bias)):
         return None
-    return Offsets(presence, frequency, bias)
+    return LogitBias(presence, frequency, bias)
 
 
 def openai_params(body: dict[str, Any], max_tokens: int, entropy: str) -> Params:
@@ -97,7 +97,7 @@ def openai_params(body: dict[str, Any], max_tokens: int, entropy: str) -> Params
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         logprobs=logprobs,
         ignore_end=bool(body.get("ignore_eos")),
-        offsets=offsets_of(body),
+        logit_bias=logit_bias_of(body),
         entropy=entropy,
     )
 

@@ -1,42 +1,43 @@
 """Checkpoints as arrays: exact to the bit, with or without the optimizer.
 
-`orders.{o}.keys` int64 and `.values` float32 hold the parameters, `.first` and `.second` float64
-the moments, `step` the step count, `vocabulary_size` what the keys were packed for.
+Weights are packed as `model/weights.py` says; of a trainer there are also `orders.{o}.first` and
+`orders.{o}.second` float64, the moments, and `step`, the step count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinker_mock.server.engine.errors import EngineError
-from tinker_mock.server.engine.model.adapter import AdapterShape, Parameters
-from tinker_mock.server.engine.model.context_tables import ORDERS, Lattice
+from tinker_mock.server.engine.model.adapter import AdapterShape
+from tinker_mock.server.engine.model.base_model import BaseModel
+from tinker_mock.server.engine.model.context_tables import ORDERS
 from tinker_mock.server.engine.model.keys import find
+from tinker_mock.server.engine.model.weights import State, Weights, pack, unpack
 from tinker_mock.server.engine.training.optimizers import Moments
-
-if TYPE_CHECKING:
-    from tinker_mock.server.engine.model.base_model import BaseModel
-
-State = dict[str, NDArray[Any]]
+from tinker_mock.server.engine.training.trainer import Trainer
 
 
-def export_parameters(parameters: Parameters) -> State:
-    """The parameters alone."""
-    state: State = {"vocabulary_size": np.array([parameters.base.vocabulary_size])}
-    for order in range(ORDERS):
-        chosen = parameters.trained[order]
-        state[f"orders.{order}.keys"] = parameters.lattice.levels[order].keys[chosen]
-        state[f"orders.{order}.values"] = parameters.values[order][chosen].astype(np.float32)
-    return state
+def export_weights(weights: Weights) -> State:
+    """The arrays of a checkpoint without optimizer."""
+    return weights.state()
 
 
-def export_state(parameters: Parameters, moments: Moments) -> State:
-    """Parameters, moments and step."""
-    state = export_parameters(parameters)
+def import_weights(
+    base: BaseModel, shape: AdapterShape, state: Mapping[str, NDArray[Any]]
+) -> Weights:
+    """Weights from a checkpoint's arrays; refuses those of another vocabulary."""
+    return base.snapshot(unpack(base.frozen, shape, state))
+
+
+def export_state(trainer: Trainer) -> State:
+    """Everything a trainer needs to go on: parameters, moments and step."""
+    parameters, moments = trainer.parameters, trainer.moments
+    state = pack(parameters)
     for order in range(ORDERS):
         chosen = parameters.trained[order]
         state[f"orders.{order}.first"] = moments.first[order][chosen]
@@ -45,42 +46,11 @@ def export_state(parameters: Parameters, moments: Moments) -> State:
     return state
 
 
-def load_parameters(
-    base: BaseModel, shape: AdapterShape, state: Mapping[str, NDArray[Any]]
-) -> Parameters:
-    """Parameters from exported arrays; refuses those of another vocabulary."""
-    size = int(state["vocabulary_size"][0])
-    if size != base.vocabulary_size:
-        raise EngineError(
-            "path",
-            f"the checkpoint belongs to a vocabulary of {size} tokens, {base.name} has "
-            f"{base.vocabulary_size}",
-            "Load it into the base model it was trained from",
-        )
-    keys = [np.asarray(state[f"orders.{o}.keys"], dtype=np.int64) for o in range(ORDERS)]
-    lattice = Lattice.build(base, keys)
-    values, trained = [], []
-    for order, level in enumerate(lattice.levels):
-        at = find(level.keys, keys[order])
-        value, flag = np.zeros(level.keys.size), np.zeros(level.keys.size, dtype=bool)
-        value[at] = np.asarray(state[f"orders.{order}.values"], dtype=np.float64)
-        flag[at] = True
-        values.append(value)
-        trained.append(flag)
-    return Parameters(
-        base,
-        shape,
-        lattice,
-        (values[0], values[1], values[2]),
-        (trained[0], trained[1], trained[2]),
-    )
-
-
 def load_state(
-    base: BaseModel, shape: AdapterShape, state: Mapping[str, NDArray[Any]], with_optimizer: bool
-) -> tuple[Parameters, Moments]:
-    """Parameters and moments; moments are zero without `with_optimizer`."""
-    parameters = load_parameters(base, shape, state)
+    trainer: Trainer, state: Mapping[str, NDArray[Any]], with_optimizer: bool = False
+) -> None:
+    """Give a trainer a checkpoint's weights; without its optimizer the moments start at zero."""
+    parameters = unpack(trainer.base.frozen, trainer.shape, state)
     moments = Moments.zeros(parameters)
     if with_optimizer:
         if "step" not in state:
@@ -90,8 +60,8 @@ def load_state(
                 "Load a checkpoint made by save_state, or load without the optimizer",
             )
         moments.step = int(state["step"][0])
-        for order, level in enumerate(parameters.lattice.levels):
-            at = find(level.keys, np.asarray(state[f"orders.{order}.keys"], dtype=np.int64))
+        for order, table in enumerate(parameters.tables.orders):
+            at = find(table.keys, np.asarray(state[f"orders.{order}.keys"], dtype=np.int64))
             moments.first[order][at] = state[f"orders.{order}.first"]
             moments.second[order][at] = state[f"orders.{order}.second"]
-    return parameters, moments
+    trainer.resume(parameters, moments)

@@ -3,6 +3,9 @@
 `adapter_model.safetensors` gets one lora_A / lora_B pair per trained module, in float32 and with
 the adapter's rank. They hold the sparse adapter exactly: lora_A [rank, n] the token digits of the
 keys, lora_B [m, rank] the values, both padded. Their product means nothing to another model.
+
+Digits are below 2^19 (`keys.MAX_BITS`), and float32 holds whole numbers up to 2^24. They are stored
+plus one, so that 0 is padding.
 """
 
 from __future__ import annotations

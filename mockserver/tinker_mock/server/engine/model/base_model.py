@@ -1,30 +1,29 @@
-"""A base model: a fixed function of its name, its vocabulary and its chat grammar."""
+"""A base model: the frozen model, and what everything that runs on it shares."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
-from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.adapter import AdapterShape, Parameters
-from tinker_mock.server.engine.model.context_tables import Lattice
+from tinker_mock.server.engine.model.context_tables import ContextTables
+from tinker_mock.server.engine.model.contexts import Contexts, contexts_of
+from tinker_mock.server.engine.model.frozen_model import Corpus, FrozenModel
 from tinker_mock.server.engine.model.grammar import ChatGrammar
-from tinker_mock.server.engine.model.keys import Floats, Ints, KeySpace
-from tinker_mock.server.engine.model.prior import PADDING, Prior, build_prior
-from tinker_mock.server.engine.model.scripted_answers import ScriptBook
-from tinker_mock.server.engine.model.weights import Residents
-from tinker_mock.server.lru import Latest
+from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.score import Scorer
+from tinker_mock.server.engine.model.scripted_answers import Decode, ScriptedAnswers
+from tinker_mock.server.engine.model.weights import Weights
+from tinker_mock.server.lru import LruCache
 
-Decode = Callable[[Sequence[int]], str]
-Corpus = Callable[[], Iterable[Ints | Sequence[int]]]
-
-KEPT_TEMPERATURES = 8
+MOST_RESIDENT = 8
+"""So many weights stay unpacked: contexts, normalisers and running sums are some megabytes."""
 
 
 class BaseModel:
-    """The frozen part that every adapter of this model shares.
+    """A frozen model with its scripted answers, and the weights used last, ready to compute with.
 
     `vocabulary_size` counts the rows of the model's output, `tokenizer_size` the ids that exist:
     rows beyond it are accepted as targets and never sampled. `corpus` gives the documents of the
@@ -44,77 +43,67 @@ class BaseModel:
         corpus: Corpus | None = None,
         decode: Decode | None = None,
     ) -> None:
-        self.name = name
-        self.space = KeySpace(vocabulary_size)
-        self.space.check()
-        self.tokenizer_size = vocabulary_size if tokenizer_size is None else tokenizer_size
-        if not 1 <= self.tokenizer_size <= vocabulary_size:
-            raise EngineError(
-                "tokenizer_size",
-                f"must be between 1 and the vocabulary size {vocabulary_size}",
-                f"Got {tokenizer_size}",
-            )
-        self.grammar = grammar or ChatGrammar(end_tokens=tuple(end_tokens))
-        self.end_tokens = tuple(end_tokens) or self.grammar.end_tokens
+        grammar = grammar or ChatGrammar(end_tokens=tuple(end_tokens))
+        size = vocabulary_size if tokenizer_size is None else tokenizer_size
+        self.frozen = FrozenModel(name, vocabulary_size, size, grammar, corpus)
+        self.end_tokens = tuple(end_tokens) or grammar.end_tokens
         self.context_length = context_length
         self.decode = decode
-        self.scripts = ScriptBook()
-        self._corpus = corpus
-        self.residents = Residents()
-        self._cumulative: Latest[float, Floats] = Latest(KEPT_TEMPERATURES)
+        self.scripted_answers = ScriptedAnswers()
+        self._resident: LruCache[Weights, Parameters] = LruCache(MOST_RESIDENT)
+
+    @property
+    def name(self) -> str:
+        return self.frozen.name
 
     @property
     def vocabulary_size(self) -> int:
-        return self.space.vocabulary_size
+        return self.frozen.vocabulary_size
 
     @cached_property
-    def prior(self) -> Prior:
-        documents = self._corpus() if self._corpus else ()
-        return build_prior(self.name, self.space, self.tokenizer_size, self.grammar, documents)
+    def untrained(self) -> Parameters:
+        """The model before any training: an adapter without parameters."""
+        tables = ContextTables.build(self.frozen, ())
+        return Parameters.empty(self.frozen, AdapterShape(), tables)
 
-    @cached_property
-    def column_of(self) -> Ints:
-        """[vocabulary]: a token's grammar column, 0 for ordinary text."""
-        columns = np.zeros(self.vocabulary_size, dtype=np.int64)
-        columns[self.grammar.tokens] = 1 + np.arange(self.grammar.tokens.size)
-        return columns
+    def new_adapter(self, shape: AdapterShape) -> Parameters:
+        """An adapter to train: without parameters, over the tables of the untrained model."""
+        return Parameters.empty(self.frozen, shape, self.untrained.tables)
 
-    @cached_property
-    def mark_table(self) -> Ints:
-        """[vocabulary + 2]: the kind of mark each token leaves, -1 for none."""
-        return self.grammar.mark_table(self.vocabulary_size + 2)
+    def snapshot(self, parameters: Parameters) -> Weights:
+        """The parameters as immutable weights, which stay unpacked for a while."""
+        weights = Weights.of(parameters)
+        self._resident.put(weights, parameters)
+        return weights
 
-    @cached_property
-    def root_order(self) -> Ints:
-        """Ordinary tokens that exist, heaviest first (ties by id)."""
-        root = self.prior.root[: self.tokenizer_size]
-        order: Ints = np.argsort(-root, kind="stable")
-        ordinary: Ints = order[self.column_of[order] == 0]
-        return ordinary
+    def scorer(self, weights: Weights | None = None, temperature: float = 1.0) -> Scorer:
+        """Log-probabilities under the weights (None: untrained) at a temperature."""
+        if weights is None:
+            return self.untrained.scorer(temperature)
+        parameters = self._resident.get_or_make(weights, lambda: weights.unpacked(self.frozen))
+        return parameters.scorer(temperature)
 
-    def root_mass(self, temperature: float) -> float:
-        """Sum of the ordinary tokens' root weights at a temperature."""
-        return float(self.root_cumulative(temperature)[-1] + self._padding_mass(temperature))
+    def read(self, sequences: Sequence[Ints]) -> Contexts:
+        """The contexts of every token of every sequence, with the scripted answers due there."""
+        contexts = contexts_of(self.frozen, sequences)
+        if not self.scripted_answers:
+            return contexts
+        header, begin = self.frozen.grammar.header, 0
+        probability = np.zeros(contexts.size)
+        for tokens in sequences:
+            for at, token, wanted in self.scripted_answers.due(tokens, header, self.decode):
+                contexts.scripted[begin + at] = token
+                probability[begin + at] = wanted
+            begin += tokens.size
+        due = np.flatnonzero(contexts.scripted >= 0)
+        if due.size:
+            contexts.log_lift[due] = self._lifts(contexts.take(due), probability[due])
+        return contexts
 
-    def root_cumulative(self, temperature: float) -> Floats:
-        """[tokenizer_size] running sum of the ordinary tokens' root weights; kept for reuse."""
-        return self._cumulative.get(temperature, lambda: self._sum_root(temperature))
-
-    def _sum_root(self, temperature: float) -> Floats:
-        weights = np.exp(self.prior.root[: self.tokenizer_size] / temperature)
-        weights[self.column_of[: self.tokenizer_size] != 0] = 0.0
-        return np.cumsum(weights)
-
-    def _padding_mass(self, temperature: float) -> float:
-        rows = self.vocabulary_size - self.tokenizer_size
-        return rows * float(np.exp(PADDING / temperature))
-
-    @cached_property
-    def bare_lattice(self) -> Lattice:
-        """The contexts of the prior alone."""
-        return Lattice.build(self, ())
-
-    @cached_property
-    def bare(self) -> Parameters:
-        """The untrained model: an adapter without parameters."""
-        return Parameters.initial(self, AdapterShape())
+    def _lifts(self, due: Contexts, probability: Floats) -> Floats:
+        """Log factors that raise each scripted token to its probability in the untrained model."""
+        plain = Contexts(due.last, due.before, due.state, np.full(due.size, -1), np.zeros(due.size))
+        # A log-probability that rounds to 0 would leave no odds to raise.
+        usual = np.minimum(self.scorer().score(plain, due.scripted), -1e-12)
+        odds = np.log(probability) - np.log1p(-probability)
+        return odds - usual + np.log1p(-np.exp(usual))

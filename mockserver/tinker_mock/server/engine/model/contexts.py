@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinker_mock.server.engine.errors import EngineError
+from tinker_mock.server.engine.model.frozen_model import FrozenModel
 from tinker_mock.server.engine.model.grammar import state_of
 from tinker_mock.server.engine.model.keys import Floats, Ints
-
-if TYPE_CHECKING:
-    from tinker_mock.server.engine.model.base_model import BaseModel
 
 
 @dataclass(frozen=True)
 class Contexts:
-    """Parallel arrays [N]. `scripted` is the token a script favours (-1 for none) and
-    `log_lift` the logarithm of the factor on its weight."""
+    """Parallel arrays [N].
+
+    `scripted` is the token that a scripted answer favours (-1 for none), `log_lift` the logarithm
+    of the factor on its weight.
+    """
 
     last: Ints
     before: Ints
@@ -52,20 +52,20 @@ class Contexts:
         )
 
 
-def check_tokens(base: BaseModel, tokens: Ints, field: str) -> None:
+def check_tokens(frozen: FrozenModel, tokens: Ints, field: str) -> None:
     """Refuse ids beyond the vocabulary; negative ids are placeholders."""
-    if tokens.size and int(tokens.max()) >= base.vocabulary_size:
+    if tokens.size and int(tokens.max()) >= frozen.vocabulary_size:
         raise EngineError(
             field,
-            f"token id {int(tokens.max())} is outside the vocabulary of {base.name} "
-            f"(0 to {base.vocabulary_size - 1})",
+            f"token id {int(tokens.max())} is outside the vocabulary of {frozen.name} "
+            f"(0 to {frozen.vocabulary_size - 1})",
             "Encode the text with this model's tokenizer",
         )
 
 
-def contexts_of(base: BaseModel, sequences: Sequence[Ints]) -> Contexts:
-    """The context that each token of each sequence ends, in order, concatenated; no scripts."""
-    space = base.space
+def contexts_of(frozen: FrozenModel, sequences: Sequence[Ints]) -> Contexts:
+    """The context that each token of each sequence ends, all in order; nothing scripted."""
+    space = frozen.space
     lengths = np.array([s.size for s in sequences], dtype=np.int64)
     tokens = np.concatenate(sequences) if sequences else np.zeros(0, dtype=np.int64)
     last = np.where(tokens < 0, space.placeholder, tokens)
@@ -74,7 +74,7 @@ def contexts_of(base: BaseModel, sequences: Sequence[Ints]) -> Contexts:
     before = np.empty_like(last)
     before[1:] = last[:-1]
     before[begins[lengths > 0]] = space.start
-    kind, distance = base.grammar.states(last, first, base.mark_table)
+    kind, distance = frozen.grammar.states(last, first, frozen.mark_table)
     return Contexts(
         last=last,
         before=before,

@@ -74,7 +74,7 @@ def find(keys: Ints, wanted: Ints) -> Ints:
     if keys.size == 0:
         return np.full(wanted.shape, -1, dtype=np.int64)
     at = np.searchsorted(keys, wanted)
-    at[at == keys.size] = 0
+    at[at == keys.size] = 0  # beyond the last: any place will do, the comparison refuses it
     return np.where(keys[at] == wanted, at, -1)
 
 

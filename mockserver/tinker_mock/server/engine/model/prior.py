@@ -74,11 +74,11 @@ def build_prior(
     sizes = np.array([run.size for run in runs], dtype=np.int64)
     place = np.arange(text.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     lead = [_shared_front(run, grammar.header) for run in runs]
-    said = np.flatnonzero(place >= np.repeat(np.array(lead, dtype=np.int64), sizes))
-    root = _root(name, space.vocabulary_size, tokenizer_size, grammar, text[said])
+    predicted = np.flatnonzero(place >= np.repeat(np.array(lead, dtype=np.int64), sizes))
+    root = _root(name, space.vocabulary_size, tokenizer_size, grammar, text[predicted])
     if not runs:
         return Prior(root, Listing(empty, np.zeros(0)), Listing(empty, np.zeros(0)))
-    return Prior(root, *_listings(space, root, text, place, said))
+    return Prior(root, *_listings(space, root, text, place, predicted))
 
 
 def _shared_front(run: Ints, header: Sequence[int]) -> int:
@@ -109,10 +109,10 @@ def _root(name: str, size: int, tokenizer_size: int, grammar: ChatGrammar, text:
 
 
 def _listings(
-    space: KeySpace, root: Floats, text: Ints, place: Ints, said: Ints
+    space: KeySpace, root: Floats, text: Ints, place: Ints, predicted: Ints
 ) -> tuple[Listing, Listing]:
     """Shares of each successor after one and after two tokens, never across documents."""
-    inner, deep = said[place[said] >= 1], said[place[said] >= 2]
+    inner, deep = predicted[place[predicted] >= 1], predicted[place[predicted] >= 2]
     pair_keys = space.pair(text[inner - 1], text[inner])
     pairs, pair_share = _shares(pair_keys, space)
     pair_weight = np.exp(root[space.token_of(pairs)]) + PAIR_WEIGHT * pair_share

@@ -1,7 +1,7 @@
 """Scripted answers: prompts whose next tokens are set beforehand.
 
-A script lifts the weight of its next token so that the untrained model gives it exactly the
-script's probability. It is part of the distribution: scoring and sampling agree on it, and
+A scripted answer lifts the weight of its next token so that the untrained model gives it exactly
+the answer's probability. It is part of the distribution: scoring and sampling agree on it, and
 training can unlearn it.
 """
 
@@ -20,7 +20,7 @@ Decode = Callable[[Sequence[int]], str]
 
 
 @dataclass(frozen=True)
-class Script:
+class ScriptedAnswer:
     """`pattern` is a regular expression over the prompt's text, or its last tokens.
 
     A text pattern is looked for when an assistant turn opens; a token pattern also where a plain
@@ -42,60 +42,60 @@ class Script:
             raise EngineError("pattern", "must not be empty", "Give text or tokens to look for")
 
 
-class ScriptBook:
-    """The scripts of one base model, newest first."""
+class ScriptedAnswers:
+    """The scripted answers of one base model, newest first."""
 
     def __init__(self) -> None:
-        self._scripts: tuple[Script, ...] = ()
+        self._answers: tuple[ScriptedAnswer, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self._scripts)
+        return bool(self._answers)
 
     @property
-    def entries(self) -> tuple[Script, ...]:
-        """The scripts in force, newest first."""
-        return self._scripts
+    def entries(self) -> tuple[ScriptedAnswer, ...]:
+        """The answers in force, newest first."""
+        return self._answers
 
-    def add(self, script: Script) -> None:
-        if isinstance(script.pattern, str):
+    def add(self, answer: ScriptedAnswer) -> None:
+        if isinstance(answer.pattern, str):
             try:
-                re.compile(script.pattern)
+                re.compile(answer.pattern)
             except re.error as problem:
                 raise EngineError(
                     "pattern", f"is not a regular expression ({problem})", "Escape special signs"
                 ) from None
-        self._scripts = (script, *self._scripts)
+        self._answers = (answer, *self._answers)
 
     def clear(self) -> None:
-        self._scripts = ()
+        self._answers = ()
 
     def due(
         self, tokens: Ints, header: Sequence[int], decode: Decode | None
     ) -> list[tuple[int, int, float]]:
         """(position, next token, probability) for every position whose successor is scripted."""
-        if not self._scripts:
+        if not self._answers:
             return []
         listed = tokens.tolist()
         openings = _ends(listed, header) if header else []
         found: dict[int, tuple[int, float]] = {}
-        for script in reversed(self._scripts):
-            for opening in self._starts(script, listed, openings, decode):
-                for offset, token in enumerate(script.completion):
-                    found[opening + offset] = (token, script.probability)
-                    after = opening + offset + 1
+        for answer in reversed(self._answers):
+            for opening in self._starts(answer, listed, openings, decode):
+                for place, token in enumerate(answer.completion):
+                    found[opening + place] = (token, answer.probability)
+                    after = opening + place + 1
                     if after >= len(listed) or listed[after] != token:
                         break
         return [(at, *found[at]) for at in sorted(found)]
 
     def _starts(
-        self, script: Script, tokens: list[int], openings: list[int], decode: Decode | None
+        self, answer: ScriptedAnswer, tokens: list[int], openings: list[int], decode: Decode | None
     ) -> list[int]:
-        if isinstance(script.pattern, tuple):
-            ends = _ends(tokens, script.pattern)
+        if isinstance(answer.pattern, tuple):
+            ends = _ends(tokens, answer.pattern)
             return ends + [o for o in openings if any(e < o for e in ends)]
         if decode is None:
             return []
-        pattern = re.compile(script.pattern)
+        pattern = re.compile(answer.pattern)
         return [o for o in openings if pattern.search(decode(tokens[: o + 1]))]
 
 

@@ -1,7 +1,7 @@
 """Drawing tokens from the exact distribution without touching the whole vocabulary.
 
 A context's ordinary tokens split into those it lists and the rest, and the rest follows the next
-shorter context. Draw from the listed part through running sums; otherwise go one level down and
+shorter context. Draw from the listed part through running sums; otherwise go one order down and
 draw again whenever the token turns out to be listed above. Every token uses its own seed only, so a
 sequence does not depend on what is drawn beside it.
 """
@@ -13,21 +13,28 @@ from functools import cached_property
 
 import numpy as np
 
-from tinker_mock.server.engine.model.context_tables import Level, dense_log_weights
+from tinker_mock.server.engine.model.context_tables import OrderTable
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.keys import Bools, Floats, Ints, find
+from tinker_mock.server.engine.model.normalisers import dense_log_weights
 from tinker_mock.server.engine.model.score import Scorer
 from tinker_mock.server.engine.sampling.counter_rng import Seeds, uniform
 
 TRIES = 48
+"""After so many rejected draws a token is drawn from its context's whole row.
+
+A context that lists nearly everything that the shorter one offers rejects nearly every draw.
+"""
+
 BELOW_ONE = 1.0 - 2**-53
+"""The largest float64 below 1: a share of 1 would pick the entry after the last."""
 
 
 @dataclass(frozen=True)
-class LevelSums:
-    """`running` [entries + 1] sums the weights that may be sampled.
+class RunningSums:
+    """One order's `running` [entries + 1] sums of the weights that may be sampled.
 
-    `listed` and `rest` [contexts] are a context's mass inside and outside its listing.
+    `listed` and `rest` [contexts] are what a context's listed and unlisted tokens weigh.
     """
 
     running: Floats
@@ -41,46 +48,47 @@ class Drawer:
 
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
-        self.base = scorer.base
-        masses, levels = scorer.masses, scorer.lattice.levels
-        root = np.exp(self.base.prior.root[levels[0].tokens] / masses.temperature)
-        below = np.array([self.base.root_mass(masses.temperature)])
-        offset = 0
-        self.sums: list[LevelSums] = []
-        for order, level in enumerate(levels):
-            above = root if order == 0 else masses.weight[order - 1][level.parent]
-            up = level.parent_context if order else np.zeros(1, dtype=np.int64)
-            self.sums.append(self._level(level, masses.weight[order], above, below[up]))
-            below = masses.ordinary[offset : offset + level.contexts.size]
-            offset += level.contexts.size
-        self.grammar_allowed = self.base.grammar.tokens < self.base.tokenizer_size
+        self.frozen = scorer.frozen
+        normalisers, tables = scorer.normalisers, scorer.tables.orders
+        root = np.exp(self.frozen.prior.root[tables[0].tokens] / normalisers.temperature)
+        below = np.array([self.frozen.root_total(normalisers.temperature)])
+        begin = 0
+        self.sums: list[RunningSums] = []
+        for order, table in enumerate(tables):
+            above = root if order == 0 else normalisers.weight[order - 1][table.parent]
+            up = table.parent_context if order else np.zeros(1, dtype=np.int64)
+            self.sums.append(self._sums(table, normalisers.weight[order], above, below[up]))
+            below = normalisers.ordinary[begin : begin + table.contexts.size]
+            begin += table.contexts.size
+        self.grammar_allowed = self.frozen.grammar.tokens < self.frozen.tokenizer_size
 
-    def _level(self, level: Level, weight: Floats, above: Floats, below: Floats) -> LevelSums:
-        ordinary = level.column == 0
-        usable = np.where(ordinary & (level.tokens < self.base.tokenizer_size), weight, 0.0)
+    def _sums(self, table: OrderTable, weight: Floats, above: Floats, below: Floats) -> RunningSums:
+        ordinary = table.column == 0
+        usable = np.where(ordinary & (table.tokens < self.frozen.tokenizer_size), weight, 0.0)
         running = np.concatenate([[0.0], np.cumsum(usable)])
-        starts = np.append(level.starts, level.keys.size)
-        if level.keys.size == 0:
-            return LevelSums(running, np.zeros(2, dtype=np.int64), np.zeros(1), below)
-        covered = np.add.reduceat(np.where(ordinary, above, 0.0), level.starts)
+        starts = np.append(table.starts, table.keys.size)
+        if table.keys.size == 0:
+            return RunningSums(running, np.zeros(2, dtype=np.int64), np.zeros(1), below)
+        covered = np.add.reduceat(np.where(ordinary, above, 0.0), table.starts)
         listed = running[starts[1:]] - running[starts[:-1]]
-        return LevelSums(running, starts, listed, np.maximum(below - covered, 0.0))
+        # A difference of equal sums may come out as -1e-17, and nothing weighs less than 0.
+        return RunningSums(running, starts, listed, np.maximum(below - covered, 0.0))
 
     @cached_property
     def _unlisted(self) -> Floats:
-        """[tokenizer_size] running sum of the root weights that no level lists."""
-        running = self.base.root_cumulative(self.scorer.masses.temperature)
+        """[tokenizer_size] running sum of the root weights that no order lists."""
+        running = self.frozen.root_cumulative(self.scorer.normalisers.temperature)
         weights = np.diff(running, prepend=0.0)
-        listed = self.scorer.lattice.levels[0].tokens
+        listed = self.scorer.tables.orders[0].tokens
         weights[listed[listed < weights.size]] = 0.0
         return np.cumsum(weights)
 
     def draw(self, contexts: Contexts, seeds: Seeds) -> Ints:
         """One token per context, a function of its context and seed."""
-        level, index = self._places(contexts)
+        order_of, index = self._places(contexts)
         ordinary = np.empty(contexts.size)
         for order, sums in enumerate(self.sums):
-            here = level == order
+            here = order_of == order
             ordinary[here] = sums.listed[index[here]] + sums.rest[index[here]]
         special = self._special_weights(contexts)
         total = ordinary + special.sum(axis=1)
@@ -95,67 +103,68 @@ class Drawer:
         left = np.flatnonzero(tokens < 0)
         share = np.clip(target[left] / ordinary[left], 0.0, BELOW_ONE)
         tokens[left] = self._ordinary(
-            contexts.take(left), level[left], index[left], share, seeds[left]
+            contexts.take(left), order_of[left], index[left], share, seeds[left]
         )
         return tokens
 
     def _places(self, contexts: Contexts) -> tuple[Ints, Ints]:
-        levels = self.scorer.lattice.levels
-        deep = find(levels[2].contexts, self.base.space.pair(contexts.last, contexts.before))
-        shallow = find(levels[1].contexts, contexts.last)
-        level = np.where(deep >= 0, 2, np.where(shallow >= 0, 1, 0))
-        return level, np.where(deep >= 0, deep, np.maximum(shallow, 0))
+        """The longest order that knows each context, and the context's index there."""
+        tables = self.scorer.tables.orders
+        deep = find(tables[2].contexts, self.frozen.space.pair(contexts.last, contexts.before))
+        shallow = find(tables[1].contexts, contexts.last)
+        order_of = np.where(deep >= 0, 2, np.where(shallow >= 0, 1, 0))
+        return order_of, np.where(deep >= 0, deep, np.maximum(shallow, 0))
 
     def _special_weights(self, contexts: Contexts) -> Floats:
-        """[N, G (+ 1 for scripts)] weights of grammar tokens and of the script's extra."""
-        masses, lattice = self.scorer.masses, self.scorer.lattice
-        rows = lattice.row_of(contexts.last, self.base.space.pair(contexts.last, contexts.before))
-        special = masses.grammar[rows] * masses.factors[contexts.state, 1:]
+        """[N, G (+ 1)] weights of grammar tokens, and what a scripted token gains."""
+        normalisers, pair = self.scorer.normalisers, self.frozen.space.pair
+        rows = self.scorer.tables.row_of(contexts.last, pair(contexts.last, contexts.before))
+        special = normalisers.grammar[rows] * normalisers.factors[contexts.state, 1:]
         special = special * self.grammar_allowed
         if not np.any(contexts.scripted >= 0):
             return special
         extra = np.zeros((contexts.size, 1))
         due = np.flatnonzero(contexts.scripted >= 0)
         at = contexts.take(due)
-        lift = np.expm1(at.log_lift / masses.temperature)
+        lift = np.expm1(at.log_lift / normalisers.temperature)
         extra[due, 0] = np.exp(self.scorer.log_weights(at, at.scripted)) * lift
         return np.concatenate([special, extra], axis=1)
 
     def _special_tokens(self, contexts: Contexts, column: Ints) -> Ints:
-        known = np.append(self.base.grammar.tokens, 0)
-        scripted = column >= self.base.grammar.tokens.size
+        known = np.append(self.frozen.grammar.tokens, 0)
+        scripted = column >= self.frozen.grammar.tokens.size
         return np.where(scripted, contexts.scripted, known[np.where(scripted, -1, column)])
 
     def _ordinary(
-        self, contexts: Contexts, level: Ints, index: Ints, share: Floats, seeds: Seeds
+        self, contexts: Contexts, order_of: Ints, index: Ints, share: Floats, seeds: Seeds
     ) -> Ints:
         tokens = np.full(contexts.size, -1, dtype=np.int64)
         open_ = np.arange(contexts.size)
-        level, index, share = level.copy(), index.copy(), share.copy()
+        order_of, index, share = order_of.copy(), index.copy(), share.copy()
         for attempt in range(1, TRIES + 1):
-            found, source, where = self._descend(level[open_], index[open_], share[open_])
+            found, source, where = self._descend(order_of[open_], index[open_], share[open_])
             fits = ~self._listed_above(contexts.take(open_), found, source)
             tokens[open_[fits]] = found[fits]
             again = open_[~fits]
             if again.size == 0:
                 return tokens
-            level[again], index[again] = source[~fits], where[~fits]
+            order_of[again], index[again] = source[~fits], where[~fits]
             share[again] = uniform(seeds[again], attempt)
             open_ = again
         for i in open_:
             tokens[i] = self._dense(contexts.take(np.array([i])), float(share[i]))
         return tokens
 
-    def _descend(self, level: Ints, index: Ints, share: Floats) -> tuple[Ints, Ints, Ints]:
-        """Pick from a listing or go down: token, the level that gave it, its context there."""
-        tokens = np.full(level.size, -1, dtype=np.int64)
-        source, where = level.copy(), index.copy()
+    def _descend(self, order_of: Ints, index: Ints, share: Floats) -> tuple[Ints, Ints, Ints]:
+        """Pick from a listing or go down: token, the order that gave it, its context there."""
+        tokens = np.full(order_of.size, -1, dtype=np.int64)
+        source, where = order_of.copy(), index.copy()
         share = share.copy()
         for order in (2, 1, 0):
             here = np.flatnonzero((source == order) & (tokens < 0))
             if here.size == 0:
                 continue
-            sums, entries = self.sums[order], self.scorer.lattice.levels[order]
+            sums, table = self.sums[order], self.scorer.tables.orders[order]
             at = where[here]
             listed, rest = sums.listed[at], sums.rest[at]
             target = share[here] * (listed + rest)
@@ -163,14 +172,15 @@ class Drawer:
             picked = here[inside]
             low = sums.starts[at[inside]]
             spot = np.searchsorted(sums.running, sums.running[low] + target[inside], "right") - 1
+            # Running sums round: the target may fall just outside the context's own entries.
             spot = np.clip(spot, low, sums.starts[at[inside] + 1] - 1)
-            tokens[picked] = entries.tokens[spot]
+            tokens[picked] = table.tokens[spot]
             down = here[~inside]
             room = np.maximum(rest[~inside], np.finfo(float).tiny)
             left = (target[~inside] - listed[~inside]) / room
             share[down] = np.clip(left, 0.0, BELOW_ONE)
             source[down] = order - 1
-            where[down] = entries.parent_context[at[~inside]] if order else 0
+            where[down] = table.parent_context[at[~inside]] if order else 0
         rooted = np.flatnonzero(tokens < 0)
         running = self._unlisted
         spot = np.searchsorted(running, share[rooted] * running[-1], "right")
@@ -178,8 +188,8 @@ class Drawer:
         return tokens, source, where
 
     def _listed_above(self, contexts: Contexts, tokens: Ints, source: Ints) -> Bools:
-        """Whether the context one level above the source lists the token after all."""
-        space, levels = self.base.space, self.scorer.lattice.levels
+        """Whether the context one order above the source lists the token after all."""
+        space, tables = self.frozen.space, self.scorer.tables.orders
         listed = np.zeros(tokens.size, dtype=bool)
         keys = (
             tokens,
@@ -189,17 +199,15 @@ class Drawer:
         for order in (1, 2):
             below = np.flatnonzero(source == order - 1)
             if below.size:
-                listed[below] = find(levels[order].keys, keys[order][below]) >= 0
+                listed[below] = find(tables[order].keys, keys[order][below]) >= 0
         return listed
 
     def _dense(self, context: Contexts, uniform: float) -> int:
         """The slow exact draw, for contexts whose rest is nearly empty."""
-        level, index = self._places(context)
-        weights = np.exp(
-            dense_log_weights(
-                self.base, self.scorer.lattice, self.scorer.masses, int(level[0]), int(index[0])
-            )
-        )[: self.base.tokenizer_size]
-        weights[self.base.column_of[: weights.size] != 0] = 0.0
+        order_of, index = self._places(context)
+        tables, normalisers = self.scorer.tables, self.scorer.normalisers
+        row = dense_log_weights(self.frozen, tables, normalisers, int(order_of[0]), int(index[0]))
+        weights = np.exp(row)[: self.frozen.tokenizer_size]
+        weights[self.frozen.column_of[: weights.size] != 0] = 0.0
         running = np.cumsum(weights)
         return int(np.searchsorted(running, uniform * running[-1], "right"))

@@ -10,19 +10,30 @@ from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.grammar import ASSISTANT, state_of
 from tinker_mock.server.engine.model.keys import Ints
-from tinker_mock.server.engine.model.score import read
 from tinker_mock.server.engine.sampling.counter_rng import Seeds
 from tinker_mock.server.engine.sampling.stops import Stops
 
 BLOCK = 32
+"""Seeds are taken from a stream in blocks: a call into numpy costs more than 32 numbers."""
 
 
 class Generation:
-    """One continuation of each prompt, advanced together; prompts may be equal."""
+    """One continuation of each prompt, advanced together; prompts may be equal.
 
-    def __init__(self, base: BaseModel, prompts: Sequence[Ints]) -> None:
+    Each sequence takes its random numbers from its own stream.
+    """
+
+    def __init__(
+        self,
+        base: BaseModel,
+        prompts: Sequence[Ints],
+        streams: list[np.random.Generator],
+        stops: Stops,
+    ) -> None:
         self.base = base
         self.prompts = prompts
+        self.streams = streams
+        self.stops = stops
         count = len(prompts)
         self.length = 0
         self.active = np.arange(count)
@@ -38,11 +49,11 @@ class Generation:
 
     def _end(self, prompt: Ints) -> tuple[int, int, Ints]:
         """Grammar state (kind, distance) and last tokens of a prompt."""
-        base = self.base
-        text = np.where(prompt < 0, base.space.placeholder, prompt)
-        kind, distance = base.grammar.states(text, np.zeros_like(text), base.mark_table)
-        width = max(2, len(base.grammar.header))
-        tail = np.full(width, base.space.start)
+        frozen = self.base.frozen
+        text = np.where(prompt < 0, frozen.space.placeholder, prompt)
+        kind, distance = frozen.grammar.states(text, np.zeros_like(text), frozen.mark_table)
+        width = max(2, len(frozen.grammar.header))
+        tail = np.full(width, frozen.space.start)
         tail[-min(width, text.size) :] = text[-width:]
         return int(kind[-1]), int(distance[-1]), tail
 
@@ -58,29 +69,29 @@ class Generation:
             scripted=scripted,
             log_lift=lift,
         )
-        if self.base.scripts:
+        if self.base.scripted_answers:
             for i, sequence in enumerate(run):
                 whole = np.concatenate(
                     [self.prompts[int(sequence)], self.tokens[sequence, : self.length]]
                 )
-                end = read(self.base, [whole]).take(slice(-1, None))
+                end = self.base.read([whole]).take(slice(-1, None))
                 scripted[i], lift[i] = end.scripted[0], end.log_lift[0]
         self._steps.append((run, at))
         return at
 
-    def seeds(self, streams: list[np.random.Generator]) -> Seeds:
-        """[running] one seed per token, each sequence from its own stream."""
+    def seeds(self) -> Seeds:
+        """[running] one seed per sequence, for its next token."""
         place = self.length % BLOCK
         if place == 0:
-            self._block = np.zeros((len(streams), BLOCK), dtype=np.uint64)
+            self._block = np.zeros((len(self.streams), BLOCK), dtype=np.uint64)
             for i in self.active:
-                self._block[i] = streams[i].integers(0, 2**64, BLOCK, dtype=np.uint64)
+                self._block[i] = self.streams[i].integers(0, 2**64, BLOCK, dtype=np.uint64)
         seeds: Seeds = self._block[self.active, place]
         return seeds
 
-    def advance(self, drawn: Ints, stops: Stops) -> None:
+    def advance(self, drawn: Ints) -> None:
         """Append one token to every running sequence and end those that stop."""
-        run = self.active
+        frozen, run = self.base.frozen, self.active
         if self.length == self.tokens.shape[1]:
             self.tokens = np.concatenate([self.tokens, np.zeros_like(self.tokens)], axis=1)
         self.tokens[run, self.length] = drawn
@@ -88,17 +99,17 @@ class Generation:
         self.lengths[run] = self.length
         self._tail[run, :-1] = self._tail[run, 1:]
         self._tail[run, -1] = drawn
-        kind = self.base.mark_table[drawn]
-        header = self.base.grammar.header
+        kind = frozen.mark_table[drawn]
+        header = frozen.grammar.header
         if header:
             kind[(self._tail[run, -len(header) :] == np.array(header)).all(axis=1)] = ASSISTANT
         marked = kind >= 0
-        kind[marked] = self.base.grammar.kind_after(
+        kind[marked] = frozen.grammar.kind_after(
             kind[marked], self._kind[run][marked], drawn[marked]
         )
         self._kind[run] = np.where(marked, kind, self._kind[run])
         self._distance[run] = np.where(marked, 0, self._distance[run] + 1)
-        ended = stops.reached(self.tokens[run, : self.length])
+        ended = self.stops.reached(self.tokens[run, : self.length])
         self.stopped[run[ended]] = True
         self.active = run[~ended]
 

@@ -1,4 +1,4 @@
-"""Logit offsets while sampling: penalties for what was said, and biases.
+"""Sampling under penalties for what was generated, and under biases.
 
 They change the distribution itself, so every token needs its whole row: exact, and about ten
 times slower than plain sampling.
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinker_mock.server.engine.datum import Offsets, SampledSequence, SampleRequest, TopK
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import Contexts
@@ -18,49 +17,51 @@ from tinker_mock.server.engine.model.keys import Floats, Ints
 from tinker_mock.server.engine.model.score import Scorer
 from tinker_mock.server.engine.sampling.counter_rng import uniform
 from tinker_mock.server.engine.sampling.generation import Generation
-from tinker_mock.server.engine.sampling.stops import Stops
+from tinker_mock.server.engine.sampling.requests import LogitBias, SampleRequest
+from tinker_mock.server.engine.sampling.results import SampledSequence, TopK
+from tinker_mock.server.engine.sampling.top_k import ROUNDING
 
 
-def check_offsets(base: BaseModel, offsets: Offsets) -> None:
-    """Refuse biases of tokens that the model cannot say."""
-    for token, _ in offsets.bias:
-        if not 0 <= token < base.tokenizer_size:
+def check_logit_bias(base: BaseModel, logit_bias: LogitBias) -> None:
+    """Refuse biases of tokens that the model cannot generate."""
+    size = base.frozen.tokenizer_size
+    for token, _ in logit_bias.bias:
+        if not 0 <= token < size:
             raise EngineError(
                 "logit_bias",
-                f"{token} is no token of {base.name}, which has 0 to {base.tokenizer_size - 1}",
+                f"{token} is no token of {base.name}, which has 0 to {size - 1}",
                 "Use ids of the model's own tokenizer",
             )
 
 
-def added(offsets: Offsets, said: Ints, size: int) -> Floats:
-    """[size] what each token's logit gains after the tokens `said`."""
-    counts = np.bincount(said[said >= 0], minlength=size)[:size]
-    found: Floats = -offsets.presence * (counts > 0) - offsets.frequency * counts
-    for token, bias in offsets.bias:
+def added(logit_bias: LogitBias, generated: Ints, size: int) -> Floats:
+    """[size] what each token's logit gains after the tokens `generated`."""
+    counts = np.bincount(generated[generated >= 0], minlength=size)[:size]
+    found: Floats = -logit_bias.presence * (counts > 0) - logit_bias.frequency * counts
+    for token, bias in logit_bias.bias:
         found[token] += bias
     return found
 
 
 @dataclass(frozen=True)
-class OffsetSampling:
-    """Samples under offsets. `scorer` has the request's temperature, or 1 for greedy ones."""
+class BiasedSampling:
+    """Samples under a logit bias. `scorer` has the request's temperature, or 1 for greedy ones."""
 
     scorer: Scorer
     request: SampleRequest
-    offsets: Offsets
+    logit_bias: LogitBias
 
-    def sample(self, prompt: Ints, stream: np.random.Generator, limit: int) -> SampledSequence:
+    def sample(self, run: Generation, limit: int) -> SampledSequence:
         """One continuation, each token's log-probability from the row it was drawn from."""
-        base, k = self.scorer.base, self.request.topk_sample_logprobs
-        run, stops = Generation(base, [prompt]), Stops.of(base, self.request.stop)
-        before = prompt[prompt.size - self.offsets.said :]
+        (prompt,), k = run.prompts, self.request.topk_sample_logprobs
+        before = prompt[prompt.size - self.logit_bias.generated :]
         logprobs: list[float] = []
         tops: list[Ints] = []
         top_logprobs: list[Floats] = []
         while run.active.size and run.length < limit:
             row = self._row(run.contexts(), np.append(before, run.tokens[0, : run.length]))
-            token = self._pick(row, run, stream)
-            run.advance(np.array([token]), stops)
+            token = self._pick(row, run)
+            run.advance(np.array([token]))
             logprobs.append(row[token])
             if k:
                 tops.append(_heaviest(row)[:k])
@@ -73,17 +74,17 @@ class OffsetSampling:
         tokens = run.tokens[0, : run.length].copy()
         return SampledSequence(tokens, np.array(logprobs, dtype=np.float32), reason, topk)
 
-    def _row(self, at: Contexts, said: Ints) -> Floats:
+    def _row(self, at: Contexts, generated: Ints) -> Floats:
         """[tokenizer_size] log-probabilities."""
-        size = self.scorer.base.tokenizer_size
+        size = self.scorer.frozen.tokenizer_size
         here = at.take(np.zeros(size, dtype=np.int64))
         row = self.scorer.lifted_log_weights(here, np.arange(size))
-        row = row + added(self.offsets, said, size) / self.scorer.masses.temperature
+        row = row + added(self.logit_bias, generated, size) / self.scorer.normalisers.temperature
         row -= row.max()
         normalised: Floats = row - np.log(np.exp(row).sum())
         return normalised
 
-    def _pick(self, row: Floats, run: Generation, stream: np.random.Generator) -> int:
+    def _pick(self, row: Floats, run: Generation) -> int:
         request = self.request
         if request.temperature == 0:
             return int(row.argmax())
@@ -93,9 +94,9 @@ class OffsetSampling:
             tokens = tokens[: request.top_k] if request.top_k > 0 else tokens
         running = np.cumsum(np.exp(row[tokens]))
         if request.top_p < 1:
-            wanted = request.top_p * running[-1] * (1 - 1e-12)
+            wanted = request.top_p * running[-1] * (1 - ROUNDING)
             running = running[: int(np.searchsorted(running, wanted, "left")) + 1]
-        share = uniform(run.seeds([stream]))[0] * running[-1]
+        share = uniform(run.seeds())[0] * running[-1]
         return int(tokens[min(int(np.searchsorted(running, share, "right")), running.size - 1)])
 
 

@@ -3,17 +3,57 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tinker_mock.server.engine.datum import SampleRequest
 from tinker_mock.server.engine.errors import EngineError
-
-if TYPE_CHECKING:
-    from tinker_mock.server.engine.model.base_model import BaseModel
+from tinker_mock.server.engine.model.base_model import BaseModel
 
 MOST_TOPK = 1024
+
+
+@dataclass(frozen=True)
+class LogitBias:
+    """What is added to logits, before the temperature divides them.
+
+    `presence` is taken from each token that was generated, `frequency` as often as it was; `bias`
+    is (token, added). The last `generated` tokens of the prompt count, and what is sampled.
+    """
+
+    presence: float = 0.0
+    frequency: float = 0.0
+    bias: tuple[tuple[int, float], ...] = ()
+    generated: int = 0
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """A request to sample from, or score, one prompt.
+
+    `stop` None ends at the model's own end tokens, an empty list at nothing, and anything else
+    at the given strings or ids as well as the end tokens. `entropy` seeds requests without `seed`.
+    `target_prompt_logprobs` int64 [len(prompt) - 1, K], -1 asks nothing.
+    """
+
+    prompt: NDArray[np.int64]
+    num_samples: int = 1
+    max_tokens: int | None = None
+    temperature: float = 1.0
+    top_k: int = -1
+    top_p: float = 1.0
+    seed: int | None = None
+    entropy: str = ""
+    stop: str | Sequence[str] | Sequence[int] | None = None
+    prompt_logprobs: bool = False
+    prompt_logprobs_last_n: int | None = None
+    topk_prompt_logprobs: int = 0
+    topk_sample_logprobs: int = 0
+    target_prompt_logprobs: NDArray[np.int64] | None = None
+    prompt_alt_tokens_k: int = 0
+    logit_bias: LogitBias | None = None
 
 
 def check_request(base: BaseModel, request: SampleRequest) -> None:
@@ -86,6 +126,11 @@ def _check_scoring(request: SampleRequest, size: int) -> None:
             f"must have shape [{size - 1}, K] (prompt length - 1), got {list(targets.shape)}",
             "Give one row per prompt position after the first",
         )
+
+
+def shown_temperature(request: SampleRequest) -> float:
+    """The temperature whose log-probabilities are shown; 1 for greedy ones, which have none."""
+    return request.temperature or 1.0
 
 
 def max_tokens_of(base: BaseModel, request: SampleRequest) -> int:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinker_mock.server.engine.errors import EngineError
+from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.keys import Bools, Ints
-
-if TYPE_CHECKING:
-    from tinker_mock.server.engine.model.base_model import BaseModel
+from tinker_mock.server.engine.model.scripted_answers import Decode
 
 Stop = str | Sequence[str] | Sequence[int] | None
 SLACK = 8
@@ -25,7 +23,7 @@ class Stops:
 
     tokens: Ints
     strings: tuple[str, ...]
-    decode: Callable[[Sequence[int]], str] | None
+    decode: Decode | None
 
     @classmethod
     def of(cls, base: BaseModel, stop: Stop) -> Stops:

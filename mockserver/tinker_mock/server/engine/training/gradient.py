@@ -4,9 +4,10 @@ With g_i = dL/dlogp_i, the gradient of an entry (c, v) is
 
     scale * (sum of g_i where token and context match - sum over contexts of g_i * p(v | context))
 
-and the second sum follows the lattice: p(v | context) = weight(c, v) / total, corrected upward
-from the longest context to the shortest, so it costs the listed entries only. Parameters stay fixed
-between two optimizer steps, so both sums are gathered per call and turned into a gradient once.
+and the second sum follows the context tables: p(v | context) = weight(c, v) / total, corrected
+upward from the longest context to the shortest, so it costs the listed entries only. Parameters
+stay fixed between two optimizer steps, so both sums are gathered per call and turned into a
+gradient once.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from tinker_mock.server.engine.model.keys import (
     find,
     segment_starts,
 )
-from tinker_mock.server.engine.model.score import Plan, Scorer
+from tinker_mock.server.engine.model.score import Scorer, ScoringPlan
 
 
 @dataclass
-class Evidence:
+class PendingSlopes:
     """What forward_backward calls have gathered since the last optimizer step.
 
     Pulls: triple keys and their summed slopes. Pushes: (last, before) keys, grammar states and
@@ -42,9 +43,9 @@ class Evidence:
     push_states: list[Ints] = field(default_factory=list)
     pushes: list[Floats] = field(default_factory=list)
 
-    def gather(self, scorer: Scorer, plan: Plan, slopes: Floats, totals: Floats) -> None:
+    def gather(self, scorer: Scorer, plan: ScoringPlan, slopes: Floats, totals: Floats) -> None:
         """Add one call's slopes (dL/dlogp, [N]); `totals` are its log normalisers."""
-        space, contexts = scorer.base.space, plan.contexts
+        space, contexts = scorer.frozen.space, plan.contexts
         sorted_slopes = slopes[plan.order]
         if not np.any(sorted_slopes):
             return
@@ -55,81 +56,82 @@ class Evidence:
         self.pull_keys.append(keys)
         self.pulls.append(summed[used])
         pushed = np.add.reduceat(sorted_slopes * np.exp(-totals[plan.order]), plan.context_starts)
-        heads = plan.order[plan.context_starts]
-        self.push_keys.append(space.pair(contexts.last[heads], contexts.before[heads]))
-        self.push_states.append(contexts.state[heads])
+        firsts = plan.order[plan.context_starts]
+        self.push_keys.append(space.pair(contexts.last[firsts], contexts.before[firsts]))
+        self.push_states.append(contexts.state[firsts])
         self.pushes.append(pushed)
-        if scorer.base.scripts:
-            self._gather_scripts(scorer, plan, slopes, totals)
+        self._gather_scripted(scorer, plan, slopes, totals)
 
-    def _gather_scripts(self, scorer: Scorer, plan: Plan, slopes: Floats, totals: Floats) -> None:
+    def _gather_scripted(
+        self, scorer: Scorer, plan: ScoringPlan, slopes: Floats, totals: Floats
+    ) -> None:
         due = np.flatnonzero((plan.contexts.scripted >= 0) & (slopes != 0.0))
         if due.size == 0:
             return
         at = plan.contexts.take(due)
         extra = np.exp(scorer.log_weights(at, at.scripted) - totals[due]) * np.expm1(at.log_lift)
-        self.pull_keys.append(scorer.base.space.triple(at.last, at.before, at.scripted))
+        self.pull_keys.append(scorer.frozen.space.triple(at.last, at.before, at.scripted))
         self.pulls.append(-slopes[due] * extra)
 
     def __bool__(self) -> bool:
         return bool(self.pulls)
 
-    def keys(self, weights: Parameters) -> list[Ints]:
+    def keys(self, parameters: Parameters) -> list[Ints]:
         """The entries, per order, that these slopes pull on."""
-        space = weights.base.space
+        space = parameters.frozen.space
         triples = distinct(*self.pull_keys)
         pairs = distinct(space.shorten(triples, 2))
         return [distinct(space.token_of(pairs)), pairs, triples]
 
 
-def gradient(weights: Parameters, evidence: Evidence) -> list[Floats]:
-    """dL/dvalue per order, aligned to the lattice's entries, 0 for untrained ones."""
-    levels, space = weights.lattice.levels, weights.base.space
-    masses = weights.masses()
-    triples = np.concatenate(evidence.pull_keys)
-    pulls = np.concatenate(evidence.pulls)
+def gradient(parameters: Parameters, pending: PendingSlopes) -> list[Floats]:
+    """dL/dvalue per order, aligned to the tables' entries, 0 for untrained ones."""
+    tables, space = parameters.tables.orders, parameters.frozen.space
+    weight = parameters.scorer().normalisers.weight
+    triples = np.concatenate(pending.pull_keys)
+    pulls = np.concatenate(pending.pulls)
     short = space.shorten(triples, 2)
     sought = (space.token_of(triples), short, triples)
-    pushed = _pushes(weights, evidence)
-    carried: list[Floats] = [np.zeros(level.keys.size) for level in levels]
+    pushed = _pushes(parameters, pending)
+    carried: list[Floats] = [np.zeros(table.keys.size) for table in tables]
     result: list[Floats] = [np.zeros(0)] * ORDERS
     for order in (2, 1, 0):
-        level = levels[order]
-        at = find(level.keys, sought[order])
-        pull = _sums(at[at >= 0], pulls[at >= 0], level.keys.size)
-        push = pushed[order][level.context, level.column]
-        expected = push * masses.weight[order] + carried[order]
-        result[order] = np.where(weights.trained[order], SCALE[order] * (pull - expected), 0.0)
+        table = tables[order]
+        at = find(table.keys, sought[order])
+        pull = _sums(at[at >= 0], pulls[at >= 0], table.keys.size)
+        push = pushed[order][table.context, table.column]
+        expected = push * weight[order] + carried[order]
+        result[order] = np.where(parameters.trained[order], SCALE[order] * (pull - expected), 0.0)
         if order:
-            above = masses.weight[order - 1][level.parent]
-            correction = push * (masses.weight[order] - above) + carried[order]
-            size = levels[order - 1].keys.size
-            carried[order - 1] = _sums(level.parent, correction, size)
+            above = weight[order - 1][table.parent]
+            correction = push * (weight[order] - above) + carried[order]
+            size = tables[order - 1].keys.size
+            carried[order - 1] = _sums(table.parent, correction, size)
     return result
 
 
-def _pushes(weights: Parameters, evidence: Evidence) -> list[Floats]:
+def _pushes(parameters: Parameters, pending: PendingSlopes) -> list[Floats]:
     """Per order [contexts, 1 + G]: slopes over normalisers, times the grammar's factors."""
-    levels, base = weights.lattice.levels, weights.base
-    factors = weights.masses().factors
-    keys = np.concatenate(evidence.push_keys)
-    states = np.concatenate(evidence.push_states)
-    values = np.concatenate(evidence.pushes)
+    tables, space = parameters.tables.orders, parameters.frozen.space
+    factors = parameters.scorer().normalisers.factors
+    keys = np.concatenate(pending.push_keys)
+    states = np.concatenate(pending.push_states)
+    values = np.concatenate(pending.pushes)
     merged = (keys << STATE_BITS) | states
     order = np.argsort(merged, kind="stable")
     starts = segment_starts(merged[order])
     values = np.add.reduceat(values[order], starts)
     keys, states = keys[order][starts], states[order][starts]
     pushed = []
-    contexts = (np.zeros(keys.size, dtype=np.int64), base.space.context_of(keys), keys)
-    for level, wanted in zip(levels, contexts, strict=True):
-        at = find(level.contexts, wanted)
+    contexts = (np.zeros(keys.size, dtype=np.int64), space.context_of(keys), keys)
+    for table, wanted in zip(tables, contexts, strict=True):
+        at = find(table.contexts, wanted)
         hit = at >= 0
-        table = np.empty((level.contexts.size, factors.shape[1]))
+        sums = np.empty((table.contexts.size, factors.shape[1]))
         for column in range(factors.shape[1]):
             weighted = values[hit] * factors[states[hit], column]
-            table[:, column] = _sums(at[hit], weighted, level.contexts.size)
-        pushed.append(table)
+            sums[:, column] = _sums(at[hit], weighted, table.contexts.size)
+        pushed.append(sums)
     return pushed
 
 

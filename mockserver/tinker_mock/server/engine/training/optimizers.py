@@ -35,20 +35,20 @@ REFUSED = {
 
 @dataclass
 class Moments:
-    """First and second moments per order, aligned to the lattice's entries, and the step count."""
+    """First and second moments per order, aligned to the tables' entries, and the step count."""
 
     first: list[Floats] = field(default_factory=lambda: [np.zeros(0)] * 3)
     second: list[Floats] = field(default_factory=lambda: [np.zeros(0)] * 3)
     step: int = 0
 
     @classmethod
-    def zeros(cls, weights: Parameters) -> Moments:
-        sizes = [level.keys.size for level in weights.lattice.levels]
+    def zeros(cls, parameters: Parameters) -> Moments:
+        sizes = [table.keys.size for table in parameters.tables.orders]
         return cls([np.zeros(s) for s in sizes], [np.zeros(s) for s in sizes], 0)
 
-    def moved(self, to: list[Ints], weights: Parameters) -> Moments:
-        """Follow the entries to their places in a grown lattice."""
-        grown = Moments.zeros(weights)
+    def moved(self, to: list[Ints], parameters: Parameters) -> Moments:
+        """Follow the entries to their places in grown tables."""
+        grown = Moments.zeros(parameters)
         grown.step = self.step
         for order, place in enumerate(to):
             kept = place >= 0
@@ -101,9 +101,9 @@ def clip(gradients: list[Floats], limit: float) -> float:
 
 
 def adam_step(
-    weights: Parameters, moments: Moments, gradients: list[Floats], params: Mapping[str, float]
+    parameters: Parameters, moments: Moments, gradients: list[Floats], params: Mapping[str, float]
 ) -> tuple[Parameters, Moments]:
-    """One AdamW step; values are rounded to float32, as saved adapters are."""
+    """One AdamW step."""
     b1, b2, rate = params["beta1"], params["beta2"], params["learning_rate"]
     after = Moments(step=moments.step + 1)
     fix1, fix2 = 1 - b1**after.step, 1 - b2**after.step
@@ -113,16 +113,17 @@ def adam_step(
         second = b2 * moments.second[order] + (1 - b2) * g * g
         spread = np.sqrt(second / fix2) + params["eps"]
         update = np.divide(first / fix1, spread, out=np.zeros_like(first), where=spread > 0)
-        old = weights.values[order]
+        old = parameters.values[order]
         value = old - rate * (update + params["weight_decay"] * old)
         limit = MAX_SHIFT / SCALE[order]
+        # Adapters are saved as float32: rounding at once makes a resumed run the same to the bit.
         values.append(np.clip(value, -limit, limit).astype(np.float32).astype(np.float64))
         after.first[order], after.second[order] = first, second
     stepped = Parameters(
-        weights.base,
-        weights.shape,
-        weights.lattice,
+        parameters.frozen,
+        parameters.shape,
+        parameters.tables,
         (values[0], values[1], values[2]),
-        weights.trained,
+        parameters.trained,
     )
     return stepped, after

@@ -1,4 +1,4 @@
-"""Training one adapter: forward, forward_backward, optim_step, snapshot, export, load."""
+"""Training one adapter: forward, forward_backward, optim_step, snapshot."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tinker_mock.server.engine.checkpoints.checkpoint import State, export_state, load_state
-from tinker_mock.server.engine.datum import Datum, LossResult
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.adapter import AdapterShape, Parameters
 from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import check_tokens
 from tinker_mock.server.engine.model.keys import Floats, Ints
-from tinker_mock.server.engine.model.score import Plan, read
+from tinker_mock.server.engine.model.score import ScoringPlan
 from tinker_mock.server.engine.model.weights import Weights
-from tinker_mock.server.engine.training.gradient import Evidence, gradient
+from tinker_mock.server.engine.training.datum import Datum, LossResult
+from tinker_mock.server.engine.training.gradient import PendingSlopes, gradient
 from tinker_mock.server.engine.training.losses import LossFunction, LossTerm, evaluate
 from tinker_mock.server.engine.training.losses.catalog import (
     inputs_of,
@@ -63,10 +61,10 @@ class Trainer:
         self.base = base
         self.shape = AdapterShape(rank, seed or 0, train_attn, train_mlp, train_unembed)
         self.optimizer = check_optimizer(optimizer)
-        self.parameters = Parameters.initial(base, self.shape)
+        self.parameters = base.new_adapter(self.shape)
         self._snapshot: tuple[Parameters, Weights] | None = None
         self.moments = Moments.zeros(self.parameters)
-        self.pending = Evidence()
+        self.pending = PendingSlopes()
 
     def forward(
         self,
@@ -103,10 +101,10 @@ class Trainer:
             for i, (datum, target) in enumerate(zip(data, targets, strict=True))
         ]
         for i, (datum, target) in enumerate(zip(data, targets, strict=True)):
-            check_tokens(self.base, datum.tokens, f"data[{i}].model_input")
-            check_tokens(self.base, target, f"data[{i}].loss_fn_inputs.target_tokens")
+            check_tokens(self.base.frozen, datum.tokens, f"data[{i}].model_input")
+            check_tokens(self.base.frozen, target, f"data[{i}].loss_fn_inputs.target_tokens")
         scorer = self.parameters.scorer()
-        plan = Plan.of(self.base, *self._questions(data, targets))
+        plan = ScoringPlan.of(self.base.frozen, *self._questions(data, targets))
         flat, totals = scorer.score_plan(plan)
         logprobs = _split(flat, targets)
         terms, metrics = evaluate(loss, logprobs, inputs, settings)
@@ -119,7 +117,7 @@ class Trainer:
 
     def _questions(self, data: Sequence[Datum], targets: Sequence[Ints]) -> tuple[Any, Ints]:
         """One question per target; matrix targets share their position's context."""
-        contexts = read(self.base, [datum.tokens for datum in data])
+        contexts = self.base.read([datum.tokens for datum in data])
         if any(target.ndim == 2 for target in targets):
             width = [np.full(t.shape[0], t.shape[1] if t.ndim == 2 else 1) for t in targets]
             contexts = contexts.take(np.repeat(np.arange(contexts.size), np.concatenate(width)))
@@ -128,32 +126,28 @@ class Trainer:
     def optim_step(self, params: Mapping[str, Any]) -> dict[str, float]:
         """Apply the pending gradient; returns the norm before clipping and the step count."""
         checked = adam_params(params)
-        weights, moments = self.parameters, self.moments
+        parameters, moments = self.parameters, self.moments
         if self.pending:
-            weights, places = weights.admit(self.pending.keys(weights))
-            moments = moments.moved(places, weights)
-            gradients = gradient(weights, self.pending)
+            parameters, places = parameters.admit(self.pending.keys(parameters))
+            moments = moments.moved(places, parameters)
+            gradients = gradient(parameters, self.pending)
         else:
-            gradients = [np.zeros_like(value) for value in weights.values]
+            gradients = [np.zeros_like(value) for value in parameters.values]
         norm = clip(gradients, checked["grad_clip_norm"])
-        self.parameters, self.moments = adam_step(weights, moments, gradients, checked)
-        self.pending = Evidence()
+        self.parameters, self.moments = adam_step(parameters, moments, gradients, checked)
+        self.pending = PendingSlopes()
         return {"grad_norm": norm, "step": float(self.moments.step)}
 
     def snapshot(self) -> Weights:
         """The weights as they are now; later steps do not change them."""
         if self._snapshot is None or self._snapshot[0] is not self.parameters:
-            self._snapshot = (self.parameters, Weights.of(self.parameters))
+            self._snapshot = (self.parameters, self.base.snapshot(self.parameters))
         return self._snapshot[1]
 
-    def export(self) -> State:
-        """Everything a checkpoint holds, as arrays."""
-        return export_state(self.parameters, self.moments)
-
-    def load(self, state: Mapping[str, NDArray[Any]], with_optimizer: bool = False) -> None:
-        """Take a checkpoint's weights; without its optimizer the moments start at zero."""
-        self.parameters, self.moments = load_state(self.base, self.shape, state, with_optimizer)
-        self.pending = Evidence()
+    def resume(self, parameters: Parameters, moments: Moments) -> None:
+        """Go on from another state of training; a pending gradient is dropped."""
+        self.parameters, self.moments = parameters, moments
+        self.pending = PendingSlopes()
 
 
 def _split(flat: Floats, targets: Sequence[Ints]) -> list[Floats]:

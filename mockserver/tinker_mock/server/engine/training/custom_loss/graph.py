@@ -19,7 +19,7 @@ from tinker_mock.server.engine.training.custom_loss.elementwise import ELEMENTWI
 from tinker_mock.server.engine.training.custom_loss.reductions import REDUCTIONS
 from tinker_mock.server.engine.training.custom_loss.shaping import SHAPING
 from tinker_mock.server.engine.training.custom_loss.values import Leaf, Value, gradient_of
-from tinker_mock.server.engine.training.losses.terms import InputRule, Inputs, LossTerm, Settings
+from tinker_mock.server.engine.training.loss_function import InputRule, Inputs, LossTerm, Settings
 
 OPERATIONS: dict[str, Operation] = {**ELEMENTWISE, **REDUCTIONS, **SHAPING}
 
@@ -87,9 +87,9 @@ class CustomLoss:
         with np.errstate(all="ignore"):
             loss, metrics = self._run({}, given)
             if not isinstance(loss, Value) or loss.array.ndim or loss.array.dtype.kind not in "iuf":
-                told = list(loss.shape) if isinstance(loss, Value) else type(loss).__name__
+                found = list(loss.shape) if isinstance(loss, Value) else type(loss).__name__
                 raise EngineError(
-                    "graph", f"{self.name} returned {told}", "Return a scalar tensor as the loss"
+                    "graph", f"{self.name} returned {found}", "Return a scalar tensor as the loss"
                 )
             slopes = np.asarray(gradient_of(loss, leaf), dtype=np.float64)
         shown = {key: self._number(key, value) for key, value in metrics.items()}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinker_mock.server.engine.training.custom_loss.elementwise import subtract
 from tinker_mock.server.engine.training.custom_loss.values import (
     Array,
     Value,
@@ -171,8 +172,6 @@ def narrow(x: Any, dim: int, start: Any, length: Any) -> Any:
 
 
 def diff(x: Any, n: int = 1, dim: int = -1) -> Any:
-    from tinker_mock.server.engine.training.custom_loss.elementwise import subtract
-
     value = lift(x)
     for _ in range(n):
         size = value.shape[dim]

@@ -1,6 +1,6 @@
 """Loss functions of target log-probabilities, with their exact slopes."""
 
+from tinker_mock.server.engine.training.loss_function import LossFunction, LossTerm
 from tinker_mock.server.engine.training.losses.catalog import LOSSES, evaluate
-from tinker_mock.server.engine.training.losses.terms import LossFunction, LossTerm
 
 __all__ = ["LOSSES", "LossFunction", "LossTerm", "evaluate"]

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from tinker_mock.server.engine.datum import Datum
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.keys import Floats, Ints
 from tinker_mock.server.engine.training.custom_loss import CustomLoss, compile_loss
+from tinker_mock.server.engine.training.datum import Datum
+from tinker_mock.server.engine.training.loss_function import LossFunction, LossTerm, as_floats
 from tinker_mock.server.engine.training.losses.cross_entropy import CrossEntropy
 from tinker_mock.server.engine.training.losses.policy import Cispo, Dro, ImportanceSampling, Ppo
 from tinker_mock.server.engine.training.losses.sequence import Gspo, StableReinforce
-from tinker_mock.server.engine.training.losses.terms import LossFunction, LossTerm, as_floats
 
 LOSSES: dict[str, LossFunction] = {
     loss.name: loss

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tinker_mock.server.engine.model.keys import Floats
-from tinker_mock.server.engine.training.losses.terms import InputRule, Inputs, LossTerm, Settings
+from tinker_mock.server.engine.training.loss_function import InputRule, Inputs, LossTerm, Settings
 
 
 @dataclass(frozen=True)

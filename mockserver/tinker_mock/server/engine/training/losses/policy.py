@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tinker_mock.server.engine.model.keys import Floats
-from tinker_mock.server.engine.training.losses.terms import InputRule, Inputs, LossTerm, Settings
+from tinker_mock.server.engine.training.loss_function import InputRule, Inputs, LossTerm, Settings
 
 CLIP = {"clip_low_threshold": 0.8, "clip_high_threshold": 1.2}
 POLICY_RULES = (InputRule("logprobs"), InputRule("advantages"))

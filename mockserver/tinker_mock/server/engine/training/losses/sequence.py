@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tinker_mock.server.engine.model.keys import Floats
+from tinker_mock.server.engine.training.loss_function import InputRule, Inputs, LossTerm, Settings
 from tinker_mock.server.engine.training.losses.policy import (
     CLIP,
     CLIP_RULES,
@@ -30,7 +31,6 @@ from tinker_mock.server.engine.training.losses.policy import (
     clipped_surrogate,
     ratio_of,
 )
-from tinker_mock.server.engine.training.losses.terms import InputRule, Inputs, LossTerm, Settings
 
 
 @dataclass(frozen=True)
