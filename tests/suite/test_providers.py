@@ -9,9 +9,9 @@ import jsonschema_rs
 import pytest
 
 from tinker_mock.cli import main
+from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.server.serving.in_thread import RunningServer
 from tinker_mock.server.settings import Settings
-from tinker_mock.suite.core.runner import requirement_of
 from tinker_mock.suite.core.verdict import Status
 from tinker_mock.suite.providers.judge import Judge, load_requests
 from tinker_mock.suite.providers.provider import Provider

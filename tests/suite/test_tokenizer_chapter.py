@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tinker_mock.cli import main
-from tinker_mock.suite.core.runner import requirement_of
+from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.suite.core.verdict import Status
 from tinker_mock.suite.tokenizers.checks import CHECKS
 from tinker_mock.suite.tokenizers.judge import CHAPTER, judge_tokenizer

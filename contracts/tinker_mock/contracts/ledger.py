@@ -160,3 +160,9 @@ def load_ledger() -> dict[str, Requirement]:
             owner[check] = requirement.id
         ledger[requirement.id] = requirement
     return ledger
+
+
+@cache
+def requirement_of() -> Mapping[str, Requirement]:
+    """The requirement that each check proves, in the ledger's order."""
+    return {check: rule for rule in load_ledger().values() for check in rule.checks}

@@ -12,12 +12,12 @@ from typing import Any
 import httpx
 import yaml
 
+from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.suite.client.checks import protocol as speaking
 from tinker_mock.suite.client.checks import requests as working
 from tinker_mock.suite.client.checks import retries as recovering
 from tinker_mock.suite.client.judging import CLIENT_CHECKS, ClientCheck, NotApplicable
 from tinker_mock.suite.client.traffic import Conversation, Said
-from tinker_mock.suite.core.runner import requirement_of
 from tinker_mock.suite.core.verdict import Status, Unmet, Verdict
 from tinker_mock.suite.mock_process import mock_server
 

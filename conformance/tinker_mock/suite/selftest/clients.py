@@ -1,38 +1,31 @@
-"""Parts that judge clients."""
+"""Sections that judge clients."""
 
 import sys
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from tinker_mock.suite.client.audit import audit_client
 from tinker_mock.suite.sdk.environment import EnvironmentMissing, newest, process
-
-if TYPE_CHECKING:
-    from tinker_mock.suite.selftest.section import Outcome, Plan
+from tinker_mock.suite.selftest.section import Options, SectionResult
 
 RECIPES = "tinker_mock.suite.client.recipes"
 SDK_CIRCUMSTANCES = ("healthy", "pending", "unavailable", "lost", "failing")
 
 
-def reference_client(plan: "Plan") -> "Outcome":
+def reference_client(options: Options) -> SectionResult:
     """The reference client under every circumstance."""
-    from tinker_mock.suite.selftest.section import Outcome
-
     command = [sys.executable, "-m", f"{RECIPES}.reference_client"]
-    return Outcome("reference-client", audit_client(command, jobs=3))
+    return SectionResult("reference-client", audit_client(command, jobs=3))
 
 
-def newest_sdk(plan: "Plan") -> "Outcome":
+def newest_sdk(options: Options) -> SectionResult:
     """The newest real SDK, if its environment is there."""
-    from tinker_mock.suite.selftest.section import Outcome
-
     release = newest()
     try:
         python, environment = process(release)
     except EnvironmentMissing as missing:
-        return Outcome("tinker-sdk", notes=[f"skipped: {missing}"])
+        return SectionResult("tinker-sdk", notes=[f"skipped: {missing}"])
     recipe = str(files(RECIPES) / "python_sdk.py")
     found = audit_client([python, recipe], SDK_CIRCUMSTANCES, environment=environment, jobs=2)
     for verdict in found:
         verdict.scenario = f"tinker {release}: {verdict.scenario}"
-    return Outcome("tinker-sdk", found, [f"tinker {release}"])
+    return SectionResult("tinker-sdk", found, [f"tinker {release}"])
