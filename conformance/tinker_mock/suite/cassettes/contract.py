@@ -1,4 +1,4 @@
-"""The third side of the drift: what releases were recorded saying, against the contract."""
+"""Cassettes against the contract: the third side of the drift, what releases really sent."""
 
 from collections.abc import Iterator
 from pathlib import Path
