@@ -32,6 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
         ("checks", ", ".join(rule.checks) or f"none: {rule.unproved}"),
     ):
         print(wrapped(label, text))
-    stories = [one.id for one in load_scenarios().values() if set(one.checks) & set(rule.checks)]
-    print(wrapped("scenario", ", ".join(stories) or "every answer of the run"))
+    made_by = [one.id for one in load_scenarios().values() if set(one.checks) & set(rule.checks)]
+    print(wrapped("scenario", ", ".join(made_by) or "every answer of the run"))
     return 0

@@ -65,7 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     found = run_server_suite(
         target,
         split_patterns(arguments.select),
-        lambda story, verdicts: terminal.progress(story.id, [v.status.value for v in verdicts]),
+        lambda scenario, verdicts: terminal.progress(
+            scenario.id, [v.status.value for v in verdicts]
+        ),
     )
     about = {"kind": "server", "name": arguments.name or target.url, "sdk": str(target.sdk)}
     return conclude(found, results_of(found, about, started), baseline, arguments, terminal)
