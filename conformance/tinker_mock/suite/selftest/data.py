@@ -43,9 +43,9 @@ def cassettes(options: Options) -> SectionResult:
         for path in sorted(CASSETTES.rglob("*.yaml")):
             cassette = read_cassette(path)
             name = f"{path.parent.name}.{path.stem}"
-            told = unequal(cassette.values, replay_to_client(cassette))
+            differing = unequal(cassette.values, replay_to_client(cassette))
             text = "The reference client replays the cassette to the recorded values."
-            verdict = judged(f"self/cassettes/client/{name}", text, "; ".join(told[:3]))
+            verdict = judged(f"self/cassettes/client/{name}", text, "; ".join(differing[:3]))
             result.verdicts.append(verdict)
             found = replay_to_server(cassette, url, api_key="tml-cassette", values=False)
             problem = "; ".join(str(one) for one in found[:3])
