@@ -89,8 +89,8 @@ def failure(context: ScenarioContext) -> None:
     took = time.monotonic() - began
     with context.check("futures/failure/message"):
         expect(outcome.failed, "data without target_tokens fail", "an error", outcome.value)
-        told = outcome.error
-        expect("target_tokens" in told, "the field is named", "target_tokens", told)
+        message = outcome.error
+        expect("target_tokens" in message, "the field is named", "target_tokens", message)
     if not outcome.failed:
         model = context.model()
         nowhere = f"tinker://{model}/weights/never-saved"

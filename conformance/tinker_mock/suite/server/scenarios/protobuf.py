@@ -240,8 +240,8 @@ def extras(context: ScenarioContext, sampler: str) -> None:
             message = ask(1, prompt_logprobs=True, prompt_logprobs_last_n=2)
             values = memoryview(message.prompt_logprobs).cast("f").tolist()
             expect_equal(len(values), count, "full length")
-            told = [value == value for value in values]
-            expect_equal(told, [False] * (count - 2) + [True] * 2, "NaN before the last two")
+            numbers = [value == value for value in values]
+            expect_equal(numbers, [False] * (count - 2) + [True] * 2, "NaN before the last two")
     if context.applies("protobuf/sample/alternatives"):
         with context.check("protobuf/sample/alternatives"):
             message = ask(2, prompt_logprobs=True, prompt_alt_tokens_k=3)
