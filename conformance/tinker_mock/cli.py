@@ -31,7 +31,7 @@ COMMANDS = {
         "install real SDK releases side by side",
     ),
     "audit": ("tinker_mock.suite.auditing", "real SDK releases, or any client, against the mock"),
-    "sdk-drift": ("tinker_mock.suite.sdk.drift", "what a new SDK release changed"),
+    "sdk-drift": ("tinker_mock.suite.commands.sdk_drift", "what a new SDK release changed"),
     "tokenize": ("tinker_mock.tokenizer.command", "encode, decode, stream or render a text"),
     "vectors": ("tinker_mock.suite.vectors.command", "run parity-vector files"),
 }

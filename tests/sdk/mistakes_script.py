@@ -22,7 +22,7 @@ def train(training, **inputs):
     return training.forward_backward([datum(**inputs)], "cross_entropy").result()
 
 
-def told(attempt):
+def message_of(attempt):
     try:
         attempt()
     except Exception as error:
@@ -59,7 +59,7 @@ def main():
             client(), target_tokens=tensor([12, 13, 14, 999_999_999], "int64"), weights=weights
         ),
     }
-    seen = {name: told(attempt) for name, attempt in mistakes.items()}
+    seen = {name: message_of(attempt) for name, attempt in mistakes.items()}
     seen["afterwards"] = train(client(), target_tokens=targets, weights=weights).metrics
     print(json.dumps(seen))
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tinker_mock.suite.core.results import results_of
-from tinker_mock.suite.core.runner import Run, run_server_suite
+from tinker_mock.suite.core.results import Run, results_of
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.mock_process import mock_server
+from tinker_mock.suite.server.runner import run_server_suite
 
 MODEL = "Qwen/Qwen3-8B"
 ABOUT = {"kind": "server", "name": "mock", "sdk": "all"}

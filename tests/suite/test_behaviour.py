@@ -1,21 +1,21 @@
-"""Behaviour stories hold for the mock, and fail where nothing is learnt or numbers disagree."""
+"""The mock keeps what learning runs promise; they fail where nothing is learnt."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tinker_mock.suite.core.context import Stage
+from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.http import Routes
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.mock_process import mock_server
 from tinker_mock.suite.server.behaviour import (
-    STORIES,
+    LEARNING_RUNS,
     divergence,
     learner,
     preference,
     reinforcement,
+    supervised,
 )
-from tinker_mock.suite.server.behaviour import supervised as supervised_story
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +25,17 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture
-def stage(address: str) -> Iterator[Stage]:
-    made = Stage(Target(address), Routes("tinker"), {}, "behaviour")
+def context(address: str) -> Iterator[ScenarioContext]:
+    made = ScenarioContext(Target(address), Routes("tinker"), {}, "behaviour")
     yield made
     made.finish()
 
 
-@pytest.mark.parametrize("name", sorted(STORIES))
-def test_the_mock_behaves(stage: Stage, name: str) -> None:
-    story = STORIES[name](stage)
-    assert story.kept, story
-    lengths = {len(curve) for curve in story.curves.values()}
+@pytest.mark.parametrize("name", sorted(LEARNING_RUNS))
+def test_the_mock_behaves(context: ScenarioContext, name: str) -> None:
+    run = LEARNING_RUNS[name](context)
+    assert run.kept, run
+    lengths = {len(curve) for curve in run.curves.values()}
     assert len(lengths) == 1
     assert lengths.pop() > 5
 
@@ -43,21 +43,21 @@ def test_the_mock_behaves(stage: Stage, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "module", "steps"),
     [
-        ("behaviour/supervised", supervised_story, 4),
+        ("behaviour/supervised", supervised, 4),
         ("behaviour/reinforcement", reinforcement, 6),
         ("behaviour/preference", preference, 4),
     ],
 )
 def test_a_model_that_does_not_learn_is_found_out(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, name: str, module: object, steps: int
+    context: ScenarioContext, monkeypatch: pytest.MonkeyPatch, name: str, module: object, steps: int
 ) -> None:
     monkeypatch.setattr(module, "RATE", 0.0)
     monkeypatch.setattr(module, "STEPS", steps)
-    assert not STORIES[name](stage).kept
+    assert not LEARNING_RUNS[name](context).kept
 
 
 def test_a_trainer_that_disagrees_is_found_out(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    context: ScenarioContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = learner.Learner.logprobs
 
@@ -66,4 +66,4 @@ def test_a_trainer_that_disagrees_is_found_out(
 
     monkeypatch.setattr(learner.Learner, "logprobs", off)
     monkeypatch.setattr(divergence, "STEPS", 2)
-    assert not STORIES["behaviour/divergence"](stage).kept
+    assert not LEARNING_RUNS["behaviour/divergence"](context).kept

@@ -1,4 +1,4 @@
-"""The client audit: a good client passes, a careless one is found out."""
+"""The client audit: a good client passes, a faulty one is found out."""
 
 import sys
 from collections import Counter
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tinker_mock.cli import main
-from tinker_mock.suite.client.audit import audit_client, circumstances
+from tinker_mock.suite.client.audit import audit_client, situations
 from tinker_mock.suite.client.judging import CLIENT_CHECKS
 from tinker_mock.suite.core.verdict import Status
 
 REFERENCE = [sys.executable, "-m", "tinker_mock.suite.client.recipes.reference_client"]
-CARELESS = """
+FAULTY = """
 import os, httpx
 base, key = os.environ["TINKER_BASE_URL"], os.environ["TINKER_API_KEY"]
 client = httpx.Client(base_url=base + "/api/v1", headers={"x-api-key": key})
@@ -32,8 +32,8 @@ client.get("/not-an-operation")
 
 
 def test_circumstances_and_checks_fit() -> None:
-    used = Counter(check.circumstance for check in CLIENT_CHECKS.values())
-    assert set(used) == set(circumstances())
+    used = Counter(check.situation for check in CLIENT_CHECKS.values())
+    assert set(used) == set(situations())
 
 
 def test_the_reference_client_passes() -> None:
@@ -44,8 +44,8 @@ def test_the_reference_client_passes() -> None:
 
 
 def test_a_careless_client_is_found_out(tmp_path: Path) -> None:
-    program = tmp_path / "careless.py"
-    program.write_text(CARELESS)
+    program = tmp_path / "faulty.py"
+    program.write_text(FAULTY)
     found = audit_client([sys.executable, str(program)], ("healthy",))
     bad = {one.check for one in found if one.status in (Status.FAIL, Status.WARN)}
     assert bad >= {
@@ -55,8 +55,8 @@ def test_a_careless_client_is_found_out(tmp_path: Path) -> None:
 
 
 def test_the_command_tells_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["audit", "client", "--scenario", "sunny", "--", "true"]) == 2
-    assert "no scenario 'sunny'" in capsys.readouterr().err
+    assert main(["audit", "client", "--situation", "sunny", "--", "true"]) == 2
+    assert "no situation 'sunny'" in capsys.readouterr().err
 
 
 def test_a_program_that_does_nothing_passes_nothing() -> None:

@@ -8,7 +8,7 @@ from tests.fauxmplementations.faults import FAUX, faux_server
 from tests.suite.conftest import target
 from tinker_mock.suite.core.baseline import apply_baseline, read_baseline
 from tinker_mock.suite.core.results import results_of
-from tinker_mock.suite.core.runner import run_server_suite
+from tinker_mock.suite.server.runner import run_server_suite
 
 FOLDER = Path(__file__).parents[1] / "fauxmplementations"
 

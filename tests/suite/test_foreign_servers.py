@@ -9,13 +9,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tinker_mock.suite.core.context import Stage, place
+from tinker_mock.contracts.ledger import requirement_of
+from tinker_mock.suite.core.context import ScenarioContext, place
 from tinker_mock.suite.core.http import Routes
-from tinker_mock.suite.core.paging import listed
-from tinker_mock.suite.core.runner import play_scenario, requirement_of
-from tinker_mock.suite.core.scenario import load_scenarios
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Status, Unmet
+from tinker_mock.suite.server.paging import listed
+from tinker_mock.suite.server.runner import load_scenarios, play_scenario
 
 ODD_PATH = "tinker://run/checkpoints/kept"
 
@@ -67,29 +67,31 @@ def target() -> Iterator[Target]:
 
 
 @pytest.fixture
-def stage(target: Target) -> Iterator[Stage]:
-    made = Stage(target, Routes("tinker"), {}, "foreign")
+def context(target: Target) -> Iterator[ScenarioContext]:
+    made = ScenarioContext(target, Routes("tinker"), {}, "foreign")
     yield made
     made.finish()
 
 
-def test_long_lists_are_walked_to_their_end(stage: Stage) -> None:
-    assert listed(stage, "list_sessions", "/sessions", "s149".__eq__)
-    assert not listed(stage, "list_sessions", "/sessions", "s150".__eq__)
+def test_long_lists_are_walked_to_their_end(context: ScenarioContext) -> None:
+    assert listed(context, "list_sessions", "/sessions", "s149".__eq__)
+    assert not listed(context, "list_sessions", "/sessions", "s150".__eq__)
     assert [path for path in Foreign.requests if "offset=100" in path]
 
 
-def test_what_the_server_gave_out_may_go_back_and_is_not_the_suites_fault(stage: Stage) -> None:
-    own = stage.hands.call("get_weights_info", {"tinker_path": ODD_PATH})
-    assert own.sent.blame_suite
-    stage.hands.call("session_heartbeat", {"session_id": "s", "type": "session_heartbeat"})
-    echoed = stage.hands.call("get_weights_info", {"tinker_path": ODD_PATH})
-    assert not echoed.sent.blame_suite
+def test_what_the_server_gave_out_may_go_back_and_is_not_the_suites_fault(
+    context: ScenarioContext,
+) -> None:
+    own = context.client.call("get_weights_info", {"tinker_path": ODD_PATH})
+    assert own.exchange.blame_suite
+    context.client.call("session_heartbeat", {"session_id": "s", "type": "session_heartbeat"})
+    echoed = context.client.call("get_weights_info", {"tinker_path": ODD_PATH})
+    assert not echoed.exchange.blame_suite
 
 
-def test_a_dropped_connection_is_tried_once_more(stage: Stage) -> None:
+def test_a_dropped_connection_is_tried_once_more(context: ScenarioContext) -> None:
     body = {"session_id": "s", "type": "session_heartbeat"}
-    assert stage.hands.call("session_heartbeat", body).status == 200
+    assert context.client.call("session_heartbeat", body).status == 200
     assert len(Foreign.requests) == 2
 
 
@@ -100,17 +102,17 @@ def test_a_path_that_no_client_reads_is_a_finding() -> None:
 
 
 def test_without_a_second_key_isolation_does_not_apply(target: Target) -> None:
-    story = load_scenarios()["auth/isolation"]
-    verdicts, _ = play_scenario(story, target, Routes("tinker"), requirement_of())
+    scenario = load_scenarios()["auth/isolation"]
+    verdicts, _ = play_scenario(scenario, target, Routes("tinker"), requirement_of())
     assert {verdict.status for verdict in verdicts} == {Status.NOT_APPLICABLE}
     assert "--other-key" in verdicts[0].message
 
 
 def test_the_trace_of_a_finding_ends_before_the_cleaning_up(target: Target) -> None:
-    story = load_scenarios()["training/one-step"]
-    verdicts, sent = play_scenario(story, target, Routes("tinker"), requirement_of())
+    scenario = load_scenarios()["training/one-step"]
+    verdicts, exchanges = play_scenario(scenario, target, Routes("tinker"), requirement_of())
     first = verdicts[0]
     assert first.status is Status.NOT_TESTABLE
     assert len(first.trace) == 1
     assert "create_session" in first.curl
-    assert "create_session" in sent[0].path
+    assert "create_session" in exchanges[0].path

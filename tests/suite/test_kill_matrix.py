@@ -6,8 +6,8 @@
 import pytest
 
 from tests.suite.conftest import target
+from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.server.mutants import ActiveMutants, MutantError, load_mutants
-from tinker_mock.suite.core.runner import requirement_of
 from tinker_mock.suite.selftest.servers import mutable_checks
 from tinker_mock.suite.server.kill_matrix import kill_matrix
 

@@ -1,4 +1,4 @@
-"""The provider chapter: a good provider passes, each careless one fails where it should."""
+"""The provider chapter: a good provider passes, each quirky one fails where it should."""
 
 import json
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ import jsonschema_rs
 import pytest
 
 from tinker_mock.cli import main
+from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.server.serving.in_thread import RunningServer
 from tinker_mock.server.settings import Settings
-from tinker_mock.suite.core.runner import requirement_of
 from tinker_mock.suite.core.verdict import Status
 from tinker_mock.suite.providers.judge import Judge, load_requests
 from tinker_mock.suite.providers.provider import Provider
@@ -51,7 +51,7 @@ def test_a_good_provider_passes_everything(server: RunningServer) -> None:
     assert judge.numbers["tool_call_f1"] == judge.numbers["schema_accuracy"] == 1.0
 
 
-CARELESS: dict[str, set[str]] = {
+QUIRKS: dict[str, set[str]] = {
     "kimi-raw-markers": {"kimi/trigger/f1", "kimi/markers/content", "kimi/loop/calls"},
     "kimi-reasoning-markers": {"kimi/markers/reasoning", "kimi/loop/calls"},
     "kimi-bare-ids": {"kimi/ids/form", "kimi/ids/counter"},
@@ -63,9 +63,9 @@ CARELESS: dict[str, set[str]] = {
 }
 
 
-@pytest.mark.parametrize("effect", CARELESS)
+@pytest.mark.parametrize("effect", QUIRKS)
 def test_each_careless_provider_fails_where_it_should(server: RunningServer, effect: str) -> None:
-    assert failed(judged(server, effect)) >= CARELESS[effect]
+    assert failed(judged(server, effect)) >= QUIRKS[effect]
 
 
 def test_a_provider_that_is_down_fails_and_is_no_error_of_ours(server: RunningServer) -> None:

@@ -15,9 +15,8 @@ from tinker_mock.cli import main
 from tinker_mock.suite.commands.compare import compare
 from tinker_mock.suite.commands.matrix import matrix
 from tinker_mock.suite.core.results import ResultsError, read_results
-from tinker_mock.suite.report.html import filled, page
 from tinker_mock.suite.report.junit import junit
-from tinker_mock.suite.report.write import write_reports
+from tinker_mock.suite.report.write import filled, page, write_reports
 
 NASTY = "</script><b>bold</b>\x00 & \"quoted\" 'text' ünïcode"
 

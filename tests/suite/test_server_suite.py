@@ -12,11 +12,11 @@ import pytest
 
 from tinker_mock.cli import main
 from tinker_mock.contracts.ledger import SdkSpan
-from tinker_mock.suite.core.results import results_of
-from tinker_mock.suite.core.runner import Run, run_server_suite
+from tinker_mock.suite.core.results import Run, results_of
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Status
 from tinker_mock.suite.mock_process import mock_server
+from tinker_mock.suite.server.runner import run_server_suite
 
 ABOUT = {"kind": "server", "name": "mock", "sdk": "all"}
 MODEL = "Qwen/Qwen3-8B"
@@ -46,7 +46,7 @@ def test_one_seed_gives_one_results_file() -> None:
 
 def test_read_only_makes_nothing(quick_mock: str) -> None:
     run = run_server_suite(Target(quick_mock, read_only=True, base_model=MODEL))
-    operations = {one.operation.id for one in run.sent if one.operation}
+    operations = {one.operation.id for one in run.exchanges if one.operation}
     assert not operations & {"create_session", "create_model", "asample"}
     assert not run.bad
 
@@ -61,7 +61,9 @@ def test_a_server_for_protobuf_releases_is_spoken_to_in_protobuf(quick_mock: str
     span = SdkSpan.parse("0.25")
     run = run_server_suite(Target(quick_mock, sdk=span, base_model=MODEL), ("training", "sampling"))
     assert [(one.check, one.message) for one in run.bad] == []
-    sent = [one for one in run.sent if one.operation and one.operation.id == "forward_backward"]
+    sent = [
+        one for one in run.exchanges if one.operation and one.operation.id == "forward_backward"
+    ]
     assert {one.request_headers["content-type"] for one in sent} == {"application/x-protobuf"}
 
 

@@ -1,4 +1,4 @@
-"""The tokenizer chapter: every tokenizer passes, every careless one fails where it should."""
+"""The tokenizer chapter: every tokenizer passes, every mutant fails where it should."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tinker_mock.cli import main
-from tinker_mock.suite.core.runner import requirement_of
+from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.suite.core.verdict import Status
 from tinker_mock.suite.tokenizers.checks import CHECKS
 from tinker_mock.suite.tokenizers.judge import CHAPTER, judge_tokenizer
-from tinker_mock.suite.tokenizers.mutants import CARELESS
+from tinker_mock.suite.tokenizers.mutants import MUTANTS
 from tinker_mock.suite.tokenizers.subject import Subject
 from tinker_mock.tokenizer import load_tokenizer
 
@@ -23,7 +23,7 @@ def statuses(subject: Subject) -> dict[str, Status]:
 
 
 def test_ledger_and_checks_name_each_other() -> None:
-    assert RULES.keys() == CHECKS.keys() == CARELESS.keys()
+    assert RULES.keys() == CHECKS.keys() == MUTANTS.keys()
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,10 @@ def test_our_tokenizers_pass(name: str, least: int) -> None:
     assert list(found.values()).count(Status.PASS) >= least
 
 
-@pytest.mark.parametrize("check", CARELESS)
+@pytest.mark.parametrize("check", MUTANTS)
 def test_each_check_fails_for_its_careless_tokenizer(check: str) -> None:
     healthy = Subject(load_tokenizer(FIXTURES / "kimi_small"))
-    [verdict] = judge_tokenizer(CARELESS[check](healthy), RULES, lambda name: name == check)
+    [verdict] = judge_tokenizer(MUTANTS[check](healthy), RULES, lambda name: name == check)
     assert verdict.status in (Status.FAIL, Status.WARN)
     assert (verdict.status is Status.WARN) == (verdict.level != "MUST")
     assert verdict.message

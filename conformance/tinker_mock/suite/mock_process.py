@@ -1,4 +1,4 @@
-"""The mock, or its proxy, as a subprocess: started on a free port, stopped at the end."""
+"""The mock, or its proxy, as a process of its own: on a free port, stopped at the end."""
 
 import re
 import subprocess
@@ -12,13 +12,17 @@ READY = re.compile(r"ready at (\S+)")
 
 
 class MockDidNotStart(RuntimeError):
-    """The mock ended or said nothing; the message has its output."""
+    """The mock ended before it was ready; the message has its output."""
 
 
 @contextmanager
 def mock_server(arguments: Sequence[str] = (), command: str = "serve") -> Iterator[str]:
-    """Run `tinker-mock serve` (or `proxy`) on a free port; gives its base URL."""
-    program = [sys.executable, "-m", "tinker_mock.cli", command, "--port", "0", *arguments]
+    """Run `tinker-mock serve` (or `proxy`) on a free port; gives its base URL.
+
+    Raises MockDidNotStart with what it printed if it does not become ready.
+    """
+    # -P: the directory we are started in may have packages named like those we import.
+    program = [sys.executable, "-P", "-m", "tinker_mock.cli", command, "--port", "0", *arguments]
     process = subprocess.Popen(
         program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
     )
@@ -26,14 +30,14 @@ def mock_server(arguments: Sequence[str] = (), command: str = "serve") -> Iterat
     # Read to the end, or a server that logs much would stop at a full pipe.
     reader = Thread(target=deque, args=(process.stdout, 0), daemon=True)
     try:
-        said = []
+        output = []
         for line in process.stdout:
-            said.append(line)
+            output.append(line)
             match = READY.search(line)
             if match:
                 break
         else:
-            raise MockDidNotStart("".join(said[-20:]) or "the mock said nothing")
+            raise MockDidNotStart("".join(output[-20:]) or "the mock printed nothing")
         reader.start()
         yield match[1].rstrip("/")
     finally:

@@ -1,7 +1,8 @@
 """The requirement ledger: one row per rule of the wire that a schema cannot say.
 
-Rows live in `requirements/<chapter>.yaml`. A row is `{id, level, text, sdk, source}` and either
-`checks` (the ids that prove it) or `unproved` (why nothing does). See `requirements/README.md`.
+Rows live in `requirements/<chapter>.yaml`. A row is `{id, level, text, sdk, source}`. The check of
+the same id proves it; other proof is named by `checks` (ids), the lack of it by `unproved` (why).
+See `requirements/README.md`.
 """
 
 import re
@@ -108,7 +109,8 @@ def parse_row(row: Mapping[str, Any], chapter: str) -> Requirement:
         raise LedgerError(f"{name}: source {row.get('source')!r} has no known form")
     if row["level"] == "MUST" and str(row["source"]).startswith("inferred"):
         raise LedgerError(f"{name}: an inferred rule is never a MUST")
-    if bool(row.get("checks")) == bool(row.get("unproved")):
+    checks = row.get("checks", () if row.get("unproved") else (name,))
+    if bool(checks) == bool(row.get("unproved")):
         raise LedgerError(f"{name}: name either checks or the reason why it is unproved")
     return Requirement(
         id=name,
@@ -117,7 +119,7 @@ def parse_row(row: Mapping[str, Any], chapter: str) -> Requirement:
         text=" ".join(str(row["text"]).split()),
         sdk=SdkSpan.parse(str(row.get("sdk", "all"))),
         source=row["source"],
-        checks=tuple(row.get("checks") or ()),
+        checks=tuple(checks or ()),
         unproved=row.get("unproved"),
     )
 
@@ -158,3 +160,9 @@ def load_ledger() -> dict[str, Requirement]:
             owner[check] = requirement.id
         ledger[requirement.id] = requirement
     return ledger
+
+
+@cache
+def requirement_of() -> Mapping[str, Requirement]:
+    """The requirement that each check proves, in the ledger's order."""
+    return {check: rule for rule in load_ledger().values() for check in rule.checks}

@@ -9,7 +9,7 @@ import pytest
 
 from tinker_mock.suite.cassettes.cassette import Cassette, Interaction, read_cassette
 from tinker_mock.suite.cassettes.comparing import unequal
-from tinker_mock.suite.cassettes.programs import STORIES
+from tinker_mock.suite.cassettes.programs import PROGRAMS
 from tinker_mock.suite.cassettes.replay_client import UnexpectedRequestError, replay_to_client
 from tinker_mock.suite.cassettes.replay_server import replay_to_server
 from tinker_mock.suite.mock_process import mock_server
@@ -22,27 +22,27 @@ PAGE = ROOT / "docs" / "client" / "parity.md"
 
 
 @cache
-def cassette(client: str, story: str) -> Cassette:
-    return read_cassette(FOLDER / client / f"{story}.yaml")
+def cassette(client: str, program: str) -> Cassette:
+    return read_cassette(FOLDER / client / f"{program}.yaml")
 
 
 def test_every_client_told_every_story() -> None:
-    told = {(path.parent.name, path.stem) for path in PATHS}
-    assert told == {(client, story) for client in CLIENTS for story in STORIES}
+    found = {(path.parent.name, path.stem) for path in PATHS}
+    assert found == {(client, program) for client in CLIENTS for program in PROGRAMS}
     assert len(PATHS) >= 40
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_the_reference_client_comes_to_the_recorded_values(client: str) -> None:
-    for story in STORIES:
-        recorded = cassette(client, story)
-        assert recorded.interactions, story
-        assert unequal(recorded.values, replay_to_client(recorded)) == [], story
+    for program in PROGRAMS:
+        recorded = cassette(client, program)
+        assert recorded.interactions, program
+        assert unequal(recorded.values, replay_to_client(recorded)) == [], program
 
 
-@pytest.mark.parametrize("story", STORIES)
-def test_all_clients_come_to_the_same_values(story: str) -> None:
-    values = [cassette(client, story).values for client in CLIENTS]
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_all_clients_come_to_the_same_values(program: str) -> None:
+    values = [cassette(client, program).values for client in CLIENTS]
     for other in values[1:]:
         assert unequal(values[0], other) == []
 
@@ -50,9 +50,9 @@ def test_all_clients_come_to_the_same_values(story: str) -> None:
 def test_a_live_server_answers_the_recorded_requests_alike() -> None:
     with mock_server(["--seed", "7"]) as url:
         for client in CLIENTS:
-            for story in STORIES:
-                found = replay_to_server(cassette(client, story), url)
-                assert [str(one) for one in found] == [], f"{client}/{story}"
+            for program in PROGRAMS:
+                found = replay_to_server(cassette(client, program), url)
+                assert [str(one) for one in found] == [], f"{client}/{program}"
 
 
 def test_a_client_that_computes_something_else_is_noticed() -> None:
@@ -76,9 +76,9 @@ def test_the_wire_differs_from_the_sdk_only_where_the_page_says(preset: str, sdk
     listed = re.findall(rf"^\| {preset} \| (sdk|ref) \| (\S+ \S+) \|", PAGE.read_text(), re.M)
     assert listed
     seen: set[tuple[str, str]] = set()
-    for story in STORIES:
-        mine = Counter(map(_call, cassette(preset, story).interactions))
-        theirs = Counter(map(_call, cassette(sdk, story).interactions))
+    for program in PROGRAMS:
+        mine = Counter(map(_call, cassette(preset, program).interactions))
+        theirs = Counter(map(_call, cassette(sdk, program).interactions))
         seen |= {("sdk", _short(call)) for call in theirs - mine}
         seen |= {("ref", _short(call)) for call in mine - theirs}
     assert seen == set(listed)
@@ -98,7 +98,7 @@ def test_cassettes_hold_no_secret_and_say_where_they_come_from() -> None:
         assert "x-api-key" not in text
         assert "tml-cassette" not in text
         recorded = read_cassette(path)
-        assert {"story", "client", "server", "seed", "recorded"} <= recorded.provenance.keys()
+        assert {"program", "client", "server", "seed", "recorded"} <= recorded.provenance.keys()
 
 
 def _call(one: Interaction) -> str:

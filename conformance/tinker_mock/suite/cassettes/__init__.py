@@ -1,1 +1,1 @@
-"""Cassettes: what real clients and servers said to each other, replayable in both directions."""
+"""Cassettes: what real clients and servers exchanged, replayable in both directions."""

@@ -13,7 +13,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 API = "/api/v1/"
 UNTIMELY = frozenset({"session_heartbeat", "telemetry"})
-"""Calls that come when time passes, not when the story asks for them."""
+"""Calls that come when time passes, not when the program asks for them."""
 
 _KEPT_REQUEST_HEADERS = frozenset(
     {"accept", "content-type", "content-encoding", "x-tinker-request-type", "user-agent"}
@@ -45,15 +45,15 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True)
 class Cassette:
-    """`provenance`: who recorded it, against what, when. `values`: what the story returned."""
+    """`provenance`: who recorded it, against what, when. `values`: what the program returned."""
 
     provenance: Mapping[str, Any]
     values: Mapping[str, Any]
     interactions: list[Interaction] = field(default_factory=list)
 
     @property
-    def story(self) -> str:
-        return str(self.provenance["story"])
+    def program(self) -> str:
+        return str(self.provenance["program"])
 
     def write(self, path: Path) -> None:
         document = {

@@ -1,6 +1,6 @@
-"""Who tells the stories: the real SDK of any release, and the reference client.
+"""Who runs the programs: the real SDK of any release, and the reference client.
 
-`python tellers.py CLIENT URL` reads names of stories, one a line, and answers each with one line
+`python drivers.py CLIENT URL` reads names of programs, one a line, and answers each with one line
 of JSON: its values, or `{"broken": why}`. Loaded in a real SDK's environment too, where nothing of
 this project can be imported by its package name.
 """
@@ -18,7 +18,7 @@ from typing import Any
 KEY = "tml-cassette"
 
 
-class Teller(ABC):
+class ClientDriver(ABC):
     """What all clients have in common."""
 
     def wait(self, pending: Any) -> Any:
@@ -78,7 +78,7 @@ class Teller(ABC):
         """Tokens as this client's own model input."""
 
 
-class SdkTeller(Teller):
+class SdkDriver(ClientDriver):
     """The `tinker` package on the path, whatever its release."""
 
     def __init__(self, url: str) -> None:
@@ -138,7 +138,7 @@ class SdkTeller(Teller):
         self.wait(rest.delete_checkpoint_from_tinker_path(path))
 
 
-class ReferenceTeller(Teller):
+class ReferenceDriver(ClientDriver):
     """The reference client under a preset; `http` replaces the network."""
 
     def __init__(self, url: str, preset: str, http: Any = None) -> None:
@@ -221,19 +221,19 @@ def _described(error: BaseException | None) -> dict[str, Any]:
     return {"kind": "other"}
 
 
-def teller(client: str, url: str) -> Any:
+def driver(client: str, url: str) -> Any:
     """`tinker` is the SDK on the path, anything else a preset of the reference client."""
-    return SdkTeller(url) if client == "tinker" else ReferenceTeller(url, client)
+    return SdkDriver(url) if client == "tinker" else ReferenceDriver(url, client)
 
 
 def main(client: str, url: str) -> None:
-    from stories import STORIES  # type: ignore[import-not-found,unused-ignore]
+    from programs import PROGRAMS  # type: ignore[import-not-found,unused-ignore]
 
     logging.disable(logging.CRITICAL)
     for line in sys.stdin:
         try:
-            one = teller(client, url)
-            values = STORIES[line.strip()](one)
+            one = driver(client, url)
+            values = PROGRAMS[line.strip()](one)
             if hasattr(one, "close"):
                 one.close()
         except Exception:

@@ -24,7 +24,7 @@ _ID_FIELDS = frozenset(
 _LIST_FIELDS = frozenset({"sample_sequence_ids", "training_run_ids", "sampler_ids"})
 
 
-class References:
+class IdMap:
     """Recorded id -> the id a live server gave in its place."""
 
     def __init__(self) -> None:

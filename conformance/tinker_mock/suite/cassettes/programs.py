@@ -1,4 +1,4 @@
-"""Short programs told by every client in the same words; each returns values to compare.
+"""Short programs that every client runs alike; each returns values to compare.
 
 This module is also loaded in a real SDK's environment: it imports nothing but the standard
 library, and clients through `api`.
@@ -9,13 +9,13 @@ from typing import Any
 
 BASE = "meta-llama/Llama-3.2-1B"
 TOKENS = list(range(100, 110))
-STORIES: dict[str, Callable[[Any], dict[str, Any]]] = {}
+PROGRAMS: dict[str, Callable[[Any], dict[str, Any]]] = {}
 
 
-def story(tell: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-    """Put a story in the table, under its name with dashes."""
-    STORIES[tell.__name__.replace("_", "-")] = tell
-    return tell
+def program(run: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """Put a program in the table, under its name with dashes."""
+    PROGRAMS[run.__name__.replace("_", "-")] = run
+    return run
 
 
 def pair(api: Any, tokens: list[int], **more: Any) -> Any:
@@ -37,12 +37,12 @@ def scored(api: Any, tokens: list[int], logprob: float, advantage: float) -> Any
     )
 
 
-@story
+@program
 def capabilities(api: Any) -> dict[str, Any]:
     return {"models": api.model_names()}
 
 
-@story
+@program
 def supervised_steps(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=8, seed=1)
     data = [pair(api, TOKENS), pair(api, TOKENS[::-1])]
@@ -55,13 +55,13 @@ def supervised_steps(api: Any) -> dict[str, Any]:
     return {"losses": losses, "updates": updates}
 
 
-@story
+@program
 def forward_only(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=4, seed=2)
     return {"outputs": api.output(training.forward([pair(api, TOKENS)], "cross_entropy"))}
 
 
-@story
+@program
 def importance_sampling(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=8, seed=3)
     data = [scored(api, TOKENS, -9.0, 1.0), scored(api, TOKENS[::-1], -9.0, -0.5)]
@@ -70,14 +70,14 @@ def importance_sampling(api: Any) -> dict[str, Any]:
     return {"first": first, "second": api.output(training.forward(data, "importance_sampling"))}
 
 
-@story
+@program
 def ppo(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=8, seed=4)
     data = [scored(api, TOKENS, -9.0, 1.0)]
     return {"outputs": api.output(training.forward_backward(data, "ppo"))}
 
 
-@story
+@program
 def optimizer_settings(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=8, seed=5)
     updates = []
@@ -88,7 +88,7 @@ def optimizer_settings(api: Any) -> dict[str, Any]:
     return {"updates": updates, "last": last}
 
 
-@story
+@program
 def save_and_load(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=8, seed=6)
     data = [pair(api, TOKENS)]
@@ -101,7 +101,7 @@ def save_and_load(api: Any) -> dict[str, Any]:
     return {"saved": saved, "loaded": api.output(fresh.forward(data, "cross_entropy"))}
 
 
-@story
+@program
 def continue_from_state(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=8, seed=7)
     data = [pair(api, TOKENS)]
@@ -112,28 +112,28 @@ def continue_from_state(api: Any) -> dict[str, Any]:
     return {"continued": api.output(again.forward(data, "cross_entropy"))}
 
 
-@story
+@program
 def sample_base_model(api: Any) -> dict[str, Any]:
     sampling = api.sampling(base_model=BASE)
     params = api.params(max_tokens=8, seed=11, temperature=1.0)
     return {"samples": api.samples(sampling, TOKENS, 2, params)}
 
 
-@story
+@program
 def sample_greedily(api: Any) -> dict[str, Any]:
     sampling = api.sampling(base_model=BASE)
     params = api.params(max_tokens=5, seed=1, temperature=0.0)
     return {"samples": api.samples(sampling, TOKENS, 1, params)}
 
 
-@story
+@program
 def sample_narrowly(api: Any) -> dict[str, Any]:
     sampling = api.sampling(base_model=BASE)
     params = api.params(max_tokens=6, seed=3, temperature=0.7, top_k=20, top_p=0.9)
     return {"samples": api.samples(sampling, TOKENS, 2, params)}
 
 
-@story
+@program
 def sample_trained_weights(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=8, seed=8)
     for _ in range(2):
@@ -144,20 +144,20 @@ def sample_trained_weights(api: Any) -> dict[str, Any]:
     return {"samples": api.samples(sampling, TOKENS[:3], 1, params)}
 
 
-@story
+@program
 def prompt_logprobs(api: Any) -> dict[str, Any]:
     sampling = api.sampling(base_model=BASE)
     return {"logprobs": api.logprobs(sampling, TOKENS)}
 
 
-@story
+@program
 def top_prompt_logprobs(api: Any) -> dict[str, Any]:
     sampling = api.sampling(base_model=BASE)
     params = api.params(max_tokens=1, seed=1)
     return {"top": api.top_logprobs(sampling, TOKENS[:4], params, 3)}
 
 
-@story
+@program
 def custom_loss(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=8, seed=9)
     data = [pair(api, TOKENS), pair(api, TOKENS[::-1])]
@@ -172,7 +172,7 @@ def custom_loss(api: Any) -> dict[str, Any]:
     return {"outputs": step["outputs"], "squares": step["metrics"]["squares"], "after": after}
 
 
-@story
+@program
 def runs(api: Any) -> dict[str, Any]:
     api.training(BASE, rank=8, seed=1)
     rest = api.rest()
@@ -182,7 +182,7 @@ def runs(api: Any) -> dict[str, Any]:
     return {"run": shown, "corrupted": run.corrupted}
 
 
-@story
+@program
 def checkpoints(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=8, seed=1)
     path = api.wait(training.save_state("kept")).path
@@ -197,7 +197,7 @@ def checkpoints(api: Any) -> dict[str, Any]:
     return {"before": before, "public": public, "after": after}
 
 
-@story
+@program
 def weights_info(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=16, seed=1)
     path = api.wait(training.save_state("x")).path
@@ -205,18 +205,18 @@ def weights_info(api: Any) -> dict[str, Any]:
     return {"base_model": info.base_model, "is_lora": info.is_lora, "lora_rank": info.lora_rank}
 
 
-@story
+@program
 def model_info(api: Any) -> dict[str, Any]:
     info = api.training(BASE, rank=8, seed=1).get_info()
     return {"name": info.model_data.model_name, "is_lora": info.is_lora, "rank": info.lora_rank}
 
 
-@story
+@program
 def unknown_model(api: Any) -> dict[str, Any]:
     return {"failure": api.failure(lambda: api.training("no/such-model", rank=8, seed=1))}
 
 
-@story
+@program
 def missing_checkpoint(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=8, seed=1)
     run = training.model_id
@@ -224,7 +224,7 @@ def missing_checkpoint(api: Any) -> dict[str, Any]:
     return {"failure": api.failure(lambda: api.wait(training.load_state(path)))}
 
 
-@story
+@program
 def unknown_run(api: Any) -> dict[str, Any]:
     rest = api.rest()
     return {"failure": api.failure(lambda: api.wait(rest.get_training_run("no-such-run")))}

@@ -1,6 +1,6 @@
 """`tinker-mock record`: keep what a client and a server say to each other.
 
-Without a COMMAND the known clients tell their stories anew. With one, that program is run once,
+Without a COMMAND the known clients run our own short programs anew. With one, it is run once,
 against a fresh mock or, through the validating proxy, against --upstream; whatever SDK or language
 it is written in, its traffic becomes one cassette without keys.
 
@@ -15,8 +15,13 @@ import os
 import sys
 from pathlib import Path
 
-from tinker_mock.suite.cassettes.programs import STORIES
-from tinker_mock.suite.cassettes.recorder import SEED, StoryFailedError, record_all, record_program
+from tinker_mock.suite.cassettes.programs import PROGRAMS
+from tinker_mock.suite.cassettes.recorder import (
+    SEED,
+    ProgramFailedError,
+    record_all,
+    record_program,
+)
 from tinker_mock.suite.cassettes.replay_command import DEFAULT_CLIENTS, FOLDER
 
 
@@ -29,7 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help=f"tinker-VERSION or a preset (default: {', '.join(DEFAULT_CLIENTS)})",
     )
-    parser.add_argument("--story", action="append", choices=sorted(STORIES))
+    parser.add_argument(
+        "--program", dest="programs", action="append", choices=sorted(PROGRAMS), help="of our own"
+    )
+    parser.add_argument(
+        "--story",
+        dest="programs",
+        action="append",
+        choices=sorted(PROGRAMS),
+        help=argparse.SUPPRESS,
+    )
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder, or a COMMAND's file")
     parser.add_argument("--upstream", metavar="URL", help="record COMMAND against this server")
@@ -44,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         print("tinker-mock record: --upstream needs a COMMAND after --", file=sys.stderr)
         return 2
     clients = arguments.client or DEFAULT_CLIENTS
-    for path in record_all(arguments.output, clients, arguments.story or STORIES, arguments.seed):
+    programs = arguments.programs or PROGRAMS
+    for path in record_all(arguments.output, clients, programs, arguments.seed):
         print(path)
     return 0
 
@@ -58,7 +73,7 @@ def _record_program(arguments: argparse.Namespace) -> int:
         count = record_program(
             path, arguments.program, arguments.seed, arguments.upstream, dict(os.environ)
         )
-    except StoryFailedError as error:
+    except ProgramFailedError as error:
         print(f"tinker-mock record: {error}", file=sys.stderr)
         return 1
     print(f"{path}: {count} exchanges")

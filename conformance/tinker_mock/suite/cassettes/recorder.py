@@ -1,4 +1,4 @@
-"""Recording: a client tells a story to a mock, whose journal becomes the cassette."""
+"""Recording: a client runs a program against a mock, whose journal becomes the cassette."""
 
 import json
 import os
@@ -13,34 +13,34 @@ import httpx
 
 from tinker_mock.suite.cassettes.cassette import Cassette, Interaction, interactions, load_yaml
 from tinker_mock.suite.cassettes.drivers import KEY
-from tinker_mock.suite.cassettes.programs import STORIES
+from tinker_mock.suite.cassettes.programs import PROGRAMS
 from tinker_mock.suite.mock_process import mock_server
 from tinker_mock.suite.sdk import environment
 
-TELLERS = Path(__file__).with_name("tellers.py")
+DRIVERS = Path(__file__).with_name("drivers.py")
 SEED = 7
 MOCK = f"tinker-mock {version('tinker-mock')}"
 
 
-class StoryFailedError(RuntimeError):
-    """A client did not reach the end of its story; the message has its output."""
+class ProgramFailedError(RuntimeError):
+    """A client did not reach the end of its program; the message has its output."""
 
 
 def record_all(
-    folder: Path, clients: Iterable[str], stories: Iterable[str] = STORIES, seed: int = SEED
+    folder: Path, clients: Iterable[str], programs: Iterable[str] = PROGRAMS, seed: int = SEED
 ) -> Iterator[Path]:
-    """Record each story by each client, the mock as fresh for each as after its start.
+    """Record each program by each client, the mock as fresh for each as after its start.
 
     A client is `tinker-VERSION` (a real SDK release) or a preset of the reference client.
     """
-    stories = list(stories)
+    programs = list(programs)
     for client in clients:
-        with mock_server(["--seed", str(seed)]) as url, Told(client, url) as told:
-            for story in stories:
+        with mock_server(["--seed", str(seed)]) as url, ClientProcess(client, url) as process:
+            for program in programs:
                 httpx.post(f"{url}/_mock/reset").raise_for_status()
-                values = told.story(story)
-                provenance = {"story": story, **_provenance(client, MOCK, seed)}
-                path = folder / client / f"{story}.yaml"
+                values = process.run(program)
+                provenance = {"program": program, **_provenance(client, MOCK, seed)}
+                path = folder / client / f"{program}.yaml"
                 Cassette(provenance, values, _exported(url)).write(path)
                 yield path
 
@@ -55,7 +55,7 @@ def record_program(
     """Run a program once and keep its traffic; returns how many exchanges there were.
 
     It talks to a fresh mock with its address and a key in TINKER_BASE_URL and TINKER_API_KEY, or
-    through the proxy to `upstream` with the key it has. Raises `StoryFailedError` if it fails.
+    through the proxy to `upstream` with the key it has. Raises `ProgramFailedError` if it fails.
     """
     arguments = ["--seed", str(seed)]
     if upstream:
@@ -67,7 +67,7 @@ def record_program(
         ended = subprocess.run(command, env=variables, check=False).returncode
         exchanges = _exported(url)
     if ended:
-        raise StoryFailedError(f"{command[0]} ended with {ended}; nothing was kept")
+        raise ProgramFailedError(f"{command[0]} ended with {ended}; nothing was kept")
     provenance = _provenance(" ".join(command), upstream or MOCK, seed)
     Cassette(provenance, {}, exchanges).write(path)
     return len(exchanges)
@@ -79,36 +79,36 @@ def _provenance(client: str, server: str, seed: int) -> dict[str, object]:
 
 
 def _exported(url: str) -> list[Interaction]:
-    """What the mock's journal has of the story."""
+    """What the mock's journal has of the program."""
     answer = httpx.get(f"{url}/_mock/journal/export", params={"format": "cassette"}, timeout=60)
     answer.raise_for_status()
     return list(interactions(load_yaml(answer.text)["interactions"]))
 
 
-class Told:
-    """A client in a process of its own, telling stories on demand."""
+class ClientProcess:
+    """A client in a process of its own, running programs on demand."""
 
     def __init__(self, client: str, url: str) -> None:
         self._client = client
         python, variables = _process(client)
         name = "tinker" if client.startswith("tinker-") else client
         self._process = subprocess.Popen(
-            [python, str(TELLERS), name, url],
+            [python, str(DRIVERS), name, url],
             env=variables,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def __enter__(self) -> "Told":
+    def __enter__(self) -> "ClientProcess":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
 
-    def story(self, name: str) -> dict[str, object]:
-        """The values of one story. Raises `StoryFailedError`."""
+    def run(self, name: str) -> dict[str, object]:
+        """The values of one program. Raises `ProgramFailedError`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(name + "\n")
@@ -116,7 +116,7 @@ class Told:
         line = self._process.stdout.readline()
         values: dict[str, object] = json.loads(line or '{"broken": "the client ended"}')
         if "broken" in values:
-            raise StoryFailedError(f"{self._client} in {name}: {values['broken']}")
+            raise ProgramFailedError(f"{self._client} in {name}: {values['broken']}")
         return values
 
 

@@ -1,6 +1,6 @@
 """One direction: the reference client meets a recorded server.
 
-The client tells the cassette's story again; its requests are answered from the cassette, and it
+The client runs the cassette's program again; its requests are answered from the cassette, and it
 must come to the recorded values.
 """
 
@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 
 from tinker_mock.suite.cassettes.cassette import API, UNTIMELY, Cassette, Interaction
-from tinker_mock.suite.cassettes.drivers import ReferenceTeller
+from tinker_mock.suite.cassettes.drivers import ReferenceDriver
 from tinker_mock.suite.cassettes.ids import json_of
-from tinker_mock.suite.cassettes.programs import STORIES
+from tinker_mock.suite.cassettes.programs import PROGRAMS
 
 PRESETS = {"tinker-0.7.0": "python-0.7", "tinker-0.38.0": "python-latest"}
 
@@ -65,11 +65,11 @@ def _key(method: str, operation: str, body: bytes) -> tuple[str, ...]:
 def replay_to_client(cassette: Cassette, preset: str | None = None) -> dict[str, Any]:
     """The values the reference client comes to, in the preset that fits the recorded client."""
     recorded = str(cassette.provenance["client"])
-    teller = ReferenceTeller(
+    driver = ReferenceDriver(
         "http://tinker", preset or PRESETS.get(recorded, recorded), RecordedServer(cassette)
     )
     try:
-        values: dict[str, Any] = STORIES[cassette.story](teller)
+        values: dict[str, Any] = PROGRAMS[cassette.program](driver)
     finally:
-        teller.close()
+        driver.close()
     return values

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _replay(path: Path, arguments: argparse.Namespace) -> list[str]:
     cassette = read_cassette(path)
     if arguments.target is None:
-        if "story" not in cassette.provenance:
+        if "program" not in cassette.provenance:
             return ["a program's cassette: only --target URL can replay it"]
         from tinker_mock.suite.cassettes.replay_client import replay_to_client
 

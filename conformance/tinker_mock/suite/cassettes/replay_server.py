@@ -13,7 +13,7 @@ import httpx
 from tinker_mock.suite.cassettes.cassette import Cassette, Interaction
 from tinker_mock.suite.cassettes.comparing import differences
 from tinker_mock.suite.cassettes.drivers import KEY
-from tinker_mock.suite.cassettes.ids import References, json_of
+from tinker_mock.suite.cassettes.ids import IdMap, json_of
 
 _POLLS = 40
 _HELD_HEADERS = frozenset({"accept", "content-type", "content-encoding", "x-tinker-request-type"})
@@ -35,17 +35,17 @@ def replay_to_server(
     cassette: Cassette, url: str, *, api_key: str = KEY, values: bool = True
 ) -> list[Mismatch]:
     """All mismatches; with `values` False only shapes are compared (for other servers)."""
-    references = References()
+    ids = IdMap()
     found: list[Mismatch] = []
     unseeded = _unseeded(cassette.interactions)
     with httpx.Client(base_url=url, timeout=60, follow_redirects=False) as http:
         for number, one in enumerate(cassette.interactions):
             if _superseded(cassette.interactions, number):
                 continue
-            live = _send(http, one, references, api_key)
+            live = _send(http, one, ids, api_key)
             found += [
                 Mismatch(number, one.operation, what)
-                for what in _compared(one, live, references, values and number not in unseeded)
+                for what in _compared(one, live, ids, values and number not in unseeded)
             ]
     return found
 
@@ -73,17 +73,15 @@ def _pending(status: int, body: Any) -> bool:
     return status == 408 or (isinstance(body, dict) and body.get("type") == "try_again")
 
 
-def _send(
-    http: httpx.Client, one: Interaction, references: References, api_key: str
-) -> httpx.Response:
+def _send(http: httpx.Client, one: Interaction, ids: IdMap, api_key: str) -> httpx.Response:
     headers = {name: value for name, value in one.request_headers.items() if name in _HELD_HEADERS}
     if "user-agent" in one.request_headers:
         headers["user-agent"] = one.request_headers["user-agent"]
     for _ in range(_POLLS):
         response = http.request(
             one.method,
-            references.replace(one.path),
-            content=references.replace_bytes(one.request_body) or None,
+            ids.replace(one.path),
+            content=ids.replace_bytes(one.request_body) or None,
             headers={**headers, "x-api-key": api_key},
         )
         if one.operation != "retrieve_future" or not _pending(
@@ -93,9 +91,7 @@ def _send(
     return response
 
 
-def _compared(
-    one: Interaction, live: httpx.Response, references: References, values: bool
-) -> list[str]:
+def _compared(one: Interaction, live: httpx.Response, ids: IdMap, values: bool) -> list[str]:
     if live.status_code != one.status:
         return [f"status {live.status_code}, recorded {one.status}: {live.text[:200]}"]
     kind = live.headers.get("content-type", "").partition(";")[0]
@@ -105,5 +101,5 @@ def _compared(
     if recorded is None or answered is None:
         same = not values or live.content == one.response_body
         return [] if same else ["the binary result differs from the recorded one"]
-    references.learn(recorded, answered)
+    ids.learn(recorded, answered)
     return differences(recorded, answered, values=values)

@@ -1,4 +1,4 @@
-"""Running a program under each circumstance, and judging what it said."""
+"""Running a program in each situation, and judging what it sent."""
 
 import os
 import subprocess
@@ -12,52 +12,51 @@ from typing import Any
 import httpx
 import yaml
 
-from tinker_mock.suite.client.checks import protocol as speaking
-from tinker_mock.suite.client.checks import requests as working
-from tinker_mock.suite.client.checks import retries as recovering
-from tinker_mock.suite.client.judging import CLIENT_CHECKS, ClientCheck, NotApplicable
-from tinker_mock.suite.client.traffic import Conversation, Said
-from tinker_mock.suite.core.runner import requirement_of
-from tinker_mock.suite.core.verdict import Status, Unmet, Verdict
+from tinker_mock.contracts.ledger import requirement_of
+from tinker_mock.suite.client.checks import protocol, requests, retries
+from tinker_mock.suite.client.judging import CLIENT_CHECKS, ClientCheck
+from tinker_mock.suite.client.traffic import RecordedExchange, Traffic
+from tinker_mock.suite.core.verdict import Status, Verdict, judging
 from tinker_mock.suite.mock_process import mock_server
 
-MODULES = (speaking, working, recovering)
+MODULES = (protocol, requests, retries)
+"""Whose import fills the table of checks."""
 KEY = "tml-audited-client"
 MODEL = "Qwen/Qwen3-8B"
-Told = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 @cache
-def circumstances() -> dict[str, dict[str, Any]]:
-    """The circumstances by name, in order."""
+def situations() -> dict[str, dict[str, Any]]:
+    """The situations by name, in order."""
     text = (files("tinker_mock.suite.client") / "situations.yaml").read_text("utf-8")
     return dict(yaml.safe_load(text))
 
 
-def converse(
+def record_traffic(
     command: Sequence[str],
-    circumstance: str,
+    situation: str,
     timeout: float,
     environment: Mapping[str, str] | None = None,
-) -> Conversation:
+) -> Traffic:
     """Run the program once against a fresh mock; `timeout` is in seconds."""
     with mock_server(["--long-poll", "5"]) as url, httpx.Client(base_url=url, timeout=10) as mock:
-        script = yaml.safe_dump(circumstances()[circumstance]["scenario"])
+        script = yaml.safe_dump(situations()[situation]["scenario"])
         mock.put("/_mock/scenario", json={"yaml": script}).raise_for_status()
         mock.delete("/_mock/journal").raise_for_status()
         variables = {
             **(os.environ if environment is None else environment),
             "TINKER_BASE_URL": url,
             "TINKER_API_KEY": KEY,
-            "TINKER_MOCK_CIRCUMSTANCE": circumstance,
+            "TINKER_MOCK_SITUATION": situation,
             "TINKER_MOCK_MODEL": MODEL,
         }
         began = time.monotonic()
         code, output = run_program(command, variables, timeout)
         seconds = time.monotonic() - began
         entries = mock.get("/_mock/journal", params={"limit": 10_000}).raise_for_status().json()
-    said = [Said(entry) for entry in entries["entries"]]
-    return Conversation(circumstance, said, code, seconds, output, KEY)
+    exchanges = [RecordedExchange(entry) for entry in entries["entries"]]
+    return Traffic(situation, exchanges, code, seconds, output, KEY)
 
 
 def run_program(
@@ -85,55 +84,48 @@ def audit_client(
     command: Sequence[str],
     names: Sequence[str] = (),
     timeout: float = 60.0,
-    told: Told | None = None,
+    progress: Progress | None = None,
     environment: Mapping[str, str] | None = None,
     jobs: int = 2,
 ) -> list[Verdict]:
     """Verdicts of every check, in the order of the table."""
-    wanted = list(names or circumstances())
+    wanted = list(names or situations())
 
-    def one(name: str) -> Conversation:
-        conversation = converse(command, name, timeout, environment)
-        if told:
-            told(f"{name}: {len(conversation.said)} requests, exit code {conversation.exit_code}")
-        return conversation
+    def play(name: str) -> Traffic:
+        traffic = record_traffic(command, name, timeout, environment)
+        if progress:
+            progress(f"{name}: {len(traffic.exchanges)} requests, exit code {traffic.exit_code}")
+        return traffic
 
     with ThreadPoolExecutor(jobs) as pool:
-        conversations = {one.circumstance: one for one in pool.map(one, wanted)}
-    return [judge_check(check, conversations) for check in CLIENT_CHECKS.values()]
+        by_situation = {one.situation: one for one in pool.map(play, wanted)}
+    return [judge_check(check, by_situation) for check in CLIENT_CHECKS.values()]
 
 
-def judge_check(check: ClientCheck, conversations: Mapping[str, Conversation]) -> Verdict:
+def judge_check(check: ClientCheck, by_situation: Mapping[str, Traffic]) -> Verdict:
     """One check's verdict."""
     rule = requirement_of()[check.id]
-    verdict = Verdict(check.id, rule, Status.PASS, scenario=check.circumstance)
-    conversation = conversations.get(check.circumstance)
-    if conversation is None:
-        verdict.status, verdict.message = Status.NOT_APPLICABLE, "the circumstance was not played"
+    verdict = Verdict(check.id, rule, Status.PASS, scenario=check.situation)
+    traffic = by_situation.get(check.situation)
+    if traffic is None:
+        verdict.status, verdict.message = Status.NOT_APPLICABLE, "the situation was not played"
         return verdict
-    try:
-        check.judge(conversation)
-    except NotApplicable as reason:
-        verdict.status, verdict.message = Status.NOT_APPLICABLE, str(reason)
-    except Unmet as unmet:
-        verdict.status = Status.FAIL if rule.level == "MUST" else Status.WARN
-        verdict.message = str(unmet)
-        verdict.expected, verdict.actual = unmet.expected, unmet.actual
-        verdict.trace = [trace_of(one, conversation) for one in conversation.said[:8]]
-    except Exception as error:
-        verdict.status, verdict.message = Status.ERROR, f"{type(error).__name__}: {error}"
+    with judging(verdict):
+        check.judge(traffic)
+    if verdict.status in (Status.FAIL, Status.WARN):
+        verdict.trace = [trace_of(one, traffic) for one in traffic.exchanges[:8]]
     return verdict
 
 
-def trace_of(said: Said, conversation: Conversation) -> dict[str, Any]:
+def trace_of(exchange: RecordedExchange, traffic: Traffic) -> dict[str, Any]:
     """An exchange in the form that reports show."""
     return {
-        "t_ms": round((said.at - conversation.said[0].at) * 1000, 1),
-        "took_ms": round((said.until - said.at) * 1000, 1),
-        "request": f"{said.entry['method']} {said.entry['path']}",
-        "request_headers": dict(said.headers),
-        "request_body": repr(said.entry.get("request_body"))[:800],
-        "status": said.status or "no answer",
-        "response_headers": dict(said.entry.get("response_headers") or {}),
-        "response_body": repr(said.entry.get("response_body"))[:800],
+        "t_ms": round((exchange.at - traffic.exchanges[0].at) * 1000, 1),
+        "took_ms": round((exchange.until - exchange.at) * 1000, 1),
+        "request": f"{exchange.entry['method']} {exchange.entry['path']}",
+        "request_headers": dict(exchange.headers),
+        "request_body": repr(exchange.entry.get("request_body"))[:800],
+        "status": exchange.status or "no answer",
+        "response_headers": dict(exchange.entry.get("response_headers") or {}),
+        "response_body": repr(exchange.entry.get("response_body"))[:800],
     }

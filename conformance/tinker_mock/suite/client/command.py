@@ -1,11 +1,11 @@
-"""`tinker-mock audit client -- COMMAND`: run a program against the mock and judge what it says.
+"""`tinker-mock audit client -- COMMAND`: run a program against the mock and judge what it sends.
 
 The program finds TINKER_BASE_URL, TINKER_API_KEY and TINKER_MOCK_MODEL in its environment. It is
-run once under each circumstance (TINKER_MOCK_CIRCUMSTANCE names it), each time on a fresh mock.
+run once in each situation (TINKER_MOCK_SITUATION names it), each time on a fresh mock.
 
 examples:
   tinker-mock audit client -- python train.py
-  tinker-mock audit client --scenario pending,lost -- node train.mjs
+  tinker-mock audit client --situation pending,lost -- node train.mjs
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tinker_mock.suite.client.audit import audit_client, circumstances
+from tinker_mock.suite.client.audit import audit_client, situations
 from tinker_mock.suite.core.baseline import Baseline, BaselineError, apply_baseline, read_baseline
 from tinker_mock.suite.core.results import document
 from tinker_mock.suite.core.selection import selects, split_patterns
@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (__doc__ or "").partition("\n\nexamples:")[0]
     parser.epilog = (__doc__ or "").partition("\n\n")[2]
     add = parser.add_argument
-    add("--scenario", default="", metavar="NAMES", help=f"of {', '.join(circumstances())}")
+    add("--situation", default="", metavar="NAMES", help=f"of {', '.join(situations())}")
+    add("--scenario", dest="situation", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     add("--select", default="", metavar="GLOB", help="checks by prefix or glob, with commas")
     add("--timeout", type=float, default=60.0, metavar="S", help="seconds for one run")
     add("--jobs", type=int, default=2, help="runs at the same time")
@@ -38,16 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Audit and report; 0 conformant, 1 not, 2 wrong usage."""
-    names = split_patterns(arguments.scenario)
-    unknown = [name for name in names if name not in circumstances()]
+    names = split_patterns(arguments.situation)
+    unknown = [name for name in names if name not in situations()]
     try:
         baseline = read_baseline(arguments.baseline) if arguments.baseline else Baseline()
     except BaselineError as error:
         print(f"tinker-mock: {error}", file=sys.stderr)
         return 2
     if unknown:
-        known = ", ".join(circumstances())
-        print(f"tinker-mock: no scenario {unknown[0]!r}; there are {known}", file=sys.stderr)
+        known = ", ".join(situations())
+        print(f"tinker-mock: no situation {unknown[0]!r}; there are {known}", file=sys.stderr)
         return 2
     terminal = Terminal()
     started = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What a program said to the mock, as the journal has it."""
+"""What a program sent to the mock and was answered, as the journal has it."""
 
 import base64
 import re
@@ -14,7 +14,7 @@ from tinker_mock.suite.core.proto import decode_forward_backward
 
 
 @dataclass
-class Said:
+class RecordedExchange:
     """One exchange. Times are Unix seconds."""
 
     entry: Mapping[str, Any]
@@ -83,62 +83,64 @@ class Said:
 
 
 @dataclass
-class Conversation:
-    """One run of the program under one circumstance. `exit_code` is None if it was stopped."""
+class Traffic:
+    """One run of the program under one situation. `exit_code` is None if it was stopped."""
 
-    circumstance: str
-    said: list[Said]
+    situation: str
+    exchanges: list[RecordedExchange]
     exit_code: int | None = 0
     seconds: float = 0.0
     output: str = ""
     key: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
 
-    def of(self, *operations: str) -> list[Said]:
+    def of(self, *operations: str) -> list[RecordedExchange]:
         """The exchanges of these operations, in order."""
-        return [one for one in self.said if one.operation in operations]
+        return [one for one in self.exchanges if one.operation in operations]
 
     @cached_property
-    def submits(self) -> list[Said]:
+    def submits(self) -> list[RecordedExchange]:
         """Every submission of work."""
         return self.of(*load_contract("tinker").promised)
 
     @cached_property
-    def ordered(self) -> list[Said]:
+    def ordered(self) -> list[RecordedExchange]:
         """Every submission that has a place in a model's lane."""
-        return [one for one in self.said if one.ordered]
+        return [one for one in self.exchanges if one.ordered]
 
     @cached_property
-    def polls(self) -> list[Said]:
+    def polls(self) -> list[RecordedExchange]:
         """Every poll."""
         return self.of("retrieve_future")
 
     @cached_property
     def release(self) -> int:
         """The minor release that the client says it is; 0 if it does not say."""
-        for one in self.said:
+        for one in self.exchanges:
             text = one.headers.get("x-stainless-package-version") or one.body.get("sdk_version")
             match = re.match(r"0\.(\d+)", str(text or ""))
             if match:
                 return int(match[1])
         return 0
 
-    def repeats(self, operation: Iterable[str], *statuses: int) -> list[tuple[Said, Said | None]]:
+    def repeats(
+        self, operation: Iterable[str], *statuses: int
+    ) -> list[tuple[RecordedExchange, RecordedExchange | None]]:
         """Each submission that got one of these statuses, and the next one of the same work."""
         names = set(operation)
         pairs = []
-        for index, one in enumerate(self.said):
+        for index, one in enumerate(self.exchanges):
             if one.operation in names and one.status in statuses:
                 later = (
                     two
-                    for two in self.said[index + 1 :]
+                    for two in self.exchanges[index + 1 :]
                     if two.identity == one.identity or same_work(one, two)
                 )
                 pairs.append((one, next(later, None)))
         return pairs
 
 
-def same_work(one: Said, two: Said) -> bool:
+def same_work(one: RecordedExchange, two: RecordedExchange) -> bool:
     """Whether two exchanges ask for the same, whatever their number."""
     mine = {name: value for name, value in one.body.items() if name != "seq_id"}
     other = {name: value for name, value in two.body.items() if name != "seq_id"}

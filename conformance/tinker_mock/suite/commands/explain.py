@@ -4,9 +4,9 @@ import argparse
 import sys
 from difflib import get_close_matches
 
-from tinker_mock.contracts.ledger import load_ledger
-from tinker_mock.suite.core.runner import requirement_of, server_scenarios
+from tinker_mock.contracts.ledger import load_ledger, requirement_of
 from tinker_mock.suite.report.terminal import wrapped
+from tinker_mock.suite.server.runner import load_scenarios
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
         ("checks", ", ".join(rule.checks) or f"none: {rule.unproved}"),
     ):
         print(wrapped(label, text))
-    stories = [one.id for one in server_scenarios() if set(one.checks) & set(rule.checks)]
-    print(wrapped("scenario", ", ".join(stories) or "every answer of the run"))
+    made_by = [one.id for one in load_scenarios().values() if set(one.checks) & set(rule.checks)]
+    print(wrapped("scenario", ", ".join(made_by) or "every answer of the run"))
     return 0

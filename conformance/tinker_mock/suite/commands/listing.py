@@ -2,7 +2,7 @@
 
 import argparse
 
-from tinker_mock.suite.core.runner import requirement_of
+from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.suite.core.selection import selects, split_patterns
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tinker_mock.suite.core.results import ResultsError, read_results
-from tinker_mock.suite.report.html import filled
+from tinker_mock.suite.report.write import filled
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from tinker_mock.contracts.ledger import LedgerError, SdkSpan, frozen_rules
 from tinker_mock.suite.core.baseline import Baseline, BaselineError, apply_baseline, read_baseline
-from tinker_mock.suite.core.results import results_of
-from tinker_mock.suite.core.runner import Run, run_server_suite
+from tinker_mock.suite.core.results import Run, results_of
 from tinker_mock.suite.core.selection import split_patterns
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.report.terminal import Terminal
 from tinker_mock.suite.report.write import write_reports
+from tinker_mock.suite.server.runner import run_server_suite
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     found = run_server_suite(
         target,
         split_patterns(arguments.select),
-        lambda story, verdicts: terminal.progress(story.id, [v.status.value for v in verdicts]),
+        lambda scenario, verdicts: terminal.progress(
+            scenario.id, [v.status.value for v in verdicts]
+        ),
     )
     about = {"kind": "server", "name": arguments.name or target.url, "sdk": str(target.sdk)}
     return conclude(found, results_of(found, about, started), baseline, arguments, terminal)

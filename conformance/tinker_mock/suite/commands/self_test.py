@@ -16,81 +16,90 @@ from tinker_mock.suite.core.selection import split_patterns
 from tinker_mock.suite.core.verdict import Status
 from tinker_mock.suite.report.terminal import Terminal
 from tinker_mock.suite.report.write import write_reports
-from tinker_mock.suite.selftest.section import PARTS, Outcome, Part, Plan
+from tinker_mock.suite.selftest import SECTIONS
+from tinker_mock.suite.selftest.section import Options, Section, SectionResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.description = (__doc__ or "").strip()
     add = parser.add_argument
-    add("--seed", type=int, default=0, help="of the mock, the fuzzer and the stories")
-    add("--parts", default="", metavar="NAMES", help=f"of {', '.join(PARTS)}")
+    add("--seed", type=int, default=0, help="of the mock and the fuzzer")
+    add("--sections", default="", metavar="NAMES", help=f"of {', '.join(SECTIONS)}")
+    add("--parts", dest="sections", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     add("--report", type=Path, default=Path("reports/conformance"), metavar="DIR")
     add("--mutants", choices=("must", "all"), default="must", help="which mutants to try")
-    add("--jobs", type=int, default=3, help="parts at the same time")
+    add("--jobs", type=int, default=3, help="sections at the same time")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run every part, show progress, end with one summary."""
-    names = split_patterns(arguments.parts) or tuple(PARTS)
-    unknown = [name for name in names if name not in PARTS]
+    """Run every section, show progress, end with one summary."""
+    names = split_patterns(arguments.sections) or tuple(SECTIONS)
+    unknown = [name for name in names if name not in SECTIONS]
     if unknown:
-        print(f"tinker-mock: no part {unknown[0]!r}; there are {', '.join(PARTS)}", file=sys.stderr)
+        known = ", ".join(SECTIONS)
+        print(f"tinker-mock: no section {unknown[0]!r}; there are {known}", file=sys.stderr)
         return 2
     terminal = Terminal()
-    plan = Plan(arguments.seed, arguments.report, arguments.mutants)
+    options = Options(arguments.seed, arguments.report, arguments.mutants)
     started = datetime.now(UTC)
-    outcomes = run_parts([PARTS[name] for name in names], plan, arguments.jobs, terminal)
-    return conclude(outcomes, plan, started, terminal)
+    found = run_sections([SECTIONS[name] for name in names], options, arguments.jobs, terminal)
+    return conclude(found, options, started, terminal)
 
 
-def run_parts(parts: list[Part], plan: Plan, jobs: int, terminal: Terminal) -> list[Outcome]:
-    """The outcome of each part, in the order given; longest parts start first."""
-    found: dict[str, Outcome] = {}
+def run_sections(
+    sections: list[Section], options: Options, jobs: int, terminal: Terminal
+) -> list[SectionResult]:
+    """The result of each section, in the order given; longest sections start first."""
+    found: dict[str, SectionResult] = {}
     with ThreadPoolExecutor(jobs) as pool:
-        waiting = {pool.submit(attempt, part, plan): part for part in by_length(parts)}
+        waiting = {
+            pool.submit(attempt, section, options): section for section in by_length(sections)
+        }
         for done in as_completed(waiting):
-            outcome = done.result()
-            found[outcome.part] = outcome
-            terminal.line(f"  {outcome.line()}")
-    return [found[part.name] for part in parts]
+            result = done.result()
+            found[result.section] = result
+            terminal.line(f"  {result.line()}")
+    return [found[section.name] for section in sections]
 
 
-def by_length(parts: list[Part]) -> list[Part]:
-    """The parts that take longest first."""
-    return sorted(parts, key=lambda part: part.seconds, reverse=True)
+def by_length(sections: list[Section]) -> list[Section]:
+    """The sections that take longest first."""
+    return sorted(sections, key=lambda section: section.seconds, reverse=True)
 
 
-def attempt(part: Part, plan: Plan) -> Outcome:
-    """A part's outcome; an exception is an error of the suite and not the end of the run."""
+def attempt(section: Section, options: Options) -> SectionResult:
+    """A section's result; an exception is an error of the suite and not the end of the run."""
     began = time.monotonic()
     try:
-        outcome = part.play(plan)
+        result = section.play(options)
     except Exception as error:
-        outcome = Outcome(part.name, broken=f"{type(error).__name__}: {error}")
-    outcome.seconds = time.monotonic() - began
-    return outcome
+        result = SectionResult(section.name, broken=f"{type(error).__name__}: {error}")
+    result.seconds = time.monotonic() - began
+    return result
 
 
-def conclude(outcomes: list[Outcome], plan: Plan, started: datetime, terminal: Terminal) -> int:
+def conclude(
+    found: list[SectionResult], options: Options, started: datetime, terminal: Terminal
+) -> int:
     """Write the reports and say how it went."""
-    verdicts = [verdict for outcome in outcomes for verdict in outcome.verdicts]
+    verdicts = [verdict for one in found for verdict in one.verdicts]
     seconds = (datetime.now(UTC) - started).total_seconds()
     about = {"kind": "self", "name": "tinker-mock", "sdk": "all"}
     moment = started.isoformat(timespec="seconds")
-    results = document(verdicts, about, plan.seed, moment, seconds)
-    results["coverage"] = {o.part: o.coverage for o in outcomes if o.coverage}
-    results["curves"] = {name: c for o in outcomes for name, c in o.curves.items()}
-    broken = [outcome for outcome in outcomes if outcome.broken]
+    results = document(verdicts, about, options.seed, moment, seconds)
+    results["coverage"] = {o.section: o.coverage for o in found if o.coverage}
+    results["curves"] = {name: c for o in found for name, c in o.curves.items()}
+    broken = [one for one in found if one.broken]
     results["conformant"] = results["conformant"] and not broken
-    write_reports(results, plan.report)
+    write_reports(results, options.report)
     terminal.findings(results)
     terminal.line()
-    for outcome in outcomes:
-        terminal.line(f"  {outcome.line()}")
-        for note in outcome.notes:
+    for one in found:
+        terminal.line(f"  {one.line()}")
+        for note in one.notes:
             terminal.line(f"      {note}")
-    terminal.line(f"report: {plan.report / 'index.html'}")
+    terminal.line(f"report: {options.report / 'index.html'}")
     terminal.summary(results)
     errors = any(verdict.status is Status.ERROR for verdict in verdicts)
     if broken or errors:

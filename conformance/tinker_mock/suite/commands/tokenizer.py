@@ -6,10 +6,10 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.suite.commands.run import conclude
 from tinker_mock.suite.core.baseline import Baseline
-from tinker_mock.suite.core.results import document
-from tinker_mock.suite.core.runner import Run, requirement_of
+from tinker_mock.suite.core.results import Run, document
 from tinker_mock.suite.core.selection import selects, split_patterns
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.report.terminal import Terminal

@@ -1,7 +1,6 @@
 """What a scenario acts on: the wire, the check being made, and things set up for it."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -9,25 +8,25 @@ from typing import Any
 import httpx
 
 from tinker_mock.contracts.ledger import Requirement
-from tinker_mock.suite.core.http import Hands, Routes
+from tinker_mock.suite.core.http import RecordingClient, Routes
 from tinker_mock.suite.core.promises import Promised, Submitting
 from tinker_mock.suite.core.target import Target
-from tinker_mock.suite.core.verdict import Inapplicable, Status, Unmet, Verdict
+from tinker_mock.suite.core.verdict import Inapplicable, Status, Unmet, Verdict, judging
 
 KINDS = ("weights", "sampler_weights", "external_weights")
 UNLOADING = 25
 """The last minor release with unload_model; from then on models end with their session."""
 
 
-class Stage(Submitting):
+class ScenarioContext(Submitting):
     """One scenario's view of a target. Everything it creates is cleaned up at the end."""
 
     def __init__(
-        self, target: Target, routes: Routes, checks: dict[str, Requirement], scenario: str
+        self, target: Target, routes: Routes, checks: Mapping[str, Requirement], scenario: str
     ) -> None:
         self.target = target
         self.scenario = scenario
-        self.hands = Hands(target.url, target.headers(), routes, target.timeout)
+        self.client = RecordingClient(target.url, target.headers(), routes, target.timeout)
         self.verdicts: dict[str, Verdict] = {}
         self._checks = checks
         self._sessions: list[str] = []
@@ -42,34 +41,23 @@ class Stage(Submitting):
     def check(self, name: str) -> Iterator[None]:
         """Judge the block: Unmet is the target's failure, anything else is the suite's own."""
         if name not in self._checks:
-            raise KeyError(f"check {name} is not declared by scenario {self.scenario}")
-        mark = len(self.hands.sent)
-        started = time.monotonic()
+            raise KeyError(f"check {name} is not one of scenario {self.scenario}")
+        mark = len(self.client.exchanges)
         verdict = Verdict(name, self._checks[name], Status.PASS, scenario=self.scenario)
-        try:
+        with judging(verdict):
             yield
-        except Unmet as unmet:
-            must = verdict.level == "MUST"
-            verdict.status = Status.FAIL if must else Status.WARN
-            verdict.message = str(unmet)
-            verdict.expected, verdict.actual = unmet.expected, unmet.actual
-        except Inapplicable as reason:
-            verdict.status, verdict.message = Status.NOT_APPLICABLE, str(reason)
-        except Exception as error:
-            verdict.status = Status.ERROR
-            verdict.message = f"{type(error).__name__}: {error}"
-        verdict.duration_ms = (time.monotonic() - started) * 1000
         if verdict.status not in (Status.PASS, Status.NOT_APPLICABLE):
-            self._attach_trace(verdict, mark)
+            self.attach_trace(verdict, mark)
         previous = self.verdicts.get(name)
         if previous is None or previous.status is Status.PASS:
             self.verdicts[name] = verdict
 
-    def _attach_trace(self, verdict: Verdict, mark: int, end: int | None = None) -> None:
-        sent = self.hands.sent[mark:end] or self.hands.sent[:end][-3:]
-        verdict.trace = [one.as_trace(self.hands.origin) for one in sent[-8:]]
-        if sent:
-            verdict.curl = sent[-1].as_curl(self.hands.base_url)
+    def attach_trace(self, verdict: Verdict, mark: int, end: int | None = None) -> None:
+        """Give a verdict the last exchanges between two marks, or those before them."""
+        exchanges = self.client.exchanges[mark:end] or self.client.exchanges[:end][-3:]
+        verdict.trace = [one.as_trace(self.client.origin) for one in exchanges[-8:]]
+        if exchanges:
+            verdict.curl = exchanges[-1].as_curl(self.client.base_url)
 
     def applies(self, name: str) -> bool:
         """Whether a check is about a release that the target claims; ask before newer fields."""
@@ -77,7 +65,7 @@ class Stage(Submitting):
 
     def flag(self, name: str) -> bool:
         """Whether the server switches on a flag of client/config; without one it is off."""
-        reply = self.hands.call("get_client_config", {"sdk_version": self.target.release})
+        reply = self.client.call("get_client_config", {"sdk_version": self.target.release})
         value = reply.json() if reply.status == 200 else {}
         return isinstance(value, dict) and value.get(name) is True
 
@@ -90,14 +78,14 @@ class Stage(Submitting):
         """Run an action in a thread, for requests that wait while others are made."""
         return self._threads.submit(action)
 
-    def other_tenant(self) -> Hands:
+    def other_tenant(self) -> RecordingClient:
         """The wire with another tenant's key; Inapplicable when only one is known."""
         if not self.target.other_key:
             raise Inapplicable("no second tenant's key was given (--other-key)")
         headers = {**self.target.headers(), "x-api-key": self.target.other_key}
-        hands = Hands(self.target.url, headers, self.hands.routes, self.target.timeout)
-        self._leftovers.append(hands.close)
-        return hands
+        client = RecordingClient(self.target.url, headers, self.client.routes, self.target.timeout)
+        self._leftovers.append(client.close)
+        return client
 
     def session(self, **fields: Any) -> str:
         """A new session's id."""
@@ -107,7 +95,7 @@ class Stage(Submitting):
             "sdk_version": self.target.release,
             "type": "create_session",
         }
-        reply = self.hands.call("create_session", {**body, **fields}).require()
+        reply = self.client.call("create_session", {**body, **fields}).require()
         session_id = str(reply.at("/session_id"))
         self._sessions.append(session_id)
         return session_id
@@ -115,12 +103,12 @@ class Stage(Submitting):
     def named_model(self) -> str:
         """The base model to use: the one asked for, or the first that the server offers."""
         if not self.base_model:
-            reply = self.hands.call("get_server_capabilities").require()
+            reply = self.client.call("get_server_capabilities").require()
             try:
                 self.base_model = str(reply.at("/supported_models/0/model_name"))
             except Unmet as unmet:
-                told = "the server names a model (or --model does)"
-                raise Unmet(told, unmet.expected, unmet.actual) from unmet
+                message = "the server names a model (or --model does)"
+                raise Unmet(message, unmet.expected, unmet.actual) from unmet
         return self.base_model
 
     def next_model(self, session: str) -> int:
@@ -152,7 +140,7 @@ class Stage(Submitting):
         model = str(created.result().at("/model_id"))
         if self.target.minor <= UNLOADING:
             body = {"model_id": model, "type": "unload_model"}
-            self.later(lambda: self.hands.call("unload_model", body, timeout=3.0))
+            self.later(lambda: self.client.call("unload_model", body, timeout=3.0))
         return model
 
     def sampler(self, session: str | None = None, path: str | None = None) -> str:
@@ -165,7 +153,7 @@ class Stage(Submitting):
             "type": "create_sampling_session",
             **origin,
         }
-        reply = self.hands.call("create_sampling_session", body).require()
+        reply = self.client.call("create_sampling_session", body).require()
         return str(reply.at("/sampling_session_id"))
 
     def later(self, action: Callable[[], object]) -> None:
@@ -174,7 +162,7 @@ class Stage(Submitting):
 
     def delete_checkpoint_later(self, path: str) -> None:
         """Delete a checkpoint made here when the scenario is over."""
-        self.later(lambda: self.hands.call("delete_checkpoint", path=place(path)))
+        self.later(lambda: self.client.call("delete_checkpoint", path=place(path)))
 
     def finish(self) -> None:
         """Remove what was made, end the sessions, close the connections."""
@@ -184,9 +172,9 @@ class Stage(Submitting):
         for session in self._sessions:
             with suppress(Unmet, KeyError):
                 body = {"reason": {"type": "success"}, "detail": None}
-                self.hands.call("finish_session", body, path={"session_id": session}, timeout=3.0)
+                self.client.call("finish_session", body, path={"session_id": session}, timeout=3.0)
         self._threads.shutdown(wait=True, cancel_futures=True)
-        self.hands.close()
+        self.client.close()
 
     def fetch(self, url: str) -> bytes:
         """Download a URL that the server gave out, without credentials."""

@@ -1,4 +1,4 @@
-"""The suite's own hands: plain HTTP requests, each one recorded and held against the contract."""
+"""Plain HTTP requests, each one recorded and held against the contract."""
 
 import re
 import shlex
@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import orjson
 
+from tinker_mock.client.http.sse import SseDecoder
 from tinker_mock.contracts import Operation, load_contract
 from tinker_mock.contracts.pointer import PointerError, look_up
 from tinker_mock.suite.core.verdict import Unmet, shown
@@ -31,7 +32,7 @@ class Reply:
     body: bytes
     elapsed: float
     name: str
-    sent: "Sent"
+    exchange: "Exchange"
 
     @property
     def media_type(self) -> str:
@@ -62,6 +63,10 @@ class Reply:
             raise Unmet(f"{self.name} answers {wanted}", wanted, actual)
         return self
 
+    def events(self) -> list[str]:
+        """The data of each server-sent event."""
+        return event_data(self.body)
+
     @property
     def text(self) -> str:
         """The body as text, undecodable bytes replaced."""
@@ -69,7 +74,7 @@ class Reply:
 
 
 @dataclass
-class Sent:
+class Exchange:
     """One exchange as it went over the wire."""
 
     started: float
@@ -157,7 +162,7 @@ def trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-class Hands:
+class RecordingClient:
     """A thread-safe HTTP client that keeps every exchange and its contract verdicts."""
 
     def __init__(
@@ -167,7 +172,7 @@ class Hands:
         self.headers = dict(headers)
         self.routes = routes
         self.origin = time.monotonic()
-        self.sent: list[Sent] = []
+        self.exchanges: list[Exchange] = []
         self._lock = threading.Lock()
         limits = httpx.Limits(max_connections=32, max_keepalive_connections=8)
         self._client = httpx.Client(
@@ -220,16 +225,16 @@ class Hands:
         if content is not None and not any(name.lower() == "content-type" for name in final):
             final["content-type"] = "application/json"
         target = f"{path}?{httpx.QueryParams(dict(query))}" if query else path
-        sent = Sent(time.monotonic(), method, target, redacted(final), content or b"")
-        sent.operation = self.routes.match(method, path)
+        exchange = Exchange(time.monotonic(), method, target, redacted(final), content or b"")
+        exchange.operation = self.routes.match(method, path)
         with self._lock:
-            self.sent.append(sent)
-        name = sent.operation.id if sent.operation else f"{method} {path}"
-        return self._exchange(sent, name, final, content, timeout, wrong)
+            self.exchanges.append(exchange)
+        name = exchange.operation.id if exchange.operation else f"{method} {path}"
+        return self._exchange(exchange, name, final, content, timeout, wrong)
 
     def _exchange(
         self,
-        sent: Sent,
+        exchange: Exchange,
         name: str,
         headers: dict[str, str],
         content: bytes | None,
@@ -238,32 +243,38 @@ class Hands:
     ) -> Reply:
         options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         try:
-            answer = self._send(sent, headers, content, options)
+            answer = self._send(exchange, headers, content, options)
         except httpx.HTTPError as error:
-            sent.elapsed = time.monotonic() - sent.started
-            sent.fault = f"{type(error).__name__}: {error}"
-            raise Unmet(f"{name} answers", "an HTTP answer", sent.fault) from error
-        sent.elapsed = time.monotonic() - sent.started
-        sent.status = answer.status_code
-        sent.response_headers = {
+            exchange.elapsed = time.monotonic() - exchange.started
+            exchange.fault = f"{type(error).__name__}: {error}"
+            raise Unmet(f"{name} answers", "an HTTP answer", exchange.fault) from error
+        exchange.elapsed = time.monotonic() - exchange.started
+        exchange.status = answer.status_code
+        exchange.response_headers = {
             key: value for key, value in answer.headers.items() if key in SHOWN_HEADERS
         }
-        sent.response_body = answer.content
-        self._judge(sent, wrong)
-        return Reply(answer.status_code, answer.headers, answer.content, sent.elapsed, name, sent)
+        exchange.response_body = answer.content
+        self._judge(exchange, wrong)
+        return Reply(
+            answer.status_code, answer.headers, answer.content, exchange.elapsed, name, exchange
+        )
 
     def _send(
-        self, sent: Sent, headers: dict[str, str], content: bytes | None, options: dict[str, Any]
+        self,
+        exchange: Exchange,
+        headers: dict[str, str],
+        content: bytes | None,
+        options: dict[str, Any],
     ) -> httpx.Response:
-        url = self.base_url + sent.path
+        url = self.base_url + exchange.path
         try:
             return self._client.request(
-                sent.method, url, headers=headers, content=content, **options
+                exchange.method, url, headers=headers, content=content, **options
             )
         except (httpx.ReadError, httpx.RemoteProtocolError):
             # A kept connection that the server closed meanwhile; every client tries once more.
             return self._client.request(
-                sent.method, url, headers=headers, content=content, **options
+                exchange.method, url, headers=headers, content=content, **options
             )
 
     def judge_result(self, operation: str, reply: Reply, value: Any) -> None:
@@ -272,36 +283,36 @@ class Hands:
         found = known.check_result(value)
         faults = [f"result {v.pointer or '/'} {v.rule}: {v.message}" for v in found]
         with self._lock:
-            self.sent.append(replace(reply.sent, operation=known, blame_target=faults))
+            self.exchanges.append(replace(reply.exchange, operation=known, blame_target=faults))
 
-    def _judge(self, sent: Sent, wrong: bool) -> None:
-        operation = sent.operation
+    def _judge(self, exchange: Exchange, wrong: bool) -> None:
+        operation = exchange.operation
         if operation is None:
             return
-        media_type = sent.response_headers.get("content-type", "application/json")
-        body, problem = decoded(sent.response_body, media_type)
-        if problem and sent.status < 400:
-            sent.blame_target.append(problem)
-        elif sent.response_body and media_type.startswith("application/json"):
-            sent.blame_target += told(operation, sent.status, body)
-        if not wrong and sent.request_body:
-            kind = sent.request_headers.get("content-type", "application/json")
+        media_type = exchange.response_headers.get("content-type", "application/json")
+        body, problem = decoded(exchange.response_body, media_type)
+        if problem and exchange.status < 400:
+            exchange.blame_target.append(problem)
+        elif exchange.response_body and media_type.startswith("application/json"):
+            exchange.blame_target += contract_violations(operation, exchange.status, body)
+        if not wrong and exchange.request_body:
+            kind = exchange.request_headers.get("content-type", "application/json")
             if kind == "application/json":
-                found = operation.check_request(orjson.loads(sent.request_body))
-                own = [v for v in found if not self._given_out(v.actual, sent)]
-                sent.blame_suite += [f"{v.pointer or '/'} {v.rule}: {v.message}" for v in own]
+                found = operation.check_request(orjson.loads(exchange.request_body))
+                own = [v for v in found if not self._given_out(v.actual, exchange)]
+                exchange.blame_suite += [f"{v.pointer or '/'} {v.rule}: {v.message}" for v in own]
 
-    def _given_out(self, value: Any, now: Sent) -> bool:
+    def _given_out(self, value: Any, now: Exchange) -> bool:
         """Whether the target itself gave out this value: sending it back is not our fault."""
         if not isinstance(value, str) or not value:
             return False
         raw = value.encode()
         with self._lock:
-            earlier = [one for one in self.sent if one is not now and one.status < 400]
+            earlier = [one for one in self.exchanges if one is not now and one.status < 400]
             return any(raw in one.response_body for one in earlier)
 
 
-def told(operation: Operation, status: int, body: Any) -> list[str]:
+def contract_violations(operation: Operation, status: int, body: Any) -> list[str]:
     """How an answer breaks the contract. Any 2xx counts as 200; refusals may have any shape."""
     declared = status if str(status) in operation.responses else 200 if status < 300 else 0
     if not declared or (status >= 400 and status != 408):
@@ -318,6 +329,11 @@ def decoded(body: bytes, media_type: str) -> tuple[Any, str]:
         return orjson.loads(body), ""
     except orjson.JSONDecodeError as error:
         return None, f"the body is not the JSON that its content type promises: {error}"
+
+
+def event_data(body: bytes) -> list[str]:
+    """The data of each server-sent event of a whole stream, also of one that the end cut off."""
+    return [event.data for event in SseDecoder().feed(body + b"\n\n")]
 
 
 def redacted(headers: Mapping[str, str]) -> dict[str, str]:

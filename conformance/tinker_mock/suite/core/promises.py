@@ -9,7 +9,7 @@ import orjson
 
 from tinker_mock.contracts import load_contract
 from tinker_mock.contracts.pointer import PointerError, look_up
-from tinker_mock.suite.core.http import Hands, Reply
+from tinker_mock.suite.core.http import RecordingClient, Reply
 from tinker_mock.suite.core.proto import decode_result, encode_forward_backward
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Unmet, expect
@@ -47,7 +47,7 @@ class Outcome:
 class Promised:
     """An accepted (or refused) submission."""
 
-    stage: "Submitting"
+    context: "Submitting"
     operation: str
     reply: Reply
 
@@ -58,13 +58,13 @@ class Promised:
 
     def poll(self, timeout: float | None = None, **fields: Any) -> Reply:
         """Ask once for the result."""
-        return self.stage.poll(self.request_id, self.operation, timeout=timeout, **fields)
+        return self.context.poll(self.request_id, self.operation, timeout=timeout, **fields)
 
     def outcome(self, patience: float | None = None) -> Outcome:
         """Wait for the end; refusals at submission count as a failed outcome."""
         if not 200 <= self.reply.status < 300:
             return Outcome(self.reply, None, failed=True)
-        return self.stage.wait(self.request_id, self.operation, patience)
+        return self.context.wait(self.request_id, self.operation, patience)
 
     def result(self, patience: float | None = None) -> Outcome:
         """Wait for success; Unmet if the promise fails."""
@@ -74,9 +74,9 @@ class Promised:
 
 
 class Submitting:
-    """Submit and wait; mixed into Stage, which supplies `hands` and `target`."""
+    """Submit and wait; mixed into ScenarioContext, which supplies `client` and `target`."""
 
-    hands: Hands
+    client: RecordingClient
     target: Target
 
     def submit(
@@ -85,12 +85,12 @@ class Submitting:
         """Post an operation that answers with a promise."""
         if operation in ("forward", "forward_backward") and self.target.speaks_protobuf:
             content = encode_forward_backward(body, forward_only=operation == "forward")
-            reply = self.hands.call(
+            reply = self.client.call(
                 "forward_backward", headers={"content-type": PROTOBUF}, content=content,
                 wrong=wrong, timeout=timeout,
             )  # fmt: skip
         else:
-            reply = self.hands.call(operation, body, wrong=wrong, timeout=timeout)
+            reply = self.client.call(operation, body, wrong=wrong, timeout=timeout)
         return Promised(self, operation, reply)
 
     def poll(
@@ -103,7 +103,7 @@ class Submitting:
             headers["accept"] = PROTOBUF
         body = {"request_id": request_id, **fields}
         patience = self.target.long_poll if timeout is None else timeout
-        return self.hands.call("retrieve_future", body, headers=headers, timeout=patience)
+        return self.client.call("retrieve_future", body, headers=headers, timeout=patience)
 
     def wait(self, request_id: str, operation: str, patience: float | None = None) -> Outcome:
         """Poll until the promise is decided; Unmet when patience (seconds) runs out."""
@@ -113,7 +113,7 @@ class Submitting:
             if not pending(reply):
                 outcome = settle(reply, operation)
                 if not outcome.failed and reply.media_type == "application/json":
-                    self.hands.judge_result(operation, reply, outcome.value)
+                    self.client.judge_result(operation, reply, outcome.value)
                 return outcome
             left = limit - time.monotonic()
             expect(left > 0, f"{operation} is decided in time", "a result", reply.text)

@@ -3,14 +3,17 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import orjson
 from jsonschema_rs import Draft202012Validator
 
-from tinker_mock.suite.core.coverage import coverage_of
-from tinker_mock.suite.core.runner import Run
+from tinker_mock.contracts.ledger import load_ledger
+from tinker_mock.suite.core.http import Exchange, Routes
+from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Status, Verdict
 
 FORMAT = "tinker-mock-results/1"
@@ -18,6 +21,22 @@ FORMAT = "tinker-mock-results/1"
 
 class ResultsError(ValueError):
     """A results file that cannot be used; the message says which and why."""
+
+
+@dataclass
+class Run:
+    """Everything a run found out. `duration` is in seconds."""
+
+    target: Target
+    verdicts: list[Verdict] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
+    blame_suite: list[str] = field(default_factory=list)
+    duration: float = 0.0
+
+    @property
+    def bad(self) -> list[Verdict]:
+        """The verdicts that make the target non-conformant."""
+        return [verdict for verdict in self.verdicts if verdict.status.bad]
 
 
 def results_of(run: Run, target: Mapping[str, Any], started: str) -> dict[str, Any]:
@@ -97,3 +116,33 @@ def read_results(path: Path) -> dict[str, Any]:
         where = "/".join(map(str, fault.instance_path))
         raise ResultsError(f"{path}: /{where}: {fault.message[:200]}")
     return dict(value)
+
+
+def coverage_of(run: Run) -> dict[str, Any]:
+    """Operations with the statuses seen, answer fields seen, and requirements spoken to."""
+    statuses: dict[str, set[int]] = {}
+    fields: dict[str, set[str]] = {}
+    for exchange in run.exchanges:
+        if exchange.operation and exchange.status:
+            statuses.setdefault(exchange.operation.id, set()).add(exchange.status)
+            if 200 <= exchange.status < 300:
+                fields.setdefault(exchange.operation.id, set()).update(field_names(exchange))
+    known = Routes("tinker").operations
+    judged = {v.requirement.id for v in run.verdicts if v.status is not Status.NOT_APPLICABLE}
+    ledger = load_ledger()
+    return {
+        "operations": {name: sorted(statuses.get(name, ())) for name in sorted(known)},
+        "fields": {name: sorted(found) for name, found in sorted(fields.items())},
+        "requirements": {"judged": len(judged), "known": len(ledger)},
+    }
+
+
+def field_names(exchange: Exchange) -> list[str]:
+    """The top-level fields of a JSON answer."""
+    if not exchange.response_headers.get("content-type", "").startswith("application/json"):
+        return []
+    try:
+        value = orjson.loads(exchange.response_body)
+    except orjson.JSONDecodeError:
+        return []
+    return list(value) if isinstance(value, dict) else []

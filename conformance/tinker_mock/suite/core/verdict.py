@@ -1,6 +1,8 @@
 """What one check found out about a target."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -56,6 +58,24 @@ class Unmet(Exception):
         super().__init__(message)
         self.expected = shown(expected)
         self.actual = shown(actual)
+
+
+@contextmanager
+def judging(verdict: Verdict) -> Iterator[None]:
+    """Fill in a verdict from what its block raises: Unmet is the target's failure (a SHOULD only
+    warns), Inapplicable says that there is nothing to judge, anything else is the suite's own."""
+    started = time.monotonic()
+    try:
+        yield
+    except Unmet as unmet:
+        verdict.status = Status.FAIL if verdict.level == "MUST" else Status.WARN
+        verdict.message = str(unmet)
+        verdict.expected, verdict.actual = unmet.expected, unmet.actual
+    except Inapplicable as reason:
+        verdict.status, verdict.message = Status.NOT_APPLICABLE, str(reason)
+    except Exception as error:
+        verdict.status, verdict.message = Status.ERROR, f"{type(error).__name__}: {error}"
+    verdict.duration_ms = (time.monotonic() - started) * 1000
 
 
 def shown(value: object, limit: int = 600) -> str:

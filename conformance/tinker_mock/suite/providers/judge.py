@@ -1,11 +1,8 @@
 """K2's rules, played against one provider: a verdict for each check."""
 
-from __future__ import annotations
-
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +11,7 @@ from tinker_mock.contracts.ledger import Requirement
 from tinker_mock.contracts.locations import FIXTURES
 from tinker_mock.kimi.markers import ToolTokens
 from tinker_mock.kimi.vendor_metrics import Summary, prepare_request, trigger_similarity
-from tinker_mock.suite.core.verdict import Status, Unmet, Verdict, expect, expect_equal
+from tinker_mock.suite.core.verdict import Status, Unmet, Verdict, expect, expect_equal, judging
 from tinker_mock.suite.providers.provider import DONE, EVENT_STREAM, Answer, Provider
 
 LEAST_F1 = 0.73
@@ -38,7 +35,7 @@ class Judge:
     """Gathers verdicts and the published numbers."""
 
     provider: Provider
-    rules: dict[str, Requirement]
+    rules: Mapping[str, Requirement]
     wanted: Callable[[str], bool] = lambda check: True
     verdicts: list[Verdict] = field(default_factory=list)
     numbers: dict[str, Any] = field(default_factory=dict)
@@ -46,19 +43,11 @@ class Judge:
     @contextmanager
     def check(self, name: str) -> Iterator[None]:
         """Judge the block; Unmet is the provider's failure, anything else our own."""
-        started = time.monotonic()
         verdict = Verdict(name, self.rules[name], Status.PASS, scenario="kimi/provider")
-        try:
+        with judging(verdict):
             yield
-        except Unmet as unmet:
-            verdict.status = Status.FAIL if verdict.level == "MUST" else Status.WARN
-            verdict.message = str(unmet)
-            verdict.expected, verdict.actual = unmet.expected, unmet.actual
+        if verdict.status in (Status.FAIL, Status.WARN):
             verdict.curl = self.provider.curl()
-        except Exception as error:
-            verdict.status = Status.ERROR
-            verdict.message = f"{type(error).__name__}: {error}"
-        verdict.duration_ms = (time.monotonic() - started) * 1000
         if self.wanted(name):
             self.verdicts.append(verdict)
 

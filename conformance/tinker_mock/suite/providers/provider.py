@@ -1,7 +1,5 @@
 """The provider under test, as two kinds of client see it."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Mapping
@@ -10,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from tinker_mock.suite.core.http import event_data
 from tinker_mock.suite.core.verdict import Unmet
 
 DONE = "[DONE]"
@@ -38,10 +37,10 @@ class Answer:
 
     def as_message(self) -> dict[str, Any]:
         """The assistant message to send back as history."""
-        said: dict[str, Any] = {"role": "assistant", "content": self.content}
+        message: dict[str, Any] = {"role": "assistant", "content": self.content}
         if self.reasoning:
-            said["reasoning_content"] = self.reasoning
-        return {**said, "tool_calls": self.calls} if self.calls else said
+            message["reasoning_content"] = self.reasoning
+        return {**message, "tool_calls": self.calls} if self.calls else message
 
 
 @dataclass
@@ -86,8 +85,7 @@ class Provider:
         """A streamed answer, put together; Unmet unless it is a 200."""
         response = self._post({**body, "model": self.model, "stream": True})
         answer = Answer(content_type=response.headers.get("content-type", ""))
-        lines = response.text.splitlines()
-        answer.events = [line[5:].strip() for line in lines if line.startswith("data:")]
+        answer.events = event_data(response.content)
         for event in answer.events:
             try:
                 chunk = json.loads(event)
@@ -106,8 +104,8 @@ class Provider:
         try:
             response = self.http.post(self.address, json=body)
         except httpx.HTTPError as error:
-            told = f"{type(error).__name__}: {error}"
-            raise Unmet("the provider answers", "an answer", told) from error
+            failure = f"{type(error).__name__}: {error}"
+            raise Unmet("the provider answers", "an answer", failure) from error
         if response.status_code != 200:
             raise Unmet("the provider serves the request", 200, response.text)
         return response

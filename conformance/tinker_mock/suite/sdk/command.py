@@ -8,8 +8,8 @@ from pathlib import Path
 from tinker_mock.contracts import parse_release
 from tinker_mock.suite.sdk import environment
 from tinker_mock.suite.sdk.matrix import Matrix, write_between_markers
-from tinker_mock.suite.sdk.release_run import Column, Run, Server
-from tinker_mock.suite.sdk.server import FLAGS, TOKENIZED_MODEL, running_mock
+from tinker_mock.suite.sdk.release_run import ReleaseRun, Server, WorkloadProcess
+from tinker_mock.suite.sdk.server import FLAGS, TOKENIZED_MODEL, audit_mock
 
 BREAKPOINTS = ("0.7.0", "0.16.1", "0.18.2", "0.20.0", "0.24.1", "0.25.0", "0.30.4")
 """The releases at the wire's breaking changes; with the newest, the reduced audit."""
@@ -18,20 +18,20 @@ FLAGGED = ("0.24.1",)
 FIRST_WITH_FLAGS = (0, 18)
 
 
-def audit(runs: list[tuple[str, Server]], jobs: int = 2) -> Matrix:
+def audit(wanted: list[tuple[str, Server]], jobs: int = 2) -> Matrix:
     """Run the workload of releases against their servers, `jobs` of them at a time."""
     texts: dict[str, str] = {}
 
-    def one(planned: tuple[str, Server]) -> Column:
-        run = Run(*planned)
-        column = run.finish()
-        texts.update(run.texts)
-        print(f"{column.name}: {len(column.cells)} steps, {column.seconds} s", flush=True)
-        return column
+    def one(planned: tuple[str, Server]) -> ReleaseRun:
+        process = WorkloadProcess(*planned)
+        run = process.finish()
+        texts.update(process.texts)
+        print(f"{run.name}: {len(run.steps)} steps, {run.seconds} s", flush=True)
+        return run
 
     with ThreadPoolExecutor(jobs) as pool:
-        columns = list(pool.map(one, runs))
-    return Matrix(columns, texts)
+        runs = list(pool.map(one, wanted))
+    return Matrix(runs, texts)
 
 
 def plan(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
@@ -67,10 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.target:
             runs = [(release, Server(arguments.target)) for release in releases]
         else:
-            plain = Server(servers.enter_context(running_mock()), TOKENIZED_MODEL)
+            plain = Server(servers.enter_context(audit_mock()), TOKENIZED_MODEL)
             runs = [(release, plain) for release in releases]
             if again:
-                url = servers.enter_context(running_mock(*FLAGS))
+                url = servers.enter_context(audit_mock(*FLAGS))
                 runs += [(release, Server(url, TOKENIZED_MODEL, flags=True)) for release in again]
         matrix = audit(runs, arguments.jobs)
     matrix.save(arguments.report)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from tinker_mock.suite.sdk.release_run import ABSENT, FAIL, PASS, Cell, Column
+from tinker_mock.suite.sdk.release_run import ABSENT, FAIL, PASS, ReleaseRun, StepResult
 
 SIGNS = {PASS: "✓", FAIL: "✗", ABSENT: "–"}
 BEGIN, END = "<!-- sdk-matrix:begin -->", "<!-- sdk-matrix:end -->"
@@ -14,26 +14,26 @@ BEGIN, END = "<!-- sdk-matrix:begin -->", "<!-- sdk-matrix:end -->"
 
 @dataclass
 class Matrix:
-    """Columns are releases, oldest first; `texts` explains each step."""
+    """`runs` are of the oldest release first; `texts` explains each step."""
 
-    columns: list[Column]
+    runs: list[ReleaseRun]
     texts: dict[str, str]
 
     @property
     def clean(self) -> bool:
-        return bool(self.columns) and all(column.clean for column in self.columns)
+        return bool(self.runs) and all(run.clean for run in self.runs)
 
     def failures(self) -> Iterator[str]:
-        """One line for every failed cell and every broken exchange."""
-        for column in self.columns:
+        """One line for every failed step and every broken exchange."""
+        for run in self.runs:
             for step in self.texts:
-                cell = self.cell(column, step)
-                if cell.status == FAIL:
-                    yield f"{column.name} {step}: {cell.reason}"
-            yield from (f"{column.name} wire, {broken}" for broken in column.violations)
+                result = self.result(run, step)
+                if result.status == FAIL:
+                    yield f"{run.name} {step}: {result.reason}"
+            yield from (f"{run.name} wire, {broken}" for broken in run.violations)
 
-    def cell(self, column: Column, step: str) -> Cell:
-        return column.cells.get(step, Cell(FAIL, "did not run"))
+    def result(self, run: ReleaseRun, step: str) -> StepResult:
+        return run.steps.get(step, StepResult(FAIL, "did not run"))
 
     def groups(self) -> dict[str, list[str]]:
         """Group → its steps, in the order they run."""
@@ -52,7 +52,7 @@ class Matrix:
     def as_json(self) -> str:
         document = {
             "steps": self.texts,
-            "releases": [column.as_dict() for column in self.columns],
+            "releases": [run.as_dict() for run in self.runs],
             "clean": self.clean,
         }
         return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
@@ -60,21 +60,21 @@ class Matrix:
     def as_text(self) -> str:
         """For the terminal: a row a step, a column a release."""
         width = max(map(len, self.texts), default=0)
-        names = [column.name for column in self.columns]
+        names = [run.name for run in self.runs]
         lines = [" " * width + "".join(f"{name:>6}" for name in names)]
         for step in self.texts:
-            signs = (SIGNS[self.cell(column, step).status] for column in self.columns)
+            signs = (SIGNS[self.result(run, step).status] for run in self.runs)
             lines.append(f"{step:<{width}}" + "".join(f"{sign:>6}" for sign in signs))
         return "\n".join(lines)
 
     def summary(self) -> str:
-        steps = sum(column.count(PASS) for column in self.columns)
-        failed = sum(column.count(FAIL) for column in self.columns)
-        absent = sum(column.count(ABSENT) for column in self.columns)
-        exchanges = sum(column.exchanges for column in self.columns)
-        broken = sum(len(column.violations) for column in self.columns)
+        steps = sum(run.count(PASS) for run in self.runs)
+        failed = sum(run.count(FAIL) for run in self.runs)
+        absent = sum(run.count(ABSENT) for run in self.runs)
+        exchanges = sum(run.exchanges for run in self.runs)
+        broken = sum(len(run.violations) for run in self.runs)
         return (
-            f"{len({c.release for c in self.columns})} releases, {len(self.texts)} steps: "
+            f"{len({c.release for c in self.runs})} releases, {len(self.texts)} steps: "
             f"{steps} passed, {failed} failed, {absent} not in the release; "
             f"{exchanges} exchanges judged in both directions, {broken} broken"
         )
@@ -86,16 +86,16 @@ class Matrix:
             "| release | " + " | ".join(groups) + " | flags on |",
             "|---|" + ":-:|" * (len(groups) + 1),
         ]
-        again = {column.release: column for column in self.columns if column.flags}
-        for column in (column for column in self.columns if not column.flags):
-            shares = [self._share(column, steps) for steps in groups.values()]
-            flagged = again.get(column.release)
+        again = {run.release: run for run in self.runs if run.flags}
+        for run in (run for run in self.runs if not run.flags):
+            shares = [self._share(run, steps) for steps in groups.values()]
+            flagged = again.get(run.release)
             shares.append(self._share(flagged, list(self.texts)) if flagged else SIGNS[ABSENT])
-            rows.append(f"| {column.release} | {' | '.join(shares)} |")
-        names = [column.name for column in self.columns]
+            rows.append(f"| {run.release} | {' | '.join(shares)} |")
+        names = [run.name for run in self.runs]
         full = ["| step | " + " | ".join(names) + " |", "|---|" + ":-:|" * len(names)]
         for step, text in self.texts.items():
-            signs = (SIGNS[self.cell(column, step).status] for column in self.columns)
+            signs = (SIGNS[self.result(run, step).status] for run in self.runs)
             full.append(f"| {text} | {' | '.join(signs)} |")
         folded = ["", "<details><summary>Every step</summary>", "", *full, "", "</details>"]
         legend = (
@@ -104,23 +104,23 @@ class Matrix:
         )
         return "\n".join([f"{self.summary()}.", "", *rows, "", legend, *folded])
 
-    def _share(self, column: Column, steps: list[str]) -> str:
-        cells = [self.cell(column, step) for step in steps]
-        possible = [cell for cell in cells if cell.status != ABSENT]
-        passed = sum(1 for cell in possible if cell.status == PASS)
+    def _share(self, run: ReleaseRun, steps: list[str]) -> str:
+        results = [self.result(run, step) for step in steps]
+        possible = [result for result in results if result.status != ABSENT]
+        passed = sum(1 for result in possible if result.status == PASS)
         return f"{passed}/{len(possible)}" if possible else SIGNS[ABSENT]
 
     def as_html(self) -> str:
         """One page; the reason of a cell is its tooltip."""
-        heads = "".join(f"<th>{escape(c.name)}</th>" for c in self.columns)
+        heads = "".join(f"<th>{escape(c.name)}</th>" for c in self.runs)
         rows = []
         for step, text in self.texts.items():
             cells = []
-            for column in self.columns:
-                cell = self.cell(column, step)
-                kind = {PASS: "p", FAIL: "f", ABSENT: "a"}[cell.status]
-                title = escape(cell.reason or f"{cell.seconds} s", quote=True)
-                cells.append(f'<td class="{kind}" title="{title}">{SIGNS[cell.status]}</td>')
+            for run in self.runs:
+                result = self.result(run, step)
+                kind = {PASS: "p", FAIL: "f", ABSENT: "a"}[result.status]
+                title = escape(result.reason or f"{result.seconds} s", quote=True)
+                cells.append(f'<td class="{kind}" title="{title}">{SIGNS[result.status]}</td>')
             name = f'<th title="{escape(text, quote=True)}">{escape(step)}</th>'
             rows.append(f"<tr>{name}{''.join(cells)}</tr>")
         broken = "".join(f"<li>{escape(line)}</li>" for line in self.failures())

@@ -17,7 +17,7 @@ TIME_LIMIT = 300.0
 
 
 @dataclass
-class Cell:
+class StepResult:
     """What came of one step under one release."""
 
     status: str
@@ -39,18 +39,18 @@ class Server:
 
 
 @dataclass
-class Column:
+class ReleaseRun:
     """All steps of one release, and its exchanges; `flags` as in Server."""
 
     release: str
     flags: bool = False
-    cells: dict[str, Cell] = field(default_factory=dict)
+    steps: dict[str, StepResult] = field(default_factory=dict)
     exchanges: int = 0
     violations: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def count(self, status: str) -> int:
-        return sum(1 for cell in self.cells.values() if cell.status == status)
+        return sum(1 for result in self.steps.values() if result.status == status)
 
     @property
     def name(self) -> str:
@@ -66,7 +66,7 @@ class Column:
         return asdict(self)
 
 
-class Wire:
+class JournalReader:
     """The server's journal, read for one release from where it was left."""
 
     def __init__(self, url: str, release: str) -> None:
@@ -88,16 +88,16 @@ class Wire:
         self._client.close()
 
 
-class Run:
+class WorkloadProcess:
     """A workload process of one release."""
 
     def __init__(self, release: str, server: Server) -> None:
-        self.column = Column(release, server.flags)
+        self.run = ReleaseRun(release, server.flags)
         self.texts: dict[str, str] = {}
-        self._wire = Wire(server.url, release)
+        self._journal = JournalReader(server.url, release)
         self._server = server
 
-    def finish(self) -> Column:
+    def finish(self) -> ReleaseRun:
         """Run all steps; raises EnvironmentMissing if the release is not unpacked."""
         process = self._start()
         watchdog = threading.Timer(TIME_LIMIT, process.kill)
@@ -108,15 +108,15 @@ class Run:
             watchdog.cancel()
             process.kill()
             _, errors = process.communicate()
-            self._wire.close()
-        for step in self.texts.keys() - self.column.cells.keys():
-            said = errors.strip().splitlines()[-1:] or ["no message"]
-            self.column.cells[step] = Cell(FAIL, f"the process ended before it: {said[0]}")
-        self.column.seconds = round(sum(c.seconds for c in self.column.cells.values()), 1)
-        return self.column
+            self._journal.close()
+        for step in self.texts.keys() - self.run.steps.keys():
+            last = errors.strip().splitlines()[-1:] or ["no message"]
+            self.run.steps[step] = StepResult(FAIL, f"the process ended before it: {last[0]}")
+        self.run.seconds = round(sum(c.seconds for c in self.run.steps.values()), 1)
+        return self.run
 
     def _start(self) -> "subprocess.Popen[str]":
-        release = self.column.release
+        release = self.run.release
         code = environment.home() / "releases" / release
         python, variables = environment.process(
             release,
@@ -137,18 +137,18 @@ class Run:
     def _read(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdout is not None
         for line in process.stdout:
-            said = json.loads(line)
-            if "plan" in said:
-                self.texts = {step["step"]: step["text"] for step in said["plan"]}
+            message = json.loads(line)
+            if "plan" in message:
+                self.texts = {step["step"]: step["text"] for step in message["plan"]}
                 continue
-            cell = Cell(said["status"], said["reason"], said["seconds"])
-            self._judge_exchanges(said["step"], cell)
-            self.column.cells[said["step"]] = cell
+            result = StepResult(message["status"], message["reason"], message["seconds"])
+            self._judge_exchanges(message["step"], result)
+            self.run.steps[message["step"]] = result
 
-    def _judge_exchanges(self, step: str, cell: Cell) -> None:
-        entries = self._wire.new_entries()
-        self.column.exchanges += len(entries)
-        for problem in (p for entry in entries for p in judge(entry, self.column.release)):
-            self.column.violations.append(f"{step}: {problem}")
-            if cell.status == PASS:
-                cell.status, cell.reason = FAIL, problem
+    def _judge_exchanges(self, step: str, result: StepResult) -> None:
+        entries = self._journal.new_entries()
+        self.run.exchanges += len(entries)
+        for problem in (p for entry in entries for p in judge(entry, self.run.release)):
+            self.run.violations.append(f"{step}: {problem}")
+            if result.status == PASS:
+                result.status, result.reason = FAIL, problem

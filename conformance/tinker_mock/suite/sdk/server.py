@@ -1,7 +1,5 @@
-"""A mock server of one's own for the time of an audit."""
+"""The mock that releases are audited against."""
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +9,8 @@ from typing import Any
 import yaml
 
 from tinker_mock.contracts.locations import FIXTURES
+from tinker_mock.suite.mock_process import mock_server
 
-READY = "tinker-mock ready at "
 TOKENIZED_MODEL = "audit/small"
 FIXTURE = FIXTURES / "tokenizers" / "bytelevel_small"
 
@@ -49,24 +47,10 @@ def tokenized_entry() -> dict[str, Any]:
 
 
 @contextmanager
-def running_mock(*options: str) -> Iterator[str]:
-    """Start `python -m tinker_mock.server` on a free port; yields its URL.
-
-    Raises RuntimeError with what the server said if it doesn't become ready.
-    """
-    command = [sys.executable, "-m", "tinker_mock.server", "--port", "0", *options]
-    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile("w+") as log:
+def audit_mock(*options: str) -> Iterator[str]:
+    """A mock that also offers TOKENIZED_MODEL; gives its URL."""
+    with tempfile.TemporaryDirectory() as scratch:
         models = Path(scratch) / "models.yaml"
         models.write_text(yaml.safe_dump({"models": {TOKENIZED_MODEL: tokenized_entry()}}))
-        command += ["--models", str(models)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        assert process.stdout is not None
-        try:
-            ready = next((line for line in process.stdout if line.startswith(READY)), None)
-            if ready is None:
-                log.seek(0)
-                raise RuntimeError(f"the mock did not start: {log.read()[-1000:]}")
-            yield ready.removeprefix(READY).split()[0]
-        finally:
-            process.terminate()
-            process.communicate(timeout=30)
+        with mock_server([*options, "--models", str(models)]) as url:
+            yield url

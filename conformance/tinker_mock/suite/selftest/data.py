@@ -1,7 +1,6 @@
-"""Parts that replay recorded data: parity vectors and cassettes."""
+"""Sections that replay recorded data: parity vectors and cassettes."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from tinker_mock.contracts.locations import FIXTURES
 from tinker_mock.suite.cassettes.cassette import read_cassette
@@ -9,20 +8,16 @@ from tinker_mock.suite.cassettes.comparing import unequal
 from tinker_mock.suite.cassettes.replay_client import replay_to_client
 from tinker_mock.suite.cassettes.replay_server import replay_to_server
 from tinker_mock.suite.mock_process import mock_server
+from tinker_mock.suite.selftest.section import Options, SectionResult, judged
 from tinker_mock.suite.vectors.runner import load_vectors, run_vectors
-
-if TYPE_CHECKING:
-    from tinker_mock.suite.selftest.section import Outcome, Plan
 
 VECTORS = FIXTURES / "vectors"
 CASSETTES = FIXTURES / "cassettes"
 
 
-def vectors(plan: "Plan") -> "Outcome":
+def vectors(options: Options) -> SectionResult:
     """Every vector file of the repository, one verdict a component."""
-    from tinker_mock.suite.selftest.section import Outcome, judged
-
-    outcome = Outcome("vectors")
+    result = SectionResult("vectors")
     for path in sorted(VECTORS.glob("*.json")):
         entries = load_vectors(path)
         report = run_vectors(entries)
@@ -38,25 +33,23 @@ def vectors(plan: "Plan") -> "Outcome":
             text = f"{count} vectors of {component} hold."
             problems = wrong.get(component, [])
             problem = f"{len(problems)} of {count} differ" if problems else ""
-            outcome.verdicts.append(judged(name, text, problem, "; ".join(problems[:5])))
-    return outcome
+            result.verdicts.append(judged(name, text, problem, "; ".join(problems[:5])))
+    return result
 
 
-def cassettes(plan: "Plan") -> "Outcome":
+def cassettes(options: Options) -> SectionResult:
     """Every cassette in both directions."""
-    from tinker_mock.suite.selftest.section import Outcome, judged
-
-    outcome = Outcome("cassettes")
+    result = SectionResult("cassettes")
     with mock_server() as url:
         for path in sorted(CASSETTES.rglob("*.yaml")):
             cassette = read_cassette(path)
             name = f"{path.parent.name}.{path.stem}"
-            told = unequal(cassette.values, replay_to_client(cassette))
+            differing = unequal(cassette.values, replay_to_client(cassette))
             text = "The reference client replays the cassette to the recorded values."
-            verdict = judged(f"self/cassettes/client/{name}", text, "; ".join(told[:3]))
-            outcome.verdicts.append(verdict)
+            verdict = judged(f"self/cassettes/client/{name}", text, "; ".join(differing[:3]))
+            result.verdicts.append(verdict)
             found = replay_to_server(cassette, url, api_key="tml-cassette", values=False)
             problem = "; ".join(str(one) for one in found[:3])
             text = "The mock answers the recorded requests in the recorded form."
-            outcome.verdicts.append(judged(f"self/cassettes/server/{name}", text, problem))
-    return outcome
+            result.verdicts.append(judged(f"self/cassettes/server/{name}", text, problem))
+    return result

@@ -1,42 +1,39 @@
-"""Parts that judge tokenizers and the Kimi chapter."""
+"""Sections that judge clients, tokenizers and the mock as a provider of a Kimi model."""
 
-from typing import TYPE_CHECKING
+import sys
+from importlib.resources import files
 
+from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.contracts.locations import FIXTURES
-from tinker_mock.suite.core.runner import requirement_of
+from tinker_mock.suite.client.audit import audit_client
 from tinker_mock.suite.mock_process import mock_server
 from tinker_mock.suite.providers.judge import Judge, load_requests
 from tinker_mock.suite.providers.provider import Provider
+from tinker_mock.suite.sdk.environment import EnvironmentMissing, newest, process
+from tinker_mock.suite.selftest.section import Options, SectionResult
 from tinker_mock.suite.tokenizers.judge import judge_tokenizer
 from tinker_mock.suite.tokenizers.subject import Subject
 from tinker_mock.tokenizer import load_tokenizer
-
-if TYPE_CHECKING:
-    from tinker_mock.suite.selftest.section import Outcome, Plan
 
 TOKENIZERS = FIXTURES / "tokenizers"
 OURS = ("kimi_small", "bytelevel_small", "fallback_small", "mock")
 KIMI = "moonshotai/Kimi-K2-Thinking"
 
 
-def tokenizers(plan: "Plan") -> "Outcome":
+def tokenizers(options: Options) -> SectionResult:
     """Every kind of tokenizer that we have."""
-    from tinker_mock.suite.selftest.section import Outcome
-
     rules = {check: one for check, one in requirement_of().items() if one.chapter == "tokenizer"}
-    outcome = Outcome("tokenizers")
+    result = SectionResult("tokenizers")
     for name in OURS:
         tokenizer = load_tokenizer(name if name == "mock" else TOKENIZERS / name)
-        outcome.verdicts += judge_tokenizer(Subject(tokenizer), rules)
-    return outcome
+        result.verdicts += judge_tokenizer(Subject(tokenizer), rules)
+    return result
 
 
-def kimi(plan: "Plan") -> "Outcome":
+def kimi(options: Options) -> SectionResult:
     """The mock as a provider of a Kimi model."""
-    from tinker_mock.suite.selftest.section import Outcome
-
     rules = {check: one for check, one in requirement_of().items() if one.chapter == "kimi"}
-    with mock_server(plan.mock_arguments()) as url:
+    with mock_server(options.mock_arguments()) as url:
         provider = Provider(f"{url}/oai/api/v1", KIMI, "tml-provider")
         judge = Judge(provider, rules)
         rows = load_requests()
@@ -44,4 +41,28 @@ def kimi(plan: "Plan") -> "Outcome":
         judge.conversation(rows)
         judge.cut(rows)
         provider.close()
-    return Outcome("kimi", judge.verdicts)
+    return SectionResult("kimi", judge.verdicts)
+
+
+RECIPES = "tinker_mock.suite.client.recipes"
+SDK_SITUATIONS = ("healthy", "pending", "unavailable", "lost", "failing")
+
+
+def reference_client(options: Options) -> SectionResult:
+    """The reference client in every situation."""
+    command = [sys.executable, "-m", f"{RECIPES}.reference_client"]
+    return SectionResult("reference-client", audit_client(command, jobs=3))
+
+
+def newest_sdk(options: Options) -> SectionResult:
+    """The newest real SDK, if its environment is there."""
+    release = newest()
+    try:
+        python, environment = process(release)
+    except EnvironmentMissing as missing:
+        return SectionResult("tinker-sdk", notes=[f"skipped: {missing}"])
+    recipe = str(files(RECIPES) / "python_sdk.py")
+    found = audit_client([python, recipe], SDK_SITUATIONS, environment=environment, jobs=2)
+    for verdict in found:
+        verdict.scenario = f"tinker {release}: {verdict.scenario}"
+    return SectionResult("tinker-sdk", found, [f"tinker {release}"])

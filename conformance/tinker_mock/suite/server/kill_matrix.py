@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tinker_mock.contracts.ledger import Requirement
-from tinker_mock.suite.core.http import Routes
-from tinker_mock.suite.core.runner import play_scenario, requirement_of, server_scenarios
-from tinker_mock.suite.core.scenario import Scenario
+from tinker_mock.contracts.ledger import Requirement, requirement_of
+from tinker_mock.suite.core.http import Exchange, Routes
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Status, Verdict
-from tinker_mock.suite.core.wire_checks import judge_wire
+from tinker_mock.suite.server.runner import load_scenarios, play_scenario
+from tinker_mock.suite.server.scenario import Scenario
+from tinker_mock.suite.server.wire_checks import judge_wire
 
 NOT_OK = (Status.FAIL, Status.WARN, Status.NOT_TESTABLE, Status.ERROR)
 
@@ -31,12 +31,12 @@ class Kill:
 Progress = Callable[[Kill], None]
 
 
-def scenario_for(check: str, stories: Mapping[str, Scenario]) -> list[Scenario]:
+def scenarios_for(check: str, scenarios: Mapping[str, Scenario]) -> list[Scenario]:
     """The scenarios to play for a check: its own, or a chapter's for a wire check."""
     if "/wire/" not in check:
-        return [stories[check]]
+        return [one for one in scenarios.values() if check in one.checks]
     operation = check.rpartition("/")[2]
-    return [story for story in stories.values() if story.id in WIRE_SCENARIOS.get(operation, ())]
+    return [one for one in scenarios.values() if one.id in WIRE_SCENARIOS.get(operation, ())]
 
 
 WIRE_SCENARIOS: dict[str, tuple[str, ...]] = {
@@ -112,15 +112,14 @@ def kill_matrix(
     """Run each check's scenario against its mutant; the server must be a mock with /_mock."""
     routes = Routes("tinker", "inference")
     rules = requirement_of()
-    stories = {check: story for story in server_scenarios() for check in story.checks}
+    scenarios = load_scenarios()
     switch = MutantSwitch(target.url)
     kills = []
     try:
         for check, rule in checks.items():
             kill = Kill(check, rule.level, killed=False)
             if switch.set(check):
-                played = scenario_for(check, {one.id: one for one in stories.values()} | stories)
-                verdicts = judge(played, target, routes, rules)
+                verdicts = judge(scenarios_for(check, scenarios), target, routes, rules)
                 sort_verdicts(kill, verdicts)
             else:
                 kill.missing = True
@@ -133,16 +132,16 @@ def kill_matrix(
 
 
 def judge(
-    stories: list[Scenario], target: Target, routes: Routes, rules: dict[str, Requirement]
+    scenarios: list[Scenario], target: Target, routes: Routes, rules: Mapping[str, Requirement]
 ) -> list[Verdict]:
     """The verdicts of these scenarios and of the wire in them."""
     verdicts: list[Verdict] = []
-    sent = []
-    for story in {one.id: one for one in stories}.values():
-        found, exchanges = play_scenario(story, target, routes, rules)
+    exchanges: list[Exchange] = []
+    for scenario in scenarios:
+        found, seen = play_scenario(scenario, target, routes, rules)
         verdicts += found
-        sent += exchanges
-    wire = judge_wire(sent, routes, rules, target)
+        exchanges += seen
+    wire = judge_wire(exchanges, routes, rules, target)
     return verdicts + [one for one in wire if one.status is Status.FAIL]
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from tinker_mock.suite.core.verdict import expect, expect_equal
-from tinker_mock.suite.tokenizers.subject import NotApplicable, Subject
+from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_equal
+from tinker_mock.suite.tokenizers.subject import Subject
 from tinker_mock.tokenizer import StopSequences, TokenizerError
 
 Check = Callable[[Subject], None]
@@ -40,7 +40,7 @@ def batch(subject: Subject) -> None:
 @check("tokenizer/encode/range")
 def in_range(subject: Subject) -> None:
     if subject.tokenizer.name == "mock":
-        raise NotApplicable("the mock's size is a count of words")
+        raise Inapplicable("the mock's size is a count of words")
     for text in subject.texts:
         ids = subject.tokenizer.encode(text)
         bad = [i for i in ids if not 0 <= i < subject.tokenizer.vocab_size]
@@ -81,12 +81,12 @@ def round_trip(subject: Subject) -> None:
 @check("tokenizer/decode/partial")
 def partial(subject: Subject) -> None:
     if not subject.tokenizer.byte_level:
-        raise NotApplicable("tokens are not bytes")
+        raise Inapplicable("tokens are not bytes")
     for text in ("𠀀", "𝄞", "\U0001fad8"):
         ids = subject.tokenizer.encode(text)
         if len(ids) > 1:
-            told = subject.tokenizer.decode(ids[:1])
-            expect_equal(told, "\ufffd", f"the first of {len(ids)} tokens of {text!r}")
+            found = subject.tokenizer.decode(ids[:1])
+            expect_equal(found, "\ufffd", f"the first of {len(ids)} tokens of {text!r}")
 
 
 @check("tokenizer/decode/skip-special")
@@ -98,19 +98,19 @@ def skip_special(subject: Subject) -> None:
         expect_equal(
             subject.tokenizer.decode(ids, skip_special_tokens=True), plain, f"{text} is left out"
         )
-        told = subject.tokenizer.decode(ids)
-        expect(text in told, f"{text} is there when not skipped", text, told)
+        found = subject.tokenizer.decode(ids)
+        expect(text in found, f"{text} is there when not skipped", text, found)
 
 
 @check("tokenizer/decode/unknown-id")
 def unknown_id(subject: Subject) -> None:
     beyond = subject.tokenizer.vocab_size + 10_000
     try:
-        told = subject.tokenizer.decode([beyond])
+        found = subject.tokenizer.decode([beyond])
     except TokenizerError as error:
         expect(str(beyond) in str(error), "the error names the id", beyond, str(error))
         return
-    expect_equal(told, "", f"the text of {beyond}, which is no token")
+    expect_equal(found, "", f"the text of {beyond}, which is no token")
 
 
 @check("tokenizer/vocabulary/both-ways")
@@ -144,8 +144,8 @@ def prompt(subject: Subject) -> None:
         cut = len(ids) // 2
         before, full = subject.tokenizer.decode(ids[:cut]), subject.tokenizer.decode(ids)
         if full.startswith(before) and not before.endswith("\ufffd"):
-            told = "".join(subject.streamed(ids[cut:], ids[:cut]))
-            expect_equal(told, full[len(before) :], "only what follows the prompt")
+            found = "".join(subject.streamed(ids[cut:], ids[:cut]))
+            expect_equal(found, full[len(before) :], "only what follows the prompt")
 
 
 def _stopped(subject: Subject, text: str, stops: StopSequences) -> tuple[str, object]:
@@ -157,47 +157,47 @@ def _stopped(subject: Subject, text: str, stops: StopSequences) -> tuple[str, ob
 
 def _spelled(subject: Subject, text: str) -> str:
     """`text` as the tokenizer gives it back; n/a when it cannot say it."""
-    told = subject.tokenizer.decode(subject.tokenizer.encode(text))
-    if told != text:
-        raise NotApplicable(f"the tokenizer cannot say {text!r}")
-    return told
+    found = subject.tokenizer.decode(subject.tokenizer.encode(text))
+    if found != text:
+        raise Inapplicable(f"the tokenizer cannot say {text!r}")
+    return found
 
 
 @check("tokenizer/stop/hidden")
 def hidden(subject: Subject) -> None:
     text = _spelled(subject, "Hello world test")
-    told = _stopped(subject, text, StopSequences(stop_sequences=("world",)))
-    expect_equal(told, ("Hello ", "world"), "the text before a hidden stop, and the stop")
+    found = _stopped(subject, text, StopSequences(stop_sequences=("world",)))
+    expect_equal(found, ("Hello ", "world"), "the text before a hidden stop, and the stop")
 
 
 @check("tokenizer/stop/visible")
 def visible(subject: Subject) -> None:
     text = _spelled(subject, "Hello world test")
-    told = _stopped(subject, text, StopSequences(visible_stop_sequences=("world",)))
-    expect_equal(told, ("Hello world", "world"), "the text through a visible stop, and the stop")
+    found = _stopped(subject, text, StopSequences(visible_stop_sequences=("world",)))
+    expect_equal(found, ("Hello world", "world"), "the text through a visible stop, and the stop")
 
 
 @check("tokenizer/stop/earliest")
 def earliest(subject: Subject) -> None:
     text = _spelled(subject, "Hello world test")
     for stops in (("test", "world"), ("world", "test"), ("world test", "wor")):
-        told, _ = _stopped(subject, text, StopSequences(stop_sequences=stops))
-        expect_equal(told, "Hello ", f"the text before the first of {stops}")
+        found, _ = _stopped(subject, text, StopSequences(stop_sequences=stops))
+        expect_equal(found, "Hello ", f"the text before the first of {stops}")
 
 
 @check("tokenizer/stop/split-characters")
 def split_characters(subject: Subject) -> None:
     text = _spelled(subject, "a 𠀀𝄞 b")
-    told = _stopped(subject, text, StopSequences(stop_sequences=("𠀀𝄞",)))
-    expect_equal(told, ("a ", "𠀀𝄞"), "a stop whose characters come in several tokens")
+    found = _stopped(subject, text, StopSequences(stop_sequences=("𠀀𝄞",)))
+    expect_equal(found, ("a ", "𠀀𝄞"), "a stop whose characters come in several tokens")
 
 
 @check("tokenizer/stop/nothing-lost")
 def nothing_lost(subject: Subject) -> None:
     for text in subject.texts:
-        told = subject.tokenizer.decode(subject.tokenizer.encode(text), skip_special_tokens=True)
+        found = subject.tokenizer.decode(subject.tokenizer.encode(text), skip_special_tokens=True)
         stops = StopSequences(stop_sequences=("\n\n\n\nnever", "中文never", " worldly"))
-        expect_equal(_stopped(subject, text, stops), (told, None), "text without a stop")
+        expect_equal(_stopped(subject, text, stops), (found, None), "text without a stop")
 
 
 @check("tokenizer/stop/token")
@@ -209,14 +209,14 @@ def stop_token(subject: Subject) -> None:
     _spelled(subject, "Hello world")
     ids = subject.tokenizer.encode("Hello world")
     outputs = [decoder.process(token) for token in [*ids, token_id, *ids]]
-    told = "".join(output.text for output in outputs)
-    expect_equal(told, "Hello world", "held text comes out at a stop token, and nothing after it")
+    found = "".join(output.text for output in outputs)
+    expect_equal(found, "Hello world", "held text comes out at a stop token, and nothing after it")
 
 
 @check("tokenizer/template/generation-prompt")
 def generation_prompt(subject: Subject) -> None:
     if subject.tokenizer.chat_template is None:
-        raise NotApplicable("there is no chat template")
+        raise Inapplicable("there is no chat template")
     closed = subject.tokenizer.apply_chat_template([USER])
     opened = subject.tokenizer.apply_chat_template([USER], add_generation_prompt=True)
     expect(opened.startswith(closed), "the prompt opens a turn after the conversation", closed,
@@ -228,7 +228,7 @@ def generation_prompt(subject: Subject) -> None:
 @check("tokenizer/template/specials")
 def template_specials(subject: Subject) -> None:
     if subject.tokenizer.chat_template is None:
-        raise NotApplicable("there is no chat template")
+        raise Inapplicable("there is no chat template")
     text = subject.tokenizer.apply_chat_template([USER], add_generation_prompt=True)
     written = {i for mark, i in subject.tokenizer.special_tokens.ids.items() if mark in text}
     missing = written - set(subject.tokenizer.encode(text))
@@ -238,7 +238,7 @@ def template_specials(subject: Subject) -> None:
 def _kimi_specials(subject: Subject) -> dict[str, int]:
     ids = dict(subject.tokenizer.special_tokens.ids)
     if "<|tool_calls_section_begin|>" not in ids:
-        raise NotApplicable("not a Kimi tokenizer")
+        raise Inapplicable("not a Kimi tokenizer")
     return ids
 
 

@@ -1,19 +1,18 @@
 """A verdict for each check of the tokenizer chapter."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tinker_mock.contracts.ledger import Requirement
-from tinker_mock.suite.core.verdict import Status, Unmet, Verdict
+from tinker_mock.suite.core.verdict import Inapplicable, Status, Unmet, Verdict, judging
 from tinker_mock.suite.tokenizers.checks import CHECKS, Check
-from tinker_mock.suite.tokenizers.subject import NotApplicable, Subject
+from tinker_mock.suite.tokenizers.subject import Subject
 
 CHAPTER = "tokenizer"
 
 
 def judge_tokenizer(
     subject: Subject,
-    rules: dict[str, Requirement],
+    rules: Mapping[str, Requirement],
     wanted: Callable[[str], bool] = lambda check: True,
 ) -> list[Verdict]:
     """One verdict per wanted check; never raises for the tokenizer's faults."""
@@ -22,18 +21,12 @@ def judge_tokenizer(
 
 def _verdict(name: str, rule: Requirement, check: Check, subject: Subject) -> Verdict:
     verdict = Verdict(name, rule, Status.PASS, scenario=f"{CHAPTER}/{subject.tokenizer.name}")
-    started = time.monotonic()
-    try:
-        check(subject)
-    except NotApplicable as reason:
-        verdict.status, verdict.message = Status.NOT_APPLICABLE, str(reason)
-    except Unmet as unmet:
-        verdict.status = Status.FAIL if rule.level == "MUST" else Status.WARN
-        verdict.message = str(unmet)
-        verdict.expected, verdict.actual = unmet.expected, unmet.actual
-    except Exception as error:
-        # The tokenizer is the target: what it raises where it should answer is its failure.
-        verdict.status = Status.FAIL if rule.level == "MUST" else Status.WARN
-        verdict.message = f"raised {type(error).__name__}: {error}"
-    verdict.duration_ms = (time.monotonic() - started) * 1000
+    with judging(verdict):
+        try:
+            check(subject)
+        except (Inapplicable, Unmet):
+            raise
+        except Exception as error:
+            # The tokenizer is the target: what it raises where it should answer is its failure.
+            raise Unmet(f"raised {type(error).__name__}: {error}") from error
     return verdict

@@ -179,7 +179,7 @@ def _shifted(subject: Subject) -> Subject:
     return _changed(subject, token_to_id=lambda token: (real(token) or 0) + 1)
 
 
-CARELESS: dict[str, Change] = {
+MUTANTS: dict[str, Change] = {
     "tokenizer/encode/deterministic": _forgetful,
     "tokenizer/encode/batch": _short_batches,
     "tokenizer/encode/range": _beyond,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tinker_mock.suite.core.verdict import Inapplicable
 from tinker_mock.tokenizer import DecodeStream, StopSequenceDecoder, Tokenizer
 
 SCRIPTS = (
@@ -38,10 +39,6 @@ class Stream(Protocol):
     def flush(self) -> str | None: ...
 
 
-class NotApplicable(Exception):
-    """The rule says nothing about this tokenizer; the message says why."""
-
-
 @dataclass(frozen=True)
 class Subject:
     """A tokenizer under test, and how it streams and stops."""
@@ -60,7 +57,7 @@ class Subject:
     def exact(self) -> tuple[str, ...]:
         """Texts that a tokenizer can give back to the byte: those it need not normalise."""
         if not self.tokenizer.byte_level:
-            raise NotApplicable("tokens are not bytes: white space may change")
+            raise Inapplicable("tokens are not bytes: white space may change")
         return self.texts
 
     def specials(self) -> dict[str, int]:
@@ -68,7 +65,7 @@ class Subject:
         ids = self.tokenizer.special_tokens.ids
         found = {text: i for text, i in ids.items() if self.tokenizer.is_special(i)}
         if not found:
-            raise NotApplicable("there are no special tokens")
+            raise Inapplicable("there are no special tokens")
         return found
 
 

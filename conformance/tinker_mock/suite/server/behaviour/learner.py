@@ -1,19 +1,20 @@
 """A model under training, as a client's loop sees it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from tinker_mock.suite.core import bodies
-from tinker_mock.suite.core.context import Stage
+from tinker_mock.suite.core.context import ScenarioContext
+from tinker_mock.suite.server import bodies
 
 
 class Learner:
     """Numbers its requests and waits for each result."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.session = stage.session()
-        self.model = stage.model(self.session)
+    def __init__(self, context: ScenarioContext) -> None:
+        self.context = context
+        self.session = context.session()
+        self.model = context.model(self.session)
         self._seq_id = 0
         self._samples = 0
 
@@ -26,30 +27,30 @@ class Learner:
     ) -> float:
         """One forward_backward and optim_step; the loss before the step."""
         work = bodies.train(self.model, self._next(), data, loss_fn)
-        passed = self.stage.submit("forward_backward", work)
-        step = self.stage.submit("optim_step", bodies.optim(self.model, self._next(), rate))
+        passed = self.context.submit("forward_backward", work)
+        step = self.context.submit("optim_step", bodies.optim(self.model, self._next(), rate))
         loss = float(passed.result().at("/metrics/loss:sum"))
         step.result()
         return loss
 
     def logprobs(self, data: Sequence[Mapping[str, Any]]) -> list[list[float]]:
         """Each datum's log-probabilities under the weights as they are."""
-        passed = self.stage.submit("forward", bodies.forward(self.model, self._next(), data=data))
+        passed = self.context.submit("forward", bodies.forward(self.model, self._next(), data=data))
         result = passed.result()
         return [bodies.logprobs(result, index) for index in range(len(data))]
 
     def sampler(self) -> str:
         """A sampling session of the weights as they are."""
-        number = self.stage.next_sampler(self.session)
+        number = self.context.next_sampler(self.session)
         body = bodies.save_sampler(self.model, self._next(), sampling_session_seq_id=number)
-        saved = self.stage.submit("save_weights_for_sampler", body).result()
+        saved = self.context.submit("save_weights_for_sampler", body).result()
         return str(saved.at("/sampling_session_id"))
 
     def sample(self, sampler: str, prompt: Sequence[int], **options: Any) -> list[dict[str, Any]]:
         """The sequences of one sampling request."""
         self._samples += 1
         body = bodies.sample(sampler, self._samples, prompt=bodies.text(*prompt), **options)
-        found: list[dict[str, Any]] = self.stage.submit("asample", body).result().at("/sequences")
+        found: list[dict[str, Any]] = self.context.submit("asample", body).result().at("/sequences")
         return found
 
 
@@ -64,3 +65,15 @@ def answer_datum(
     }
     inputs["target_tokens"] = bodies.tensor(whole[1:], "int64")
     return {"model_input": bodies.text(*whole[:-1]), "loss_fn_inputs": inputs}
+
+
+@dataclass(frozen=True)
+class LearningRun:
+    """`curves` maps a name to one number per step; `kept` says whether the promise held."""
+
+    title: str
+    promise: str
+    kept: bool
+    expected: str
+    actual: str
+    curves: dict[str, list[float]] = field(default_factory=dict)

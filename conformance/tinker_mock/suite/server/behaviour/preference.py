@@ -3,16 +3,15 @@
 import math
 import random
 
-from tinker_mock.suite.core.context import Stage
-from tinker_mock.suite.server.behaviour.learner import Learner, answer_datum
-from tinker_mock.suite.server.behaviour.learning_run import Story
+from tinker_mock.suite.core.context import ScenarioContext
+from tinker_mock.suite.server.behaviour.learner import Learner, LearningRun, answer_datum
 
 PAIRS, STEPS, RATE, BETA, WANTED = 16, 12, 5e-4, 0.1, 0.5
 
 
-def preference_margin_grows(stage: Stage) -> Story:
+def preference_margin_grows(context: ScenarioContext) -> LearningRun:
     """The loss starts at log 2 with margin 0, and the margin grows."""
-    learner = Learner(stage)
+    learner = Learner(context)
     chance = random.Random(2)
     prompts = [[chance.randrange(100, 900) for _ in range(6)] for _ in range(PAIRS)]
     answers = [[[chance.randrange(900, 2000) for _ in range(5)] for _ in range(2)] for _ in prompts]
@@ -27,7 +26,7 @@ def preference_margin_grows(stage: Stage) -> Story:
         margins.append(sum(margin) / PAIRS)
         learner.learn(_surrogate(flat, margin), RATE)
     at_start = abs(losses[0] - math.log(2)) < 1e-6 and margins[0] == 0.0
-    return Story(
+    return LearningRun(
         title=f"DPO: {PAIRS} pairs, learning rate {RATE:g}, beta {BETA:g}",
         promise=f"the loss starts at 0.69315 with margin 0, the margin passes {WANTED}",
         kept=at_start and margins[-1] > WANTED and losses[-1] < losses[0],

@@ -1,8 +1,7 @@
 """REINFORCE on two arms: from chance to the rewarded one."""
 
-from tinker_mock.suite.core.context import Stage
-from tinker_mock.suite.server.behaviour.learner import Learner, answer_datum
-from tinker_mock.suite.server.behaviour.learning_run import Story
+from tinker_mock.suite.core.context import ScenarioContext
+from tinker_mock.suite.server.behaviour.learner import Learner, LearningRun, answer_datum
 
 PROMPT = (11, 12, 13, 14)
 LEFT, RIGHT = 301, 302
@@ -10,15 +9,15 @@ STEPS, SAMPLES, RATE, WANTED = 25, 32, 5e-4, 0.9
 WARM_STEPS, WARM_RATE = 40, 1e-3
 
 
-def reward_is_found(stage: Stage) -> Story:
+def reward_is_found(context: ScenarioContext) -> LearningRun:
     """First taught to say either arm, then rewarded for one of them only."""
-    learner = Learner(stage)
+    learner = Learner(context)
     both = [answer_datum(PROMPT, [arm], weights=[1.0]) for arm in (LEFT, RIGHT)]
     for _ in range(WARM_STEPS):
         learner.learn(both, WARM_RATE)
     rewards = [_policy_step(learner, step) for step in range(STEPS)]
     before, after = rewards[0], sum(rewards[-5:]) / 5
-    return Story(
+    return LearningRun(
         title=f"REINFORCE: two arms, {SAMPLES} samples a step, learning rate {RATE:g}",
         promise=f"the reward goes from chance to above {WANTED}",
         kept=after > WANTED and before < 0.8,

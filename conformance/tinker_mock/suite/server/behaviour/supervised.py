@@ -2,10 +2,9 @@
 
 import random
 
-from tinker_mock.suite.core import bodies
-from tinker_mock.suite.core.context import Stage
-from tinker_mock.suite.server.behaviour.learner import Learner
-from tinker_mock.suite.server.behaviour.learning_run import Story
+from tinker_mock.suite.core.context import ScenarioContext
+from tinker_mock.suite.server import bodies
+from tinker_mock.suite.server.behaviour.learner import Learner, LearningRun
 
 TEXTS, STEPS, RATE, WANTED = 200, 30, 5e-4, 0.2
 
@@ -18,15 +17,15 @@ def short_texts(seed: int = 1) -> list[list[int]]:
     return [[token for phrase in text for token in phrase] for text in chosen]
 
 
-def texts_are_learnt(stage: Stage) -> Story:
+def texts_are_learnt(context: ScenarioContext) -> LearningRun:
     """Mean loss per token falls to a fifth within 30 steps over all texts."""
-    learner = Learner(stage)
+    learner = Learner(context)
     texts = short_texts()
     data = [bodies.datum(*text) for text in texts]
     tokens = sum(len(text) - 1 for text in texts)
     losses = [learner.learn(data, RATE) / tokens for _ in range(STEPS)]
     losses.append(-sum(map(sum, learner.logprobs(data))) / tokens)
-    return Story(
+    return LearningRun(
         title=f"Supervised: {TEXTS} short texts, learning rate {RATE:g}",
         promise=f"after {STEPS} steps the loss is at most {WANTED} of what it was",
         kept=losses[-1] <= WANTED * losses[0],

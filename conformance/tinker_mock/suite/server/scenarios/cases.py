@@ -1,7 +1,7 @@
 """Cases from YAML: requests that must be refused. Data, so that other languages can run them."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 from typing import Any
@@ -9,29 +9,29 @@ from typing import Any
 import yaml
 
 from tinker_mock.contracts.pointer import put, remove
-from tinker_mock.suite.core import bodies
-from tinker_mock.suite.core.context import Stage
-from tinker_mock.suite.core.scenario import Scenario, add
+from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.verdict import expect
+from tinker_mock.suite.server import bodies
+from tinker_mock.suite.server.scenario import Scenario
 
 RETRIED = (402, 408, 409, 410, 429)
-Body = Callable[[Stage], dict[str, Any]]
+Body = Callable[[ScenarioContext], dict[str, Any]]
 Document = dict[str, Any]
 JSON_ONLY = ("forward_backward",)
 
 
-def create_model(stage: Stage) -> dict[str, Any]:
+def create_model(context: ScenarioContext) -> dict[str, Any]:
     """A create_model request in a new session."""
     lora = {"rank": 8, "seed": 1}
     return {
-        "session_id": stage.session(), "model_seq_id": 0, "base_model": stage.named_model(),
+        "session_id": context.session(), "model_seq_id": 0, "base_model": context.named_model(),
         "lora_config": lora, "type": "create_model",
     }  # fmt: skip
 
 
 BODIES: dict[str, Body] = {
-    "sample": lambda stage: bodies.sample(stage.sampler()),
-    "train": lambda stage: bodies.train(stage.model(), 1),
+    "sample": lambda context: bodies.sample(context.sampler()),
+    "train": lambda context: bodies.train(context.model(), 1),
     "create_model": create_model,
 }
 
@@ -75,18 +75,18 @@ def changed(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return fresh
 
 
-def play(document: Document, stage: Stage) -> None:
+def play(document: Document, context: ScenarioContext) -> None:
     """Send each case's request and see it refused."""
     operation = document["operation"]
-    if stage.target.speaks_protobuf and operation in JSON_ONLY:
+    if context.target.speaks_protobuf and operation in JSON_ONLY:
         return
-    body = BODIES[document["body"]](stage)
+    body = BODIES[document["body"]](context)
     for number, (check, case) in enumerate(document["cases"].items(), 1):
         if "seq_id" in body:
             body["seq_id"] = number
-        with stage.check(check):
+        with context.check(check):
             wrong = changed(body, case["change"])
-            outcome = stage.submit(operation, wrong, wrong=True).outcome()
+            outcome = context.submit(operation, wrong, wrong=True).outcome()
             status = outcome.reply.status
             expect(outcome.failed, "the request is refused", "an error", outcome.value)
             final = status < 500 and status not in RETRIED
@@ -94,14 +94,14 @@ def play(document: Document, stage: Stage) -> None:
             expect(case["names"] in outcome.error, "it is named", case["names"], outcome.error)
 
 
-def register() -> None:
-    """Enter a scenario for each file."""
+def read_scenarios() -> Iterator[Scenario]:
+    """A scenario for each file."""
     folder = files("tinker_mock.suite.server") / "cases"
     for file in sorted(folder.iterdir(), key=lambda one: one.name):
         if file.name.endswith(".yaml"):
             document = read_cases(file.read_text("utf-8"), file.name)
             name = f"cases/{file.name.removesuffix('.yaml')}"
-            add(Scenario(name, tuple(document["cases"]), partial(play, document)))
+            yield Scenario(name, tuple(document["cases"]), partial(play, document))
 
 
-register()
+SCENARIOS = tuple(read_scenarios())

@@ -7,12 +7,10 @@ import zstandard
 from google.protobuf.message import DecodeError
 
 from tinker_mock.contracts.protobuf import messages
-from tinker_mock.suite.core import bodies
-from tinker_mock.suite.core.context import Stage
+from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.http import Reply
 from tinker_mock.suite.core.promises import PROTOBUF, Promised
 from tinker_mock.suite.core.proto import decode_output, decode_result, encode_forward_backward
-from tinker_mock.suite.core.scenario import scenario
 from tinker_mock.suite.core.target import JSON_RELEASE
 from tinker_mock.suite.core.verdict import (
     Inapplicable,
@@ -22,33 +20,35 @@ from tinker_mock.suite.core.verdict import (
     expect_close,
     expect_equal,
 )
+from tinker_mock.suite.server import bodies
+from tinker_mock.suite.server.scenario import scenario
 
 DATA = [bodies.datum(11, 12, 13), bodies.datum(21, 22, 23, 24, 25)]
 NEWEST = {"x-stainless-package-version": "0.38.0", "user-agent": "AsyncTinker/Python 0.38.0"}
 
 
-def needs_messages(stage: Stage) -> None:
+def needs_messages(context: ScenarioContext) -> None:
     """Go on only if a release of the range sends messages: before 0.25 those that are told to."""
-    if stage.target.sdk.last <= JSON_RELEASE and not stage.flag("proto_write_fwdbwd"):
+    if context.target.sdk.last <= JSON_RELEASE and not context.flag("proto_write_fwdbwd"):
         raise Inapplicable("these releases send protobuf only where proto_write_fwdbwd asks for it")
 
 
 def post(
-    stage: Stage, content: bytes, wrong: bool = False, encoding: str | None = None
+    context: ScenarioContext, content: bytes, wrong: bool = False, encoding: str | None = None
 ) -> Promised:
     """forward_backward with a binary body, as the newest release sends it."""
     headers = {**NEWEST, "content-type": PROTOBUF}
     if encoding:
         headers["content-encoding"] = encoding
-    reply = stage.hands.call("forward_backward", content=content, headers=headers, wrong=wrong)
-    return Promised(stage, "forward_backward", reply)
+    reply = context.client.call("forward_backward", content=content, headers=headers, wrong=wrong)
+    return Promised(context, "forward_backward", reply)
 
 
-def result(stage: Stage, promised: Promised, accept: str = PROTOBUF) -> Reply:
+def result(context: ScenarioContext, promised: Promised, accept: str = PROTOBUF) -> Reply:
     """The decided answer for a client that accepts this."""
     promised.outcome()
     body = {"request_id": promised.request_id}
-    return stage.hands.call("retrieve_future", body, headers={**NEWEST, "accept": accept})
+    return context.client.call("retrieve_future", body, headers={**NEWEST, "accept": accept})
 
 
 def parsed(reply: Reply, kind: Any) -> Any:
@@ -60,58 +60,44 @@ def parsed(reply: Reply, kind: Any) -> Any:
         raise Unmet("the body decodes", kind.DESCRIPTOR.name, str(error)) from error
 
 
-@scenario(
-    "protobuf/training",
-    "protobuf/forward-backward/accepted",
-    "protobuf/forward-backward/binary-result",
-    "protobuf/forward-backward/json-result",
-    "protobuf/output/one-per-datum",
-    "protobuf/output/offsets",
-    "protobuf/output/dtype",
-    "protobuf/output/type",
-    "protobuf/output/loss-sum",
-    "protobuf/output/metric-names",
-    "protobuf/output/equal-json",
-    "protobuf/forward-only/no-gradient",
-    "protobuf/seq-id/ordered",
-)
-def training(stage: Stage) -> None:
+@scenario("protobuf/training")
+def training(context: ScenarioContext) -> None:
     """Training data and results as messages."""
-    needs_messages(stage)
-    model = stage.model()
-    promised = post(stage, encode_forward_backward(bodies.train(model, 1, DATA)))
-    with stage.check("protobuf/forward-backward/accepted"):
+    needs_messages(context)
+    model = context.model()
+    promised = post(context, encode_forward_backward(bodies.train(model, 1, DATA)))
+    with context.check("protobuf/forward-backward/accepted"):
         expect(promised.request_id, "a request id", "string", promised.reply.text)
-    reply = result(stage, promised)
-    with stage.check("protobuf/forward-backward/binary-result"):
+    reply = result(context, promised)
+    with context.check("protobuf/forward-backward/binary-result"):
         parsed(reply, messages.ForwardBackwardOutput)
     message = parsed(reply, messages.ForwardBackwardOutput)
     output = decode_result(reply.body, "forward_backward")
-    with stage.check("protobuf/output/one-per-datum"):
+    with context.check("protobuf/output/one-per-datum"):
         expect_equal(len(output["loss_fn_outputs"]), 2, "one output for each datum")
-    judge_record(stage, message)
-    with stage.check("protobuf/output/loss-sum"):
+    judge_record(context, message)
+    with context.check("protobuf/output/loss-sum"):
         values = [one["logprobs"]["data"] for one in output["loss_fn_outputs"]]
         loss = -sum(value for row in values for value in row)
         expect_close(output["metrics"].get("loss:sum", math.nan), loss, 1e-3 * loss, "loss:sum")
-    with stage.check("protobuf/output/metric-names"):
+    with context.check("protobuf/output/metric-names"):
         wrong = [name for name in output["metrics"] if name.count(":") != 1]
         expect(not wrong, "metrics are named name:reduction", "one colon", wrong)
-    with stage.check("protobuf/forward-backward/json-result"):
-        plain = result(stage, promised, "application/json").require(200)
+    with context.check("protobuf/forward-backward/json-result"):
+        plain = result(context, promised, "application/json").require(200)
         expect_equal(plain.media_type, "application/json", "JSON for who asks for JSON")
-    with stage.check("protobuf/output/equal-json"):
-        plain = result(stage, promised, "application/json").require(200)
+    with context.check("protobuf/output/equal-json"):
+        plain = result(context, promised, "application/json").require(200)
         left = plain.at("/loss_fn_outputs/1/logprobs/data")
         right = output["loss_fn_outputs"][1]["logprobs"]["data"]
         expect_all_close(left, right, 1e-6, "both forms have the same numbers")
-    forward_only(stage, model, output)
+    forward_only(context, model, output)
 
 
-def judge_record(stage: Stage, message: Any) -> None:
+def judge_record(context: ScenarioContext, message: Any) -> None:
     """The encoding rules that the SDK's decoder enforces."""
     records = message.loss_fn_outputs
-    with stage.check("protobuf/output/offsets"):
+    with context.check("protobuf/output/offsets"):
         for record in records:
             for name, batch in record.fields.items():
                 count = len(batch.offsets) // 8
@@ -119,76 +105,67 @@ def judge_record(stage: Stage, message: Any) -> None:
                 fine = ends[:1] == [0] and ends[-1] == len(batch.data) and ends == sorted(ends)
                 expect(fine, f"{name}: offsets span the data", len(batch.data), ends)
                 expect_equal(count, record.num_datums + 1, "one offset more than data")
-    with stage.check("protobuf/output/dtype"):
+    with context.check("protobuf/output/dtype"):
         kinds = {batch.dtype for record in records for batch in record.fields.values()}
         expect(kinds and kinds <= {1, 2, 3, 4}, "a known dtype", "1..4", kinds)
-    with stage.check("protobuf/output/type"):
+    with context.check("protobuf/output/type"):
         expect(message.loss_fn_output_type, "the type of the outputs is named", "a string")
 
 
-def forward_only(stage: Stage, model: str, before: dict[str, Any]) -> None:
+def forward_only(context: ScenarioContext, model: str, before: dict[str, Any]) -> None:
     """forward_only runs no backward pass."""
-    twin = stage.model()
+    twin = context.model()
     content = encode_forward_backward(bodies.forward(twin, 1, data=DATA), forward_only=True)
-    looked = post(stage, content)
-    with stage.check("protobuf/forward-only/no-gradient"):
-        reply = result(stage, looked)
+    looked = post(context, content)
+    with context.check("protobuf/forward-only/no-gradient"):
+        reply = result(context, looked)
         seen = decode_output(parsed(reply, messages.ForwardBackwardOutput))
-        stage.submit("optim_step", bodies.optim(twin, 2, 0.1)).result()
-        again = post(stage, encode_forward_backward(bodies.forward(twin, 3, data=DATA), True))
-        after = decode_output(parsed(result(stage, again), messages.ForwardBackwardOutput))
+        context.submit("optim_step", bodies.optim(twin, 2, 0.1)).result()
+        again = post(context, encode_forward_backward(bodies.forward(twin, 3, data=DATA), True))
+        after = decode_output(parsed(result(context, again), messages.ForwardBackwardOutput))
         expect_equal(after["loss_fn_outputs"], seen["loss_fn_outputs"], "no gradient, no change")
-    with stage.check("protobuf/seq-id/ordered"):
-        later = post(stage, encode_forward_backward(bodies.train(model, 3, DATA)))
-        stage.submit("optim_step", bodies.optim(model, 2)).result()
-        output = decode_output(parsed(result(stage, later), messages.ForwardBackwardOutput))
+    with context.check("protobuf/seq-id/ordered"):
+        later = post(context, encode_forward_backward(bodies.train(model, 3, DATA)))
+        context.submit("optim_step", bodies.optim(model, 2)).result()
+        output = decode_output(parsed(result(context, later), messages.ForwardBackwardOutput))
         changed = output["loss_fn_outputs"] != before["loss_fn_outputs"]
         expect(changed, "seq 3 runs after the step of seq 2", "other numbers")
 
 
-@scenario(
-    "protobuf/bodies",
-    "protobuf/zstd/accepted",
-    "protobuf/zstd/garbage",
-    "protobuf/malformed/refused",
-    "protobuf/malformed/never-5xx",
-    "protobuf/truncated/never-5xx",
-    "protobuf/config-v2/accepted",
-    "protobuf/sparse/accepted",
-    "protobuf/missing-targets/final",
-    "protobuf/missing-targets/json-error",
-)
-def binary_bodies(stage: Stage) -> None:
+@scenario("protobuf/bodies")
+def binary_bodies(context: ScenarioContext) -> None:
     """Compressed, broken and unusual messages."""
-    needs_messages(stage)
-    model = stage.model()
+    needs_messages(context)
+    model = context.model()
     content = encode_forward_backward(bodies.train(model, 1, DATA))
-    with stage.check("protobuf/zstd/accepted"):
+    with context.check("protobuf/zstd/accepted"):
         packed = zstandard.ZstdCompressor().compress(content)
-        expect(not post(stage, packed, encoding="zstd").outcome().failed, "it runs", "a result")
-    with stage.check("protobuf/zstd/garbage"):
-        reply = post(stage, b"\x28\xb5\x2f\xfdgarbage", wrong=True, encoding="zstd").reply
+        expect(not post(context, packed, encoding="zstd").outcome().failed, "it runs", "a result")
+    with context.check("protobuf/zstd/garbage"):
+        reply = post(context, b"\x28\xb5\x2f\xfdgarbage", wrong=True, encoding="zstd").reply
         expect(400 <= reply.status < 500, "refused", "4xx", reply.status)
-    broken = post(stage, b"\xff\xff\xff\xff\x0f\x01", wrong=True).reply
-    with stage.check("protobuf/malformed/refused"):
+    broken = post(context, b"\xff\xff\xff\xff\x0f\x01", wrong=True).reply
+    with context.check("protobuf/malformed/refused"):
         expect(400 <= broken.status < 500, "refused", "4xx", broken.status)
-    with stage.check("protobuf/malformed/never-5xx"):
+    with context.check("protobuf/malformed/never-5xx"):
         expect(broken.status < 500, "the user's fault is not the server's", "4xx", broken.status)
-    with stage.check("protobuf/truncated/never-5xx"):
-        cut = post(stage, content[: len(content) // 2], wrong=True).reply
+    with context.check("protobuf/truncated/never-5xx"):
+        cut = post(context, content[: len(content) // 2], wrong=True).reply
         expect(cut.status < 500, "the user's fault is not the server's", "4xx", cut.status)
-    with stage.check("protobuf/config-v2/accepted"):
+    with context.check("protobuf/config-v2/accepted"):
         config = {"clip_low_threshold": 0.8, "clip_high_threshold": 1.2}
         body = bodies.train(model, 2, [bodies.policy_datum()], "ppo", config)
-        expect(not post(stage, encode_forward_backward(body)).outcome().failed, "it runs", "result")
-    with stage.check("protobuf/sparse/accepted"):
-        expect(not post(stage, sparse(model, 3)).outcome().failed, "it runs", "a result")
+        expect(
+            not post(context, encode_forward_backward(body)).outcome().failed, "it runs", "result"
+        )
+    with context.check("protobuf/sparse/accepted"):
+        expect(not post(context, sparse(model, 3)).outcome().failed, "it runs", "a result")
     bare = bodies.datum()
     del bare["loss_fn_inputs"]["target_tokens"]
-    outcome = post(stage, encode_forward_backward(bodies.train(model, 4, [bare])), True).outcome()
-    with stage.check("protobuf/missing-targets/final"):
+    outcome = post(context, encode_forward_backward(bodies.train(model, 4, [bare])), True).outcome()
+    with context.check("protobuf/missing-targets/final"):
         expect(outcome.failed and outcome.reply.status < 500, "final", "4xx", outcome.reply.status)
-    with stage.check("protobuf/missing-targets/json-error"):
+    with context.check("protobuf/missing-targets/json-error"):
         expect_equal(outcome.reply.media_type, "application/json", "errors are JSON")
 
 
@@ -204,94 +181,78 @@ def sparse(model: str, seq_id: int) -> bytes:
     return encode_forward_backward(bodies.train(model, seq_id, data))
 
 
-@scenario(
-    "protobuf/sampling",
-    "protobuf/sample/binary-result",
-    "protobuf/sample/json-result",
-    "protobuf/sample/tokens",
-    "protobuf/sample/logprobs",
-    "protobuf/sample/stop-reason",
-    "protobuf/sample/prompt-logprobs",
-    "protobuf/sample/first-nan",
-    "protobuf/sample/topk",
-    "protobuf/sample/equal-json",
-    "protobuf/sample/last-n",
-    "protobuf/sample/alternatives",
-    "protobuf/sample/targets",
-    "protobuf/sample/topk-sampled",
-    "protobuf/optim/json-result",
-)
-def sampling(stage: Stage) -> None:
+@scenario("protobuf/sampling")
+def sampling(context: ScenarioContext) -> None:
     """Samples as messages, with the extras that only messages carry."""
-    with stage.check("protobuf/optim/json-result"):
-        step = stage.submit("optim_step", bodies.optim(stage.model(), 1))
+    with context.check("protobuf/optim/json-result"):
+        step = context.submit("optim_step", bodies.optim(context.model(), 1))
         step.result()
         expect_equal(step.poll().media_type, "application/json", "other results are JSON")
-    sampler = stage.sampler()
+    sampler = context.sampler()
     ask = {"max_tokens": 4, "prompt_logprobs": True, "topk_prompt_logprobs": 2}
-    promised = stage.submit("asample", bodies.sample(sampler, 0, **ask))
-    plain = result(stage, promised, "application/json")
-    with stage.check("protobuf/sample/json-result"):
+    promised = context.submit("asample", bodies.sample(sampler, 0, **ask))
+    plain = result(context, promised, "application/json")
+    with context.check("protobuf/sample/json-result"):
         expect_equal(plain.require(200).media_type, "application/json", "JSON on request")
-    reply = result(stage, promised)
-    with stage.check("protobuf/sample/binary-result"):
+    reply = result(context, promised)
+    with context.check("protobuf/sample/binary-result"):
         parsed(reply, messages.SampleResponse)
     message = parsed(reply, messages.SampleResponse)
-    judge_sequence(stage, message.sequences[0])
-    with stage.check("protobuf/sample/prompt-logprobs"):
+    judge_sequence(context, message.sequences[0])
+    with context.check("protobuf/sample/prompt-logprobs"):
         expect_equal(len(message.prompt_logprobs), 4 * len(bodies.TOKENS), "float32 a token")
-    with stage.check("protobuf/sample/first-nan"):
+    with context.check("protobuf/sample/first-nan"):
         first = decode_result(reply.body, "asample")["prompt_logprobs"][0]
         expect_equal(first, None, "NaN where there is none")
-    with stage.check("protobuf/sample/topk"):
+    with context.check("protobuf/sample/topk"):
         top = message.topk_prompt_logprobs
         expect_equal((top.length, top.k), (len(bodies.TOKENS), 2), "length and k")
         expect_equal(len(top.token_ids), 4 * top.length * top.k, "int32 each")
-    with stage.check("protobuf/sample/equal-json"):
+    with context.check("protobuf/sample/equal-json"):
         left = decode_result(reply.body, "asample")["sequences"][0]["tokens"]
         expect_equal(left, plain.at("/sequences/0/tokens"), "both forms have the same tokens")
-    extras(stage, sampler)
+    extras(context, sampler)
 
 
-def judge_sequence(stage: Stage, sequence: Any) -> None:
+def judge_sequence(context: ScenarioContext, sequence: Any) -> None:
     """One sampled sequence."""
-    with stage.check("protobuf/sample/tokens"):
+    with context.check("protobuf/sample/tokens"):
         tokens = memoryview(sequence.tokens).cast("i").tolist()
         expect(tokens and min(tokens) >= 0, "int32 tokens", "ids", tokens)
-    with stage.check("protobuf/sample/logprobs"):
+    with context.check("protobuf/sample/logprobs"):
         values = memoryview(sequence.logprobs).cast("f").tolist()
         fine = len(values) == len(sequence.tokens) // 4 and all(v <= 1e-6 for v in values)
         expect(fine, "float32 log-probabilities, one a token", "<= 0", values)
-    with stage.check("protobuf/sample/stop-reason"):
+    with context.check("protobuf/sample/stop-reason"):
         expect(sequence.stop_reason in (0, 1), "stop or length", "0 or 1", sequence.stop_reason)
 
 
-def extras(stage: Stage, sampler: str) -> None:
+def extras(context: ScenarioContext, sampler: str) -> None:
     """Fields that came with 0.29 to 0.33; the SDK raises when they are not honoured."""
     count = len(bodies.TOKENS)
 
     def ask(seq_id: int, **fields: Any) -> Any:
-        promised = stage.submit("asample", bodies.sample(sampler, seq_id, max_tokens=2, **fields))
-        return parsed(result(stage, promised), messages.SampleResponse)
+        promised = context.submit("asample", bodies.sample(sampler, seq_id, max_tokens=2, **fields))
+        return parsed(result(context, promised), messages.SampleResponse)
 
-    if stage.applies("protobuf/sample/last-n"):
-        with stage.check("protobuf/sample/last-n"):
+    if context.applies("protobuf/sample/last-n"):
+        with context.check("protobuf/sample/last-n"):
             message = ask(1, prompt_logprobs=True, prompt_logprobs_last_n=2)
             values = memoryview(message.prompt_logprobs).cast("f").tolist()
             expect_equal(len(values), count, "full length")
-            told = [value == value for value in values]
-            expect_equal(told, [False] * (count - 2) + [True] * 2, "NaN before the last two")
-    if stage.applies("protobuf/sample/alternatives"):
-        with stage.check("protobuf/sample/alternatives"):
+            numbers = [value == value for value in values]
+            expect_equal(numbers, [False] * (count - 2) + [True] * 2, "NaN before the last two")
+    if context.applies("protobuf/sample/alternatives"):
+        with context.check("protobuf/sample/alternatives"):
             message = ask(2, prompt_logprobs=True, prompt_alt_tokens_k=3)
             shape = list(message.prompt_alt_tokens.tokens.shape)
             expect_equal(shape, [count - 1, 3], "[prompt - 1, k]")
-    if stage.applies("protobuf/sample/targets"):
-        with stage.check("protobuf/sample/targets"):
+    if context.applies("protobuf/sample/targets"):
+        with context.check("protobuf/sample/targets"):
             targets = bodies.tensor([12] * (count - 1), "int64", [count - 1, 1])
             message = ask(3, prompt_logprobs=True, target_prompt_logprobs=targets)
             expect(message.HasField("target_prompt_logprobs"), "target_prompt_logprobs", "present")
-    if stage.applies("protobuf/sample/topk-sampled"):
-        with stage.check("protobuf/sample/topk-sampled"):
+    if context.applies("protobuf/sample/topk-sampled"):
+        with context.check("protobuf/sample/topk-sampled"):
             message = ask(4, topk_sample_logprobs=2)
             expect_equal(message.sequences[0].topk_sampled_logprobs.k, 2, "k alternatives a token")

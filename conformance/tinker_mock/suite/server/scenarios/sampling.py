@@ -4,17 +4,17 @@ import math
 from functools import partial
 from typing import Any
 
-from tinker_mock.suite.core import bodies
-from tinker_mock.suite.core.bodies import TOKENS, sample
-from tinker_mock.suite.core.context import Stage
+from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.promises import Outcome
-from tinker_mock.suite.core.scenario import scenario
 from tinker_mock.suite.core.verdict import expect, expect_all_close, expect_equal
+from tinker_mock.suite.server import bodies
+from tinker_mock.suite.server.bodies import TOKENS, sample
+from tinker_mock.suite.server.scenario import scenario
 
 
-def draw(stage: Stage, sampler: str, seq_id: int, **fields: Any) -> Outcome:
+def draw(context: ScenarioContext, sampler: str, seq_id: int, **fields: Any) -> Outcome:
     """A sample that must succeed."""
-    return stage.submit("asample", sample(sampler, seq_id, **fields)).result()
+    return context.submit("asample", sample(sampler, seq_id, **fields)).result()
 
 
 def tokens(outcome: Outcome, index: int = 0) -> list[int]:
@@ -22,36 +22,25 @@ def tokens(outcome: Outcome, index: int = 0) -> list[int]:
     return [int(token) for token in outcome.at(f"/sequences/{index}/tokens")]
 
 
-@scenario(
-    "sampling/session",
-    "sampling/session/id",
-    "sampling/session/unique",
-    "sampling/session/needs-origin",
-    "sampling/session/unknown-base",
-    "sampling/session/unknown-path",
-    "sampling/session/never-5xx",
-    "sampling/sampler/fields",
-    "sampling/sampler/unknown",
-    "sampling/join/counter",
-)
-def sampling_session(stage: Stage) -> None:
+@scenario("sampling/session")
+def sampling_session(context: ScenarioContext) -> None:
     """A sampling session for a base model."""
-    session = stage.session()
-    first, second = stage.sampler(session), stage.sampler(session)
-    with stage.check("sampling/session/id"):
+    session = context.session()
+    first, second = context.sampler(session), context.sampler(session)
+    with context.check("sampling/session/id"):
         expect(first, "an id", "a non-empty string", first)
-    with stage.check("sampling/session/unique"):
+    with context.check("sampling/session/unique"):
         expect(first != second, "each call makes a session", "two ids", first)
-    with stage.check("sampling/sampler/fields"):
-        got = stage.hands.call("get_sampler", path={"sampler_id": first}).require()
+    with context.check("sampling/sampler/fields"):
+        got = context.client.call("get_sampler", path={"sampler_id": first}).require()
         found = (got.at("/sampler_id"), got.at("/base_model"))
-        expect_equal(found, (first, stage.named_model()), "its id and base model")
-    with stage.check("sampling/sampler/unknown"):
-        stage.hands.call("get_sampler", path={"sampler_id": "no-such-sampler"}).require(404)
-    with stage.check("sampling/join/counter"):
+        expect_equal(found, (first, context.named_model()), "its id and base model")
+    with context.check("sampling/sampler/unknown"):
+        context.client.call("get_sampler", path={"sampler_id": "no-such-sampler"}).require(404)
+    with context.check("sampling/join/counter"):
         body = {"sampling_session_id": first, "type": "join_sampling_session"}
         counts = [
-            stage.hands.call("join_sampling_session", body).at("/client_counter") for _ in "12"
+            context.client.call("join_sampling_session", body).at("/client_counter") for _ in "12"
         ]
         expect(len(set(counts)) == 2 and min(counts) > 0, "each client its number", "> 0", counts)
     origins: dict[str, dict[str, Any]] = {
@@ -62,175 +51,144 @@ def sampling_session(stage: Stage) -> None:
     statuses = []
     for number, (check, origin) in enumerate(origins.items(), 50):
         asked = {"session_id": session, "sampling_session_seq_id": number, **origin}
-        reply = stage.hands.call("create_sampling_session", asked, wrong=True)
+        reply = context.client.call("create_sampling_session", asked, wrong=True)
         statuses.append(reply.status)
-        with stage.check(check):
+        with context.check(check):
             expect(400 <= reply.status < 500, "refused", "4xx", reply.status)
-    with stage.check("sampling/session/never-5xx"):
+    with context.check("sampling/session/never-5xx"):
         retried = [code for code in statuses if code >= 500 or code in (408, 429)]
         expect(not retried, "refusals are final", "4xx", retried)
 
 
-@scenario(
-    "sampling/results",
-    "sampling/submit/sequence-ids",
-    "sampling/submit/sequence-ids-unique",
-    "sampling/result/count",
-    "sampling/result/tokens",
-    "sampling/result/max-tokens",
-    "sampling/result/stop-reason",
-    "sampling/result/length-means-full",
-    "sampling/result/logprobs-length",
-    "sampling/result/logprobs-range",
-    "sampling/result/varied",
-    "sampling/result/no-type-error",
-)
-def results(stage: Stage) -> None:
+@scenario("sampling/results")
+def results(context: ScenarioContext) -> None:
     """Several samples of one prompt."""
-    sampler = stage.sampler()
-    submitted = stage.submit("asample", sample(sampler, num_samples=4, max_tokens=12))
-    with stage.check("sampling/submit/sequence-ids"):
+    sampler = context.sampler()
+    submitted = context.submit("asample", sample(sampler, num_samples=4, max_tokens=12))
+    with context.check("sampling/submit/sequence-ids"):
         ids = submitted.reply.require().at("/sample_sequence_ids")
         expect_equal(len(ids), 4, "one sequence id for each sample")
-    with stage.check("sampling/submit/sequence-ids-unique"):
+    with context.check("sampling/submit/sequence-ids-unique"):
         expect_equal(len(set(submitted.reply.at("/sample_sequence_ids"))), 4, "all different")
     result = submitted.result()
-    with stage.check("sampling/result/count"):
+    with context.check("sampling/result/count"):
         expect_equal(len(result.at("/sequences")), 4, "num_samples sequences")
     sequences = result.at("/sequences")
-    with stage.check("sampling/result/tokens"):
+    with context.check("sampling/result/tokens"):
         fine = all(isinstance(t, int) and t >= 0 for s in sequences for t in s["tokens"])
         expect(fine, "tokens are ids", "integers >= 0", sequences)
-    with stage.check("sampling/result/max-tokens"):
+    with context.check("sampling/result/max-tokens"):
         lengths = [len(one["tokens"]) for one in sequences]
         expect(max(lengths) <= 12, "at most max_tokens", "<= 12", lengths)
-    with stage.check("sampling/result/stop-reason"):
+    with context.check("sampling/result/stop-reason"):
         reasons = {one["stop_reason"] for one in sequences}
         expect(reasons <= {"stop", "length"}, "stop or length", "", reasons)
-    with stage.check("sampling/result/length-means-full"):
+    with context.check("sampling/result/length-means-full"):
         cut = [len(one["tokens"]) for one in sequences if one["stop_reason"] == "length"]
         expect(all(count == 12 for count in cut), "length means max_tokens", 12, cut)
-    with stage.check("sampling/result/logprobs-length"):
+    with context.check("sampling/result/logprobs-length"):
         pairs = [(len(one["logprobs"] or ()), len(one["tokens"])) for one in sequences]
         expect(all(a == b for a, b in pairs), "one log-probability a token", "equal", pairs)
-    with stage.check("sampling/result/logprobs-range"):
+    with context.check("sampling/result/logprobs-range"):
         values = [value for one in sequences for value in one["logprobs"] or ()]
         fine = all(math.isfinite(value) and value <= 1e-6 for value in values)
         expect(fine, "finite and not above 0", "<= 0", values)
-    with stage.check("sampling/result/varied"):
+    with context.check("sampling/result/varied"):
         expect(len({tuple(one["tokens"]) for one in sequences}) > 1, "samples differ", "> 1")
-    with stage.check("sampling/result/no-type-error"):
+    with context.check("sampling/result/no-type-error"):
         expect_equal(result.value.get("type", "sample"), "sample", "the result's type")
 
 
-@scenario(
-    "sampling/repeatability",
-    "sampling/seed/same",
-    "sampling/seed/differs",
-    "sampling/temperature/zero",
-    "sampling/top-k/one",
-    "sampling/top-p/tiny",
-    "sampling/stop/token-included",
-    "sampling/stop/reason",
-    "sampling/stop/none",
-    "sampling/stop/null",
-    "sampling/stop/string",
-)
-def repeatability(stage: Stage) -> None:
+@scenario("sampling/repeatability")
+def repeatability(context: ScenarioContext) -> None:
     """Seeds, greedy decoding and stops."""
-    sampler = stage.sampler()
-    first = tokens(draw(stage, sampler, 0, seed=11, max_tokens=10, stop=[]))
-    with stage.check("sampling/seed/same"):
-        again = tokens(draw(stage, sampler, 1, seed=11, max_tokens=10, stop=[]))
+    sampler = context.sampler()
+    first = tokens(draw(context, sampler, 0, seed=11, max_tokens=10, stop=[]))
+    with context.check("sampling/seed/same"):
+        again = tokens(draw(context, sampler, 1, seed=11, max_tokens=10, stop=[]))
         expect_equal(again, first, "one seed, one sample")
-    with stage.check("sampling/seed/differs"):
-        others = [tokens(draw(stage, sampler, 2 + n, seed=n, max_tokens=10)) for n in range(4)]
+    with context.check("sampling/seed/differs"):
+        others = [tokens(draw(context, sampler, 2 + n, seed=n, max_tokens=10)) for n in range(4)]
         expect(len({tuple(one) for one in others}) > 1, "seeds differ", "different tokens", others)
-    greedy = tokens(draw(stage, sampler, 10, temperature=0.0, seed=1))
-    with stage.check("sampling/temperature/zero"):
-        again = tokens(draw(stage, sampler, 11, temperature=0.0, seed=2))
+    greedy = tokens(draw(context, sampler, 10, temperature=0.0, seed=1))
+    with context.check("sampling/temperature/zero"):
+        again = tokens(draw(context, sampler, 11, temperature=0.0, seed=2))
         expect_equal(again, greedy, "temperature 0 takes the likeliest token")
-    with stage.check("sampling/top-k/one"):
-        expect_equal(tokens(draw(stage, sampler, 12, top_k=1, seed=3)), greedy, "top_k 1: the same")
-    with stage.check("sampling/top-p/tiny"):
-        expect_equal(tokens(draw(stage, sampler, 13, top_p=1e-6, seed=4)), greedy, "so does top_p")
-    stopping(stage, sampler, first)
+    with context.check("sampling/top-k/one"):
+        expect_equal(
+            tokens(draw(context, sampler, 12, top_k=1, seed=3)), greedy, "top_k 1: the same"
+        )
+    with context.check("sampling/top-p/tiny"):
+        expect_equal(
+            tokens(draw(context, sampler, 13, top_p=1e-6, seed=4)), greedy, "so does top_p"
+        )
+    stopping(context, sampler, first)
 
 
-def stopping(stage: Stage, sampler: str, free: list[int]) -> None:
+def stopping(context: ScenarioContext, sampler: str, free: list[int]) -> None:
     """The same sample with a stop token taken from it."""
     stop = free[len(free) // 2]
-    stopped = draw(stage, sampler, 20, seed=11, max_tokens=10, stop=[stop])
-    with stage.check("sampling/stop/token-included"):
+    stopped = draw(context, sampler, 20, seed=11, max_tokens=10, stop=[stop])
+    with context.check("sampling/stop/token-included"):
         want = free[: free.index(stop) + 1]
         expect_equal(tokens(stopped), want, "the stop token is the last one")
-    with stage.check("sampling/stop/reason"):
+    with context.check("sampling/stop/reason"):
         expect_equal(stopped.at("/sequences/0/stop_reason"), "stop", "stopped by it")
-    with stage.check("sampling/stop/none"):
-        full = draw(stage, sampler, 21, seed=5, max_tokens=40, stop=[])
+    with context.check("sampling/stop/none"):
+        full = draw(context, sampler, 21, seed=5, max_tokens=40, stop=[])
         found = (len(tokens(full)), full.at("/sequences/0/stop_reason"))
         expect_equal(found, (40, "length"), "no stops at all: runs to max_tokens")
-    with stage.check("sampling/stop/null"):
-        draw(stage, sampler, 22, stop=None)
-    with stage.check("sampling/stop/string"):
-        draw(stage, sampler, 23, stop=["\n\n"])
+    with context.check("sampling/stop/null"):
+        draw(context, sampler, 22, stop=None)
+    with context.check("sampling/stop/string"):
+        draw(context, sampler, 23, stop=["\n\n"])
 
 
-@scenario(
-    "sampling/prompt-logprobs",
-    "sampling/prompt-logprobs/length",
-    "sampling/prompt-logprobs/first-missing",
-    "sampling/prompt-logprobs/range",
-    "sampling/prompt-logprobs/unasked",
-    "sampling/prompt-logprobs/temperature-free",
-    "sampling/prompt-logprobs/equal-forward",
-    "sampling/topk/rows",
-    "sampling/topk/first-missing",
-    "sampling/topk/width",
-    "sampling/topk/descending",
-)
-def prompt_logprobs(stage: Stage) -> None:
+@scenario("sampling/prompt-logprobs")
+def prompt_logprobs(context: ScenarioContext) -> None:
     """compute_logprobs, as the SDK does it, and its top-k companion."""
-    session = stage.session()
-    sampler = stage.sampler(session)
-    result = draw(stage, sampler, 0, max_tokens=1, prompt_logprobs=True, topk_prompt_logprobs=3)
+    session = context.session()
+    sampler = context.sampler(session)
+    result = draw(context, sampler, 0, max_tokens=1, prompt_logprobs=True, topk_prompt_logprobs=3)
     values = result.at("/prompt_logprobs")
-    with stage.check("sampling/prompt-logprobs/length"):
+    with context.check("sampling/prompt-logprobs/length"):
         expect_equal(len(values), len(TOKENS), "one for each token of the prompt")
-    with stage.check("sampling/prompt-logprobs/first-missing"):
+    with context.check("sampling/prompt-logprobs/first-missing"):
         expect_equal(values[0], None, "the first token has none")
-    with stage.check("sampling/prompt-logprobs/range"):
+    with context.check("sampling/prompt-logprobs/range"):
         fine = all(isinstance(v, float) and v <= 1e-6 for v in values[1:])
         expect(fine, "the others are log-probabilities", "<= 0", values)
-    with stage.check("sampling/prompt-logprobs/unasked"):
-        plain = draw(stage, sampler, 1, max_tokens=1)
+    with context.check("sampling/prompt-logprobs/unasked"):
+        plain = draw(context, sampler, 1, max_tokens=1)
         expect(not plain.value.get("prompt_logprobs"), "not asked, not given", "absent")
-    with stage.check("sampling/prompt-logprobs/temperature-free"):
-        cold = draw(stage, sampler, 2, max_tokens=1, prompt_logprobs=True, temperature=0.5)
+    with context.check("sampling/prompt-logprobs/temperature-free"):
+        cold = draw(context, sampler, 2, max_tokens=1, prompt_logprobs=True, temperature=0.5)
         warm = cold.at("/prompt_logprobs")[1:]
         expect_all_close(warm, values[1:], 1e-4, "temperature is for sampled tokens only")
-    with stage.check("sampling/prompt-logprobs/equal-forward"):
-        model = stage.model(session)
-        made = stage.submit(
+    with context.check("sampling/prompt-logprobs/equal-forward"):
+        model = context.model(session)
+        made = context.submit(
             "save_weights_for_sampler", bodies.save_sampler(model, 1, path="parity")
         )
         path = str(made.result().at("/path"))
-        stage.delete_checkpoint_later(path)
-        seen = bodies.logprobs(stage.submit("forward", bodies.forward(model, 2)).result())
-        own = draw(stage, stage.sampler(session, path), 0, max_tokens=1, prompt_logprobs=True)
+        context.delete_checkpoint_later(path)
+        seen = bodies.logprobs(context.submit("forward", bodies.forward(model, 2)).result())
+        own = draw(context, context.sampler(session, path), 0, max_tokens=1, prompt_logprobs=True)
         expect_all_close(own.at("/prompt_logprobs")[1:], seen, 1e-4, "sampler and trainer agree")
-    topk(stage, result.at("/topk_prompt_logprobs"), values)
+    topk(context, result.at("/topk_prompt_logprobs"), values)
 
 
-def topk(stage: Stage, rows: list[list[list[float]] | None], values: list[float | None]) -> None:
+def topk(
+    context: ScenarioContext, rows: list[list[list[float]] | None], values: list[float | None]
+) -> None:
     """Checks of topk_prompt_logprobs."""
-    with stage.check("sampling/topk/rows"):
+    with context.check("sampling/topk/rows"):
         expect_equal(len(rows), len(TOKENS), "a row for each token of the prompt")
-    with stage.check("sampling/topk/first-missing"):
+    with context.check("sampling/topk/first-missing"):
         expect(not rows[0], "the first row is empty", None, rows[0])
-    with stage.check("sampling/topk/width"):
+    with context.check("sampling/topk/width"):
         expect_equal({len(row or ()) for row in rows[1:]}, {3}, "k entries in each row")
-    with stage.check("sampling/topk/descending"):
+    with context.check("sampling/topk/descending"):
         expect_equal(len(rows), len(values), "as many rows as log-probabilities")
         for row, value in zip(rows[1:], values[1:], strict=True):
             chances = [chance for _, chance in row or ()] or [-math.inf]
@@ -238,85 +196,71 @@ def topk(stage: Stage, rows: list[list[list[float]] | None], values: list[float 
             expect((value or 0.0) <= chances[0] + 1e-4, "nothing beats the first", chances, value)
 
 
-@scenario(
-    "sampling/sequence-numbers",
-    "sampling/seq-id/gaps",
-    "sampling/seq-id/large",
-    "sampling/seq-id/null-fields",
-    "sampling/params/defaults",
-    "sampling/params/no-max-tokens",
-    "sampling/fields/stability",
-    "sampling/fields/backpressure-header",
-    "sampling/many/concurrent",
-)
-def sequence_numbers(stage: Stage) -> None:
+@scenario("sampling/sequence-numbers")
+def sequence_numbers(context: ScenarioContext) -> None:
     """Samples have numbers and no order."""
-    sampler = stage.sampler()
-    with stage.check("sampling/seq-id/gaps"):
+    sampler = context.sampler()
+    with context.check("sampling/seq-id/gaps"):
         for seq_id in (17, 3):
-            draw(stage, sampler, seq_id)
-    with stage.check("sampling/seq-id/large"):
-        draw(stage, sampler, 999_999_999 * 10**9)
-    with stage.check("sampling/seq-id/null-fields"):
-        draw(stage, sampler, 30, base_model=None, model_path=None, prompt_logprobs=None)
-    with stage.check("sampling/params/defaults"):
+            draw(context, sampler, seq_id)
+    with context.check("sampling/seq-id/large"):
+        draw(context, sampler, 999_999_999 * 10**9)
+    with context.check("sampling/seq-id/null-fields"):
+        draw(context, sampler, 30, base_model=None, model_path=None, prompt_logprobs=None)
+    with context.check("sampling/params/defaults"):
         body = sample(sampler, 31)
         body["sampling_params"] = {"max_tokens": 4}
         body["prompt"] = {"chunks": [{"tokens": list(TOKENS)}]}
         del body["type"], body["topk_prompt_logprobs"], body["prompt_logprobs"]
-        stage.submit("asample", body).result()
-    with stage.check("sampling/params/no-max-tokens"):
+        context.submit("asample", body).result()
+    with context.check("sampling/params/no-max-tokens"):
         body = sample(sampler, 32)
         del body["sampling_params"]["max_tokens"]
-        stage.submit("asample", body).result(stage.target.timeout)
-    if stage.applies("sampling/fields/stability"):
-        with stage.check("sampling/fields/stability"):
-            draw(stage, sampler, 33, record_stability_info=False)
-    with stage.check("sampling/fields/backpressure-header"):
+        context.submit("asample", body).result(context.target.timeout)
+    if context.applies("sampling/fields/stability"):
+        with context.check("sampling/fields/stability"):
+            draw(context, sampler, 33, record_stability_info=False)
+    with context.check("sampling/fields/backpressure-header"):
         headers = {"x-tinker-sampling-backpressure": "1"}
-        stage.hands.call("asample", sample(sampler, 34), headers=headers).require()
-    with stage.check("sampling/many/concurrent"):
-        sent = [stage.aside(partial(draw, stage, sampler, 100 + n)) for n in range(12)]
+        context.client.call("asample", sample(sampler, 34), headers=headers).require()
+    with context.check("sampling/many/concurrent"):
+        sent = [context.aside(partial(draw, context, sampler, 100 + n)) for n in range(12)]
         counts = {len(one.result().at("/sequences")) for one in sent}
         expect_equal(counts, {1}, "twelve at once are served")
 
 
-@scenario(
-    "sampling/trained",
-    "sampling/trained/path-kept",
-    "sampling/trained/snapshot",
-    "sampling/trained/differs",
-    "sampling/trained/ephemeral",
-)
-def trained(stage: Stage) -> None:
+@scenario("sampling/trained")
+def trained(context: ScenarioContext) -> None:
     """Samplers of trained weights are snapshots."""
-    session = stage.session()
-    model = stage.model(session)
-    step(stage, model, 1)
-    made = stage.submit("save_weights_for_sampler", bodies.save_sampler(model, 3, path="snapshot"))
+    session = context.session()
+    model = context.model(session)
+    step(context, model, 1)
+    made = context.submit(
+        "save_weights_for_sampler", bodies.save_sampler(model, 3, path="snapshot")
+    )
     path = str(made.result().at("/path"))
-    stage.delete_checkpoint_later(path)
-    sampler = stage.sampler(session, path)
-    with stage.check("sampling/trained/path-kept"):
-        got = stage.hands.call("get_sampler", path={"sampler_id": sampler}).require()
+    context.delete_checkpoint_later(path)
+    sampler = context.sampler(session, path)
+    with context.check("sampling/trained/path-kept"):
+        got = context.client.call("get_sampler", path={"sampler_id": sampler}).require()
         expect_equal(got.at("/model_path"), path, "its checkpoint")
     ask: dict[str, Any] = {"max_tokens": 1, "prompt_logprobs": True}
-    before = draw(stage, sampler, 0, **ask).at("/prompt_logprobs")
-    with stage.check("sampling/trained/differs"):
-        plain = draw(stage, stage.sampler(session), 0, **ask).at("/prompt_logprobs")
+    before = draw(context, sampler, 0, **ask).at("/prompt_logprobs")
+    with context.check("sampling/trained/differs"):
+        plain = draw(context, context.sampler(session), 0, **ask).at("/prompt_logprobs")
         expect(before != plain, "training shows in the sampler", "other numbers", before)
-    step(stage, model, 4)
-    with stage.check("sampling/trained/snapshot"):
-        after = draw(stage, sampler, 1, **ask).at("/prompt_logprobs")
+    step(context, model, 4)
+    with context.check("sampling/trained/snapshot"):
+        after = draw(context, sampler, 1, **ask).at("/prompt_logprobs")
         expect_equal(after, before, "later training does not change it")
-    with stage.check("sampling/trained/ephemeral"):
-        body = bodies.save_sampler(model, 6, sampling_session_seq_id=stage.next_sampler(session))
-        latest = stage.submit("save_weights_for_sampler", body).result()
+    with context.check("sampling/trained/ephemeral"):
+        body = bodies.save_sampler(model, 6, sampling_session_seq_id=context.next_sampler(session))
+        latest = context.submit("save_weights_for_sampler", body).result()
         fresh = str(latest.at("/sampling_session_id"))
-        expect(draw(stage, fresh, 0, **ask).at("/prompt_logprobs") != before, "newer weights", "")
+        expect(draw(context, fresh, 0, **ask).at("/prompt_logprobs") != before, "newer weights", "")
 
 
-def step(stage: Stage, model: str, seq_id: int) -> None:
+def step(context: ScenarioContext, model: str, seq_id: int) -> None:
     """One training step at seq_id and seq_id + 1."""
-    stage.submit("forward_backward", bodies.train(model, seq_id)).result()
-    stage.submit("optim_step", bodies.optim(model, seq_id + 1, 0.004)).result()
+    context.submit("forward_backward", bodies.train(model, seq_id)).result()
+    context.submit("optim_step", bodies.optim(model, seq_id + 1, 0.004)).result()

@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-from tinker_mock.contracts.ledger import load_ledger
-from tinker_mock.suite.core.context import Stage
+from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.http import Reply
-from tinker_mock.suite.core.scenario import scenario
-from tinker_mock.suite.core.verdict import Status, Unmet, Verdict, expect, expect_equal
+from tinker_mock.suite.core.verdict import Inapplicable, Unmet, expect, expect_equal
+from tinker_mock.suite.server.scenario import scenario
 
 DONE = "[DONE]"
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -19,136 +18,116 @@ PARAMETERS = {
 TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": PARAMETERS}}
 BLOCK_EVENTS = {"content_block_start": 1, "content_block_stop": -1}
 
-OPENAI = (
-    "text/models/listed", "text/models/by-name", "text/chat/message", "text/chat/usage",
-    "text/chat/choices", "text/chat/limit", "text/chat/seed", "text/tools/call",
-    "text/tools/finish", "text/completions/text", "text/completions/stop",
-)  # fmt: skip
-STREAMS = (
-    "text/stream/events", "text/stream/done", "text/stream/finish", "text/stream/usage",
-    "text/stream/equal",
-)  # fmt: skip
-MESSAGES = (
-    "text/messages/message", "text/messages/events", "text/messages/tools", "text/messages/count",
-)  # fmt: skip
-REFUSALS = (
-    "text/refusals/model", "text/refusals/length", "text/refusals/key", "text/refusals/message",
-)  # fmt: skip
 
-
-@scenario("text/answers", *OPENAI, reads_only=True)
-def answers(stage: Stage) -> None:
+@scenario("text/answers", reads_only=True)
+def answers(context: ScenarioContext) -> None:
     """Models, whole answers, tools, plain completions."""
-    model = offered(stage, OPENAI)
-    if model is None:
-        return
-    with stage.check("text/models/listed"):
-        listed = stage.hands.call("list_text_models").require(200).at("/data")
+    model = offered(context)
+    with context.check("text/models/listed"):
+        listed = context.client.call("list_text_models").require(200).at("/data")
         expect(listed and all(one.get("id") for one in listed), "models with ids", "ids", listed)
-    with stage.check("text/models/by-name"):
-        found = stage.hands.call("get_text_model", path={"model": model}).require(200)
+    with context.check("text/models/by-name"):
+        found = context.client.call("get_text_model", path={"model": model}).require(200)
         expect_equal(found.at("/id"), model, "the model of that name")
     body = {"model": model, "messages": HELLO, "max_tokens": 64, "seed": 5}
-    answer = stage.hands.call("create_chat_completion", body)
-    with stage.check("text/chat/message"):
+    answer = context.client.call("create_chat_completion", body)
+    with context.check("text/chat/message"):
         choice = answer.require(200).at("/choices/0")
         expect_equal(choice["message"]["role"], "assistant", "who speaks")
         expect(choice["finish_reason"] in ("stop", "length"), "why it ended", "stop", choice)
-    with stage.check("text/chat/usage"):
+    with context.check("text/chat/usage"):
         usage = answer.require(200).at("/usage")
         total = usage["prompt_tokens"] + usage["completion_tokens"]
         expect_equal(usage["total_tokens"], total, "total_tokens is the sum")
-    with stage.check("text/chat/seed"):
-        again = stage.hands.call("create_chat_completion", body).require(200)
+    with context.check("text/chat/seed"):
+        again = context.client.call("create_chat_completion", body).require(200)
         expect_equal(again.at("/choices"), answer.require(200).at("/choices"), "the same answer")
-    with stage.check("text/chat/choices"):
-        several = stage.hands.call("create_chat_completion", {**body, "n": 3}).require(200)
+    with context.check("text/chat/choices"):
+        several = context.client.call("create_chat_completion", {**body, "n": 3}).require(200)
         indices = [choice["index"] for choice in several.at("/choices")]
         expect_equal(indices, [0, 1, 2], "three choices")
-    with stage.check("text/chat/limit"):
-        short = stage.hands.call("create_chat_completion", {**body, "max_tokens": 2}).require(200)
+    with context.check("text/chat/limit"):
+        short = context.client.call("create_chat_completion", {**body, "max_tokens": 2}).require(
+            200
+        )
         expect_equal(short.at("/choices/0/finish_reason"), "length", "cut off by its limit")
         expect(short.at("/usage/completion_tokens") <= 2, "not longer", 2, short.at("/usage"))
-    called = stage.hands.call(
+    called = context.client.call(
         "create_chat_completion",
         {**body, "max_tokens": 300, "tools": [TOOL], "tool_choice": "required"},
     )
-    with stage.check("text/tools/call"):
+    with context.check("text/tools/call"):
         function = called.require(200).at("/choices/0/message/tool_calls/0/function")
         expect_equal(function["name"], "get_weather", "the tool")
         expect("city" in parsed(function["arguments"]), "arguments", "city", function)
-    with stage.check("text/tools/finish"):
+    with context.check("text/tools/finish"):
         expect_equal(called.require(200).at("/choices/0/finish_reason"), "tool_calls", "the end")
-    completions(stage, model)
+    completions(context, model)
 
 
-def completions(stage: Stage, model: str) -> None:
+def completions(context: ScenarioContext, model: str) -> None:
     """A prompt continued, and cut before a stop string."""
     body = {"model": model, "prompt": "Once upon a time", "max_tokens": 24, "seed": 3}
-    plain = stage.hands.call("create_completion", body)
-    with stage.check("text/completions/text"):
+    plain = context.client.call("create_completion", body)
+    with context.check("text/completions/text"):
         expect(plain.require(200).at("/choices/0/text"), "some text", "text", "")
-    with stage.check("text/completions/stop"):
+    with context.check("text/completions/stop"):
         text = plain.require(200).at("/choices/0/text")
         stop = text[len(text) // 2 :][:2]
-        cut = stage.hands.call("create_completion", {**body, "stop": stop}).require(200)
+        cut = context.client.call("create_completion", {**body, "stop": stop}).require(200)
         expect(stop not in cut.at("/choices/0/text"), "the stop string is cut off", "", stop)
 
 
-@scenario("text/streams", *STREAMS, reads_only=True)
-def streams(stage: Stage) -> None:
+@scenario("text/streams", reads_only=True)
+def streams(context: ScenarioContext) -> None:
     """The same answer in chunks."""
-    model = offered(stage, STREAMS)
-    if model is None:
-        return
+    model = offered(context)
     body = {"model": model, "messages": HELLO, "max_tokens": 64, "seed": 5}
     options = {"stream": True, "stream_options": {"include_usage": True}}
-    reply = stage.hands.call("create_chat_completion", {**body, **options})
-    with stage.check("text/stream/events"):
+    reply = context.client.call("create_chat_completion", {**body, **options})
+    with context.check("text/stream/events"):
         expect_equal(reply.require(200).media_type, "text/event-stream", "a stream of events")
         expect(chunks(reply), "chunks", "at least one", reply.text)
-    with stage.check("text/stream/done"):
-        expect_equal(data_of(reply)[-1:], [DONE], "the last event")
+    with context.check("text/stream/done"):
+        expect_equal(reply.events()[-1:], [DONE], "the last event")
     found = chunks(reply)
     ends = [c["finish_reason"] for one in found for c in one["choices"] if c.get("finish_reason")]
-    with stage.check("text/stream/finish"):
+    with context.check("text/stream/finish"):
         expect_equal(len(ends), 1, "one finish_reason")
-    with stage.check("text/stream/usage"):
+    with context.check("text/stream/usage"):
         expect_equal(found[-1]["choices"], [], "the last chunk has no choices")
         expect(found[-1].get("usage"), "and the usage", "usage", found[-1])
-    with stage.check("text/stream/equal"):
-        whole = stage.hands.call("create_chat_completion", body).require(200)
+    with context.check("text/stream/equal"):
+        whole = context.client.call("create_chat_completion", body).require(200)
         deltas = [c["delta"] for one in found for c in one["choices"]]
         text = "".join(delta.get("content") or "" for delta in deltas)
         expect_equal(text, whole.at("/choices/0/message/content"), "the pieces are the whole")
 
 
-@scenario("text/messages", *MESSAGES, reads_only=True)
-def messages(stage: Stage) -> None:
+@scenario("text/messages", reads_only=True)
+def messages(context: ScenarioContext) -> None:
     """The Anthropic side."""
-    model = offered(stage, MESSAGES)
-    if model is None:
-        return
+    model = offered(context)
     body = {"model": model, "messages": HELLO, "max_tokens": 64}
-    whole = stage.hands.call("create_message", body)
-    with stage.check("text/messages/message"):
+    whole = context.client.call("create_message", body)
+    with context.check("text/messages/message"):
         expect(whole.require(200).at("/content"), "content blocks", "blocks", whole.text)
         reason = whole.at("/stop_reason")
         expect(reason in ("end_turn", "max_tokens"), "why it stopped", "end_turn", reason)
-    with stage.check("text/messages/events"):
-        judge_order(stage.hands.call("create_message", {**body, "stream": True}).require(200))
-    with stage.check("text/messages/tools"):
+    with context.check("text/messages/events"):
+        judge_order(context.client.call("create_message", {**body, "stream": True}).require(200))
+    with context.check("text/messages/tools"):
         tool = {"name": "get_weather", "input_schema": PARAMETERS}
         asked = {**body, "max_tokens": 300, "tools": [tool], "tool_choice": {"type": "any"}}
-        used = stage.hands.call("create_message", asked).require(200)
+        used = context.client.call("create_message", asked).require(200)
         expect_equal(used.at("/stop_reason"), "tool_use", "it stops for the tool")
         block = used.at("/content")[-1]
         expect("city" in (block.get("input") or ()), "input is an object", "city", block)
-    with stage.check("text/messages/count"):
+    with context.check("text/messages/count"):
         ask = {"model": model, "messages": HELLO}
-        counted = stage.hands.call("count_message_tokens", ask).require(200)
-        told = whole.require(200).at("/usage/input_tokens")
-        expect_equal(told, counted.at("/input_tokens"), "input_tokens as counted")
+        counted = context.client.call("count_message_tokens", ask).require(200)
+        used = whole.require(200).at("/usage/input_tokens")
+        expect_equal(used, counted.at("/input_tokens"), "input_tokens as counted")
 
 
 def judge_order(reply: Reply) -> None:
@@ -164,12 +143,10 @@ def judge_order(reply: Reply) -> None:
     expect_equal(depth, 0, "every block is closed")
 
 
-@scenario("text/refusals", *REFUSALS, reads_only=True)
-def refusals(stage: Stage) -> None:
+@scenario("text/refusals", reads_only=True)
+def refusals(context: ScenarioContext) -> None:
     """Errors in each API's own form."""
-    model = offered(stage, REFUSALS)
-    if model is None:
-        return
+    model = offered(context)
     body = {"model": model, "messages": HELLO}
     ask = "create_chat_completion"
     cases: tuple[tuple[str, dict[str, Any], dict[str, str | None], int], ...] = (
@@ -177,44 +154,31 @@ def refusals(stage: Stage) -> None:
         ("text/refusals/length", {**body, "max_tokens": 100_000_000}, {}, 400),
         ("text/refusals/key", body, {"x-api-key": None, "authorization": None}, 401),
     )
-    for check, sent, headers, status in cases:
-        with stage.check(check):
-            refused = stage.hands.call(ask, sent, headers=headers).require(status)
+    for check, asked, headers, status in cases:
+        with context.check(check):
+            refused = context.client.call(ask, asked, headers=headers).require(status)
             error = refused.at("/error")
             missing = {"message", "type", "param", "code"} - set(error)
             expect(not missing, "the error is whole", "message, type, param, code", error)
-    with stage.check("text/refusals/message"):
+    with context.check("text/refusals/message"):
         unknown = {"model": "nobody/nothing", "messages": HELLO, "max_tokens": 4}
-        refused = stage.hands.call("create_message", unknown).require(404)
+        refused = context.client.call("create_message", unknown).require(404)
         expect_equal(refused.at("/type"), "error", "an object of type error")
         expect_equal(refused.at("/error/type"), "not_found_error", "its kind")
 
 
-def offered(stage: Stage, checks: tuple[str, ...]) -> str | None:
-    """A model for text; None, and n/a for the checks, when the server has no text endpoints."""
+def offered(context: ScenarioContext) -> str:
+    """A model for text; Inapplicable when the server has no text endpoints."""
     try:
-        models = stage.hands.call("list_text_models").require(200).at("/data")
-        if stage.base_model:
-            return stage.base_model
-        return str(models[0]["id"])
-    except (Unmet, IndexError, KeyError, TypeError):
-        rules = {c: rule for rule in load_ledger().values() for c in rule.checks if c in checks}
-        for check, rule in rules.items():
-            told = "the server has no text endpoints"
-            stage.verdicts[check] = Verdict(
-                check, rule, Status.NOT_APPLICABLE, told, scenario=stage.scenario
-            )
-        return None
-
-
-def data_of(reply: Reply) -> list[str]:
-    """The data of each event."""
-    return [line[5:].strip() for line in reply.text.splitlines() if line.startswith("data:")]
+        models = context.client.call("list_text_models").require(200).at("/data")
+        return context.base_model or str(models[0]["id"])
+    except (Unmet, IndexError, KeyError, TypeError) as error:
+        raise Inapplicable("the server has no text endpoints") from error
 
 
 def chunks(reply: Reply) -> list[dict[str, Any]]:
     """The JSON objects of a stream."""
-    return [parsed(data) for data in data_of(reply) if data != DONE]
+    return [parsed(data) for data in reply.events() if data != DONE]
 
 
 def parsed(text: str) -> dict[str, Any]:

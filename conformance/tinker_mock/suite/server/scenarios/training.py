@@ -3,124 +3,105 @@
 import math
 import operator
 
-from tinker_mock.suite.core import bodies
-from tinker_mock.suite.core.bodies import datum, tensor
-from tinker_mock.suite.core.context import Stage
+from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.promises import Outcome
-from tinker_mock.suite.core.scenario import scenario
 from tinker_mock.suite.core.verdict import expect, expect_all_close, expect_close, expect_equal
+from tinker_mock.suite.server import bodies
+from tinker_mock.suite.server.bodies import datum, tensor
+from tinker_mock.suite.server.scenario import scenario
 
 REDUCTIONS = {"mean", "sum", "min", "max", "slack", "unique", "hash_unordered", "hash2"}
 SPARSE = {"dtype": "float32", "shape": [5, 2], "data": [1.0] * 5}
 
 
-def forward(stage: Stage, model: str, seq_id: int, data: list[object] | None = None) -> Outcome:
+def forward(
+    context: ScenarioContext, model: str, seq_id: int, data: list[object] | None = None
+) -> Outcome:
     """A forward pass that must succeed."""
-    return stage.submit("forward", bodies.forward(model, seq_id, data=data)).result()
+    return context.submit("forward", bodies.forward(model, seq_id, data=data)).result()
 
 
-@scenario(
-    "training/one-step",
-    "training/submit/request-id",
-    "training/result/one-output-per-datum",
-    "training/result/order",
-    "training/result/logprobs-dtype",
-    "training/result/logprobs-range",
-    "training/result/output-type",
-    "training/metrics/key-form",
-    "training/metrics/reductions",
-    "training/metrics/loss-sum",
-    "training/metrics/cross-entropy",
-    "training/optim/metrics",
-    "training/learning/loss-falls",
-)
-def one_step(stage: Stage) -> None:
+@scenario("training/one-step")
+def one_step(context: ScenarioContext) -> None:
     """forward_backward and optim_step, as every training script does."""
-    model = stage.model()
+    model = context.model()
     data = [datum(11, 12, 13), datum(21, 22, 23, 24, 25), datum(31, 32, weight=0.5)]
-    submitted = stage.submit("forward_backward", bodies.train(model, 1, data))
-    with stage.check("training/submit/request-id"):
+    submitted = context.submit("forward_backward", bodies.train(model, 1, data))
+    with context.check("training/submit/request-id"):
         expect(isinstance(submitted.request_id, str), "a request id", "string")
     result = submitted.result()
-    judge_outputs(stage, result)
-    judge_metrics(stage, result)
-    with stage.check("training/optim/metrics"):
-        metrics = stage.submit("optim_step", bodies.optim(model, 2)).result().value.get("metrics")
+    judge_outputs(context, result)
+    judge_metrics(context, result)
+    with context.check("training/optim/metrics"):
+        metrics = context.submit("optim_step", bodies.optim(model, 2)).result().value.get("metrics")
         fine = metrics is None or all(isinstance(v, int | float) for v in metrics.values())
         expect(fine, "optimizer metrics are numbers", "name: number", metrics)
-    with stage.check("training/learning/loss-falls"):
+    with context.check("training/learning/loss-falls"):
         before = float(result.at("/metrics/loss:sum"))
         for seq_id in (3, 5, 7):
-            again = stage.submit("forward_backward", bodies.train(model, seq_id, data)).result()
-            stage.submit("optim_step", bodies.optim(model, seq_id + 1)).result()
+            again = context.submit("forward_backward", bodies.train(model, seq_id, data)).result()
+            context.submit("optim_step", bodies.optim(model, seq_id + 1)).result()
         after = float(again.at("/metrics/loss:sum"))
         expect(after < before, "three steps lower the loss", f"< {before}", after)
 
 
-def judge_outputs(stage: Stage, result: Outcome) -> None:
+def judge_outputs(context: ScenarioContext, result: Outcome) -> None:
     """Checks of loss_fn_outputs."""
-    with stage.check("training/result/one-output-per-datum"):
+    with context.check("training/result/one-output-per-datum"):
         expect_equal(len(result.at("/loss_fn_outputs")), 3, "one output for each datum")
-    with stage.check("training/result/order"):
+    with context.check("training/result/order"):
         lengths = [len(bodies.logprobs(result, index)) for index in range(3)]
         expect_equal(lengths, [2, 4, 1], "outputs are in the order of the data")
-    with stage.check("training/result/logprobs-dtype"):
+    with context.check("training/result/logprobs-dtype"):
         expect_equal(result.at("/loss_fn_outputs/0/logprobs/dtype"), "float32", "float32")
-    with stage.check("training/result/logprobs-range"):
+    with context.check("training/result/logprobs-range"):
         values = [value for index in range(3) for value in bodies.logprobs(result, index)]
         fine = all(math.isfinite(value) and value <= 1e-6 for value in values)
         expect(fine, "log-probabilities are finite and not above 0", "<= 0", values)
-    with stage.check("training/result/output-type"):
+    with context.check("training/result/output-type"):
         kind = result.at("/loss_fn_output_type")
         expect(isinstance(kind, str) and kind, "the type of the outputs is named", "string", kind)
 
 
-def judge_metrics(stage: Stage, result: Outcome) -> None:
+def judge_metrics(context: ScenarioContext, result: Outcome) -> None:
     """Checks of metrics."""
     metrics = result.at("/metrics")
-    with stage.check("training/metrics/key-form"):
+    with context.check("training/metrics/key-form"):
         wrong = [name for name in metrics if name.count(":") != 1]
         expect(not wrong, "metrics are named name:reduction", "one colon", wrong)
-    with stage.check("training/metrics/reductions"):
+    with context.check("training/metrics/reductions"):
         unknown = [name for name in metrics if name.rpartition(":")[2] not in REDUCTIONS]
         expect(not unknown, "reductions are known to the SDK", sorted(REDUCTIONS), unknown)
-    with stage.check("training/metrics/loss-sum"):
+    with context.check("training/metrics/loss-sum"):
         expect(isinstance(result.at("/metrics/loss:sum"), int | float), "loss:sum", "a number")
-    with stage.check("training/metrics/cross-entropy"):
+    with context.check("training/metrics/cross-entropy"):
         weighted = sum(bodies.logprobs(result, 0) + bodies.logprobs(result, 1))
         loss = -(weighted + 0.5 * sum(bodies.logprobs(result, 2)))
         total = float(result.at("/metrics/loss:sum"))
         expect_close(total, loss, 1e-3 * max(1.0, loss), "loss:sum is the weighted sum")
 
 
-@scenario(
-    "training/forward",
-    "training/forward/no-effect",
-    "training/forward/equals-backward",
-    "training/forward/repeatable",
-    "training/backward/needs-step",
-    "training/optim/zero-rate",
-    "training/forward/split-prompt",
-    "training/forward/batch-independent",
-)
-def forward_passes(stage: Stage) -> None:
+@scenario("training/forward")
+def forward_passes(context: ScenarioContext) -> None:
     """A forward pass looks without touching."""
-    model = stage.model()
-    first = bodies.logprobs(forward(stage, model, 1))
-    with stage.check("training/forward/repeatable"):
-        expect_equal(bodies.logprobs(forward(stage, model, 2)), first, "the same numbers")
-    trained = stage.submit("forward_backward", bodies.train(model, 3)).result()
-    with stage.check("training/forward/equals-backward"):
+    model = context.model()
+    first = bodies.logprobs(forward(context, model, 1))
+    with context.check("training/forward/repeatable"):
+        expect_equal(bodies.logprobs(forward(context, model, 2)), first, "the same numbers")
+    trained = context.submit("forward_backward", bodies.train(model, 3)).result()
+    with context.check("training/forward/equals-backward"):
         seen = bodies.logprobs(trained)
         expect_all_close(seen, first, 1e-4, "forward and forward_backward see the same model")
-    with stage.check("training/forward/no-effect"):
+    with context.check("training/forward/no-effect"):
         expect_equal(bodies.logprobs(trained), first, "forward changed nothing")
-    with stage.check("training/backward/needs-step"):
-        expect_equal(bodies.logprobs(forward(stage, model, 4)), first, "gradients alone: no change")
-    with stage.check("training/optim/zero-rate"):
-        stage.submit("optim_step", bodies.optim(model, 5, learning_rate=0.0)).result()
-        expect_equal(bodies.logprobs(forward(stage, model, 6)), first, "rate 0: no change")
-    with stage.check("training/forward/split-prompt"):
+    with context.check("training/backward/needs-step"):
+        expect_equal(
+            bodies.logprobs(forward(context, model, 4)), first, "gradients alone: no change"
+        )
+    with context.check("training/optim/zero-rate"):
+        context.submit("optim_step", bodies.optim(model, 5, learning_rate=0.0)).result()
+        expect_equal(bodies.logprobs(forward(context, model, 6)), first, "rate 0: no change")
+    with context.check("training/forward/split-prompt"):
         parts = datum()
         tokens = parts["model_input"]["chunks"][0]["tokens"]
         parts["model_input"] = {
@@ -128,145 +109,127 @@ def forward_passes(stage: Stage) -> None:
                 {"type": "encoded_text", "tokens": part} for part in (tokens[:2], tokens[2:])
             ]
         }
-        expect_equal(bodies.logprobs(forward(stage, model, 7, [parts])), first, "chunks join up")
-    with stage.check("training/forward/batch-independent"):
-        both = forward(stage, model, 8, [datum(41, 42, 43), datum()])
+        expect_equal(bodies.logprobs(forward(context, model, 7, [parts])), first, "chunks join up")
+    with context.check("training/forward/batch-independent"):
+        both = forward(context, model, 8, [datum(41, 42, 43), datum()])
         seen = bodies.logprobs(both, 1)
         expect_all_close(seen, first, 1e-4, "a datum's numbers do not depend on its neighbours")
 
 
-@scenario(
-    "training/inputs",
-    "training/inputs/untyped-chunk",
-    "training/inputs/adam-defaults",
-    "training/inputs/weights-optional",
-    "training/inputs/negative-weights",
-    "training/inputs/zero-weights",
-    "training/inputs/topk-targets",
-    "training/inputs/sparse",
-    "training/inputs/many-data",
-    "training/inputs/no-shape",
-    "training/inputs/extra-inputs",
-)
-def inputs(stage: Stage) -> None:
+@scenario("training/inputs")
+def inputs(context: ScenarioContext) -> None:
     """Every form of data that some release sends."""
-    model = stage.model()
-    with stage.check("training/inputs/untyped-chunk"):
+    model = context.model()
+    with context.check("training/inputs/untyped-chunk"):
         plain = datum()
         plain["model_input"] = {"chunks": [{"tokens": list(bodies.TOKENS[:-1])}]}
-        forward(stage, model, stage.number(model), [plain])
-    if stage.applies("training/inputs/adam-defaults"):
-        with stage.check("training/inputs/adam-defaults"):
-            body = {"adam_params": {}, "model_id": model, "seq_id": stage.number(model)}
-            stage.submit("optim_step", body).result()
-    if stage.applies("training/inputs/weights-optional"):
-        with stage.check("training/inputs/weights-optional"):
+        forward(context, model, context.number(model), [plain])
+    if context.applies("training/inputs/adam-defaults"):
+        with context.check("training/inputs/adam-defaults"):
+            body = {"adam_params": {}, "model_id": model, "seq_id": context.number(model)}
+            context.submit("optim_step", body).result()
+    if context.applies("training/inputs/weights-optional"):
+        with context.check("training/inputs/weights-optional"):
             bare = datum()
             del bare["loss_fn_inputs"]["weights"]
-            forward(stage, model, stage.number(model), [bare])
-    with stage.check("training/inputs/negative-weights"):
-        negative = stage.submit(
-            "forward_backward", bodies.train(model, stage.number(model), [datum(weight=-2.5)])
+            forward(context, model, context.number(model), [bare])
+    with context.check("training/inputs/negative-weights"):
+        negative = context.submit(
+            "forward_backward", bodies.train(model, context.number(model), [datum(weight=-2.5)])
         )
         expect(float(negative.result().at("/metrics/loss:sum")) < 0, "the sign is kept", "< 0")
-    with stage.check("training/inputs/zero-weights"):
-        none = forward(stage, model, stage.number(model), [datum(weight=0.0)])
+    with context.check("training/inputs/zero-weights"):
+        none = forward(context, model, context.number(model), [datum(weight=0.0)])
         expect_close(float(none.at("/metrics/loss:sum")), 0.0, 1e-6, "weightless loss is 0")
-    more_inputs(stage, model)
+    more_inputs(context, model)
 
 
-def more_inputs(stage: Stage, model: str) -> None:
+def more_inputs(context: ScenarioContext, model: str) -> None:
     """Tensor forms."""
     wide = tensor([12, 1, 13, 1, 14, 1, 15, 1, 16, 1], "int64", [5, 2])
-    with stage.check("training/inputs/topk-targets"):
+    with context.check("training/inputs/topk-targets"):
         two = datum(target_tokens=wide, weights=tensor([1.0, 0.5] * 5, shape=[5, 2]))
-        result = forward(stage, model, stage.number(model), [two])
+        result = forward(context, model, context.number(model), [two])
         expect_equal(result.at("/loss_fn_outputs/0/logprobs/shape"), [5, 2], "shape as targets")
-    with stage.check("training/inputs/sparse"):
+    with context.check("training/inputs/sparse"):
         rows = {"sparse_crow_indices": [0, 1, 2, 3, 4, 5], "sparse_col_indices": [0] * 5}
         sparse = datum(target_tokens=wide, weights={**SPARSE, **rows})
-        forward(stage, model, stage.number(model), [sparse])
-    with stage.check("training/inputs/many-data"):
-        many = forward(stage, model, stage.number(model), [datum(11, 12, 13)] * 1024)
+        forward(context, model, context.number(model), [sparse])
+    with context.check("training/inputs/many-data"):
+        many = forward(context, model, context.number(model), [datum(11, 12, 13)] * 1024)
         expect_equal(len(many.at("/loss_fn_outputs")), 1024, "a full chunk of 1024 data")
-    with stage.check("training/inputs/no-shape"):
+    with context.check("training/inputs/no-shape"):
         flat = datum()
         for field in flat["loss_fn_inputs"].values():
             del field["shape"]
-        forward(stage, model, stage.number(model), [flat])
-    if stage.applies("training/inputs/extra-inputs"):
-        with stage.check("training/inputs/extra-inputs"):
-            forward(stage, model, stage.number(model), [datum(mask=tensor([1.0] * 5))])
+        forward(context, model, context.number(model), [flat])
+    if context.applies("training/inputs/extra-inputs"):
+        with context.check("training/inputs/extra-inputs"):
+            forward(context, model, context.number(model), [datum(mask=tensor([1.0] * 5))])
 
 
 LOSSES = {
-    "importance_sampling": None,
-    "ppo": {"clip_low_threshold": 0.8, "clip_high_threshold": 1.2},
-    "cispo": {"clip_low_threshold": 0.8, "clip_high_threshold": 1.2},
-    "dro": {"beta": 0.1},
-    "gspo": None,
+    "training/loss/importance_sampling": None,
+    "training/loss/ppo": {"clip_low_threshold": 0.8, "clip_high_threshold": 1.2},
+    "training/loss/cispo": {"clip_low_threshold": 0.8, "clip_high_threshold": 1.2},
+    "training/loss/dro": {"beta": 0.1},
+    "training/loss/gspo": None,
 }
 
 
-@scenario(
-    "training/losses",
-    *(f"training/loss/{name}" for name in LOSSES),
-    "training/loss/importance-weight",
-    "training/loss/cispo-weight",
-)
-def losses(stage: Stage) -> None:
+@scenario("training/losses")
+def losses(context: ScenarioContext) -> None:
     """The policy-gradient losses take their inputs."""
-    model = stage.model()
-    for name, config in LOSSES.items():
-        if not stage.applies(f"training/loss/{name}"):
+    model = context.model()
+    for check, config in LOSSES.items():
+        if not context.applies(check):
             continue
-        body = bodies.train(model, stage.number(model), [bodies.policy_datum()], name, config)
-        promised = stage.submit("forward_backward", body)
-        with stage.check(f"training/loss/{name}"):
+        name = check.rpartition("/")[2]
+        body = bodies.train(model, context.number(model), [bodies.policy_datum()], name, config)
+        promised = context.submit("forward_backward", body)
+        with context.check(check):
             result = promised.result()
             expect(math.isfinite(float(result.at("/metrics/loss:sum"))), "finite", "a number")
-    plain = forward(stage, model, stage.number(model))
+    plain = forward(context, model, context.number(model))
     ratio = [math.exp(value + 3.0) for value in bodies.logprobs(plain)]
-    with stage.check("training/loss/importance-weight"):
+    with context.check("training/loss/importance-weight"):
         body = bodies.train(
-            model, stage.number(model), [bodies.policy_datum()], "importance_sampling"
+            model, context.number(model), [bodies.policy_datum()], "importance_sampling"
         )
-        total = float(stage.submit("forward_backward", body).result().at("/metrics/loss:sum"))
+        total = float(context.submit("forward_backward", body).result().at("/metrics/loss:sum"))
         expect_close(total, -sum(ratio), 1e-3 * max(1.0, sum(ratio)), "-sum of ratio x advantage")
-    with stage.check("training/loss/cispo-weight"):
+    with context.check("training/loss/cispo-weight"):
         body = bodies.train(
-            model, stage.number(model), [bodies.policy_datum()], "cispo", LOSSES["cispo"]
+            model,
+            context.number(model),
+            [bodies.policy_datum()],
+            "cispo",
+            LOSSES["training/loss/cispo"],
         )
-        total = float(stage.submit("forward_backward", body).result().at("/metrics/loss:sum"))
+        total = float(context.submit("forward_backward", body).result().at("/metrics/loss:sum"))
         clipped = [min(max(value, 0.8), 1.2) for value in ratio]
         want = -sum(map(operator.mul, clipped, bodies.logprobs(plain)))
         expect_close(total, want, 1e-3 * max(1.0, abs(want)), "clipped ratio x log-probability")
 
 
-@scenario(
-    "training/optimizers",
-    "training/optim/dimuon",
-    "training/optim/adamw-typed",
-    "training/optim/clipping",
-    "training/optim/decay",
-)
-def optimizers(stage: Stage) -> None:
+@scenario("training/optimizers")
+def optimizers(context: ScenarioContext) -> None:
     """Optimizer parameters of every release."""
-    model = stage.model()
-    stage.submit("forward_backward", bodies.train(model, 1)).result()
-    with stage.check("training/optim/clipping"):
-        stage.submit("optim_step", bodies.optim(model, 2, grad_clip_norm=1.0)).result()
-    with stage.check("training/optim/decay"):
-        stage.submit("optim_step", bodies.optim(model, 3, weight_decay=0.01)).result()
-    if not stage.applies("training/optim/dimuon"):
+    model = context.model()
+    context.submit("forward_backward", bodies.train(model, 1)).result()
+    with context.check("training/optim/clipping"):
+        context.submit("optim_step", bodies.optim(model, 2, grad_clip_norm=1.0)).result()
+    with context.check("training/optim/decay"):
+        context.submit("optim_step", bodies.optim(model, 3, weight_decay=0.01)).result()
+    if not context.applies("training/optim/dimuon"):
         return
-    with stage.check("training/optim/adamw-typed"):
+    with context.check("training/optim/adamw-typed"):
         params = {"type": "adamw", "learning_rate": 0.01}
         body = {"optimizer_params": params, "model_id": model, "seq_id": 4, "type": "optim_step"}
-        stage.submit("optim_step", body).result()
-    with stage.check("training/optim/dimuon"):
+        context.submit("optim_step", body).result()
+    with context.check("training/optim/dimuon"):
         config = {"type": "dimuon", "version": 1}
-        made = stage.create_model(stage.session(), optimizer_config=config).outcome()
+        made = context.create_model(context.session(), optimizer_config=config).outcome()
         if made.failed:
             status, user = made.reply.status, '"user"' in made.error
             expect(400 <= status < 500 or user, "refused as the user's choice", "user", made.error)

@@ -7,7 +7,7 @@ import pytest
 from tinker_mock.suite.sdk.exchanges import judge
 
 
-def entry(operation: str | None, body: Any = None, **told: Any) -> dict[str, Any]:
+def entry(operation: str | None, body: Any = None, **fields: Any) -> dict[str, Any]:
     return {
         "operation": operation,
         "method": "POST",
@@ -19,7 +19,7 @@ def entry(operation: str | None, body: Any = None, **told: Any) -> dict[str, Any
         "request_headers": {},
         "request_body": body,
         "response_body": {},
-        **told,
+        **fields,
     }
 
 

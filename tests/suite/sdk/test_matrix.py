@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from tinker_mock.suite.sdk.matrix import BEGIN, END, Matrix, write_between_markers
-from tinker_mock.suite.sdk.release_run import ABSENT, FAIL, PASS, Cell, Column
+from tinker_mock.suite.sdk.release_run import ABSENT, FAIL, PASS, ReleaseRun, StepResult
 
 TEXTS = {"training/forward": "forward", "training/custom": "a custom loss", "cli/version": "v"}
 
 
 def matrix(status: str = PASS, violations: list[str] | None = None) -> Matrix:
-    old = Column("0.7.0", cells={step: Cell(PASS) for step in TEXTS}, exchanges=10)
-    new = Column("0.38.0", flags=True, exchanges=20, violations=violations or [])
-    new.cells = {
-        "training/forward": Cell(status, "reason <b>"),
-        "training/custom": Cell(ABSENT, "no such method"),
-        "cli/version": Cell(PASS),
+    old = ReleaseRun("0.7.0", steps={step: StepResult(PASS) for step in TEXTS}, exchanges=10)
+    new = ReleaseRun("0.38.0", flags=True, exchanges=20, violations=violations or [])
+    new.steps = {
+        "training/forward": StepResult(status, "reason <b>"),
+        "training/custom": StepResult(ABSENT, "no such method"),
+        "cli/version": StepResult(PASS),
     }
     return Matrix([old, new], TEXTS)
 
@@ -31,8 +31,8 @@ def test_clean_only_without_failures_and_broken_exchanges() -> None:
 
 def test_a_step_that_did_not_run_is_a_failure() -> None:
     found = matrix()
-    del found.columns[0].cells["cli/version"]
-    assert found.cell(found.columns[0], "cli/version").status == FAIL
+    del found.runs[0].steps["cli/version"]
+    assert found.result(found.runs[0], "cli/version").status == FAIL
     assert "0.7 cli/version: did not run" in list(found.failures())
 
 
@@ -50,7 +50,7 @@ def test_text_and_summary() -> None:
 
 def test_markdown_counts_what_was_possible() -> None:
     found = matrix(FAIL)
-    found.columns.append(Column("0.38.0", cells=found.columns[1].cells))
+    found.runs.append(ReleaseRun("0.38.0", steps=found.runs[1].steps))
     told = found.as_markdown()
     assert "| release | training | cli | flags on |" in told
     assert "| 0.7.0 | 2/2 | 1/1 | – |" in told
@@ -66,7 +66,7 @@ def test_html_escapes_reasons_and_json_is_whole(tmp_path: Path) -> None:
     assert "<b>" not in page
     document = json.loads((tmp_path / "audit.json").read_text())
     assert document["clean"] is False
-    assert document["releases"][1]["cells"]["training/custom"]["reason"] == "no such method"
+    assert document["releases"][1]["steps"]["training/custom"]["reason"] == "no such method"
     assert (tmp_path / "audit.md").read_text().endswith("\n")
 
 

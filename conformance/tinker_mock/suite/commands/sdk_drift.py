@@ -23,8 +23,8 @@ from tinker_mock.contracts.history import (
     write_history,
 )
 from tinker_mock.contracts.history.agreement import disagreements
+from tinker_mock.suite.cassettes.contract import judge_cassettes, recorded_releases
 from tinker_mock.suite.sdk import environment
-from tinker_mock.suite.sdk.recorded import judge_cassettes, recorded_releases
 
 
 def unpacked_surfaces(releases: list[str]) -> list[tuple[str, Surface]]:

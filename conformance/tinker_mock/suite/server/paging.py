@@ -3,20 +3,24 @@
 from collections.abc import Callable
 from typing import Any
 
-from tinker_mock.suite.core.context import Stage
+from tinker_mock.suite.core.context import ScenarioContext
 
 PAGES = 40
 """Requests at most: a server that ignores offset would give its first page for ever."""
 
 
 def listed(
-    stage: Stage, operation: str, pointer: str, wanted: Callable[[Any], bool], **query: str
+    context: ScenarioContext,
+    operation: str,
+    pointer: str,
+    wanted: Callable[[Any], bool],
+    **query: str,
 ) -> bool:
     """Whether an entry of the list is wanted; a server may keep thousands, oldest first."""
     offset = 0
     for _ in range(PAGES):
         ask = {"limit": "100", "offset": str(offset), **query}
-        entries = stage.hands.call(operation, query=ask).require().at(pointer)
+        entries = context.client.call(operation, query=ask).require().at(pointer)
         if any(wanted(entry) for entry in entries):
             return True
         if not entries:
@@ -25,7 +29,7 @@ def listed(
     return False
 
 
-def two_pages(stage: Stage, operation: str, pointer: str) -> tuple[Any, Any]:
+def two_pages(context: ScenarioContext, operation: str, pointer: str) -> tuple[Any, Any]:
     """The first entries of two pages of one, which differ if offset moves on.
 
     Others may add to the list between the two requests, so equal ones are asked for again.
@@ -33,7 +37,7 @@ def two_pages(stage: Stage, operation: str, pointer: str) -> tuple[Any, Any]:
     pages: list[Any] = []
     for _ in range(3):
         asks = [{"limit": "1", "offset": offset} for offset in ("0", "1")]
-        pages = [stage.hands.call(operation, query=ask).require().at(pointer) for ask in asks]
+        pages = [context.client.call(operation, query=ask).require().at(pointer) for ask in asks]
         if pages[0] != pages[1]:
             break
     return pages[0], pages[1]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from tinker_mock.contracts import Operation
 from tinker_mock.contracts.ledger import Requirement
-from tinker_mock.suite.core.http import Routes, Sent
+from tinker_mock.suite.core.http import Exchange, Routes
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Status, Verdict
 
@@ -15,10 +15,10 @@ def wire_check(operation: Operation) -> str:
 
 
 def judge_wire(
-    sent: Sequence[Sent], routes: Routes, rules: Mapping[str, Requirement], target: Target
+    sent: Sequence[Exchange], routes: Routes, rules: Mapping[str, Requirement], target: Target
 ) -> list[Verdict]:
     """A verdict for each operation that the ledger knows a wire check for."""
-    by_operation: dict[str, list[Sent]] = {}
+    by_operation: dict[str, list[Exchange]] = {}
     for exchange in sent:
         if exchange.operation:
             by_operation.setdefault(exchange.operation.id, []).append(exchange)
@@ -31,7 +31,9 @@ def judge_wire(
     return verdicts
 
 
-def judge_operation(name: str, rule: Requirement, seen: Sequence[Sent], target: Target) -> Verdict:
+def judge_operation(
+    name: str, rule: Requirement, seen: Sequence[Exchange], target: Target
+) -> Verdict:
     """Fail on the first answer outside the contract; not testable without a 2xx answer."""
     if not target.applies(rule) or (target.read_only and not seen):
         return Verdict(name, rule, Status.NOT_APPLICABLE, "not exercised", scenario="wire")

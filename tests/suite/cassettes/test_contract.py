@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 from tinker_mock.contracts.history import load_history
-from tinker_mock.suite.sdk.drift import report
-from tinker_mock.suite.sdk.recorded import judge_cassettes, recorded_releases
+from tinker_mock.suite.cassettes.contract import judge_cassettes, recorded_releases
+from tinker_mock.suite.commands.sdk_drift import report
 
 
 def test_what_was_recorded_is_in_the_contract() -> None:

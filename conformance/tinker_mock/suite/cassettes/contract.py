@@ -1,4 +1,4 @@
-"""The third side of the drift: what releases were recorded saying, against the contract."""
+"""Cassettes against the contract: the third side of the drift, what releases really sent."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,9 +65,9 @@ def _violations(
     if body and operation.request_types:
         yield from operation.check_request(_json(body) if kind == JSON else body, kind)
     yield from operation.check_query(dict(parse_qsl(query)))
-    told = answer if interaction.content_type == JSON else interaction.response_body
+    content = answer if interaction.content_type == JSON else interaction.response_body
     if interaction.response_body:
-        yield from operation.check_response(interaction.status, told, interaction.content_type)
+        yield from operation.check_response(interaction.status, content, interaction.content_type)
 
 
 def _request_body(interaction: Interaction) -> bytes:
