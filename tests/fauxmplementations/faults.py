@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tinker_mock.server.errors import UnsupportedMediaType
-from tinker_mock.server.http.exchange import JSON, PROTOBUF, Answer, Exchange
 from tinker_mock.server.http.stages import NoMutants
 from tinker_mock.server.serving.in_thread import RunningServer
 from tinker_mock.server.settings import Settings
+from tinker_mock.server.wire.exchange import JSON, PROTOBUF, Answer, Exchange
 
 LANE = {
     "forward", "forward_backward", "optim_step", "save_weights", "save_weights_for_sampler",

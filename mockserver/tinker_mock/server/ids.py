@@ -5,6 +5,7 @@ seq_ids), so two runs of one script give the same bytes whatever the network did
 """
 
 import hashlib
+import json
 import uuid
 from collections import Counter
 
@@ -31,3 +32,9 @@ class IdSource:
         """A 63-bit number of `kind` for `parts`: seeds of generators, key ids."""
         text = "\x1f".join([str(self.seed), kind, *map(str, parts)])
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def draw(*parts: object) -> float:
+    """A number in [0, 1) that is a pure function of `parts`."""
+    digest = hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).digest()
+    return int.from_bytes(digest[:7], "big") / 2**56

@@ -14,17 +14,17 @@ from tinker_mock.contracts import Contract, load_contract
 from tinker_mock.server.catalog import Catalog
 from tinker_mock.server.clock import Clock, clock_from
 from tinker_mock.server.errors import ConfigurationError
-from tinker_mock.server.http.authentication import Authenticator
 from tinker_mock.server.http.stages import Faults, Journal, Mutants, NoFaults, NoJournal, NoMutants
 from tinker_mock.server.ids import IdSource
 from tinker_mock.server.promises import CompletionPolicy, Immediate, Limits, Promise, PromiseBook
+from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.state.store import State
 
 if TYPE_CHECKING:
     from tinker_mock.server.engine import BaseModel
-    from tinker_mock.server.text.batches import SliceBatcher
-    from tinker_mock.server.text.standin import StandInTokenizer
+    from tinker_mock.server.service.batches import SliceBatcher
+    from tinker_mock.server.text.placeholder_tokenizer import PlaceholderTokenizer
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Simulator:
         self.faults: Faults = NoFaults()
         self.mutants: Mutants = _mutants(settings.break_check)
         self.bases: dict[str, BaseModel] = {}
-        self.stand_ins: dict[str, StandInTokenizer] = {}
+        self.placeholders: dict[str, PlaceholderTokenizer] = {}
         self.parked: set[asyncio.Future[Any]] = set()
         self.client_config = dict(settings.client_config)
         self.dynamic_config = dict(settings.dynamic_config)
@@ -91,7 +91,7 @@ class Simulator:
     @cached_property
     def slices(self) -> SliceBatcher:
         """Concurrent answers of the text endpoints, sampled together."""
-        from tinker_mock.server.text.batches import SliceBatcher
+        from tinker_mock.server.service.batches import SliceBatcher
 
         return SliceBatcher(self.compute)
 

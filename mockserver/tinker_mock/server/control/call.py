@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tinker_mock.server.http.exchange import Answer
+from tinker_mock.server.wire.exchange import Answer
 
 if TYPE_CHECKING:
     from tinker_mock.server.control.mock_control import Director

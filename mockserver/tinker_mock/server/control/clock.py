@@ -7,7 +7,7 @@ from typing import Any
 from tinker_mock.server.clock import ManualClock, RealClock, ScaledClock
 from tinker_mock.server.control.call import Call, Handler, done
 from tinker_mock.server.errors import Conflict
-from tinker_mock.server.http.exchange import Answer
+from tinker_mock.server.wire.exchange import Answer
 
 
 def clock_state(clock: Any) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from typing import Any
 from tinker_mock.server.clock import RealClock
 from tinker_mock.server.control.call import Call, Handler, done
 from tinker_mock.server.errors import Conflict
-from tinker_mock.server.http import sse
-from tinker_mock.server.http.exchange import Answer
 from tinker_mock.server.journal.entry import Entry
 from tinker_mock.server.journal.exports import EXPORTS
 from tinker_mock.server.journal.query import Query
 from tinker_mock.server.journal.verification import Expectation, verify
+from tinker_mock.server.wire import sse
+from tinker_mock.server.wire.exchange import Answer
 
 FILTERS = {field.name for field in fields(Query)}
 

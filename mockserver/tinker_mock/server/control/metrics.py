@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from tinker_mock.server.control.call import Call, Handler
-from tinker_mock.server.http.exchange import Answer
+from tinker_mock.server.wire.exchange import Answer
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Labels = tuple[tuple[str, str], ...]

@@ -17,7 +17,7 @@ from tinker_mock.server.journal import Journal
 from tinker_mock.server.promises import Limits, Promise
 from tinker_mock.server.queues import QueuePolicy, QueueRules
 from tinker_mock.server.scenarios.scenario import Scenario, load_scenario, read_scenario
-from tinker_mock.server.scenarios.section import ScenarioError
+from tinker_mock.server.yaml_section import ScenarioError
 
 if TYPE_CHECKING:
     from tinker_mock.server.simulator import Simulator, Snapshot

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tinker_mock.server.control.call import Call, Handler, done
 from tinker_mock.server.errors import Unprocessable
-from tinker_mock.server.http.exchange import Answer
 from tinker_mock.server.mutants import ActiveMutants, MutantError
+from tinker_mock.server.wire.exchange import Answer
 
 
 async def put_mutant(call: Call) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinker_mock.server.control.call import Call, Handler, done
-from tinker_mock.server.http.exchange import Answer
+from tinker_mock.server.wire.exchange import Answer
 
 
 async def list_plans(call: Call) -> Answer:

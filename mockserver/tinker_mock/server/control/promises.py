@@ -6,8 +6,8 @@ from typing import Any
 
 from tinker_mock.server.control.call import Call, Handler, done
 from tinker_mock.server.errors import Conflict, NotFound
-from tinker_mock.server.http.exchange import Answer
 from tinker_mock.server.promises import Outcome, Promise
+from tinker_mock.server.wire.exchange import Answer
 
 
 def _told(call: Call, promise: Promise) -> dict[str, Any]:

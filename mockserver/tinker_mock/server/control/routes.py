@@ -34,8 +34,8 @@ from tinker_mock.server.errors import (
     Unauthenticated,
 )
 from tinker_mock.server.http.bodies import read_body
-from tinker_mock.server.http.exchange import Answer, Receive, Send
-from tinker_mock.server.http.problems import contract_breach, internal_error, problem
+from tinker_mock.server.wire.exchange import Answer, Receive, Send
+from tinker_mock.server.wire.problems import contract_breach, internal_error, problem
 
 if TYPE_CHECKING:
     from tinker_mock.server.control.mock_control import Director

@@ -6,9 +6,9 @@ from typing import Any
 
 from tinker_mock.server.control.call import Call, Handler, done
 from tinker_mock.server.errors import Unprocessable
-from tinker_mock.server.http.exchange import Answer
 from tinker_mock.server.scenarios.scenario import Scenario, load_scenario, scenario_names
-from tinker_mock.server.scenarios.section import ScenarioError
+from tinker_mock.server.wire.exchange import Answer
+from tinker_mock.server.yaml_section import ScenarioError
 
 
 def _told(scenario: Scenario) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tinker_mock.server.control.call import Call, Handler, done
 from tinker_mock.server.errors import BadRequest, Unprocessable
-from tinker_mock.server.http.exchange import Answer
+from tinker_mock.server.wire.exchange import Answer
 
 
 async def add_script(call: Call) -> Answer:
@@ -33,7 +33,7 @@ async def add_script(call: Call) -> Answer:
 
 def _encode(call: Call, body: dict[str, Any]) -> list[int]:
     """Token ids of the completion text; raises BadRequest where no tokenizer is at hand."""
-    from tinker_mock.server.text.tokenizers import tokenizer_for
+    from tinker_mock.server.tokenizers import tokenizer_for
 
     tokenizer = tokenizer_for(call.simulator.catalog.get(body["model"]))
     if tokenizer is None:

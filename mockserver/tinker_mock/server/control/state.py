@@ -8,7 +8,7 @@ from tinker_mock.contracts import load_contract
 from tinker_mock.server.control.call import Call, Handler, done
 from tinker_mock.server.control.clock import clock_state
 from tinker_mock.server.errors import NotFound, ServiceError
-from tinker_mock.server.http.exchange import Answer
+from tinker_mock.server.wire.exchange import Answer
 
 
 class NotReady(ServiceError):

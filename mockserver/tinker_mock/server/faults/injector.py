@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tinker_mock.server.clock import Clock, skew
+from tinker_mock.server.effects import Effect, EffectError, Step, parse_steps, words
 from tinker_mock.server.errors import GoingDown, Unprocessable
 from tinker_mock.server.faults.connection import cut
 from tinker_mock.server.faults.delivery import deliver
-from tinker_mock.server.faults.effects import Effect, EffectError, Step, parse_steps
-from tinker_mock.server.faults.plans import PLAN_HEADER, Plans, words
+from tinker_mock.server.faults.plans import PLAN_HEADER, Plans
 from tinker_mock.server.faults.promise_effects import PROMISE_EFFECTS
 from tinker_mock.server.faults.subjects import identity, subject_of
-from tinker_mock.server.http.exchange import Answer, Exchange, Send
 from tinker_mock.server.queues.rates import retry_headers
+from tinker_mock.server.wire.exchange import Answer, Exchange, Send
 
 if TYPE_CHECKING:
     from tinker_mock.server.scenarios.scenario import Scenario

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from tinker_mock.server.faults.effects import Effect
-from tinker_mock.server.http.exchange import Answer, Exchange
+from tinker_mock.server.effects import Effect
 from tinker_mock.server.promises import Outcome, Promise
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
 QUEUE_STATES = {
     "": "active",

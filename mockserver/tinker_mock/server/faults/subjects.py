@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from tinker_mock.server.faults.effects import PROMISE_READS
+from tinker_mock.server.effects import PROMISE_READS
 from tinker_mock.server.faults.promise_effects import requested, tenant_of
 from tinker_mock.server.faults.rules import Subject
-from tinker_mock.server.http.exchange import PROTOBUF, Exchange
+from tinker_mock.server.wire.exchange import PROTOBUF, Exchange
 
 LARGE = 1024 * 1024  # JSON bodies above are not looked into
 NAMES = ("base_model", "model_id", "sampling_session_id", "model")

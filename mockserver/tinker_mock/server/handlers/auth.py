@@ -3,10 +3,10 @@
 from typing import Any
 
 from tinker_mock.server.errors import Unauthenticated
-from tinker_mock.server.http.authentication import bearer_of
-from tinker_mock.server.http.exchange import Exchange
 from tinker_mock.server.service.audit import record
+from tinker_mock.server.service.authentication import bearer_of
 from tinker_mock.server.state.records import Tenant
+from tinker_mock.server.wire.exchange import Exchange
 
 
 def get_auth_config(exchange: Exchange) -> dict[str, Any]:

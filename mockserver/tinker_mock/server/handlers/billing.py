@@ -3,9 +3,9 @@
 from typing import Any
 
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.http.exchange import Exchange
 from tinker_mock.server.service import audit, usage
 from tinker_mock.server.service.times import parse_time
+from tinker_mock.server.wire.exchange import Exchange
 
 
 def get_audit_log(exchange: Exchange) -> dict[str, Any]:

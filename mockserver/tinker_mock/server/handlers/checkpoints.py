@@ -3,11 +3,11 @@
 from typing import Any
 
 from tinker_mock.server.errors import NotFound
-from tinker_mock.server.http.exchange import JSON, Answer, Exchange
 from tinker_mock.server.service import checkpoints, external, links, runs, traces
 from tinker_mock.server.service.audit import record
 from tinker_mock.server.service.times import http_date, wire_time
 from tinker_mock.server.state.records import Checkpoint
+from tinker_mock.server.wire.exchange import JSON, Answer, Exchange
 
 TAR = "application/x-tar"
 

@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 from tinker_mock.server.engine import LossResult
-from tinker_mock.server.http.exchange import Answer, Exchange
-from tinker_mock.server.http.problems import failed_promise
-from tinker_mock.server.http.results import encode_result
 from tinker_mock.server.promises import Promise
 from tinker_mock.server.service import sampling
+from tinker_mock.server.wire.exchange import Answer, Exchange
+from tinker_mock.server.wire.problems import failed_promise
+from tinker_mock.server.wire.results import encode_result
 
 IN_THREAD = 64
 """Losses of more datums than this are encoded in a thread."""

@@ -3,9 +3,9 @@
 from typing import Any
 
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.http.exchange import Exchange
 from tinker_mock.server.service import checkpoints, copying, runs, sessions
 from tinker_mock.server.service.submission import Submission, lane_of, submit, submit_creation
+from tinker_mock.server.wire.exchange import Exchange
 
 
 def create_model(exchange: Exchange) -> dict[str, Any]:

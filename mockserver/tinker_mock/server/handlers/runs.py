@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tinker_mock.server.http.exchange import Exchange
 from tinker_mock.server.service import checkpoints, runs
 from tinker_mock.server.state.records import TrainingRun
+from tinker_mock.server.wire.exchange import Exchange
 
 
 def list_training_runs(exchange: Exchange) -> dict[str, Any]:

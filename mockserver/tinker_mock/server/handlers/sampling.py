@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tinker_mock.server.http import sse
-from tinker_mock.server.http.exchange import Answer, Exchange
 from tinker_mock.server.service import sampling, sessions, streaming
 from tinker_mock.server.service.submission import Submission, submit
+from tinker_mock.server.wire import sse
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
 
 def create_sampling_session(exchange: Exchange) -> dict[str, Any]:

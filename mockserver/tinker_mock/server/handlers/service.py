@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tinker_mock.server.http.exchange import Exchange
+from tinker_mock.server.wire.exchange import Exchange
 
 
 def healthz(exchange: Exchange) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tinker_mock.server.http.exchange import Exchange
 from tinker_mock.server.service import search, sessions, traces
 from tinker_mock.server.service.audit import record
+from tinker_mock.server.wire.exchange import Exchange
 
 
 def create_session(exchange: Exchange) -> dict[str, Any]:

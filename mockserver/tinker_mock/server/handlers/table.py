@@ -19,7 +19,7 @@ from tinker_mock.server.errors import ConfigurationError
 if TYPE_CHECKING:
     from tinker_mock.contracts import Operation
     from tinker_mock.server.http.endpoint import Handler
-    from tinker_mock.server.http.exchange import Exchange
+    from tinker_mock.server.wire.exchange import Exchange
 
 CHAPTERS = (
     "service", "auth", "sessions", "models", "training", "sampling", "futures", "weights",

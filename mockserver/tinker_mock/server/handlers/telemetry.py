@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tinker_mock.server.http.exchange import Exchange
 from tinker_mock.server.state.records import TelemetrySummary
+from tinker_mock.server.wire.exchange import Exchange
 
 
 def send_telemetry(exchange: Exchange) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from tinker_mock.server.errors import NotFound
-from tinker_mock.server.http.exchange import Answer, Exchange
 from tinker_mock.server.service import checkpoints
 from tinker_mock.server.text import chat, streams
 from tinker_mock.server.text.anthropic_wire import MessageBuilder, message_events
@@ -21,6 +20,7 @@ from tinker_mock.server.text.sampling_params import (
 )
 from tinker_mock.server.text.text_model import text_model
 from tinker_mock.server.text.tool_choice import ToolRequest, tool_request
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
 OPENAI_ID, ANTHROPIC_ID = "x-request-id", "request-id"
 CREATED = 1_735_689_600

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tinker_mock.server.http.exchange import Exchange
 from tinker_mock.server.service import runs, sessions
 from tinker_mock.server.service.submission import Submission, submit, submit_to_run
+from tinker_mock.server.wire.exchange import Exchange
 
 
 def forward(exchange: Exchange) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.http.exchange import Exchange
 from tinker_mock.server.service import checkpoints, runs, sessions
 from tinker_mock.server.service.submission import submit_creation, submit_to_run
+from tinker_mock.server.wire.exchange import Exchange
 
 
 def save_weights(exchange: Exchange) -> dict[str, Any]:

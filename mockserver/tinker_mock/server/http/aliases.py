@@ -11,14 +11,14 @@ from tinker_mock.server.errors import Unprocessable
 
 if TYPE_CHECKING:
     from tinker_mock.contracts import Operation
-    from tinker_mock.server.http.exchange import Exchange
+    from tinker_mock.server.wire.exchange import Exchange
 
 PATH = re.compile(r"(?:tinker://)?([^/]+)/(weights|sampler_weights|external_weights)/([^/]+)$")
 NAMES = ("tinker_path", "checkpoint_path", "model_path", "path")
 RUN_NAMES = ("training_run_id", "run_id", "model_id")
 
 
-def address(exchange: Exchange, operation: Operation) -> None:
+def rewrite_alias(exchange: Exchange, operation: Operation) -> None:
     """Fill in the checkpoint that an alias without path parameters names elsewhere.
 
     Raises Unprocessable when it names none.

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tinker_mock.server.errors import BadRequest, ServiceError, Unprocessable, UnsupportedMediaType
-from tinker_mock.server.http.exchange import JSON, PROTOBUF, Exchange, Receive
-from tinker_mock.server.http.problems import contract_breach
+from tinker_mock.server.wire.exchange import JSON, PROTOBUF, Exchange, Receive
+from tinker_mock.server.wire.problems import contract_breach
 
 if TYPE_CHECKING:
     from tinker_mock.contracts import Operation
@@ -77,7 +77,7 @@ def _decode(exchange: Exchange, operation: Operation) -> None:
             requirement="errors/content-type/refused",
         )
     if kind == PROTOBUF:
-        from tinker_mock.server.http.protobuf_requests import decode_forward_backward
+        from tinker_mock.server.wire.protobuf_requests import decode_forward_backward
 
         exchange.body, canonical = decode_forward_backward(content)
         exchange.fingerprint = _fingerprint(operation, canonical)

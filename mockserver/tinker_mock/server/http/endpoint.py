@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from tinker_mock.server.errors import GoingDown, ServiceError
-from tinker_mock.server.http.aliases import address
+from tinker_mock.server.http.aliases import rewrite_alias
 from tinker_mock.server.http.bodies import ClientGone, decode_body, judge_parameters, read_body
-from tinker_mock.server.http.dialects import dialect_of
-from tinker_mock.server.http.error_hints import diagnose
-from tinker_mock.server.http.exchange import Answer, Exchange, Receive, Send
-from tinker_mock.server.http.problems import internal_error, problem
 from tinker_mock.server.http.response_check import judge_answer
-from tinker_mock.server.http.sse import send_while_connected
 from tinker_mock.server.service.submission import lane_of
-from tinker_mock.server.text.refusals import in_api_shape
+from tinker_mock.server.text.error_shapes import in_api_shape
+from tinker_mock.server.wire.dialects import dialect_of
+from tinker_mock.server.wire.error_hints import diagnose
+from tinker_mock.server.wire.exchange import Answer, Exchange, Receive, Send
+from tinker_mock.server.wire.problems import internal_error, problem
+from tinker_mock.server.wire.sse import send_while_connected
 
 if TYPE_CHECKING:
     from tinker_mock.contracts import Operation
@@ -139,7 +139,7 @@ class Pipeline:
         if operation.security not in ([], LOGIN):
             exchange.tenant = self.simulator.authenticator.tenant(exchange.headers)
             exchange.dialect = dialect_of(exchange.headers, exchange.tenant.sdk_version)
-        address(exchange, operation)
+        rewrite_alias(exchange, operation)
         judge_parameters(exchange, operation)
         await decode_body(exchange, operation)
         self.simulator.mutants.prepare(exchange)

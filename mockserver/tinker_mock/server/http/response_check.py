@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from tinker_mock.server.http.bodies import IN_THREAD
-from tinker_mock.server.http.exchange import JSON, Answer, Exchange
+from tinker_mock.server.wire.exchange import JSON, Answer, Exchange
 
 if TYPE_CHECKING:
     from tinker_mock.contracts import Violation

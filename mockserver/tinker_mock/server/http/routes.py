@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from starlette.routing import BaseRoute, Mount, Route
 
 from tinker_mock.server.errors import MethodNotAllowed, NotFound, ServiceError
-from tinker_mock.server.http.exchange import Receive, Send
 from tinker_mock.server.settings import PREFIXES
+from tinker_mock.server.wire.exchange import Receive, Send
 
 if TYPE_CHECKING:
     from tinker_mock.contracts import Operation

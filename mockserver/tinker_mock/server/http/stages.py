@@ -5,7 +5,7 @@
 
 from typing import Protocol
 
-from tinker_mock.server.http.exchange import Answer, Exchange, Send
+from tinker_mock.server.wire.exchange import Answer, Exchange, Send
 
 
 class Journal(Protocol):

@@ -13,10 +13,10 @@ import orjson
 from tinker_mock.server.errors import ServiceError
 from tinker_mock.server.http.bodies import ClientGone, decode_body, judge_parameters, read_body
 from tinker_mock.server.http.endpoint import Pipeline
-from tinker_mock.server.http.exchange import EVENT_STREAM, JSON, Answer, Exchange, Receive, Send
-from tinker_mock.server.http.problems import problem
-from tinker_mock.server.http.sse import until_disconnect
 from tinker_mock.server.settings import PREFIXES
+from tinker_mock.server.wire.exchange import EVENT_STREAM, JSON, Answer, Exchange, Receive, Send
+from tinker_mock.server.wire.problems import problem
+from tinker_mock.server.wire.sse import until_disconnect
 
 if TYPE_CHECKING:
     from tinker_mock.contracts import Operation

@@ -9,11 +9,11 @@ from typing import Any
 
 from tinker_mock.server.clock import Clock, RealClock
 from tinker_mock.server.errors import ServiceError
-from tinker_mock.server.http.exchange import Exchange
 from tinker_mock.server.journal.bodies import kept
 from tinker_mock.server.journal.entry import Entry
 from tinker_mock.server.journal.query import Query
 from tinker_mock.server.journal.redaction import redact_text
+from tinker_mock.server.wire.exchange import Exchange
 
 BYTES_KEPT = 64 * 1024 * 1024
 FEED_BACKLOG = 1000

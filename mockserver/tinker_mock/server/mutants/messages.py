@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tinker_mock.contracts.protobuf import messages
-from tinker_mock.server.http.exchange import Exchange
+from tinker_mock.server.wire.exchange import Exchange
 
 
 def rewrite_message(content: bytes, exchange: Exchange, changes: Mapping[str, Any]) -> bytes:

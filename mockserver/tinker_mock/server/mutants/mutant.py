@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinker_mock.server.http.exchange import Answer, Exchange
 from tinker_mock.server.mutants.steps import STEPS, Draft
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
 CONDITIONS = {"status", "request", "answer", "header", "path", "result"}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from tinker_mock.server.http.exchange import JSON, OPTIONS, PROTOBUF, Answer, Exchange
+from tinker_mock.server.wire.exchange import JSON, OPTIONS, PROTOBUF, Answer, Exchange
 
 
 @dataclass

@@ -7,8 +7,8 @@ from importlib.resources import files
 
 import yaml
 
-from tinker_mock.server.http.exchange import Answer, Exchange
 from tinker_mock.server.mutants.mutant import Mutant, MutantError
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
 
 @cache

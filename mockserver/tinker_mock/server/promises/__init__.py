@@ -2,7 +2,7 @@
 
 from tinker_mock.server.promises.book import Limits, PromiseBook
 from tinker_mock.server.promises.policy import CompletionPolicy, Immediate, QueueState
-from tinker_mock.server.promises.promise import Lane, Outcome, Promise
+from tinker_mock.server.state.promise import Lane, Outcome, Promise
 
 __all__ = [
     "CompletionPolicy",

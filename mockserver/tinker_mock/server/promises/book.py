@@ -15,7 +15,7 @@ from typing import Any
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.errors import Conflict, Gone, NotFound, OperationFailed, ServiceError
 from tinker_mock.server.promises.policy import CompletionPolicy
-from tinker_mock.server.promises.promise import Lane, Outcome, Promise
+from tinker_mock.server.state.promise import Lane, Outcome, Promise
 
 log = logging.getLogger(__name__)
 Perform = Callable[[Promise], Awaitable[Any]]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from tinker_mock.server.promises.promise import Promise
+    from tinker_mock.server.state.promise import Promise
     from tinker_mock.server.state.records import Tenant
 
 ACTIVE = "active"

@@ -14,7 +14,7 @@ from tinker_mock.server.queues.tokens import prompt_tokens, written_tokens
 from tinker_mock.server.queues.workers import WorkerPool
 
 if TYPE_CHECKING:
-    from tinker_mock.server.promises.promise import Promise
+    from tinker_mock.server.state.promise import Promise
     from tinker_mock.server.state.records import Tenant
 
 UNLIMITED = 1_000_000

@@ -6,7 +6,7 @@ import fnmatch
 from dataclasses import dataclass, field
 
 from tinker_mock.server.queues.latency import Profile, named_profile, profile_names
-from tinker_mock.server.scenarios.section import Section
+from tinker_mock.server.yaml_section import Section
 
 MODES = ("reject", "pause")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tinker_mock.server.faults.rules import Rule, read_rule
 from tinker_mock.server.queues.rules import QueueRules, read_queue
-from tinker_mock.server.scenarios.section import ScenarioError, read_section
+from tinker_mock.server.yaml_section import ScenarioError, read_section
 
 FOLDER = "tinker_mock.server.scenarios"
 

@@ -15,7 +15,7 @@ def give_text(base: BaseModel, model: CatalogModel) -> None:
     Loading one takes a moment: call it in a worker thread, and only where text is needed.
     """
     if base.decode is None:
-        from tinker_mock.server.text.tokenizers import tokenizer_for
+        from tinker_mock.server.tokenizers import tokenizer_for
 
         tokenizer = tokenizer_for(model)
         if tokenizer is not None:
@@ -48,7 +48,7 @@ def engine_base(model: CatalogModel) -> BaseModel:
 
 def _texts(model: CatalogModel, grammar: ChatGrammar) -> list[Ints]:
     """What the model's untrained text looks like; nothing without its tokenizer."""
-    from tinker_mock.server.text.tokenizers import tokenizer_for
+    from tinker_mock.server.tokenizers import tokenizer_for
 
     tokenizer = tokenizer_for(model)
     if tokenizer is None:

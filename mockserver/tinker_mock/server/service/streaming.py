@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from tinker_mock.server.engine import EngineError, SampledSequence, Sampler
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.http.sse import event
 from tinker_mock.server.service.bases import give_text
 from tinker_mock.server.service.billing import bill
 from tinker_mock.server.service.sampling import engine_request, entropy_of
 from tinker_mock.server.text.generation import FIRST_SLICE, SLICE
+from tinker_mock.server.wire.sse import event
 
 if TYPE_CHECKING:
     from typing import Any

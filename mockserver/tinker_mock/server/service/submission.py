@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinker_mock.server.http.exchange import Exchange
 from tinker_mock.server.promises import Promise
 from tinker_mock.server.service.runs import creation_request
 from tinker_mock.server.state.records import TrainingRun
+from tinker_mock.server.wire.exchange import Exchange
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from tinker_mock.server.http.dialects import Dialect
 from tinker_mock.server.service.times import wire_time
 from tinker_mock.server.state.records import Session, Tenant, UsageEvent
+from tinker_mock.server.wire.dialects import Dialect
 
 if TYPE_CHECKING:
     from tinker_mock.server.simulator import Simulator

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinker_mock.server.promises.promise import Lane, Promise
+from tinker_mock.server.state.promise import Lane, Promise
 from tinker_mock.server.state.records import (
     AuditEntry,
     Checkpoint,

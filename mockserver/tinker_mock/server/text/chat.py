@@ -15,7 +15,7 @@ from tinker_mock.server.text.tool_choice import ToolRequest, tool_uses
 from tinker_mock.server.text.turns import Ended, Event, Turn
 
 if TYPE_CHECKING:
-    from tinker_mock.server.http.exchange import Exchange
+    from tinker_mock.server.wire.exchange import Exchange
 
 MOST_UNASKED = 4096
 """Longest answer to a request that names no limit."""

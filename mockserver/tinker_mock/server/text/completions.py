@@ -10,9 +10,9 @@ import numpy as np
 
 from tinker_mock.server.engine import Sampler, SampleRequest
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.http import sse
 from tinker_mock.server.text.generation import Finish, Params, Piece, TextRun, Token
 from tinker_mock.server.text.text_model import TextModel
+from tinker_mock.server.wire import sse
 
 if TYPE_CHECKING:
     from tinker_mock.server.simulator import Simulator

@@ -25,7 +25,7 @@ from tinker_mock.server.engine import (
 from tinker_mock.server.engine.model.scripted_answers import Script
 from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.text.text_model import TextModel
-from tinker_mock.server.text.tokenizers import stop_decoder
+from tinker_mock.server.tokenizers import stop_decoder
 
 if TYPE_CHECKING:
     from tinker_mock.server.simulator import Simulator

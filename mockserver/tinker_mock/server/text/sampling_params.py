@@ -13,7 +13,7 @@ from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.text.generation import Params
 
 if TYPE_CHECKING:
-    from tinker_mock.server.http.exchange import Exchange
+    from tinker_mock.server.wire.exchange import Exchange
 
 DEFAULT_COMPLETION_TOKENS = 16
 TOKEN_ID = re.compile(r"[0-9]{1,12}")

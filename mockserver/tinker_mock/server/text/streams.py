@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tinker_mock.server.errors import ServiceError
-from tinker_mock.server.http import sse
+from tinker_mock.server.text.error_shapes import ANTHROPIC, api_of, error_body
 from tinker_mock.server.text.quirks import json_line
-from tinker_mock.server.text.refusals import ANTHROPIC, api_of, error_body
+from tinker_mock.server.wire import sse
 
 if TYPE_CHECKING:
-    from tinker_mock.server.http.exchange import Answer, Exchange
+    from tinker_mock.server.wire.exchange import Answer, Exchange
 
 JSON_LINES = "application/x-ndjson"
 

@@ -11,12 +11,12 @@ from tinker_mock.server.errors import BadRequest, NotFound
 from tinker_mock.server.service import checkpoints
 from tinker_mock.server.state.records import Tenant
 from tinker_mock.server.text.messages import flat_text
-from tinker_mock.server.text.standin import StandInTokenizer
-from tinker_mock.server.text.tokenizers import templated_prompt, tokenizer_for
+from tinker_mock.server.text.placeholder_tokenizer import PlaceholderTokenizer
+from tinker_mock.server.tokenizers import templated_prompt, tokenizer_for
 
 if TYPE_CHECKING:
     from tinker_mock.server.simulator import Simulator
-    from tinker_mock.server.text.tokenizers import Tokenizer
+    from tinker_mock.server.tokenizers import Tokenizer
 
 CHECKPOINT = "tinker://"
 
@@ -105,14 +105,14 @@ def text_model(simulator: Simulator, tenant: Tenant, name: str) -> TextModel:
 
 
 def tokenizer_of(simulator: Simulator, model: CatalogModel) -> Tokenizer:
-    """The model's tokenizer, or its stand-in."""
+    """The model's tokenizer, or its placeholder."""
     real = tokenizer_for(model)
     if real is not None:
         return real
-    known = simulator.stand_ins.get(model.name)
+    known = simulator.placeholders.get(model.name)
     if known is None:
         first, last = model.special_tokens or (0, -1)
         specials = frozenset(range(first, last + 1)) | {*model.end_tokens, *model.thinking}
-        known = StandInTokenizer(model.name, model.tokenizer_size, specials)
-        simulator.stand_ins[model.name] = known
+        known = PlaceholderTokenizer(model.name, model.tokenizer_size, specials)
+        simulator.placeholders[model.name] = known
     return known

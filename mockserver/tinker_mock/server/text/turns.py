@@ -14,8 +14,8 @@ from tinker_mock.server.engine import Sampler, SampleRequest
 from tinker_mock.server.text.generation import Params, TextRun, Token
 from tinker_mock.server.text.schema_values import value_for
 from tinker_mock.server.text.text_model import TextModel
-from tinker_mock.server.text.tokenizers import stop_decoder
 from tinker_mock.server.text.tool_choice import ToolUse
+from tinker_mock.server.tokenizers import stop_decoder
 
 if TYPE_CHECKING:
     from tinker_mock.server.simulator import Simulator
@@ -24,7 +24,7 @@ THOUGHTS_BEFORE_A_CALL = 24
 
 
 @dataclass(frozen=True)
-class Said:
+class TextDelta:
     """More content, or more reasoning."""
 
     text: str
@@ -59,7 +59,7 @@ class Ended:
     thoughts: int = 0
 
 
-Event = Said | CallBegun | CallArguments | Ended
+Event = TextDelta | CallBegun | CallArguments | Ended
 
 
 @dataclass
@@ -102,7 +102,7 @@ class Turn:
         async with aclosing(run.pieces()) as pieces:
             async for piece in pieces:
                 self.thoughts += len(piece.tokens) if piece.thinking else 0
-                yield Said(piece.text, piece.tokens, piece.thinking)
+                yield TextDelta(piece.text, piece.tokens, piece.thinking)
         self.tokens = run.count
         assert run.finish is not None
         yield self._ended(run.finish.reason, run.finish.stop)
@@ -119,7 +119,7 @@ class Turn:
                 if not piece.thinking:
                     break
                 self.thoughts += len(piece.tokens)
-                yield Said(piece.text, piece.tokens, thinking=True)
+                yield TextDelta(piece.text, piece.tokens, thinking=True)
         self.tokens = self.thoughts
 
     async def _json(self) -> AsyncIterator[Event]:
@@ -133,10 +133,10 @@ class Turn:
             self.tokens += 1
             untold.append(token)
             if text := decoder.process(token.id).text:
-                yield Said(text, tuple(untold))
+                yield TextDelta(text, tuple(untold))
                 untold = []
         if text := decoder.flush().text:
-            yield Said(text, tuple(untold))
+            yield TextDelta(text, tuple(untold))
         yield self._ended("length" if len(ids) > room else "stop")
 
     async def _scored(self, ids: list[int]) -> list[Token]:

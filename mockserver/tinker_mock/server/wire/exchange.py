@@ -11,9 +11,9 @@ import orjson
 if TYPE_CHECKING:
     from tinker_mock.contracts import Operation, Violation
     from tinker_mock.server.clock import Clock
-    from tinker_mock.server.http.dialects import Dialect
     from tinker_mock.server.simulator import Simulator
     from tinker_mock.server.state.records import Tenant
+    from tinker_mock.server.wire.dialects import Dialect
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

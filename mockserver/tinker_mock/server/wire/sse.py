@@ -18,7 +18,7 @@ import orjson
 
 if TYPE_CHECKING:
     from tinker_mock.server.clock import Clock
-    from tinker_mock.server.http.exchange import Answer, Receive
+    from tinker_mock.server.wire.exchange import Answer, Receive
 
 HEADERS: Mapping[str, str] = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 KEEP_ALIVE = 15.0
@@ -52,7 +52,7 @@ def stream_answer(
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """The streaming answer around `source`: headers, keep-alive comments, back-pressure."""
-    from tinker_mock.server.http.exchange import EVENT_STREAM, Answer
+    from tinker_mock.server.wire.exchange import EVENT_STREAM, Answer
 
     return Answer(
         content_type=EVENT_STREAM,

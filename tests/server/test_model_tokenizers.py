@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tinker_mock.server.text.tokenizers import tokenizer_for
+from tinker_mock.server.tokenizers import tokenizer_for
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "tokenizers"
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tinker_mock.server.engine import EngineError, SampledSequence, Sampler, SampleRequest
+from tinker_mock.server.service.batches import SliceBatcher
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.simulator import Simulator
-from tinker_mock.server.text.batches import SliceBatcher
 
 MODEL = "Qwen/Qwen3-8B"
 

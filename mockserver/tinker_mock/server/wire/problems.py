@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinker_mock.server.errors import ServiceError, Unprocessable
-from tinker_mock.server.http.dialects import Dialect
-from tinker_mock.server.http.exchange import Answer
+from tinker_mock.server.wire.dialects import Dialect
+from tinker_mock.server.wire.exchange import Answer
 
 if TYPE_CHECKING:
     from tinker_mock.contracts import Violation

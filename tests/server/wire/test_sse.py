@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinker_mock.server.clock import ManualClock, RealClock
-from tinker_mock.server.http import sse
+from tinker_mock.server.wire import sse
 
 
 def read_events(body: bytes) -> list[dict[str, str]]:
