@@ -8,7 +8,7 @@ import pytest
 
 from tinker_mock.server.tokenizers import tokenizer_for
 
-FIXTURES = Path(__file__).parents[3] / "fixtures" / "tokenizers"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "tokenizers"
 
 
 @dataclass(frozen=True)

@@ -116,28 +116,3 @@ def test_an_error_comes_after_everything_before_it() -> None:
             await anext(stream)
 
     run(work())
-
-
-def test_a_client_that_hangs_up_ends_the_sending() -> None:
-    async def work() -> None:
-        started, hang_up = asyncio.Event(), asyncio.Event()
-        ended = asyncio.Event()
-
-        async def sending() -> None:
-            try:
-                started.set()
-                await asyncio.Event().wait()
-            finally:
-                ended.set()
-
-        async def receive() -> dict[str, Any]:
-            await hang_up.wait()
-            return {"type": "http.disconnect"}
-
-        task = asyncio.ensure_future(sse.send_while_connected(sending(), receive))
-        await started.wait()
-        hang_up.set()
-        assert await task is False
-        assert ended.is_set()
-
-    run(work())

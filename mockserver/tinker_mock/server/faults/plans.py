@@ -54,7 +54,7 @@ class Plans:
 
     def __init__(self, ids: IdSource, operations: Iterable[str]) -> None:
         self.ids = ids
-        self.operations = set(operations)
+        self.operations = list(operations)
         self.plans: dict[str, Plan] = {}
 
     def create(self, effects: Mapping[str, Any]) -> Plan:

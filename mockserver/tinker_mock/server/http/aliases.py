@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
+from tinker_mock.contracts import Operation
 from tinker_mock.server.errors import Unprocessable
-
-if TYPE_CHECKING:
-    from tinker_mock.contracts import Operation
-    from tinker_mock.server.wire.exchange import Exchange
+from tinker_mock.server.wire.exchange import Exchange
 
 PATH = re.compile(r"(?:tinker://)?([^/]+)/(weights|sampler_weights|external_weights)/([^/]+)$")
 NAMES = ("tinker_path", "checkpoint_path", "model_path", "path")
@@ -25,11 +23,11 @@ def rewrite_alias(exchange: Exchange, operation: Operation) -> None:
     """
     if "{kind}" not in operation.path or exchange.path_params:
         return
-    told = {**_body(exchange.raw_body), **exchange.query}
-    named = next((str(told[name]) for name in NAMES if told.get(name)), "")
+    given = {**_body(exchange.raw_body), **exchange.query}
+    named = next((str(given[name]) for name in NAMES if given.get(name)), "")
     if not named:
-        run = next((told[name] for name in RUN_NAMES if told.get(name)), "")
-        named = f"{run}/{told.get('checkpoint_id', '')}"
+        run = next((given[name] for name in RUN_NAMES if given.get(name)), "")
+        named = f"{run}/{given.get('checkpoint_id', '')}"
     found = PATH.match(named)
     if found is None:
         raise Unprocessable(

@@ -79,7 +79,7 @@ class Mutant:
                 text in exchange.headers.get(k, "") for k, text in when.get("header", {}).items()
             )
             and when.get("path", "") in exchange.path
-            and _result_fits(exchange.notes.get("result_of"), when.get("result"))
+            and _result_fits(exchange.result_of or None, when.get("result"))
         )
 
     def rewrite(self, exchange: Exchange, answer: Answer) -> Answer:

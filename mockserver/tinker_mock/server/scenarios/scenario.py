@@ -25,6 +25,11 @@ class Scenario:
     text: str = ""
 
 
+def healthy() -> Scenario:
+    """The scenario of a server that was given none."""
+    return Scenario("healthy", "Nothing goes wrong.")
+
+
 def scenario_names() -> list[str]:
     """The scenarios that ship."""
     folder = resources.files(FOLDER)

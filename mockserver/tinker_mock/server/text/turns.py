@@ -6,19 +6,17 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tinker_mock.server.engine import Sampler, SampleRequest
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.text.generation import Params, TextRun, Token
 from tinker_mock.server.text.schema_values import value_for
 from tinker_mock.server.text.text_model import TextModel
 from tinker_mock.server.text.tool_choice import ToolUse
 from tinker_mock.server.tokenizers import stop_decoder
-
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
 
 THOUGHTS_BEFORE_A_CALL = 24
 
@@ -66,7 +64,7 @@ Event = TextDelta | CallBegun | CallArguments | Ended
 class Turn:
     """What one choice will be. `json_schema`: the answer is a JSON text of this schema."""
 
-    simulator: Simulator
+    backend: Backend
     model: TextModel
     prompt: list[int]
     params: Params
@@ -98,7 +96,7 @@ class Turn:
         yield self._ended("tool_calls")
 
     async def _words(self) -> AsyncGenerator[Event, None]:
-        run = TextRun(self.simulator, self.model, self.prompt, self.params)
+        run = TextRun(self.backend, self.model, self.prompt, self.params)
         async with aclosing(run.pieces()) as pieces:
             async for piece in pieces:
                 self.thoughts += len(piece.tokens) if piece.thinking else 0
@@ -113,7 +111,7 @@ class Turn:
             return
         most = min(THOUGHTS_BEFORE_A_CALL, self.params.max_tokens)
         params = replace(self.params, max_tokens=most, stop=())
-        run = TextRun(self.simulator, self.model, self.prompt, params)
+        run = TextRun(self.backend, self.model, self.prompt, params)
         async with aclosing(run.pieces()) as pieces:
             async for piece in pieces:
                 if not piece.thinking:
@@ -123,7 +121,7 @@ class Turn:
         self.tokens = self.thoughts
 
     async def _json(self) -> AsyncIterator[Event]:
-        seed = self.simulator.ids.number("json-answer", self.params.entropy)
+        seed = self.backend.ids.number("json-answer", self.params.entropy)
         schema = self.json_schema or {}
         value = value_for(schema, seed, "/response_format/json_schema/schema")
         room = self.params.max_tokens - self.tokens
@@ -149,7 +147,7 @@ class Turn:
             prompt=whole, max_tokens=0, prompt_logprobs=True, topk_prompt_logprobs=k
         )
         sampler = Sampler(self.model.base, self.model.weights)
-        result = await self.simulator.compute(sampler.sample, request)
+        result = await self.backend.compute(sampler.sample, request)
         assert result.prompt_logprobs is not None
         logprobs = result.prompt_logprobs[-len(ids) :].tolist()
         tops: list[tuple[tuple[int, float], ...]] = [()] * len(ids)
