@@ -15,7 +15,7 @@ SOURCE_ROOTS = ("contracts", "mockserver", "conformance")
 ALLOWED = {
     "tinker_mock.contracts": {"contracts"},
     "tinker_mock.server": {"server", "contracts"},
-    "tinker_mock.server.text.tokenizers": {"server", "contracts", "tokenizer"},
+    "tinker_mock.server.tokenizers": {"server", "contracts", "tokenizer"},
     "tinker_mock.client": {"client", "tokenizer", "contracts"},
     "tinker_mock.tokenizer": {"tokenizer"},
     "tinker_mock.kimi": {"kimi"},

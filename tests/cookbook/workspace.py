@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinker_mock.server.text.tokenizers import FIXTURES, tokenizer_directory
+from tinker_mock.server.tokenizers import FIXTURES, tokenizer_directory
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -1,19 +1,19 @@
-"""The planted faults, each as a stage of the mock's pipeline."""
+"""The planted faults, each in the place of the mutants on the mock's path."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tinker_mock.server.errors import UnsupportedMediaType
-from tinker_mock.server.http.exchange import JSON, PROTOBUF, Answer, Exchange
-from tinker_mock.server.http.stages import NoMutants
+from tinker_mock.server.mutants import ActiveMutants
 from tinker_mock.server.serving.in_thread import RunningServer
 from tinker_mock.server.settings import Settings
+from tinker_mock.server.wire.exchange import JSON, PROTOBUF, Answer, Exchange
 
 USER_FAULTS = {400, 404, 409, 410, 415, 422}
 
 
-class JsonOnly(NoMutants):
+class JsonOnly(ActiveMutants):
     """Never heard of protobuf."""
 
     def prepare(self, exchange: Exchange) -> None:
@@ -23,7 +23,7 @@ class JsonOnly(NoMutants):
             exchange.headers = {**exchange.headers, "accept": JSON}
 
 
-class FiveHundreds(NoMutants):
+class FiveHundreds(ActiveMutants):
     """Lets every exception of a user's making become a 500."""
 
     def rewrite(self, exchange: Exchange, answer: Answer) -> Answer:
@@ -32,10 +32,11 @@ class FiveHundreds(NoMutants):
         return answer
 
 
-class Unordered(NoMutants):
+class Unordered(ActiveMutants):
     """Takes operations as they come."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.arrived: Counter[str] = Counter()
 
     def prepare(self, exchange: Exchange) -> None:
@@ -45,7 +46,7 @@ class Unordered(NoMutants):
             exchange.body = {**exchange.body, "seq_id": self.arrived[model]}
 
 
-FAUX: dict[str, Callable[[], NoMutants]] = {
+FAUX: dict[str, Callable[[], ActiveMutants]] = {
     "json_only": JsonOnly,
     "five_hundreds": FiveHundreds,
     "unordered": Unordered,
@@ -56,5 +57,5 @@ FAUX: dict[str, Callable[[], NoMutants]] = {
 def faux_server(name: str) -> Iterator[str]:
     """One of the wrong servers on a free port; gives its URL."""
     with RunningServer(Settings(port=0, long_poll=0.7)) as running:
-        running.simulator.mutants = FAUX[name]()
+        running.mock.endpoint.traffic.mutants = FAUX[name]()
         yield running.url

@@ -29,7 +29,7 @@ OPERATIONS = {
 @pytest.mark.parametrize("version", OPERATIONS)
 def test_flags_change_the_dialect_and_nothing_else(version: str, tinker_mock: Any) -> None:
     seen = run_script(version, "training_script.py", tinker_mock.url)
-    entries = list(tinker_mock.app.state.director.journal.entries)
+    entries = list(tinker_mock.app.state.mock.control.journal.entries)
     used = {entry.operation for entry in entries}
 
     assert seen["losses"] == sorted(seen["losses"], reverse=True)

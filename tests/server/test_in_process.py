@@ -31,7 +31,7 @@ def test_a_respx_router_answers_sync_clients() -> None:
     with tinker_mock.server.respx_router(scenario="proxy-noise") as router:
         answer = httpx.post(f"{router.url}/api/v1/create_session", json=SESSION, headers=KEY)
         assert answer.status_code == 200
-        assert list(router.app.state.simulator.state.sessions) == [answer.json()["session_id"]]
+        assert list(router.app.state.mock.state.sessions) == [answer.json()["session_id"]]
         assert router.calls.call_count == 1
         with pytest.raises(respx.models.AllMockedAssertionError):
             httpx.get("https://elsewhere.mock/")
@@ -59,7 +59,7 @@ def test_a_respx_router_passes_faults_on_and_starts_afresh() -> None:
             url = "https://tinker.example/prefix/api/v1/create_session"
             with pytest.raises(httpx.ReadError):
                 httpx.post(url, json=SESSION, headers={**KEY, "X-Tinker-Mock-Effect": "lose"})
-            assert len(router.app.state.simulator.state.sessions) == 1
+            assert len(router.app.state.mock.state.sessions) == 1
     with pytest.raises(RuntimeError, match="not started"):
         _ = router.app
 

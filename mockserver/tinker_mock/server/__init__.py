@@ -23,7 +23,7 @@ def create_app(**settings: Any) -> Starlette:
 def respx_router(base_url: str = "https://tinker.mock", **settings: Any) -> TinkerRouter:
     """A respx router that answers everything under `base_url` with a mock of its own.
 
-    Use it as a context manager; `.app.state` has the simulator. Settings are those of `Settings`.
+    Use it as a context manager; `.app.state.mock` is the mock. Settings are those of `Settings`.
     """
     from tinker_mock.server.serving.in_process import TinkerRouter
     from tinker_mock.server.settings import Settings

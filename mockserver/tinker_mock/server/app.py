@@ -1,44 +1,191 @@
-"""The ASGI app: the contract's operations as routes over one simulator."""
+"""The composition root: builds every part of a mock, complete, and is alone in knowing them all."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 
-from tinker_mock.server.control import control_routes
-from tinker_mock.server.control.mock_control import Director
-from tinker_mock.server.handlers.table import TEXT_HANDLERS, TINKER_HANDLERS, bind
-from tinker_mock.server.http.endpoint import Pipeline
+from tinker_mock.contracts import Operation, load_contract
+from tinker_mock.server.catalog import Catalog
+from tinker_mock.server.clock import Clock, clock_from
+from tinker_mock.server.control.answerer import ControlAnswerer
+from tinker_mock.server.control.mock_control import MockControl
+from tinker_mock.server.errors import ConfigurationError
+from tinker_mock.server.faults.injector import FaultInjector
+from tinker_mock.server.faults.plans import Plans
+from tinker_mock.server.handlers.answerer import MockAnswerer
+from tinker_mock.server.handlers.table import handlers_of
+from tinker_mock.server.http.endpoint import Answerer, Endpoint
+from tinker_mock.server.http.request_check import RequestRules
 from tinker_mock.server.http.routes import Unmatched, mounted, routes_for
+from tinker_mock.server.http.traffic import PlainTraffic, SimulatedTraffic
+from tinker_mock.server.ids import IdSource
+from tinker_mock.server.journal import Journal
+from tinker_mock.server.lazy_module import LazyModule
+from tinker_mock.server.mutants import ActiveMutants, MutantError
+from tinker_mock.server.promises import PromiseBook
+from tinker_mock.server.queues import QueuePolicy
+from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
+from tinker_mock.server.service.authentication import Authenticator
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.batches import Batcher
+from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.settings import Settings
-from tinker_mock.server.simulator import Simulator
+from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.store import State, Store
+from tinker_mock.server.wire.connection import ParkedWork
+from tinker_mock.server.yaml_section import ScenarioError
+
+if TYPE_CHECKING:
+    from tinker_mock.server.service import operations
+else:
+    operations = LazyModule("tinker_mock.server.service.operations")
+
+
+@dataclass(frozen=True)
+class Mock:
+    """A running mock: what its services use, how it is steered, and the way in."""
+
+    backend: Backend
+    control: MockControl
+    endpoint: Endpoint
+
+    @property
+    def clock(self) -> Clock:
+        """The server's time."""
+        return self.backend.clock
+
+    @property
+    def state(self) -> State:
+        """The records as they are now; touch them on the server's own loop."""
+        return self.backend.state
+
+    @property
+    def journal(self) -> Journal:
+        """What happened on the wire."""
+        return self.control.journal
+
+    def close(self) -> None:
+        """Stop all work."""
+        self.control.close()
+        self.backend.promises.stop()
+        self.backend.compute.close()
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
-    """The app of a fresh simulation; `app.state.simulator` is the simulation.
+    """The app of a fresh mock, which is its `state.mock`.
 
     Raises ConfigurationError when the settings cannot work or an operation has no handler.
     """
-    simulator = Simulator(settings or Settings())
-    tinker = list(simulator.contract.operations.values())
-    inference = list(simulator.inference.operations.values())
-    operations = tinker + inference
-    director = Director(simulator)
-    handlers = bind(tinker, TINKER_HANDLERS) | bind(inference, TEXT_HANDLERS)
-    pipeline = Pipeline(simulator, handlers)
+    settings = settings or Settings()
+    handlers = handlers_of(_operations())
+
+    def answerer(backend: Backend) -> Answerer:
+        return MockAnswerer(backend, handlers)
+
+    return app_of(build(settings, answerer, RequestRules(strict=settings.strict)))
+
+
+def build(
+    settings: Settings,
+    answerer: Callable[[Backend], Answerer],
+    rules: RequestRules,
+    server: str = "mock",
+) -> Mock:
+    """Every part of a mock. `server` is who its journal blames for a wrong answer."""
+    names = [operation.id for operation in _operations()]
+    scenario = _scenario(settings, names)
+    mutants = _mutants(settings)
+    clock = _clock(settings)
+    policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits)
+    backend = _backend(settings, clock, policy)
+    parked = ParkedWork()
+    journal = Journal(clock, settings.journal_size, server=server)
+    plans = Plans(backend.ids, names)
+    faults = FaultInjector(backend, plans, scenario.rules, parked)
+    control = MockControl(
+        backend, journal, policy, plans, faults, mutants, scenario, parked, watching=ParkedWork()
+    )
+    traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
+    endpoint = Endpoint(answerer(backend), traffic, parked, rules, settings.base_url)
+    return Mock(backend, control, endpoint)
+
+
+def _backend(settings: Settings, clock: Clock, policy: QueuePolicy) -> Backend:
+    async def perform(promise: Promise) -> Any:
+        return await operations.perform(backend, promise)
+
+    store = Store()
+    ids = IdSource(settings.seed, store)
+    compute = Compute(clock, settings.workers)
+    backend = Backend(
+        settings=settings,
+        store=store,
+        clock=clock,
+        ids=ids,
+        catalog=Catalog.load(settings.models),
+        authenticator=Authenticator(store, ids, clock, settings.jwt_lifetime),
+        promises=PromiseBook(store, clock, policy, perform),
+        compute=compute,
+        batches=Batcher(compute),
+    )
+    return backend
+
+
+def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> Starlette:
+    """The mock as an ASGI app; `closing` is awaited at its end."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        simulator.close()
+        if closing is not None:
+            await closing()
+        mock.close()
 
-    steering = control_routes(director) if simulator.settings.control else []
-    routes = [*mounted(routes_for(pipeline, operations)), *steering]
+    served = _operations()
+    routes = mounted(routes_for(mock.endpoint, served))
+    if mock.backend.settings.control:
+        contract = load_contract("control").operations
+        answerer = ControlAnswerer(mock.control, contract)
+        steering = Endpoint(
+            answerer, PlainTraffic(), mock.control.watching, RequestRules(content_types=False)
+        )
+        routes += routes_for(steering, contract.values())
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
-    app.router.default = Unmatched(pipeline, operations)
-    app.state.simulator = simulator
-    app.state.director = director
+    app.router.default = Unmatched(mock.endpoint, served)
+    app.state.mock = mock
     return app
+
+
+def _operations() -> list[Operation]:
+    """What clients may ask for: Tinker's own operations and the text endpoints'."""
+    tinker, inference = load_contract("tinker"), load_contract("inference")
+    return [*tinker.operations.values(), *inference.operations.values()]
+
+
+def _scenario(settings: Settings, names: list[str]) -> Scenario:
+    if settings.scenario is None:
+        return healthy()
+    try:
+        return load_scenario(settings.scenario, names)
+    except ScenarioError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _mutants(settings: Settings) -> ActiveMutants:
+    try:
+        return ActiveMutants(settings.break_check)
+    except MutantError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _clock(settings: Settings) -> Clock:
+    try:
+        return clock_from(settings.clock)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error

@@ -26,6 +26,8 @@ from typing import Protocol
 from tinker_mock.server.timers import Timer, TimerQueue
 
 DEFAULT_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z, where a manual clock starts
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+"""Seconds of each unit that a duration may be written in: `250ms`, `2s`, `5m`, `1h`."""
 SOCKET_PATIENCE = 0.005  # real seconds clients behind a socket get to react before a jump
 SETTLE_TURNS = 5  # loop turns without activity before the loop counts as idle
 

@@ -1,20 +1,22 @@
-"""Ids as a pure function of the seed and of what is named.
+"""Ids and chances as pure functions of the seed and of what is named.
 
 An id never depends on arrival order where the request itself carries an order (session counters,
 seq_ids), so two runs of one script give the same bytes whatever the network did.
 """
 
 import hashlib
+import json
 import uuid
-from collections import Counter
+
+from tinker_mock.server.state.store import Store
 
 
 class IdSource:
     """Names things. Same seed and same questions: same answers."""
 
-    def __init__(self, seed: int, counters: Counter[str] | None = None) -> None:
+    def __init__(self, seed: int, store: Store | None = None) -> None:
         self.seed = seed
-        self.counters: Counter[str] = Counter() if counters is None else counters
+        self.store = store or Store()
 
     def derive(self, kind: str, *parts: object) -> str:
         """A UUID-shaped id of `kind` for `parts`."""
@@ -24,10 +26,17 @@ class IdSource:
     def next(self, kind: str, *parts: object) -> str:
         """The next id of `kind` under `parts`, for things that carry no number of their own."""
         key = "\x1f".join([kind, *map(str, parts)])
-        self.counters[key] += 1
-        return self.derive(kind, *parts, self.counters[key])
+        counters = self.store.current.counters
+        counters[key] += 1
+        return self.derive(kind, *parts, counters[key])
 
     def number(self, kind: str, *parts: object) -> int:
         """A 63-bit number of `kind` for `parts`: seeds of generators, key ids."""
         text = "\x1f".join([str(self.seed), kind, *map(str, parts)])
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def draw(*parts: object) -> float:
+    """A number in [0, 1) that is a pure function of `parts`."""
+    digest = hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).digest()
+    return int.from_bytes(digest[:7], "big") / 2**56

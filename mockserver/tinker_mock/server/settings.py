@@ -11,6 +11,20 @@ PREFIXES = ("", "/services/tinker-prod")
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How long things last, in seconds on the server's clock. A scenario may change them."""
+
+    long_poll: float = 30.0
+    """A poll is held for this long."""
+    retention: float = 3600.0
+    """Results stay readable for this long."""
+    gap: float = 600.0
+    """A queued operation whose predecessor never arrives fails after this long."""
+    session_timeout: float = 900.0
+    """A session without heartbeat for this long is over."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """How one server behaves. Times are seconds on the server's clock."""
 
@@ -36,12 +50,10 @@ class Settings:
     """Where clients reach the server; signed URLs start with it (filled in once bound)."""
     graceful_timeout: float = 0.8
     """Seconds of the machine's time that open connections get at the end."""
-    long_poll: float = 30.0
-    result_retention: float = 3600.0
-    session_timeout: float = 900.0
-    """A session without heartbeat for this long is over."""
-    gap_timeout: float = 600.0
-    """A queued operation whose predecessor never arrives fails after this long."""
+    long_poll: float = Limits.long_poll
+    result_retention: float = Limits.retention
+    session_timeout: float = Limits.session_timeout
+    gap_timeout: float = Limits.gap
     signed_url_lifetime: float = 900.0
     client_config: Mapping[str, Any] = field(default_factory=dict)
     dynamic_config: Mapping[str, Any] = field(default_factory=dict)
@@ -49,3 +61,8 @@ class Settings:
     workers: int = 2
     """Threads that run engine work."""
     journal_size: int = 10_000
+
+    @property
+    def limits(self) -> Limits:
+        """The limits that hold unless a scenario says otherwise."""
+        return Limits(self.long_poll, self.result_retention, self.gap_timeout, self.session_timeout)

@@ -99,7 +99,7 @@ class InProcess:
 
     def __init__(self) -> None:
         self.app = create_app(Settings(clock="manual"))
-        self.clock: Any = self.app.state.simulator.clock
+        self.clock: Any = self.app.state.mock.clock
         assert isinstance(self.clock, ManualClock)
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app),
@@ -131,7 +131,7 @@ class InProcess:
         return await self.post("retrieve_future", effect, request_id=request_id)
 
     async def close(self) -> None:
-        self.app.state.simulator.close()
+        self.app.state.mock.close()
         await self.http.aclose()
 
 
@@ -163,7 +163,7 @@ def test_dropped_requests_are_not_handled_and_lost_ones_are(in_process: Fixture)
     async def sessions(effect: str) -> int:
         with pytest.raises(httpx.ReadError):
             await client.session(effect)
-        return len(client.app.state.simulator.state.sessions)
+        return len(client.app.state.mock.state.sessions)
 
     assert runner.run(sessions("drop")) == 0
     assert runner.run(sessions("lose")) == 1
@@ -182,7 +182,7 @@ def test_stall_waits_before_and_hold_after_the_work(
         assert not answer.done()
         await client.clock.run_for(0.2)
         await answer
-        (session,) = client.app.state.simulator.state.sessions.values()
+        (session,) = client.app.state.mock.state.sessions.values()
         return session.created_at - start, client.clock.now() - start
 
     created, ended = runner.run(scenario())
@@ -196,7 +196,7 @@ def test_duplicates_get_one_promise(in_process: Fixture) -> None:
     async def scenario() -> int:
         request_id = await client.model("duplicate")
         assert (await client.poll(request_id)).status_code == 200
-        return len(client.app.state.simulator.state.promises)
+        return len(client.app.state.mock.state.promises)
 
     assert runner.run(scenario()) == 1
 
@@ -224,7 +224,7 @@ def test_skew_shifts_the_times_of_one_answer(in_process: Fixture) -> None:
 
     async def created(effect: str) -> float:
         told = (await client.session(effect)).json()["session_id"]
-        session = client.app.state.simulator.state.sessions[told]
+        session = client.app.state.mock.state.sessions[told]
         return float(session.created_at) - client.clock.now()
 
     assert runner.run(created("skew-minus-1h")) == -3600

@@ -16,7 +16,7 @@ PLAN = {"asample": ["return-503", "stall-2s", "duplicate"], "retrieve_future": "
 
 async def lived(seed: int) -> list[bytes]:
     world = World(FLAKY + SLOW, seed)
-    plan = world.director.plans.create(PLAN)
+    plan = world.control.plans.create(PLAN)
     async with world.client("tml-one", **{"X-Tinker-Mock-Plan": plan.id}) as http:
         client = TrainingClient(world, http)
         model_id = await client.start()
@@ -37,7 +37,7 @@ async def lived(seed: int) -> list[bytes]:
             await client.result("asample", seq_id, future)
     assert client.failures == []
     assert plan.account()["completed"]
-    entries = world.director.journal.select(Query())
+    entries = world.control.journal.select(Query())
     world.close()
     return [json_lines(entries), har(entries), cassette(entries)]
 

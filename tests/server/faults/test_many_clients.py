@@ -38,8 +38,8 @@ async def crowd() -> tuple[World, list[tuple[TrainingClient, int]]]:
 
 def test_every_operation_is_answered_exactly_once() -> None:
     world, outcome = asyncio.run(crowd())
-    state = world.app.state.simulator.state
-    entries = world.director.journal.select(Query())
+    state = world.app.state.mock.state
+    entries = world.control.journal.select(Query())
     hit = Counter(entry.effects for entry in entries if entry.effects)
     assert set(hit) == {"drop", "reset", "return-502", "lose", "mask-504"}
     assert sum(client.retries for client, _ in outcome) == hit.total()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tinker_mock.server.faults.plans import words
+from tinker_mock.server.effects import words
 from tinker_mock.server.faults.rules import Rule, Subject
 from tinker_mock.server.scenarios.scenario import read_scenario
 

@@ -34,9 +34,9 @@ class World:
 
     def __init__(self, scenario: str, seed: int = 0) -> None:
         self.app = create_app(Settings(clock="auto", seed=seed))
-        self.director = self.app.state.director
-        self.director.play_text(scenario)
-        self.clock = self.app.state.simulator.clock
+        self.control = self.app.state.mock.control
+        self.control.play_text(scenario)
+        self.clock = self.app.state.mock.clock
         self.clock.patience = 0.0
 
     def client(self, key: str, **headers: str) -> httpx.AsyncClient:
@@ -47,7 +47,7 @@ class World:
         )
 
     def close(self) -> None:
-        self.app.state.simulator.close()
+        self.app.state.mock.close()
 
 
 class TrainingClient:

@@ -32,7 +32,7 @@ def test_a_token_stands_for_its_key_until_it_expires(tinker_mock: RunningServer)
         with bearer.http:
             assert bearer.get("sessions").json() == {"sessions": [session]}
             forged = bearer.http.get("/api/v1/sessions", headers={"X-API-Key": jwt[:-4] + "AAAA"})
-            tinker_mock.call(tinker_mock.simulator.clock.run_for(100))
+            tinker_mock.call(tinker_mock.mock.clock.run_for(100))
             expired = bearer.get("sessions")
         for refused in (forged, expired):
             assert refused.status_code == 401
@@ -66,7 +66,7 @@ def test_usage_is_what_was_done(tinker_mock: RunningServer) -> None:
         api.done("forward_backward", training_step(model, 1))
         told = api.done("asample", sample(api.sampler(session), 0, num_samples=2))
         api.done("save_weights", {"model_id": model, "seq_id": 2, "path": "a"})
-        tinker_mock.call(tinker_mock.simulator.clock.run_for(7200))
+        tinker_mock.call(tinker_mock.mock.clock.run_for(7200))
         usage = api.get("billing/usage/events", **WINDOW).json()
         assert other.get("billing/usage/events", **WINDOW).json()["data"] == []
         now = api.get("billing/usage/checkpoints/current").json()["data"][0]
@@ -118,7 +118,7 @@ def test_telemetry_is_accepted_and_counted(api: Api) -> None:
     }
     batch = {"events": [event] * 3, "platform": "x", "sdk_version": "0.7.0", "session_id": "tele"}
     assert api.post("telemetry", batch).json() == {"status": "accepted"}
-    assert api.server.simulator.state.telemetry["tele"].events == {"tick": 3}
+    assert api.server.mock.state.telemetry["tele"].events == {"tick": 3}
 
 
 def test_capabilities_list_every_model(api: Api) -> None:

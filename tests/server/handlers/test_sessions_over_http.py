@@ -50,7 +50,7 @@ def test_a_silent_session_is_over(tinker_mock: RunningServer) -> None:
     with api.http:
         kept, silent = api.session(), api.session()
         for _ in range(3):
-            tinker_mock.call(tinker_mock.simulator.clock.run_for(50))
+            tinker_mock.call(tinker_mock.mock.clock.run_for(50))
             assert api.post("session_heartbeat", {"session_id": kept}).status_code == 200
         gone = api.post("session_heartbeat", {"session_id": silent})
         assert gone.status_code == 410

@@ -8,7 +8,7 @@ import pytest
 
 from tinker_mock.contracts import load_contract
 from tinker_mock.server.errors import ConfigurationError
-from tinker_mock.server.handlers.table import TEXT_HANDLERS, TINKER_HANDLERS, bind
+from tinker_mock.server.handlers.table import HANDLERS, handlers_of
 
 
 @dataclass
@@ -21,14 +21,13 @@ class Lost:
 
 
 def test_every_operation_has_a_handler() -> None:
-    for contract, modules in (("tinker", TINKER_HANDLERS), ("inference", TEXT_HANDLERS)):
-        operations = load_contract(contract).operations
-        assert set(bind(operations.values(), modules)) == set(operations)
+    operations = {**load_contract("tinker").operations, **load_contract("inference").operations}
+    assert set(handlers_of(operations.values())) == set(operations) == set(HANDLERS)
 
 
 def test_an_operation_without_a_handler_is_named() -> None:
     with pytest.raises(ConfigurationError, match=r"teleport \(POST /api/v1/teleport\)"):
-        bind([Lost()], TINKER_HANDLERS)  # type: ignore[list-item]
+        handlers_of([Lost()])  # type: ignore[list-item]
 
 
 def test_starting_imports_neither_the_engine_nor_what_only_tests_need() -> None:

@@ -13,6 +13,7 @@ from safetensors.numpy import load
 
 from tests.server.conftest import BASE, TOKENS, Api, sample, training_step, update
 from tinker_mock.server.engine import Datum, Trainer, load_state
+from tinker_mock.server.service.bases import base_of
 from tinker_mock.server.service.external import STATE_FILE, read_state
 from tinker_mock.server.serving.in_thread import RunningServer
 
@@ -159,7 +160,7 @@ def test_checkpoints_expire(tinker_mock: RunningServer) -> None:
         url = f"/api/v1/training_runs/{model}/checkpoints/weights/kept/ttl"
         assert api.http.put(url, json={"ttl_seconds": 4000}).status_code == 200
         assert api.http.put(url, json={"ttl_seconds": None}).status_code == 200
-        tinker_mock.call(tinker_mock.simulator.clock.run_for(5000))
+        tinker_mock.call(tinker_mock.mock.clock.run_for(5000))
         listed = api.get("checkpoints").json()["checkpoints"]
         assert [entry["checkpoint_id"] for entry in listed] == ["weights/kept"]
         told = {"tinker_path": f"tinker://{model}/weights/brief"}
@@ -201,7 +202,7 @@ def test_a_downloaded_state_goes_on_bit_for_bit(trained: tuple[Api, str, str]) -
     url = api.get(f"training_runs/{model}/checkpoints/weights/step/archive").headers["location"]
     with tarfile.open(fileobj=io.BytesIO(httpx.get(url).content)) as tar:
         content = tar.extractfile(STATE_FILE).read()  # type: ignore[union-attr]
-    trainer = Trainer(api.server.simulator.base(BASE), 8)
+    trainer = Trainer(base_of(api.server.mock.backend, BASE), 8)
     load_state(trainer, read_state(content), with_optimizer=True)
     inputs = {
         "target_tokens": np.array(TOKENS[1:]),

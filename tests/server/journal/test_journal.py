@@ -186,13 +186,13 @@ def test_the_ring_is_bounded_and_forgets(http: httpx.Client) -> None:
     assert journal(http)[0]["number"] == 1
 
 
-def test_the_farewell_counts_violations(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_exit_report_counts_violations(capsys: pytest.CaptureFixture[str]) -> None:
     with RunningServer(Settings(port=0, fail_on="violation")) as server:
         url = f"{server.url}/api/v1/create_session"
         for _ in range(2):
             httpx.post(url, json={"tags": 7}, headers={"X-API-Key": "tml-a"})
-        director = server.app.state.director
-    assert director.farewell() == 1
+        control = server.app.state.mock.control
+    assert control.exit_report() == 1
     told = capsys.readouterr().err
     assert "2 exchanges" in told
     assert "2 x client: create_session: /tags:" in told

@@ -8,10 +8,32 @@ import pytest
 
 from tinker_mock.server.clock import ManualClock
 from tinker_mock.server.errors import Conflict, Gone, NotFound, OperationFailed
-from tinker_mock.server.promises import Limits, Promise, PromiseBook
-from tinker_mock.server.promises.policy import Immediate, QueueState
+from tinker_mock.server.promises import PromiseBook, QueueState
+from tinker_mock.server.settings import Limits
+from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.records import Tenant
+from tinker_mock.server.state.store import Store
 
 TENANT = "user-1"
+
+
+class Immediate:
+    """A policy that runs everything at once."""
+
+    limits = Limits(retention=100, gap=50)
+
+    def submitting(self, tenant: Tenant, operation: str, payload: dict[str, Any]) -> None: ...
+
+    async def admit(self, promise: Promise) -> None: ...
+
+    async def settle(self, promise: Promise) -> None: ...
+
+    def polled(self, promise: Promise) -> None: ...
+
+    def finished(self, promise: Promise) -> None: ...
+
+    def queue_state(self, promise: Promise) -> QueueState:
+        return QueueState()
 
 
 class Bench:
@@ -21,9 +43,7 @@ class Bench:
         self.clock = ManualClock()
         self.ran: list[int | None] = []
         self.gates: dict[int, asyncio.Event] = {}
-        self.book = PromiseBook(
-            {}, {}, self.clock, Immediate(), self.perform, Limits(retention=100, gap=50)
-        )
+        self.book = PromiseBook(Store(), self.clock, Immediate(), self.perform)
 
     async def perform(self, promise: Promise) -> str:
         if promise.seq_id in self.gates:

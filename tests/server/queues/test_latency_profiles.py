@@ -5,7 +5,7 @@ import statistics
 import pytest
 
 from tinker_mock.server.queues.latency import Cost, named_profile, profile_names, read_profile
-from tinker_mock.server.scenarios.section import ScenarioError
+from tinker_mock.server.yaml_section import ScenarioError
 
 
 @pytest.mark.parametrize("name", profile_names())

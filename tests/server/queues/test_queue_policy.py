@@ -8,10 +8,12 @@ import pytest
 
 from tinker_mock.server.clock import ManualClock
 from tinker_mock.server.errors import PaymentRequired, TooManyRequests
-from tinker_mock.server.promises import Limits, Promise, PromiseBook
+from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy, QueueRules
 from tinker_mock.server.scenarios.scenario import read_scenario
+from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import Tenant
+from tinker_mock.server.state.store import Store
 
 MODEL = "Qwen/Qwen3-8B"
 OPERATIONS = ["asample", "forward_backward", "optim_step"]
@@ -25,10 +27,7 @@ class Desk:
         self.rules = read_scenario(f"queue:\n{text}\n", "test.yaml", OPERATIONS).queue
         self.clock = ManualClock()
         self.policy = QueuePolicy(self.rules, self.clock)
-        self.book = PromiseBook(
-            {}, {}, self.clock, self.policy, self.perform, Limits(3600.0, 600.0)
-        )
-        self.book.finished_hooks.append(self.policy.finished)
+        self.book = PromiseBook(Store(), self.clock, self.policy, self.perform)
         self.performed: list[str] = []
 
     async def perform(self, promise: Promise) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from importlib import resources
 import pytest
 
 from tinker_mock.contracts import load_contract
-from tinker_mock.server.faults.effects import GRAMMAR
+from tinker_mock.server.effects import GRAMMAR
 from tinker_mock.server.scenarios.scenario import load_scenario, read_scenario, scenario_names
 
 OPERATIONS = [op for name in ("tinker", "inference") for op in load_contract(name).operations]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinker_mock.server.scenarios.scenario import Scenario, load_scenario, read_scenario
-from tinker_mock.server.scenarios.section import ScenarioError
+from tinker_mock.server.yaml_section import ScenarioError
 
 OPERATIONS = ["asample", "forward_backward", "forward", "retrieve_future"]
 

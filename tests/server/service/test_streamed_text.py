@@ -3,22 +3,22 @@
 import pytest
 
 from tinker_mock.server.service.streaming import SpokenText
-from tinker_mock.server.text.standin import StandInTokenizer
+from tinker_mock.server.text.placeholder_tokenizer import PlaceholderTokenizer
 
-STAND_IN = StandInTokenizer("stand-in", 1000, frozenset({0}))
+PLACEHOLDER = PlaceholderTokenizer("placeholder", 1000, frozenset({0}))
 
 
 @pytest.mark.parametrize("text", ["plain words", "na\u00efve \U0001f600\u65e5\u672c end", "\n\n"])
 def test_pieces_end_to_end_are_the_text(text: str) -> None:
-    spoken = SpokenText(STAND_IN.decode)
-    pieces = [spoken.add(token) for token in STAND_IN.encode(text)]
+    spoken = SpokenText(PLACEHOLDER.decode)
+    pieces = [spoken.add(token) for token in PLACEHOLDER.encode(text)]
     assert "".join(piece or "" for piece in pieces) == text
     assert not any("\ufffd" in (piece or "") for piece in pieces)
 
 
 def test_a_character_comes_with_its_last_token() -> None:
-    spoken = SpokenText(STAND_IN.decode)
-    pieces = [spoken.add(token) for token in STAND_IN.encode("\u65e5")]
+    spoken = SpokenText(PLACEHOLDER.decode)
+    pieces = [spoken.add(token) for token in PLACEHOLDER.encode("\u65e5")]
     assert pieces == ["", "", "\u65e5"]
 
 

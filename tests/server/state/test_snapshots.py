@@ -15,12 +15,13 @@ def played(tinker_mock: RunningServer) -> Any:
         yield api
 
 
-def snapshot(api: Api) -> Any:
-    return api.server.call(api.server.simulator.snapshot())
+def snapshot(api: Api) -> str:
+    key, _ = api.server.call(api.server.mock.control.take_snapshot())
+    return key
 
 
-def restore(api: Api, taken: Any) -> None:
-    api.server.call(api.server.simulator.restore(taken))
+def restore(api: Api, taken: str) -> None:
+    api.server.call(api.server.mock.control.restore_snapshot(taken))
 
 
 def further(api: Api, model: str, session: str) -> list[Any]:
@@ -53,7 +54,7 @@ def test_work_that_waited_waits_again(played: Api) -> None:
         played.submit("forward_backward", training_step(model, 1))
         assert "metrics" in played.outcome(waiting)
         restore(played, taken)
-    known = played.server.simulator.state.promises[waiting]
+    known = played.server.mock.state.promises[waiting]
     assert known.state == "queued"
 
 
@@ -69,7 +70,7 @@ def test_a_reset_is_a_fresh_start(played: Api) -> None:
     session = played.session()
 
     async def reset() -> None:
-        played.server.simulator.reset()
+        played.server.mock.control.reset()
 
     played.server.call(reset())
     assert played.get("sessions").json() == {"sessions": []}

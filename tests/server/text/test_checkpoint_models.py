@@ -69,7 +69,7 @@ def test_another_tenant_does_not_see_it(text_mock: RunningServer, checkpoint: st
 
 def test_a_script_fixes_the_answer_and_is_not_remembered(tinker_mock: RunningServer) -> None:
     ids = [104, 200, 301]
-    end = tinker_mock.simulator.catalog.get(MODEL).end_tokens[0]
+    end = tinker_mock.mock.backend.catalog.get(MODEL).end_tokens[0]
     body = {"model": MODEL, "prompt": [11, 12, 13], "max_tokens": 8, "seed": 2, "temperature": 0}
     before = post(tinker_mock, "/oai/api/v1/completions", body).json()["choices"][0]["text"]
     script = {"model": MODEL, "pattern_tokens": [12, 13], "completion_tokens": [*ids, end]}

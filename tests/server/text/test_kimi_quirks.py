@@ -224,7 +224,7 @@ def test_the_middleware_puts_a_gateway_right(weather: dict[str, Any]) -> None:
             return await client.post(path, json={**body, "stream": stream}, headers=headers)
 
     whole_answer, streamed_answer = (asyncio.run(ask(stream)) for stream in (False, True))
-    app.state.simulator.close()
+    app.state.mock.close()
     choice = whole_answer.json()["choices"][0]
     assert choice["finish_reason"] == "tool_calls"
     assert choice["message"]["tool_calls"][0]["id"] == "functions.get_weather:0"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tinker_mock.server.clock import ManualClock, RealClock, ScaledClock
-from tinker_mock.server.control.call import Call, Handler, done
+from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.errors import Conflict
-from tinker_mock.server.http.exchange import Answer
+from tinker_mock.server.wire.exchange import Exchange
 
 
 def clock_state(clock: Any) -> dict[str, Any]:
@@ -25,20 +25,17 @@ def clock_state(clock: Any) -> dict[str, Any]:
     }
 
 
-async def get_clock(call: Call) -> Answer:
-    return done(clock_state(call.simulator.clock))
+async def get_clock(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    return clock_state(control.backend.clock)
 
 
-async def advance_clock(call: Call) -> Answer:
-    clock = call.simulator.clock
+async def advance_clock(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    clock = control.backend.clock
     if not isinstance(clock, ManualClock):
         raise Conflict(
             "clock: only a manual clock can be advanced",
             rule="real and scaled clocks run by themselves",
             fix="start the mock with --clock manual or --clock auto",
         )
-    await clock.run_for(call.body["seconds"])
-    return done(clock_state(clock))
-
-
-HANDLERS: dict[str, Handler] = {"get_clock": get_clock, "advance_clock": advance_clock}
+    await clock.run_for(exchange.body["seconds"])
+    return clock_state(clock)

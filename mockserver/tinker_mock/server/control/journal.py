@@ -7,49 +7,50 @@ from dataclasses import fields
 from typing import Any
 
 from tinker_mock.server.clock import RealClock
-from tinker_mock.server.control.call import Call, Handler, done
+from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.errors import Conflict
-from tinker_mock.server.http import sse
-from tinker_mock.server.http.exchange import Answer
+from tinker_mock.server.journal import Journal
 from tinker_mock.server.journal.entry import Entry
 from tinker_mock.server.journal.exports import EXPORTS
 from tinker_mock.server.journal.query import Query
 from tinker_mock.server.journal.verification import Expectation, verify
+from tinker_mock.server.wire import sse
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
-FILTERS = {field.name for field in fields(Query)}
+FILTERS = {field.name for field in fields(Query)} - {"body"}
 
 
 def _query(values: dict[str, Any]) -> Query:
     return Query(**{name: value for name, value in values.items() if name in FILTERS})
 
 
-async def query_journal(call: Call) -> Answer:
-    found = call.director.journal.select(_query(call.query))
-    return done({"entries": [entry.as_dict() for entry in found]})
+async def query_journal(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    found = control.journal.select(_query(exchange.query))
+    return {"entries": [entry.as_dict() for entry in found]}
 
 
-async def count_journal(call: Call) -> Answer:
-    return done({"count": call.director.journal.count(_query(call.query))})
+async def count_journal(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    return {"count": control.journal.count(_query(exchange.query))}
 
 
-async def wait_for_count(call: Call) -> Answer:
-    wanted, timeout = call.query["count"], call.query["timeout"]
-    found = await call.director.journal.wait_for_count(_query(call.query), wanted, timeout)
-    return done({"count": found}, 200 if found >= wanted else 408)
+async def wait_for_count(control: MockControl, exchange: Exchange) -> Answer:
+    wanted, timeout = exchange.query["count"], exchange.query["timeout"]
+    found = await control.journal.wait_for_count(_query(exchange.query), wanted, timeout)
+    return Answer(200 if found >= wanted else 408, {"count": found})
 
 
-async def reset_journal(call: Call) -> Answer:
-    return done({"count": call.director.journal.reset()})
+async def reset_journal(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    return {"count": control.journal.reset()}
 
 
-async def journal_summary(call: Call) -> Answer:
-    return done(call.director.journal.summary())
+async def journal_summary(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    return control.journal.summary()
 
 
-async def verify_journal(call: Call) -> Answer:
-    expectations = [Expectation.of(written) for written in call.body["expectations"]]
-    entries = call.director.journal.select(Query())
-    result = verify(entries, expectations, in_order=call.body.get("in_order", False))
+async def verify_journal(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    expectations = [Expectation.of(written) for written in exchange.body["expectations"]]
+    entries = control.journal.select(Query())
+    result = verify(entries, expectations, in_order=exchange.body.get("in_order", False))
     if result.failure is not None:
         raise Conflict(
             result.failure.sentence,
@@ -58,24 +59,23 @@ async def verify_journal(call: Call) -> Answer:
             fix="see nearest: the exchange that comes closest and how it differs",
             details={"counts": result.counts, "nearest": result.failure.nearest},
         )
-    return done({"verified": True, "counts": result.counts})
+    return {"verified": True, "counts": result.counts}
 
 
-async def export_journal(call: Call) -> Answer:
-    content_type, render = EXPORTS[call.query["format"]]
-    entries = call.director.journal.select(_query(call.query))
+async def export_journal(control: MockControl, exchange: Exchange) -> Answer:
+    content_type, render = EXPORTS[exchange.query["format"]]
+    entries = control.journal.select(_query(exchange.query))
     return Answer(200, content=render(entries), content_type=content_type)
 
 
-async def journal_feed(call: Call) -> Answer:
+async def journal_feed(control: MockControl, exchange: Exchange) -> Answer:
     """From now on; after a break, from behind the event that `Last-Event-ID` names."""
-    last = call.headers.get("last-event-id", "")
+    last = exchange.headers.get("last-event-id", "")
     after = int(last) if last.isdecimal() else None
-    return sse.stream_answer(_events(call, after), RealClock())
+    return sse.stream_answer(_events(control.journal, after), RealClock())
 
 
-async def _events(call: Call, after: int | None) -> AsyncIterator[bytes]:
-    journal = call.director.journal
+async def _events(journal: Journal, after: int | None) -> AsyncIterator[bytes]:
     yield sse.comment("the journal of tinker-mock")
     while after is not None:
         missed = journal.select(Query(after=after))
@@ -90,15 +90,3 @@ async def _events(call: Call, after: int | None) -> AsyncIterator[bytes]:
 
 def _event(entry: Entry) -> bytes:
     return sse.event(entry.as_dict(), name="exchange", id=str(entry.number))
-
-
-HANDLERS: dict[str, Handler] = {
-    "query_journal": query_journal,
-    "count_journal": count_journal,
-    "wait_for_count": wait_for_count,
-    "reset_journal": reset_journal,
-    "journal_summary": journal_summary,
-    "verify_journal": verify_journal,
-    "export_journal": export_journal,
-    "journal_feed": journal_feed,
-}

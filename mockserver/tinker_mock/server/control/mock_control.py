@@ -1,150 +1,141 @@
-"""Puts a scenario on: the one object that owns policy, faults, plans and journal of a server."""
+"""Steering a running mock: its scenario, plans, scripts, snapshots, and its end."""
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import itertools
 import sys
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-from tinker_mock.contracts import load_contract
-from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.faults.plans import Plan, Plans
 from tinker_mock.server.journal import Journal
-from tinker_mock.server.promises import Limits, Promise
-from tinker_mock.server.queues import QueuePolicy, QueueRules
+from tinker_mock.server.mutants import ActiveMutants
+from tinker_mock.server.queues import QueuePolicy
 from tinker_mock.server.scenarios.scenario import Scenario, load_scenario, read_scenario
-from tinker_mock.server.scenarios.section import ScenarioError
-
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator, Snapshot
-
-HEALTHY = Scenario("healthy", "Nothing goes wrong.", QueueRules())
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.settings import Settings
+from tinker_mock.server.state.store import State
+from tinker_mock.server.wire.connection import ParkedWork
 
 
 @dataclass(frozen=True)
-class Keepsake:
-    """A snapshot with what belongs to the director."""
+class ControlSnapshot:
+    """Everything that a mock can be brought back to. `taken_at`: Unix seconds."""
 
-    snapshot: Snapshot
+    state: State
     taken_at: float
     scenario: Scenario
     plans: dict[str, Plan]
 
 
-class Director:
-    """Attach one to a simulator before it serves: `Director(simulator)`."""
+class MockControl:
+    """What may be done to a mock while it runs, over HTTP or from a test."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        settings = simulator.settings
-        self.simulator = simulator
-        self.original = settings
-        self.operations = [
-            *simulator.contract.operations,
-            *load_contract("inference").operations,
-        ]
-        self.journal = Journal(simulator.clock, settings.journal_size)
-        self.plans = Plans(simulator.ids, self.operations)
-        self.policy = QueuePolicy(QueueRules(), simulator.clock, settings.seed, self._alive)
-        self.faults = FaultInjector(
-            self.plans, simulator.clock, settings.seed, overrides=settings.control
-        )
-        simulator.journal = self.journal
-        simulator.faults = self.faults
-        simulator.policy = self.policy
-        simulator.promises.finished_hooks.append(self.policy.finished)
-        self.snapshots: dict[str, Keepsake] = {}
+    def __init__(
+        self,
+        backend: Backend,
+        journal: Journal,
+        policy: QueuePolicy,
+        plans: Plans,
+        faults: FaultInjector,
+        mutants: ActiveMutants,
+        scenario: Scenario,
+        parked: ParkedWork,
+        watching: ParkedWork,
+    ) -> None:
+        self.backend = backend
+        self.journal = journal
+        self.policy = policy
+        self.plans = plans
+        self.faults = faults
+        self.mutants = mutants
+        self.scenario = scenario
+        self.parked = parked
+        """Requests of clients that wait."""
+        self.watching = watching
+        """Requests of the control API that wait."""
+        self.snapshots: dict[str, ControlSnapshot] = {}
         self.scripts: list[dict[str, Any]] = []
-        self.watching: set[asyncio.Future[None]] = set()
         self.closing = False
         self._numbers = itertools.count(1)
-        self.scenario = HEALTHY
-        if settings.scenario:
-            try:
-                self.play(load_scenario(settings.scenario, self.operations))
-            except ScenarioError as error:
-                raise ConfigurationError(str(error)) from error
+        self._original = copy.deepcopy(scenario)
+
+    @property
+    def settings(self) -> Settings:
+        """What the mock was started with."""
+        return self.backend.settings
 
     def play_text(self, text: str, source: str = "scenario.yaml") -> Scenario:
         """Put on a scenario given as YAML. Raises ScenarioError."""
-        return self.play(read_scenario(text, source, self.operations))
+        return self.play(read_scenario(text, source, self.plans.operations))
 
     def play_name(self, name: str) -> Scenario:
         """Put on a shipped scenario. Raises ScenarioError."""
-        return self.play(load_scenario(name, self.operations))
+        return self.play(load_scenario(name, self.plans.operations))
 
     def play(self, scenario: Scenario) -> Scenario:
         """From now on; work that already waits is judged by the new rules."""
         self.scenario = scenario
-        self.faults.scenario = scenario
-        queue, settings = scenario.queue, self.original
-        self.policy.apply(queue)
-        self.simulator.settings = replace(
-            settings,
-            result_retention=_or(queue.retention, settings.result_retention),
-            long_poll=_or(queue.long_poll, settings.long_poll),
-            session_timeout=_or(queue.session_timeout, settings.session_timeout),
-        )
-        limits = Limits(self.simulator.settings.result_retention, settings.gap_timeout)
-        self.simulator.promises.limits = limits
+        self.faults.rules = scenario.rules
+        self.policy.apply(scenario.queue)
         return scenario
 
-    async def take_snapshot(self) -> tuple[str, Keepsake]:
-        """A copy of state, rule counters and plans, under a new id."""
-        snapshot = await self.simulator.snapshot()
-        plans = copy.deepcopy(self.plans.plans)
-        keepsake = Keepsake(snapshot, snapshot.taken_at, copy.deepcopy(self.scenario), plans)
+    async def take_snapshot(self) -> tuple[str, ControlSnapshot]:
+        """A copy of state, rule counters and plans, under a new id, taken while no work runs."""
+        backend = self.backend
+        await backend.promises.pause()
+        try:
+            state, taken_at = self._copied(backend.state), backend.clock.now()
+        finally:
+            backend.promises.resume()
+        scenario, plans = copy.deepcopy(self.scenario), copy.deepcopy(self.plans.plans)
+        snapshot = ControlSnapshot(state, taken_at, scenario, plans)
         key = f"snapshot-{next(self._numbers)}"
-        self.snapshots[key] = keepsake
-        return key, keepsake
+        self.snapshots[key] = snapshot
+        return key, snapshot
 
     async def restore_snapshot(self, key: str) -> None:
-        """Back to a snapshot, which can be restored again. KeyError for an unknown id."""
-        keepsake = self.snapshots[key]
-        await self.simulator.restore(keepsake.snapshot)
-        self.policy.restart()
-        self.plans.plans = copy.deepcopy(keepsake.plans)
-        self.play(copy.deepcopy(keepsake.scenario))
+        """Back to a snapshot, as often as wanted; waiting clients are woken and find what it
+        says. KeyError for an unknown id."""
+        snapshot, promises = self.snapshots[key], self.backend.promises
+        await promises.pause()
+        self._continue_from(self._copied(snapshot.state))
+        promises.resume()
+        self.plans.plans = copy.deepcopy(snapshot.plans)
+        self.play(copy.deepcopy(snapshot.scenario))
 
-    def _alive(self, promise: Promise) -> None:
-        """A client that polls is there, though its heartbeats keep another time than a clock
-        that jumps."""
-        session = self.simulator.state.sessions.get(promise.session_id)
-        if session is not None:
-            session.last_heartbeat = max(session.last_heartbeat, self.simulator.clock.now())
-
-    def close(self) -> None:
-        """The server goes down: say so, and end everything that waits."""
-        self.closing = True
-        for task in list(self.watching):
-            task.cancel()
-        self.simulator.wake_parked()
-
-    def farewell(self) -> int:
-        """Print what was seen; the exit code that `fail_on` asks for."""
-        print(self.journal.report(), file=sys.stderr)
-        failing = self.original.fail_on == "violation" and self.journal.violations
-        return 1 if failing else 0
+    def reset(self) -> None:
+        """As after a fresh start: state, journal, plans, scripts, the scenario served with."""
+        self._continue_from(State())
+        self.journal.reset()
+        self.plans.plans.clear()
+        self.clear_scripts()
+        self.play(copy.deepcopy(self._original))
 
     def clear_scripts(self) -> None:
         """Forget scripted answers."""
         self.scripts.clear()
-        for base in self.simulator.bases.values():
+        for base in self.backend.bases.values():
             base.scripted_answers.clear()
 
-    def reset(self) -> None:
-        """As after a fresh start: state, journal, plans, scripts, the scenario served with."""
-        self.simulator.reset()
+    def close(self) -> None:
+        """The server goes down: say so, and end everything that waits."""
+        self.closing = True
+        self.watching.wake()
+        self.parked.wake()
+
+    def exit_report(self) -> int:
+        """Print what was seen; the exit code that `fail_on` asks for."""
+        print(self.journal.report(), file=sys.stderr)
+        failing = self.settings.fail_on == "violation" and self.journal.violations
+        return 1 if failing else 0
+
+    def _continue_from(self, state: State) -> None:
+        self.backend.store.current = state
+        self.backend.promises.reload()
         self.policy.restart()
-        self.journal.reset()
-        self.plans.plans.clear()
-        self.clear_scripts()
-        name = self.original.scenario
-        self.play(load_scenario(name, self.operations) if name else HEALTHY)
 
-
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value
+    def _copied(self, state: State) -> State:
+        return state.clone(list(self.backend.bases.values()))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from tinker_mock.server.control.call import Call, Handler, done
+from typing import Any
+
+from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.errors import Unprocessable
-from tinker_mock.server.http.exchange import Answer
-from tinker_mock.server.mutants import ActiveMutants, MutantError
+from tinker_mock.server.mutants import MutantError
+from tinker_mock.server.wire.exchange import Exchange
 
 
-async def put_mutant(call: Call) -> Answer:
+async def put_mutant(control: MockControl, exchange: Exchange) -> dict[str, Any]:
     try:
-        call.simulator.mutants = ActiveMutants(call.body["check"])
+        control.mutants.break_check(exchange.body["check"])
     except MutantError as error:
         raise Unprocessable(
             str(error), pointer="/check", rule="a mutant's id is the check that it breaks"
         ) from None
-    return done({"check": call.body["check"]})
-
-
-HANDLERS: dict[str, Handler] = {"put_mutant": put_mutant}
-"""The one handler."""
+    return {"check": exchange.body["check"]}

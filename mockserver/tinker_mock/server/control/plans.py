@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from tinker_mock.server.control.call import Call, Handler, done
-from tinker_mock.server.http.exchange import Answer
+from typing import Any
+
+from tinker_mock.server.control.mock_control import MockControl
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
 
-async def list_plans(call: Call) -> Answer:
-    return done({"plans": [plan.account() for plan in call.director.plans.plans.values()]})
+async def list_plans(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    return {"plans": [plan.account() for plan in control.plans.plans.values()]}
 
 
-async def create_plan(call: Call) -> Answer:
-    return done(call.director.plans.create(call.body["effects"]).account(), 201)
+async def create_plan(control: MockControl, exchange: Exchange) -> Answer:
+    return Answer(201, control.plans.create(exchange.body["effects"]).account())
 
 
-async def get_plan(call: Call) -> Answer:
-    return done(call.director.plans.get(call.path["plan_id"]).account())
+async def get_plan(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    return control.plans.get(exchange.path_params["plan_id"]).account()
 
 
-async def delete_plan(call: Call) -> Answer:
-    return done(call.director.plans.delete(call.path["plan_id"]).account())
-
-
-HANDLERS: dict[str, Handler] = {
-    "list_plans": list_plans,
-    "create_plan": create_plan,
-    "get_plan": get_plan,
-    "delete_plan": delete_plan,
-}
+async def delete_plan(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    return control.plans.delete(exchange.path_params["plan_id"]).account()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinker_mock.server.control.call import Call, Handler, done
+from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.errors import Conflict, NotFound
-from tinker_mock.server.http.exchange import Answer
-from tinker_mock.server.promises import Outcome, Promise
+from tinker_mock.server.state.promise import Outcome, Promise
+from tinker_mock.server.wire.exchange import Exchange
 
 
-def _told(call: Call, promise: Promise) -> dict[str, Any]:
-    queue = call.director.policy.queue_state(promise)
+def _described(control: MockControl, promise: Promise) -> dict[str, Any]:
+    queue = control.policy.queue_state(promise)
     return {
         "request_id": promise.request_id,
         "operation": promise.operation,
@@ -22,7 +22,7 @@ def _told(call: Call, promise: Promise) -> dict[str, Any]:
         "state": promise.state,
         "queue_state": queue.state,
         "queue_state_reason": queue.reason,
-        "held": promise.request_id in call.director.policy.held(),
+        "held": promise.request_id in control.policy.held(),
         "polls": promise.polls,
         "submitted_at": promise.submitted_at,
         "finished_at": promise.finished_at,
@@ -30,72 +30,58 @@ def _told(call: Call, promise: Promise) -> dict[str, Any]:
     }
 
 
-async def list_promises(call: Call) -> Answer:
-    state, lane = call.query.get("state"), call.query.get("lane")
+async def list_promises(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    state, lane = exchange.query.get("state"), exchange.query.get("lane")
     found = [
-        _told(call, promise)
-        for promise in call.simulator.state.promises.values()
+        _described(control, promise)
+        for promise in control.backend.state.promises.values()
         if state in (None, promise.state) and lane in (None, promise.lane_id)
     ]
-    return done({"promises": found})
+    return {"promises": found}
 
 
-async def list_lanes(call: Call) -> Answer:
-    lanes = call.simulator.state.lanes.values()
-    return done(
-        {
-            "lanes": [
-                {
-                    "id": lane.id,
-                    "ordered": lane.ordered,
-                    "expected_seq_id": lane.expected if lane.ordered else None,
-                    "running": lane.current,
-                    "waiting": {str(seq): request for seq, request in sorted(lane.slots.items())},
-                    "blocked": lane.blocked(),
-                    "completed": len(lane.completions),
-                }
-                for lane in lanes
-            ]
-        }
-    )
+async def list_lanes(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    lanes = control.backend.state.lanes.values()
+    return {
+        "lanes": [
+            {
+                "id": lane.id,
+                "ordered": lane.ordered,
+                "expected_seq_id": lane.expected if lane.ordered else None,
+                "running": lane.current,
+                "waiting": {str(seq): request for seq, request in sorted(lane.slots.items())},
+                "blocked": lane.blocked(),
+                "completed": len(lane.completions),
+            }
+            for lane in lanes
+        ]
+    }
 
 
-def _promise(call: Call) -> Promise:
-    request_id = call.path["request_id"]
-    promise = call.simulator.state.promises.get(request_id)
+def _promise(control: MockControl, exchange: Exchange) -> Promise:
+    request_id = exchange.path_params["request_id"]
+    promise = control.backend.state.promises.get(request_id)
     if promise is None:
         raise NotFound(f"request_id: no promise {request_id!r}", pointer="/request_id")
     return promise
 
 
-async def complete_promise(call: Call) -> Answer:
-    promise = _promise(call)
+async def complete_promise(control: MockControl, exchange: Exchange) -> None:
+    promise = _promise(control, exchange)
     if not promise.open:
         raise Conflict(
             f"request_id: the promise {promise.request_id!r} is already {promise.state}",
             pointer="/request_id",
             rule="only an open promise can be completed",
         )
-    call.director.policy.release(promise.request_id)
-    return done()
+    control.policy.release(promise.request_id)
 
 
-async def expire_promise(call: Call) -> Answer:
-    call.simulator.promises.expire(_promise(call))
-    return done()
+async def expire_promise(control: MockControl, exchange: Exchange) -> None:
+    control.backend.promises.expire(_promise(control, exchange))
 
 
-async def fail_promise(call: Call) -> Answer:
-    category = call.body.get("category", "server")
-    outcome = Outcome("failed", error=call.body["error"], category=category)
-    call.simulator.promises.fail(_promise(call), outcome)
-    return done()
-
-
-HANDLERS: dict[str, Handler] = {
-    "list_promises": list_promises,
-    "list_lanes": list_lanes,
-    "complete_promise": complete_promise,
-    "expire_promise": expire_promise,
-    "fail_promise": fail_promise,
-}
+async def fail_promise(control: MockControl, exchange: Exchange) -> None:
+    category = exchange.body.get("category", "server")
+    outcome = Outcome("failed", error=exchange.body["error"], category=category)
+    control.backend.promises.fail(_promise(control, exchange), outcome)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinker_mock.server.control.call import Call, Handler, done
+from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.errors import Unprocessable
-from tinker_mock.server.http.exchange import Answer
 from tinker_mock.server.scenarios.scenario import Scenario, load_scenario, scenario_names
-from tinker_mock.server.scenarios.section import ScenarioError
+from tinker_mock.server.wire.exchange import Exchange
+from tinker_mock.server.yaml_section import ScenarioError
 
 
-def _told(scenario: Scenario) -> dict[str, Any]:
+def _described(scenario: Scenario) -> dict[str, Any]:
     return {
         "name": scenario.name,
         "summary": scenario.summary,
@@ -20,38 +20,31 @@ def _told(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-async def get_scenario(call: Call) -> Answer:
-    return done(_told(call.director.scenario))
+async def get_scenario(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    return _described(control.scenario)
 
 
-async def put_scenario(call: Call) -> Answer:
+async def put_scenario(control: MockControl, exchange: Exchange) -> dict[str, Any]:
     try:
-        if "name" in call.body:
+        if "name" in exchange.body:
             # Only shipped ones by name: the API must not open files of the server's machine.
-            if call.body["name"] not in scenario_names():
+            if exchange.body["name"] not in scenario_names():
                 reason = f"no such scenario; there are {', '.join(scenario_names())}"
-                raise ScenarioError(call.body["name"], 1, "name", reason)
-            scenario = call.director.play_name(call.body["name"])
+                raise ScenarioError(exchange.body["name"], 1, "name", reason)
+            scenario = control.play_name(exchange.body["name"])
         else:
-            scenario = call.director.play_text(call.body["yaml"])
+            scenario = control.play_text(exchange.body["yaml"])
     except ScenarioError as error:
         raise Unprocessable(
             str(error),
-            pointer="/name" if "name" in call.body else "/yaml",
+            pointer="/name" if "name" in exchange.body else "/yaml",
             rule="a scenario follows mockserver/tinker_mock/server/scenarios/README.md",
             fix=error.reason,
             details={"line": error.line},
         ) from None
-    return done(_told(scenario))
+    return _described(scenario)
 
 
-async def list_scenarios(call: Call) -> Answer:
-    known = call.director.operations
-    return done({"scenarios": {n: load_scenario(n, known).summary for n in scenario_names()}})
-
-
-HANDLERS: dict[str, Handler] = {
-    "get_scenario": get_scenario,
-    "put_scenario": put_scenario,
-    "list_scenarios": list_scenarios,
-}
+async def list_scenarios(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    known = control.plans.operations
+    return {"scenarios": {n: load_scenario(n, known).summary for n in scenario_names()}}

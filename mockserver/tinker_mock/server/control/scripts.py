@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinker_mock.server.control.call import Call, Handler, done
+from tinker_mock.server.control.mock_control import MockControl
+from tinker_mock.server.engine import EngineError, ScriptedAnswer
 from tinker_mock.server.errors import BadRequest, Unprocessable
-from tinker_mock.server.http.exchange import Answer
+from tinker_mock.server.service.bases import base_of
+from tinker_mock.server.tokenizers import tokenizer_for
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
 
-async def add_script(call: Call) -> Answer:
-    from tinker_mock.server.engine import EngineError, ScriptedAnswer
-
-    body = call.body
-    base = call.simulator.base(body["model"])
-    completion = list(body.get("completion_tokens") or _encode(call, body))
+async def add_script(control: MockControl, exchange: Exchange) -> Answer:
+    body = exchange.body
+    base = base_of(control.backend, body["model"])
+    completion = list(body.get("completion_tokens") or _encode(control, exchange, body))
     if body.get("end_turn", True) and base.end_tokens:
         completion.append(base.end_tokens[0])
     pattern = body.get("pattern") or tuple(body["pattern_tokens"])
@@ -25,16 +26,14 @@ async def add_script(call: Call) -> Answer:
         raise Unprocessable(
             f"{error.field}: {error.rule}", pointer=f"/{error.field}", fix=error.fix
         ) from None
-    told = {"model": base.name, "completion_tokens": completion, **body}
-    call.director.scripts.append(told)
-    return done(told, 201)
+    described = {"model": base.name, "completion_tokens": completion, **body}
+    control.scripts.append(described)
+    return Answer(201, described)
 
 
-def _encode(call: Call, body: dict[str, Any]) -> list[int]:
+def _encode(control: MockControl, exchange: Exchange, body: dict[str, Any]) -> list[int]:
     """Token ids of the completion text; raises BadRequest where no tokenizer is at hand."""
-    from tinker_mock.server.text.tokenizers import tokenizer_for
-
-    tokenizer = tokenizer_for(call.simulator.catalog.get(body["model"]))
+    tokenizer = tokenizer_for(control.backend.catalog.get(body["model"]))
     if tokenizer is None:
         raise BadRequest(
             f"completion: the tokenizer of {body['model']} is not on this machine",
@@ -45,17 +44,9 @@ def _encode(call: Call, body: dict[str, Any]) -> list[int]:
     return list(tokenizer.encode(body["completion"]))
 
 
-async def list_scripts(call: Call) -> Answer:
-    return done({"scripts": list(call.director.scripts)})
+async def list_scripts(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    return {"scripts": list(control.scripts)}
 
 
-async def clear_scripts(call: Call) -> Answer:
-    call.director.clear_scripts()
-    return done()
-
-
-HANDLERS: dict[str, Handler] = {
-    "add_script": add_script,
-    "list_scripts": list_scripts,
-    "clear_scripts": clear_scripts,
-}
+async def clear_scripts(control: MockControl, exchange: Exchange) -> None:
+    control.clear_scripts()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tinker_mock.contracts import load_contract
-from tinker_mock.server.control.call import Call, Handler, done
 from tinker_mock.server.control.clock import clock_state
+from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.errors import NotFound, ServiceError
-from tinker_mock.server.http.exchange import Answer
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
 
 class NotReady(ServiceError):
@@ -18,42 +18,39 @@ class NotReady(ServiceError):
     kind = "not_ready"
 
 
-async def index(call: Call) -> Answer:
+async def index(control: MockControl, exchange: Exchange) -> dict[str, Any]:
     operations = load_contract("control").operations.values()
-    return done({"operations": {f"{op.method} {op.path}": op.summary for op in operations}})
+    return {"operations": {f"{op.method} {op.path}": op.summary for op in operations}}
 
 
-async def healthz(call: Call) -> Answer:
-    return done({"status": "ok"})
+async def healthz(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    return {"status": "ok"}
 
 
-async def readyz(call: Call) -> Answer:
-    if call.director.closing:
+async def readyz(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    if control.closing:
         raise NotReady("the mock is shutting down", fix="ask the next instance")
-    return done({"status": "ready"})
+    return {"status": "ready"}
 
 
-async def get_state(call: Call) -> Answer:
-    simulator, state = call.simulator, call.simulator.state
+async def get_state(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    backend, state = control.backend, control.backend.state
     tables = ("tenants", "sessions", "runs", "checkpoints", "samplers", "promises", "lanes")
-    return done(
-        {
-            "counts": {table: len(getattr(state, table)) for table in tables},
-            "clock": clock_state(simulator.clock),
-            "scenario": call.director.scenario.name,
-            "seed": simulator.settings.seed,
-            "parked": len(simulator.parked),
-        }
-    )
+    return {
+        "counts": {table: len(getattr(state, table)) for table in tables},
+        "clock": clock_state(backend.clock),
+        "scenario": control.scenario.name,
+        "seed": backend.settings.seed,
+        "parked": len(control.parked),
+    }
 
 
-async def reset(call: Call) -> Answer:
-    call.director.reset()
-    return done()
+async def reset(control: MockControl, exchange: Exchange) -> None:
+    control.reset()
 
 
-async def list_sessions(call: Call) -> Answer:
-    return done({"sessions": [_session(s) for s in call.simulator.state.sessions.values()]})
+async def list_sessions(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    return {"sessions": [_session(s) for s in control.backend.state.sessions.values()]}
 
 
 def _session(session: Any) -> dict[str, Any]:
@@ -69,60 +66,57 @@ def _session(session: Any) -> dict[str, Any]:
     }
 
 
-async def expire_session(call: Call) -> Answer:
-    session = call.simulator.state.sessions.get(call.path["session_id"])
+async def expire_session(control: MockControl, exchange: Exchange) -> None:
+    session = control.backend.state.sessions.get(exchange.path_params["session_id"])
     if session is None:
-        raise NotFound(f"session_id: no session {call.path['session_id']!r}", pointer="/session_id")
+        raise NotFound(
+            f"session_id: no session {exchange.path_params['session_id']!r}", pointer="/session_id"
+        )
     if session.ended_at is None:
-        session.ended_at = call.simulator.clock.now()
+        session.ended_at = control.backend.clock.now()
         session.status = {"type": "cancelled", "detail": "expired through the control API"}
-    return done()
 
 
-async def list_models(call: Call) -> Answer:
-    runs = call.simulator.state.runs.values()
-    return done(
-        {
-            "models": [
-                {
-                    "model_id": run.id,
-                    "session_id": run.session_id,
-                    "tenant": run.tenant_id,
-                    "base_model": run.base_model,
-                    "rank": run.rank,
-                    "steps": run.steps,
-                    "loaded": run.trainer is not None,
-                    "corrupted": run.corrupted,
-                }
-                for run in runs
-            ]
-        }
-    )
+async def list_models(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    runs = control.backend.state.runs.values()
+    return {
+        "models": [
+            {
+                "model_id": run.id,
+                "session_id": run.session_id,
+                "tenant": run.tenant_id,
+                "base_model": run.base_model,
+                "rank": run.rank,
+                "steps": run.steps,
+                "loaded": run.trainer is not None,
+                "corrupted": run.corrupted,
+            }
+            for run in runs
+        ]
+    }
 
 
-async def list_snapshots(call: Call) -> Answer:
-    kept = call.director.snapshots.items()
-    return done({"snapshots": [{"id": key, "taken_at": s.taken_at} for key, s in kept]})
+async def list_snapshots(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    kept = control.snapshots.items()
+    return {"snapshots": [{"id": key, "taken_at": s.taken_at} for key, s in kept]}
 
 
-async def take_snapshot(call: Call) -> Answer:
-    key, snapshot = await call.director.take_snapshot()
-    return done({"id": key, "taken_at": snapshot.taken_at}, 201)
+async def take_snapshot(control: MockControl, exchange: Exchange) -> Answer:
+    key, snapshot = await control.take_snapshot()
+    return Answer(201, {"id": key, "taken_at": snapshot.taken_at})
 
 
-async def restore_snapshot(call: Call) -> Answer:
-    await call.director.restore_snapshot(_known(call))
-    return done()
+async def restore_snapshot(control: MockControl, exchange: Exchange) -> None:
+    await control.restore_snapshot(_known(control, exchange))
 
 
-async def delete_snapshot(call: Call) -> Answer:
-    del call.director.snapshots[_known(call)]
-    return done()
+async def delete_snapshot(control: MockControl, exchange: Exchange) -> None:
+    del control.snapshots[_known(control, exchange)]
 
 
-def _known(call: Call) -> str:
-    key = call.path["snapshot_id"]
-    if key not in call.director.snapshots:
+def _known(control: MockControl, exchange: Exchange) -> str:
+    key = exchange.path_params["snapshot_id"]
+    if key not in control.snapshots:
         raise NotFound(
             f"snapshot_id: no snapshot {key!r}",
             pointer="/snapshot_id",
@@ -130,19 +124,3 @@ def _known(call: Call) -> str:
             fix="list them at GET /_mock/snapshots",
         )
     return key
-
-
-HANDLERS: dict[str, Handler] = {
-    "index": index,
-    "healthz": healthz,
-    "readyz": readyz,
-    "get_state": get_state,
-    "reset": reset,
-    "list_sessions": list_sessions,
-    "expire_session": expire_session,
-    "list_models": list_models,
-    "list_snapshots": list_snapshots,
-    "take_snapshot": take_snapshot,
-    "restore_snapshot": restore_snapshot,
-    "delete_snapshot": delete_snapshot,
-}

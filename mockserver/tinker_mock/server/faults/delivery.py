@@ -6,10 +6,10 @@ import random
 from collections.abc import AsyncIterator
 
 from tinker_mock.server.clock import Clock
+from tinker_mock.server.effects import Effect, Step
 from tinker_mock.server.faults.connection import cut
-from tinker_mock.server.faults.effects import Effect, Step
-from tinker_mock.server.faults.rules import draw
-from tinker_mock.server.http.exchange import Answer, Send
+from tinker_mock.server.ids import draw
+from tinker_mock.server.wire.exchange import Answer, Send
 
 NO_START = 0x07  # wire type 7 does not exist, and no JSON text starts with BEL
 DRIBBLE = 10  # pieces per second of a slow body

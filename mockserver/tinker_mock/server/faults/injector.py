@@ -1,4 +1,4 @@
-"""The faults stage of the pipeline: decides what an exchange meets, and carries it out.
+"""Decides what goes wrong with an exchange, and carries it out.
 
 An exchange meets the effects of its own header first, else the next step of its plan, else the
 first rule of the scenario that applies.
@@ -6,29 +6,25 @@ first rule of the scenario that applies.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tinker_mock.server.clock import Clock, skew
-from tinker_mock.server.errors import GoingDown, Unprocessable
+from tinker_mock.server.clock import skew
+from tinker_mock.server.effects import Effect, EffectError, Step, parse_steps
+from tinker_mock.server.errors import Unprocessable
 from tinker_mock.server.faults.connection import cut
 from tinker_mock.server.faults.delivery import deliver
-from tinker_mock.server.faults.effects import Effect, EffectError, Step, parse_steps
-from tinker_mock.server.faults.plans import PLAN_HEADER, Plans, words
+from tinker_mock.server.faults.plans import PLAN_HEADER, Plans
 from tinker_mock.server.faults.promise_effects import PROMISE_EFFECTS
+from tinker_mock.server.faults.rules import Rule
 from tinker_mock.server.faults.subjects import identity, subject_of
-from tinker_mock.server.http.exchange import Answer, Exchange, Send
 from tinker_mock.server.queues.rates import retry_headers
-
-if TYPE_CHECKING:
-    from tinker_mock.server.scenarios.scenario import Scenario
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.wire.connection import ParkedWork
+from tinker_mock.server.wire.exchange import Answer, Exchange, Send
 
 EFFECT_HEADER = "x-tinker-mock-effect"
-STEP = "_step"
-FRAMES = "_frames"
-LARGE = 1024 * 1024  # bytes of a stream that the journal keeps
 
 
 @dataclass
@@ -40,49 +36,49 @@ class HangUp(Answer):
 
 
 class FaultInjector:
-    """Implements the pipeline's `Faults`."""
+    """The faults of one mock. `rules` are those of the scenario that is on."""
 
-    def __init__(self, plans: Plans, clock: Clock, seed: int, *, overrides: bool = True) -> None:
+    def __init__(
+        self, backend: Backend, plans: Plans, rules: list[Rule], parked: ParkedWork
+    ) -> None:
+        self.backend = backend
         self.plans = plans
-        self.clock = clock
-        self.seed = seed
-        self.overrides = overrides  # whether requests may bring their own effects
-        self.scenario: Scenario | None = None
+        self.rules = rules
+        self.parked = parked
+        self.clock = backend.clock
+        self.seed = backend.settings.seed
+        self.overrides = backend.settings.control  # whether requests may bring their own effects
 
     async def before(self, exchange: Exchange) -> Answer | None:
+        """Choose the effects; those that come before the request is handled may answer it."""
         step = self._choose(exchange)
         if step is None:
             return None
-        exchange.notes[STEP] = step
-        exchange.notes["effects"] = words(step)
+        exchange.effects = step
         for effect in step:
             act = BEFORE.get(effect.kind)
             answer = await act(self, exchange, effect) if act is not None else None
             if answer is not None:
-                exchange.notes["injected"] = True
+                exchange.injected = True
                 return answer
         return None
 
     def deliveries(self, exchange: Exchange) -> int:
         """How often the request is handed to the service."""
-        step: Step = exchange.notes.get(STEP, ())
-        return 2 if any(effect.kind == "duplicate" for effect in step) else 1
+        return 1 if exchange.effect("duplicate") is None else 2
 
     async def send(self, exchange: Exchange, answer: Answer, send: Send) -> None:
-        step: Step = exchange.notes.get(STEP, ())
+        """Put the answer on the wire, or what is left of it."""
         skew.set(0.0)  # in process the next request runs in the same context
-        if answer.stream is not None:
-            frames: list[tuple[float, bytes]] = []
-            exchange.notes[FRAMES] = frames
-            answer.stream = _remembered(answer.stream, frames, self.clock)
         if isinstance(answer, HangUp):
             cut(reset=answer.reset)
             return
-        mask = next((effect for effect in step if effect.kind == "mask"), None)
+        mask = exchange.effect("mask")
         if mask is not None:
-            exchange.notes["masked"] = answer.status
+            exchange.masked = answer.status
             exchange.answer = answer = _refusal(mask)
-        await deliver(answer, step, send, self.clock, f"{self.seed} {identity(exchange)}")
+        luck = f"{self.seed} {identity(exchange)}"
+        await deliver(answer, exchange.effects, send, self.clock, luck)
 
     def _choose(self, exchange: Exchange) -> Step | None:
         if exchange.operation is None:
@@ -95,23 +91,11 @@ class FaultInjector:
                 step = self.plans.get(exchange.headers[PLAN_HEADER]).take(operation)
                 if step is not None:
                     return step
-        if self.scenario is None or not self.scenario.rules:
+        if not self.rules:
             return None
-        subject = subject_of(exchange)
-        steps = (rule.step_for(subject, self.seed) for rule in self.scenario.rules)
+        subject = subject_of(self.backend, exchange)
+        steps = (rule.step_for(subject, self.seed) for rule in self.rules)
         return next((step for step in steps if step is not None), None)
-
-
-async def _remembered(
-    stream: AsyncIterator[bytes], frames: list[tuple[float, bytes]], clock: Clock
-) -> AsyncIterator[bytes]:
-    """The stream, with its chunks and when they came kept for the journal."""
-    size = 0
-    async for chunk in stream:
-        size += len(chunk)
-        if size <= LARGE:
-            frames.append((clock.now(), chunk))
-        yield chunk
 
 
 def _from_header(text: str) -> Step:
@@ -134,20 +118,13 @@ def _refusal(effect: Effect) -> Answer:
         return Answer(effect.status, content=b"", headers=headers)
     body: Any = effect.body
     if body is None:
-        told = {"code": "fault", "category": "server", "effect": effect.word}
-        body = {"detail": f"fault injected by the mock: {effect.word}", "error": told}
+        error = {"code": "fault", "category": "server", "effect": effect.word}
+        body = {"detail": f"fault injected by the mock: {effect.word}", "error": error}
     return Answer(effect.status, body, headers=headers)
 
 
 async def _stall(injector: FaultInjector, exchange: Exchange, effect: Effect) -> None:
-    waiting = asyncio.ensure_future(injector.clock.sleep(effect.seconds))
-    exchange.simulator.parked.add(waiting)
-    try:
-        await asyncio.wait({waiting})
-    finally:
-        exchange.simulator.parked.discard(waiting)
-    if waiting.cancelled():
-        raise GoingDown("the server is shutting down", fix="repeat the request")
+    await injector.parked.finish(injector.clock.sleep(effect.seconds))
 
 
 async def _return(injector: FaultInjector, exchange: Exchange, effect: Effect) -> Answer:
@@ -163,7 +140,7 @@ async def _skew(injector: FaultInjector, exchange: Exchange, effect: Effect) -> 
 
 
 async def _promise(injector: FaultInjector, exchange: Exchange, effect: Effect) -> Answer | None:
-    return await PROMISE_EFFECTS[effect.kind](exchange, effect)
+    return await PROMISE_EFFECTS[effect.kind](injector.backend, exchange, effect)
 
 
 Act = Callable[[FaultInjector, Exchange, Effect], Awaitable[Answer | None]]

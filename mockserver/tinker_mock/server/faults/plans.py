@@ -11,16 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinker_mock.server.effects import EffectError, Step, parse_steps, words
 from tinker_mock.server.errors import NotFound, Unprocessable
-from tinker_mock.server.faults.effects import EffectError, Step, parse_steps
 from tinker_mock.server.ids import IdSource
 
 PLAN_HEADER = "x-tinker-mock-plan"
-
-
-def words(step: Step) -> str:
-    """A step as it is written."""
-    return "+".join(effect.word for effect in step)
 
 
 @dataclass
@@ -59,7 +54,7 @@ class Plans:
 
     def __init__(self, ids: IdSource, operations: Iterable[str]) -> None:
         self.ids = ids
-        self.operations = set(operations)
+        self.operations = list(operations)
         self.plans: dict[str, Plan] = {}
 
     def create(self, effects: Mapping[str, Any]) -> Plan:

@@ -7,15 +7,14 @@ script meets the same bad luck whatever order the network delivers it in.
 from __future__ import annotations
 
 import fnmatch
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinker_mock.server.faults.effects import EffectError, Step, parse_steps
-from tinker_mock.server.scenarios.section import Section
+from tinker_mock.server.effects import EffectError, Step, parse_steps
+from tinker_mock.server.ids import draw
+from tinker_mock.server.yaml_section import Section
 
 SCOPES = ("all", "client", "request")
 
@@ -110,12 +109,6 @@ class Rule:
         self.rolled[subject.identity] += 1
         again = self.rolled[subject.identity]
         return draw(seed, self.name, subject.identity, again) < self.match.chance
-
-
-def draw(*parts: object) -> float:
-    """A number in [0, 1) that is a pure function of `parts`."""
-    digest = hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).digest()
-    return int.from_bytes(digest[:7], "big") / 2**56
 
 
 def read_rule(section: Section, position: int, operations: Iterable[str]) -> Rule:

@@ -7,10 +7,11 @@ from typing import Any
 
 import orjson
 
-from tinker_mock.server.faults.effects import PROMISE_READS
+from tinker_mock.server.effects import PROMISE_READS
 from tinker_mock.server.faults.promise_effects import requested, tenant_of
 from tinker_mock.server.faults.rules import Subject
-from tinker_mock.server.http.exchange import PROTOBUF, Exchange
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.wire.exchange import PROTOBUF, Exchange
 
 LARGE = 1024 * 1024  # JSON bodies above are not looked into
 NAMES = ("base_model", "model_id", "sampling_session_id", "model")
@@ -24,19 +25,19 @@ def identity(exchange: Exchange) -> str:
     return f"{exchange.method} {exchange.path} {digest}"
 
 
-def subject_of(exchange: Exchange) -> Subject:
+def subject_of(backend: Backend, exchange: Exchange) -> Subject:
     """`models` are the names in the body and the base model behind them."""
     operation = exchange.operation.id if exchange.operation else ""
-    promise = requested(exchange) if operation in PROMISE_READS else None
+    promise = requested(backend, exchange) if operation in PROMISE_READS else None
     names = _named(exchange)
-    bases = [_base_model(exchange, name) for name in names]
+    bases = [_base_model(backend, name) for name in names]
     bases += [promise.base_model] if promise else []
     return Subject(
         operation=operation,
         identity=identity(exchange),
         models=tuple(name for name in [*names, *bases] if name),
-        client=exchange.dialect.label if exchange.dialect else "",
-        tenant=tenant_of(exchange),
+        client=exchange.dialect.label,
+        tenant=tenant_of(backend, exchange),
         promise=promise.operation if promise else "",
     )
 
@@ -70,7 +71,7 @@ def _protobuf_model(exchange: Exchange) -> str:
     return head[2 : 2 + head[1]].decode("utf-8", "replace")
 
 
-def _base_model(exchange: Exchange, name: str) -> str:
-    state = exchange.simulator.state
+def _base_model(backend: Backend, name: str) -> str:
+    state = backend.state
     known = state.runs.get(name) or state.samplers.get(name)
     return known.base_model if known is not None else ""

@@ -3,29 +3,29 @@
 from typing import Any
 
 from tinker_mock.server.errors import NotFound
-from tinker_mock.server.http.exchange import JSON, Answer, Exchange
 from tinker_mock.server.service import checkpoints, external, links, runs, traces
 from tinker_mock.server.service.audit import record
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.times import http_date, wire_time
 from tinker_mock.server.state.records import Checkpoint
+from tinker_mock.server.wire.exchange import JSON, Answer, Exchange
 
 TAR = "application/x-tar"
 
 
-def list_run_checkpoints(exchange: Exchange) -> dict[str, Any]:
+def list_run_checkpoints(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Checkpoints of a run, newest first."""
-    simulator = exchange.simulator
     run_id = exchange.path_params["run_id"]
-    found = [c for c in _visible(exchange) if c.run_id == run_id]
+    found = [c for c in _visible(backend, exchange) if c.run_id == run_id]
     if not found:
-        runs.get_run(simulator, exchange.owner, run_id, "/run_id")
+        runs.get_run(backend, exchange.owner, run_id, "/run_id")
     return {"checkpoints": [checkpoints.told(checkpoint) for checkpoint in found]}
 
 
-def list_user_checkpoints(exchange: Exchange) -> dict[str, Any]:
+def list_user_checkpoints(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """The caller's checkpoints, newest first."""
     offset, limit = exchange.query["offset"], exchange.query["limit"]
-    found = [c for c in _visible(exchange) if c.tenant_id == exchange.owner.id]
+    found = [c for c in _visible(backend, exchange) if c.tenant_id == exchange.owner.id]
     page = found[offset : offset + limit]
     return {
         "checkpoints": [checkpoints.told(checkpoint) for checkpoint in page],
@@ -33,101 +33,99 @@ def list_user_checkpoints(exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def delete_checkpoint(exchange: Exchange) -> dict[str, Any]:
+def delete_checkpoint(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Delete a checkpoint of the caller."""
-    checkpoints.remove(exchange.simulator, _own(exchange), "deleted")
+    checkpoints.remove(backend, _own(backend, exchange), "deleted")
     return {}
 
 
-def publish_checkpoint(exchange: Exchange) -> dict[str, Any]:
+def publish_checkpoint(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Make a checkpoint readable for everyone."""
-    return _set_public(exchange, True)
+    return _set_public(backend, exchange, True)
 
 
-def unpublish_checkpoint(exchange: Exchange) -> dict[str, Any]:
+def unpublish_checkpoint(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Make a checkpoint private again."""
-    return _set_public(exchange, False)
+    return _set_public(backend, exchange, False)
 
 
-def set_checkpoint_ttl(exchange: Exchange) -> dict[str, Any]:
+def set_checkpoint_ttl(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Set the seconds a checkpoint has left, or null for no end."""
-    expires_at = checkpoints.expiry(exchange.clock.now(), exchange.body["ttl_seconds"])
-    _own(exchange).expires_at = expires_at
+    expires_at = checkpoints.expiry(backend.clock.now(), exchange.body["ttl_seconds"])
+    _own(backend, exchange).expires_at = expires_at
     return {}
 
 
-def get_checkpoint_archive(exchange: Exchange) -> Answer:
+def get_checkpoint_archive(backend: Backend, exchange: Exchange) -> Answer:
     """Where the archive is: a redirect, which every release takes."""
-    simulator, checkpoint = exchange.simulator, _readable(exchange)
-    url, expires = links.sign(simulator, exchange.base_url, f"archive~{_file_key(checkpoint)}")
-    record(simulator, exchange.owner, "checkpoint.archived", checkpoint.run_id, checkpoint.path)
+    checkpoint = _readable(backend, exchange)
+    url, expires = links.sign(backend, exchange.base_url, f"archive~{_file_key(checkpoint)}")
+    record(backend, exchange.owner, "checkpoint.archived", checkpoint.run_id, checkpoint.path)
     headers = {"Location": url, "Expires": http_date(expires)}
     told = {"url": url, "expires": wire_time(expires)}
     return Answer(302, told, headers=headers)
 
 
-def get_external_weights_urls(exchange: Exchange) -> dict[str, Any]:
+def get_external_weights_urls(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """A link to each file of an external checkpoint."""
-    simulator = exchange.simulator
     exchange.path_params["kind"] = "external_weights"
-    checkpoint = _own(exchange)
+    checkpoint = _own(backend, exchange)
     urls, expires = {}, 0.0
     for name in checkpoint.files:
         file_id = f"external~{_file_key(checkpoint)}~{name}"
-        urls[name], expires = links.sign(simulator, exchange.base_url, file_id)
+        urls[name], expires = links.sign(backend, exchange.base_url, file_id)
     return {"urls": urls, "expires": wire_time(expires)}
 
 
-async def download_file(exchange: Exchange) -> Answer:
+async def download_file(backend: Backend, exchange: Exchange) -> Answer:
     """The bytes behind a signed link."""
-    simulator, file_id = exchange.simulator, exchange.path_params["file_id"]
+    file_id = exchange.path_params["file_id"]
     query = exchange.query
-    links.check(simulator, file_id, query.get("expires", 0), query.get("signature", ""))
+    links.check(backend, file_id, query.get("expires", 0), query.get("signature", ""))
     kind, *parts = file_id.split("~")
     if kind == "trace":
-        session = simulator.state.sessions[parts[0]]
-        return Answer(content=traces.content(simulator, session), content_type=JSON)
-    checkpoint = checkpoints.find(simulator, _path_of_key(parts[0]), "file_id")
+        session = backend.state.sessions[parts[0]]
+        return Answer(content=traces.content(backend, session), content_type=JSON)
+    checkpoint = checkpoints.find(backend, _path_of_key(parts[0]), "file_id")
     if kind == "archive":
-        content = await simulator.compute(external.archive, checkpoint)
+        content = await backend.compute(external.archive, checkpoint)
         return Answer(content=content, content_type=TAR)
     content = checkpoint.files.get(parts[1], b"")
     return Answer(content=content, content_type="application/octet-stream")
 
 
-def _set_public(exchange: Exchange, public: bool) -> dict[str, Any]:
-    checkpoint = _own(exchange)
+def _set_public(backend: Backend, exchange: Exchange, public: bool) -> dict[str, Any]:
+    checkpoint = _own(backend, exchange)
     if checkpoint.public != public:
         checkpoint.public = public
         event = "checkpoint.published" if public else "checkpoint.unpublished"
-        record(exchange.simulator, exchange.owner, event, checkpoint.run_id, checkpoint.path)
+        record(backend, exchange.owner, event, checkpoint.run_id, checkpoint.path)
     return {}
 
 
-def _visible(exchange: Exchange) -> list[Checkpoint]:
+def _visible(backend: Backend, exchange: Exchange) -> list[Checkpoint]:
     """What the caller may read and its release can parse."""
-    assert exchange.dialect is not None
     external_known = exchange.dialect.understands("external_checkpoints")
     return [
         checkpoint
-        for checkpoint in checkpoints.living(exchange.simulator)
+        for checkpoint in checkpoints.living(backend)
         if (checkpoint.public or checkpoint.tenant_id == exchange.owner.id)
         and (external_known or checkpoint.kind != "external")
     ]
 
 
-def _own(exchange: Exchange) -> Checkpoint:
+def _own(backend: Backend, exchange: Exchange) -> Checkpoint:
     params = exchange.path_params
     return checkpoints.owned(
-        exchange.simulator, exchange.owner, params["run_id"], params["kind"], params["name"]
+        backend, exchange.owner, params["run_id"], params["kind"], params["name"]
     )
 
 
-def _readable(exchange: Exchange) -> Checkpoint:
+def _readable(backend: Backend, exchange: Exchange) -> Checkpoint:
     params = exchange.path_params
     kind = checkpoints.KINDS[params["kind"]]
     path = checkpoints.path_of(params["run_id"], kind, params["name"])
-    return checkpoints.readable(exchange.simulator, exchange.owner, path, "path")
+    return checkpoints.readable(backend, exchange.owner, path, "path")
 
 
 def _file_key(checkpoint: Checkpoint) -> str:

@@ -1,45 +1,48 @@
 """Sampling sessions and samples."""
 
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
-from tinker_mock.server.http import sse
-from tinker_mock.server.http.exchange import Answer, Exchange
 from tinker_mock.server.service import sampling, sessions, streaming
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import Submission, submit
+from tinker_mock.server.wire import sse
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
 
-def create_sampling_session(exchange: Exchange) -> dict[str, Any]:
+def create_sampling_session(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Open a sampling session on a base model or a checkpoint."""
-    simulator, body = exchange.simulator, exchange.body
-    session = sessions.active_session(simulator, exchange.owner, body["session_id"])
-    sampler = sampling.create_sampler(simulator, exchange.owner, session, body)
+    body = exchange.body
+    session = sessions.active_session(backend, exchange.owner, body["session_id"])
+    sampler = sampling.create_sampler(backend, exchange.owner, session, body)
     return {"sampling_session_id": sampler.id, "type": "create_sampling_session"}
 
 
-def join_sampling_session(exchange: Exchange) -> dict[str, Any]:
+def join_sampling_session(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Give one more client of a sampling session its own block of numbers."""
-    sampler = _sampler(exchange)
+    sampler = _sampler(backend, exchange)
     sampler.clients += 1
     return {"client_counter": sampler.clients, "type": "join_sampling_session"}
 
 
-def get_sampler(exchange: Exchange) -> dict[str, Any]:
+def get_sampler(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """What a sampling session samples from."""
     sampler_id = exchange.path_params["sampler_id"]
-    sampler = sampling.get_sampler(exchange.simulator, exchange.owner, sampler_id, "/sampler_id")
-    told = {"sampler_id": sampler.id, "base_model": sampler.base_model}
-    return told if sampler.model_path is None else {**told, "model_path": sampler.model_path}
+    sampler = sampling.get_sampler(backend, exchange.owner, sampler_id, "/sampler_id")
+    body = {"sampler_id": sampler.id, "base_model": sampler.base_model}
+    return body if sampler.model_path is None else {**body, "model_path": sampler.model_path}
 
 
-def asample(exchange: Exchange) -> dict[str, Any]:
+def asample(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Submit a sample; repeating a seq_id gets the same promise."""
-    simulator, body = exchange.simulator, exchange.body
-    sampler = _sampler(exchange)
+    body = exchange.body
+    sampler = _sampler(backend, exchange)
     seq_id = body.get("seq_id")
     lane_id = sampling.lane_of(sampler.id, seq_id)
-    key = seq_id if seq_id is not None else simulator.ids.next("sample", sampler.id)
+    key = seq_id if seq_id is not None else backend.ids.next("sample", sampler.id)
     places = range(sampling.sample_count(body))
-    names = [simulator.ids.derive("sequence", sampler.id, key, place) for place in places]
+    names = [backend.ids.derive("sequence", sampler.id, key, place) for place in places]
     submission = Submission(
         operation="asample",
         lane_id=lane_id,
@@ -51,18 +54,24 @@ def asample(exchange: Exchange) -> dict[str, Any]:
         base_model=sampler.base_model,
         sequence_ids=names,
     )
-    promise = submit(exchange, submission)
+    promise = submit(backend, exchange.owner, exchange.fingerprint, submission)
     return {"request_id": promise.request_id, "sample_sequence_ids": promise.sequence_ids}
 
 
-async def stream_sample(exchange: Exchange) -> Answer:
+async def stream_sample(backend: Backend, exchange: Exchange) -> Answer:
     """Sample with one server-sent event a token."""
-    events = await streaming.stream(exchange.simulator, _sampler(exchange), exchange.body)
-    return sse.stream_answer(events, exchange.clock)
+    events = await streaming.stream(backend, _sampler(backend, exchange), exchange.body)
+    return sse.stream_answer(_as_sse(events), backend.clock)
 
 
-def _sampler(exchange: Exchange) -> Any:
+async def _as_sse(events: AsyncGenerator[streaming.Event, None]) -> AsyncIterator[bytes]:
+    async with aclosing(events):
+        async for name, said in events:
+            yield sse.event(said, name=name)
+
+
+def _sampler(backend: Backend, exchange: Exchange) -> Any:
     sampler_id = exchange.body["sampling_session_id"]
-    sampler = sampling.get_sampler(exchange.simulator, exchange.owner, sampler_id)
-    sessions.active_session(exchange.simulator, exchange.owner, sampler.session_id)
+    sampler = sampling.get_sampler(backend, exchange.owner, sampler_id)
+    sessions.active_session(backend, exchange.owner, sampler.session_id)
     return sampler

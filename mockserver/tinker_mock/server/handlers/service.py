@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from tinker_mock.server.http.exchange import Exchange
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.wire.exchange import Exchange
 
 
-def healthz(exchange: Exchange) -> dict[str, Any]:
+def healthz(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Alive."""
     return {"status": "ok"}
 
 
-def get_server_capabilities(exchange: Exchange) -> dict[str, Any]:
+def get_server_capabilities(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """The base models on offer."""
-    models = exchange.simulator.catalog.models.values()
+    models = backend.catalog.models.values()
     return {
         "supported_models": [
             {
@@ -26,11 +27,11 @@ def get_server_capabilities(exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def get_client_config(exchange: Exchange) -> dict[str, Any]:
+def get_client_config(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """The run's flags; what is absent has the SDK's default."""
-    return dict(exchange.simulator.client_config)
+    return dict(backend.settings.client_config)
 
 
-def get_dynamic_config(exchange: Exchange) -> dict[str, Any]:
+def get_dynamic_config(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """The run's dynamic flags; what is absent has the SDK's default."""
-    return dict(exchange.simulator.dynamic_config)
+    return dict(backend.settings.dynamic_config)

@@ -2,27 +2,28 @@
 
 from typing import Any
 
-from tinker_mock.server.http.exchange import Exchange
 from tinker_mock.server.service import search, sessions, traces
 from tinker_mock.server.service.audit import record
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.wire.exchange import Exchange
 
 
-def create_session(exchange: Exchange) -> dict[str, Any]:
+def create_session(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Open a session."""
-    session = sessions.create_session(exchange.simulator, exchange.owner, exchange.body)
+    session = sessions.create_session(backend, exchange.owner, exchange.body)
     return {"session_id": session.id, "type": "create_session"}
 
 
-def session_heartbeat(exchange: Exchange) -> dict[str, Any]:
+def session_heartbeat(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Keep a session alive."""
-    sessions.heartbeat(exchange.simulator, exchange.owner, exchange.body["session_id"])
+    sessions.heartbeat(backend, exchange.owner, exchange.body["session_id"])
     return {"type": "session_heartbeat"}
 
 
-def finish_session(exchange: Exchange) -> dict[str, Any]:
+def finish_session(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """End a session with a reason."""
     sessions.finish(
-        exchange.simulator,
+        backend,
         exchange.owner,
         exchange.path_params["session_id"],
         exchange.body["reason"],
@@ -31,16 +32,16 @@ def finish_session(exchange: Exchange) -> dict[str, Any]:
     return {}
 
 
-def list_sessions(exchange: Exchange) -> dict[str, Any]:
+def list_sessions(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Ids of the caller's sessions, newest first."""
     offset, limit = exchange.query["offset"], exchange.query["limit"]
-    found = sessions.owned_sessions(exchange.simulator, exchange.owner)
+    found = sessions.owned_sessions(backend, exchange.owner)
     return {"sessions": [session.id for session in found[offset : offset + limit]]}
 
 
-def get_session(exchange: Exchange) -> dict[str, Any]:
+def get_session(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """A session's training runs and samplers."""
-    session = _named(exchange)
+    session = _named(backend, exchange)
     return {
         "training_run_ids": session.run_ids,
         "sampler_ids": session.sampler_ids,
@@ -49,28 +50,28 @@ def get_session(exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def set_session_project(exchange: Exchange) -> dict[str, Any]:
+def set_session_project(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Move a session, and what belongs to it, into a project."""
-    simulator, session = exchange.simulator, _named(exchange)
+    session = _named(backend, exchange)
     session.project_id = exchange.body["project_id"] or exchange.owner.default_project_id
-    for checkpoint in simulator.state.checkpoints.values():
+    for checkpoint in backend.state.checkpoints.values():
         if checkpoint.session_id == session.id:
             checkpoint.project_id = session.project_id
     details = {"session_id": session.id, "project_id": session.project_id}
-    record(simulator, exchange.owner, "project.session_moved", details=details)
+    record(backend, exchange.owner, "project.session_moved", details=details)
     return {}
 
 
-def export_session_trace(exchange: Exchange) -> dict[str, Any]:
+def export_session_trace(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Start or poll the export of a session's trace."""
-    return traces.export(exchange.simulator, _named(exchange), exchange.base_url)
+    return traces.export(backend, _named(backend, exchange), exchange.base_url)
 
 
-def search_sessions(exchange: Exchange) -> dict[str, Any]:
+def search_sessions(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Search sessions, newest first."""
-    return search.search(exchange.simulator, exchange.owner, exchange.body)
+    return search.search(backend, exchange.owner, exchange.body)
 
 
-def _named(exchange: Exchange) -> Any:
+def _named(backend: Backend, exchange: Exchange) -> Any:
     session_id = exchange.path_params["session_id"]
-    return sessions.get_session(exchange.simulator, exchange.owner, session_id)
+    return sessions.get_session(backend, exchange.owner, session_id)

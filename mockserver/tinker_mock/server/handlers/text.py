@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tinker_mock.server.errors import NotFound
-from tinker_mock.server.http.exchange import Answer, Exchange
 from tinker_mock.server.service import checkpoints
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.text import chat, streams
 from tinker_mock.server.text.anthropic_wire import MessageBuilder, message_events
 from tinker_mock.server.text.completions import Completions, choices_for
@@ -21,73 +21,75 @@ from tinker_mock.server.text.sampling_params import (
 )
 from tinker_mock.server.text.text_model import text_model
 from tinker_mock.server.text.tool_choice import ToolRequest, tool_request
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
 OPENAI_ID, ANTHROPIC_ID = "x-request-id", "request-id"
 CREATED = 1_735_689_600
 """When the base models were "created": 2025-01-01."""
 
 
-def list_text_models(exchange: Exchange) -> dict[str, Any]:
+def list_text_models(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Base models that can be sampled, and the caller's sampler checkpoints."""
-    simulator = exchange.simulator
-    models = [_told(m.name, CREATED) for m in simulator.catalog.models.values() if m.sampleable]
+    offered = backend.catalog.models.values()
+    models = [_model_object(model.name, CREATED) for model in offered if model.sampleable]
     own = [
-        _told(checkpoint.path, int(checkpoint.created_at))
-        for checkpoint in checkpoints.living(simulator)
+        _model_object(checkpoint.path, int(checkpoint.created_at))
+        for checkpoint in checkpoints.living(backend)
         if checkpoint.tenant_id == exchange.owner.id and checkpoint.kind == "sampler"
     ]
     return {"object": "list", "data": models + own}
 
 
-def get_text_model(exchange: Exchange) -> dict[str, Any]:
+def get_text_model(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """One of them."""
     name = exchange.path_params["model"]
-    listed: list[dict[str, Any]] = list_text_models(exchange)["data"]
+    listed: list[dict[str, Any]] = list_text_models(backend, exchange)["data"]
     found = [one for one in listed if one["id"] == name]
     if not found:
-        text_model(exchange.simulator, exchange.owner, name)
+        text_model(backend, exchange.owner, name)
         raise NotFound(
             f"model: {name!r} cannot be sampled", details={"wire_code": "model_not_found"}
         )
     return found[0]
 
 
-def _told(name: str, created: int) -> dict[str, Any]:
+def _model_object(name: str, created: int) -> dict[str, Any]:
     owner = name.split("/")[0] if "://" not in name else "tinker"
     return {"id": name, "object": "model", "created": created, "owned_by": owner}
 
 
-async def create_completion(exchange: Exchange) -> Answer:
+async def create_completion(backend: Backend, exchange: Exchange) -> Answer:
     """Continue prompts."""
-    simulator, body = exchange.simulator, exchange.body
-    model = text_model(simulator, exchange.owner, body["model"])
-    entropy = entropy_of(exchange)
+    body = exchange.body
+    model = text_model(backend, exchange.owner, body["model"])
+    entropy = entropy_of(backend, exchange.owner, body)
     params = openai_params(body, body.get("max_tokens") or DEFAULT_COMPLETION_TOKENS, entropy)
     head = {
-        "id": f"cmpl-{answer_id(exchange, 'completion', entropy)}",
+        "id": f"cmpl-{answer_id(backend, body, 'completion', entropy)}",
         "object": "text_completion",
-        "created": int(simulator.clock.now()),
+        "created": int(backend.clock.now()),
         "model": body["model"],
     }
-    work = Completions(simulator, model, head, choices_for(simulator, model, body, params))
+    work = Completions(backend, model, head, choices_for(backend, model, body, params))
     request_id = {OPENAI_ID: head["id"]}
     if not body.get("stream"):
         return Answer(body=await work.whole(), headers=request_id)
-    return await streams.answer(exchange, work.events(_include_usage(body)), request_id)
+    events = work.events(_include_usage(body))
+    return await streams.answer(exchange, backend.clock, events, request_id)
 
 
-async def create_chat_completion(exchange: Exchange) -> Answer:
+async def create_chat_completion(backend: Backend, exchange: Exchange) -> Answer:
     """Answer a conversation in OpenAI's shape."""
-    simulator, body = exchange.simulator, exchange.body
-    model = text_model(simulator, exchange.owner, body["model"])
-    entropy = entropy_of(exchange)
+    body = exchange.body
+    model = text_model(backend, exchange.owner, body["model"])
+    entropy = entropy_of(backend, exchange.owner, body)
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or 0
     params = openai_params(body, limit, entropy)
     messages, tools = openai_messages(body["messages"]), tool_request(body)
-    turns = chat.turns_for(exchange, model, messages, tools, params, body.get("n") or 1)
+    turns = chat.turns_for(backend, body, model, messages, tools, params, body.get("n") or 1)
     envelope = Envelope(
-        f"chatcmpl-{answer_id(exchange, 'chat', entropy)}",
-        int(simulator.clock.now()),
+        f"chatcmpl-{answer_id(backend, body, 'chat', entropy)}",
+        int(backend.clock.now()),
         model,
         bool(body.get("logprobs")),
     )
@@ -97,37 +99,40 @@ async def create_chat_completion(exchange: Exchange) -> Answer:
         split, with_usage = quirk == "split-deltas", _include_usage(body)
         wire = chunks(envelope, events, usage, include_usage=with_usage, split=split)
         request_id = {OPENAI_ID: envelope.id}
-        return await streams.answer(exchange, wire, request_id, json_lines=quirk == "json-lines")
+        lines = quirk == "json-lines"
+        return await streams.answer(exchange, backend.clock, wire, request_id, json_lines=lines)
     builders = [ChoiceBuilder(index, envelope) for index in range(len(turns))]
     async for index, event in events:
         builders[index].add(event)
     for turn in turns:
         usage.count(turn.tokens, turn.thoughts)
-    told = envelope.whole([builder.told() for builder in builders], usage)
-    return Answer(body=told, headers={OPENAI_ID: envelope.id})
+    completion = envelope.whole([builder.told() for builder in builders], usage)
+    return Answer(body=completion, headers={OPENAI_ID: envelope.id})
 
 
-async def create_message(exchange: Exchange) -> Answer:
+async def create_message(backend: Backend, exchange: Exchange) -> Answer:
     """Answer a conversation in Anthropic's shape."""
-    simulator, body = exchange.simulator, exchange.body
-    model = text_model(simulator, exchange.owner, body["model"])
-    entropy = entropy_of(exchange)
+    body = exchange.body
+    model = text_model(backend, exchange.owner, body["model"])
+    entropy = entropy_of(backend, exchange.owner, body)
     params = anthropic_params(body, entropy)
-    turns = chat.turns_for(exchange, model, from_anthropic(body), _anthropic_tools(body), params)
-    name = f"msg_{answer_id(exchange, 'message', entropy).replace('-', '')[:24]}"
+    messages, tools = from_anthropic(body), _anthropic_tools(body)
+    turns = chat.turns_for(backend, body, model, messages, tools, params)
+    name = f"msg_{answer_id(backend, body, 'message', entropy).replace('-', '')[:24]}"
     builder = MessageBuilder(name, body["model"], len(turns[0].prompt))
     events = chat.only_events(turns)
     if body.get("stream"):
-        return await streams.answer(exchange, message_events(builder, events), {ANTHROPIC_ID: name})
+        wire = message_events(builder, events)
+        return await streams.answer(exchange, backend.clock, wire, {ANTHROPIC_ID: name})
     async for event in events:
         builder.add(event)
     return Answer(body=builder.told(), headers={ANTHROPIC_ID: name})
 
 
-def count_message_tokens(exchange: Exchange) -> dict[str, Any]:
+def count_message_tokens(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """How long the prompt of a message would be."""
     body = exchange.body
-    model = text_model(exchange.simulator, exchange.owner, body["model"])
+    model = text_model(backend, exchange.owner, body["model"])
     tools = _anthropic_tools(body)
     offered = tools.tools if tools.choice != "none" else []
     prompt = model.chat_prompt(from_anthropic(body), offered or None, chat.wants_thinking(body))

@@ -2,30 +2,31 @@
 
 from typing import Any
 
-from tinker_mock.server.http.exchange import Exchange
 from tinker_mock.server.service import runs, sessions
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import Submission, submit, submit_to_run
+from tinker_mock.server.wire.exchange import Exchange
 
 
-def forward(exchange: Exchange) -> dict[str, Any]:
+def forward(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Loss and outputs, no gradients."""
-    return _submit(exchange, "forward")
+    return _submit(backend, exchange, "forward")
 
 
-def forward_backward(exchange: Exchange) -> dict[str, Any]:
+def forward_backward(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Loss, outputs and accumulated gradients."""
-    return _submit(exchange, "forward_backward")
+    return _submit(backend, exchange, "forward_backward")
 
 
-def optim_step(exchange: Exchange) -> dict[str, Any]:
+def optim_step(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Apply the accumulated gradients."""
-    return _submit(exchange, "optim_step")
+    return _submit(backend, exchange, "optim_step")
 
 
-def create_custom_loss(exchange: Exchange) -> dict[str, Any]:
+def create_custom_loss(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Upload a traced loss to the session."""
     body = exchange.body
-    session = sessions.active_session(exchange.simulator, exchange.owner, body["session_id"])
+    session = sessions.active_session(backend, exchange.owner, body["session_id"])
     submission = Submission(
         operation="create_custom_loss",
         lane_id=f"losses:{session.id}",
@@ -34,11 +35,12 @@ def create_custom_loss(exchange: Exchange) -> dict[str, Any]:
         payload=body,
         session_id=session.id,
     )
-    return {"request_id": submit(exchange, submission).request_id}
+    promise = submit(backend, exchange.owner, exchange.fingerprint, submission)
+    return {"request_id": promise.request_id}
 
 
-def _submit(exchange: Exchange, operation: str) -> dict[str, Any]:
-    simulator, body = exchange.simulator, exchange.body
-    run = runs.get_run(simulator, exchange.owner, body["model_id"])
-    sessions.active_session(simulator, exchange.owner, run.session_id)
-    return submit_to_run(exchange, run, operation)
+def _submit(backend: Backend, exchange: Exchange, operation: str) -> dict[str, Any]:
+    body = exchange.body
+    run = runs.get_run(backend, exchange.owner, body["model_id"])
+    sessions.active_session(backend, exchange.owner, run.session_id)
+    return submit_to_run(backend, run, operation, body, exchange.fingerprint)

@@ -3,34 +3,36 @@
 from typing import Any
 
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.http.exchange import Exchange
 from tinker_mock.server.service import checkpoints, runs, sessions
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import submit_creation, submit_to_run
+from tinker_mock.server.state.promise import model_lane
+from tinker_mock.server.wire.exchange import Exchange
 
 
-def save_weights(exchange: Exchange) -> dict[str, Any]:
+def save_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Weights with optimizer state."""
-    return _submit(exchange, "save_weights")
+    return _submit(backend, exchange, "save_weights")
 
 
-def save_weights_for_sampler(exchange: Exchange) -> dict[str, Any]:
+def save_weights_for_sampler(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Weights to sample from."""
-    return _submit(exchange, "save_weights_for_sampler")
+    return _submit(backend, exchange, "save_weights_for_sampler")
 
 
-def save_weights_external(exchange: Exchange) -> dict[str, Any]:
+def save_weights_external(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """An adapter to download."""
-    return _submit(exchange, "save_weights_external")
+    return _submit(backend, exchange, "save_weights_external")
 
 
-def load_weights(exchange: Exchange) -> dict[str, Any]:
+def load_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Load into a fresh model, or create one from a checkpoint."""
     body = exchange.body
     if body.get("model_id") is None:
-        return _create_by_loading(exchange)
-    run = _run(exchange)
+        return _create_by_loading(backend, exchange)
+    run = _run(backend, exchange)
     seq_id = body.get("seq_id")
-    lane = exchange.simulator.promises.lanes.get(f"model:{run.id}")
+    lane = backend.promises.lanes.get(model_lane(run.id))
     used = lane is not None and any(number != 1 for number in lane.submitted)
     if (seq_id or 1) != 1 or (not seq_id and used):
         raise BadRequest(
@@ -40,20 +42,20 @@ def load_weights(exchange: Exchange) -> dict[str, Any]:
             fix="create a new model and load the checkpoint as its first request",
             requirement="weights/load/only-first",
         )
-    _check_source(exchange)
-    return submit_to_run(exchange, run, "load_weights")
+    _check_source(backend, exchange)
+    return submit_to_run(backend, run, "load_weights", body, exchange.fingerprint)
 
 
-def _create_by_loading(exchange: Exchange) -> dict[str, Any]:
-    simulator, body = exchange.simulator, exchange.body
-    session = sessions.active_session(simulator, exchange.owner, body["session_id"])
+def _create_by_loading(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+    body = exchange.body
+    session = sessions.active_session(backend, exchange.owner, body["session_id"])
     number = body["model_seq_id"]
-    known = runs.same_creation(simulator, session, number, exchange.fingerprint)
+    known = runs.same_creation(backend, session, number, exchange.fingerprint)
     if known is not None:
         return {"request_id": known.request_id, "model_id": known.model_id}
-    source = _check_source(exchange)
+    source = _check_source(backend, exchange)
     base_model = body.get("base_model") or source.base_model
-    simulator.catalog.get(base_model)
+    backend.catalog.get(base_model)
     optimizer = source.optimizer_config if body["optimizer"] else body.get("optimizer_config")
     lora = {
         "rank": source.rank,
@@ -61,24 +63,23 @@ def _create_by_loading(exchange: Exchange) -> dict[str, Any]:
         "train_mlp": source.train_mlp,
         "train_unembed": source.train_unembed,
     }
-    told = {**body, "lora_config": lora, "optimizer_config": optimizer}
-    run = runs.new_run(simulator, session, number, base_model, told)
-    return submit_creation(exchange, run, "load_weights")
+    like_source = {**body, "lora_config": lora, "optimizer_config": optimizer}
+    run = runs.new_run(backend, session, number, base_model, like_source)
+    return submit_creation(backend, run, "load_weights", body, exchange.fingerprint)
 
 
-def _check_source(exchange: Exchange) -> Any:
+def _check_source(backend: Backend, exchange: Exchange) -> Any:
     body = exchange.body
     token = body.get("weights_access_token")
-    return checkpoints.readable(
-        exchange.simulator, exchange.owner, body["path"], access_token=token
-    )
+    return checkpoints.readable(backend, exchange.owner, body["path"], access_token=token)
 
 
-def _submit(exchange: Exchange, operation: str) -> dict[str, Any]:
-    return submit_to_run(exchange, _run(exchange), operation)
+def _submit(backend: Backend, exchange: Exchange, operation: str) -> dict[str, Any]:
+    run = _run(backend, exchange)
+    return submit_to_run(backend, run, operation, exchange.body, exchange.fingerprint)
 
 
-def _run(exchange: Exchange) -> Any:
-    run = runs.get_run(exchange.simulator, exchange.owner, exchange.body["model_id"])
-    sessions.active_session(exchange.simulator, exchange.owner, run.session_id)
+def _run(backend: Backend, exchange: Exchange) -> Any:
+    run = runs.get_run(backend, exchange.owner, exchange.body["model_id"])
+    sessions.active_session(backend, exchange.owner, run.session_id)
     return run

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
+from tinker_mock.contracts import Operation
 from tinker_mock.server.errors import Unprocessable
-
-if TYPE_CHECKING:
-    from tinker_mock.contracts import Operation
-    from tinker_mock.server.http.exchange import Exchange
+from tinker_mock.server.wire.exchange import Exchange
 
 PATH = re.compile(r"(?:tinker://)?([^/]+)/(weights|sampler_weights|external_weights)/([^/]+)$")
 NAMES = ("tinker_path", "checkpoint_path", "model_path", "path")
 RUN_NAMES = ("training_run_id", "run_id", "model_id")
 
 
-def address(exchange: Exchange, operation: Operation) -> None:
+def rewrite_alias(exchange: Exchange, operation: Operation) -> None:
     """Fill in the checkpoint that an alias without path parameters names elsewhere.
 
     Raises Unprocessable when it names none.
     """
     if "{kind}" not in operation.path or exchange.path_params:
         return
-    told = {**_body(exchange.raw_body), **exchange.query}
-    named = next((str(told[name]) for name in NAMES if told.get(name)), "")
+    given = {**_body(exchange.raw_body), **exchange.query}
+    named = next((str(given[name]) for name in NAMES if given.get(name)), "")
     if not named:
-        run = next((told[name] for name in RUN_NAMES if told.get(name)), "")
-        named = f"{run}/{told.get('checkpoint_id', '')}"
+        run = next((given[name] for name in RUN_NAMES if given.get(name)), "")
+        named = f"{run}/{given.get('checkpoint_id', '')}"
     found = PATH.match(named)
     if found is None:
         raise Unprocessable(

@@ -1,45 +1,60 @@
-"""The mock's own answers, held to the contract: breaches are journalled and logged."""
+"""Answers and results held to the contract, whoever gave them: breaches are noted and logged."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import Any
 
 import orjson
 
-from tinker_mock.server.http.bodies import IN_THREAD
-from tinker_mock.server.http.exchange import JSON, Answer, Exchange
-
-if TYPE_CHECKING:
-    from tinker_mock.contracts import Violation
+from tinker_mock.contracts import Contract, Operation, Violation
+from tinker_mock.server.wire.exchange import IN_THREAD, JSON, Answer, Exchange
 
 log = logging.getLogger(__name__)
+NO_BODY = (204, 304)
 
 
-async def judge_answer(exchange: Exchange, answer: Answer) -> None:
-    """Fill in `exchange.response_violations`; a poll's result is judged as its operation's."""
+async def judge_answer(exchange: Exchange, answer: Answer, contract: Contract) -> None:
+    """Fill in `exchange.response_violations`.
+
+    The result that a poll gives is judged as the `x-result` of the operation it is of.
+    """
     operation = exchange.operation
-    if operation is None or exchange.notes.get("injected"):
+    if operation is None or exchange.injected:
         return
-    if answer.stream is not None or answer.body is None or answer.content_type != JSON:
+    if answer.stream is not None or answer.status in NO_BODY:
         return
+    promised = contract.operations.get(exchange.result_of)
     if len(answer.encoded()) < IN_THREAD:
-        exchange.response_violations = _violations(exchange, answer)
+        found = _violations(operation, answer, promised)
     else:
-        found = await asyncio.to_thread(_violations, exchange, answer)
-        exchange.response_violations = found
-    for violation in exchange.response_violations:
-        log.error("%s answered out of contract: %s", operation.id, violation)
+        found = await asyncio.to_thread(_violations, operation, answer, promised)
+    exchange.response_violations = found
+    for violation in found:
+        log.error("%s was answered out of contract: %s", operation.id, violation)
 
 
-def _violations(exchange: Exchange, answer: Answer) -> list[Violation]:
-    assert exchange.operation is not None
+def _violations(
+    operation: Operation, answer: Answer, promised: Operation | None
+) -> list[Violation]:
+    kind = answer.content_type.split(";")[0].strip().lower()
     # Judged as a client will read it: arrays are lists by then, and keys are text.
-    body = orjson.loads(answer.encoded())
-    found = exchange.operation.check_response(answer.status, body)
-    promised = exchange.notes.get("result_of")
-    if promised is not None and answer.status == 200:
-        contract = exchange.simulator.contract.operations[promised]
-        found = [*found, *contract.check_result(body)]
+    body: Any = answer.encoded()
+    if kind == JSON:
+        try:
+            body = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            body = None
+    found = operation.check_response(answer.status, body, kind)
+    if promised is not None and kind == JSON and answer.status == 200 and _is_result(body):
+        found = [*found, *promised.check_result(body)]
     return found
+
+
+def _is_result(body: Any) -> bool:
+    """Neither pending, nor failed, nor an announcement of what the next poll will get."""
+    if not isinstance(body, dict):
+        return True
+    pending = body.get("type") == "try_again"
+    return not (pending or "error" in body or body.get("status") == "complete_metadata")

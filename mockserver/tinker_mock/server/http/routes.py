@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from starlette.routing import BaseRoute, Mount, Route
 
+from tinker_mock.contracts import Operation
 from tinker_mock.server.errors import MethodNotAllowed, NotFound, ServiceError
-from tinker_mock.server.http.exchange import Receive, Send
+from tinker_mock.server.http.endpoint import Endpoint
 from tinker_mock.server.settings import PREFIXES
-
-if TYPE_CHECKING:
-    from tinker_mock.contracts import Operation
-
+from tinker_mock.server.wire.exchange import Receive, Send
 
 OFTEN = {
     f"/api/v1/{name}" for name in ("retrieve_future", "asample", "forward_backward", "optim_step")
@@ -22,31 +20,18 @@ OFTEN = {
 """Routes are tried in order: what training loops ask all the time comes first."""
 
 
-class Runs(Protocol):
-    """What routes lead to: the pipeline, or the proxy in its place."""
-
-    async def run(
-        self,
-        operation: Operation | None,
-        scope: Mapping[str, Any],
-        receive: Receive,
-        send: Send,
-        refusal: ServiceError | None = None,
-    ) -> None: ...
-
-
-class PathEndpoint:
+class PathApp:
     """An ASGI app for one path: dispatches by method."""
 
-    def __init__(self, pipeline: Runs, path: str) -> None:
-        self.pipeline = pipeline
+    def __init__(self, endpoint: Endpoint, path: str) -> None:
+        self.endpoint = endpoint
         self.path = path
         self.operations: dict[str, Operation] = {}
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         operation = self.operations.get(scope["method"])
         refusal = None if operation is not None else self._refusal(scope["method"])
-        await self.pipeline.run(operation, scope, receive, send, refusal)
+        await self.endpoint.run(operation, scope, receive, send, refusal)
 
     def _refusal(self, method: str) -> ServiceError:
         allowed = ", ".join(sorted(self.operations))
@@ -62,14 +47,14 @@ class PathEndpoint:
 class Unmatched:
     """Answers paths that no operation has, naming the nearest one."""
 
-    def __init__(self, pipeline: Runs, operations: Iterable[Operation]) -> None:
-        self.pipeline = pipeline
+    def __init__(self, endpoint: Endpoint, operations: Iterable[Operation]) -> None:
+        self.endpoint = endpoint
         self.known = {f"{op.method} {op.path}": op.id for op in operations}
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             refusal = self._refusal(scope["method"], scope["path"])
-            await self.pipeline.run(None, scope, receive, send, refusal)
+            await self.endpoint.run(None, scope, receive, send, refusal)
 
     def _refusal(self, method: str, path: str) -> NotFound:
         bare = next((path[len(p) :] for p in PREFIXES if p and path.startswith(p)), path)
@@ -81,17 +66,17 @@ class Unmatched:
         )
 
 
-def routes_for(pipeline: Runs, operations: Iterable[Operation]) -> list[BaseRoute]:
+def routes_for(endpoint: Endpoint, operations: Iterable[Operation]) -> list[BaseRoute]:
     """One route per path; paths without parameters first, so that none is shadowed."""
-    endpoints: dict[str, PathEndpoint] = {}
+    paths: dict[str, PathApp] = {}
     for operation in operations:
         addresses = [(operation.method, operation.path)]
         addresses += [(alias.method, alias.path) for alias in operation.aliases]
         for method, path in addresses:
-            endpoint = endpoints.setdefault(path, PathEndpoint(pipeline, path))
-            endpoint.operations[method.upper()] = operation
-    ordered = sorted(endpoints, key=lambda path: (path not in OFTEN, path.count("{")))
-    return [Route(pattern(path), endpoint=endpoints[path], methods=None) for path in ordered]
+            app = paths.setdefault(path, PathApp(endpoint, path))
+            app.operations[method.upper()] = operation
+    ordered = sorted(paths, key=lambda path: (path not in OFTEN, path.count("{")))
+    return [Route(pattern(path), endpoint=paths[path], methods=None) for path in ordered]
 
 
 def pattern(path: str) -> str:

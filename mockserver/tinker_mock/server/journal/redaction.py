@@ -25,7 +25,7 @@ SIGNATURE = re.compile(r"((?:signature|sig|token)=)[^&\s\"]+")
 
 
 def mark(secret: str) -> str:
-    """A stand-in that still tells two secrets apart."""
+    """A mark that still tells two secrets apart."""
     return f"<redacted {hashlib.sha256(secret.encode()).hexdigest()[:8]}>"
 
 

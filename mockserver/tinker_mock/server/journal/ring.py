@@ -8,24 +8,28 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from tinker_mock.server.clock import Clock, RealClock
+from tinker_mock.server.effects import words
 from tinker_mock.server.errors import ServiceError
-from tinker_mock.server.http.exchange import Exchange
 from tinker_mock.server.journal.bodies import kept
 from tinker_mock.server.journal.entry import Entry
 from tinker_mock.server.journal.query import Query
 from tinker_mock.server.journal.redaction import redact_text
+from tinker_mock.server.wire.exchange import Exchange
 
 BYTES_KEPT = 64 * 1024 * 1024
 FEED_BACKLOG = 1000
 MALFORMED = {405, 413, 415, 422}  # refusals of the message itself, not of what it asks for
-KEPT_NOTES = ("injected", "masked")
+STREAM_KEPT = 1024 * 1024
+"""Bytes of a stream that are kept."""
 
 
 class Journal:
-    """Implements the pipeline's `Journal`. Entries are numbered from 1 in order of arrival."""
+    """Every exchange, as many as are kept. Entries are numbered from 1 in order of arrival."""
 
-    def __init__(self, clock: Clock, size: int = 10_000) -> None:
+    def __init__(self, clock: Clock, size: int = 10_000, *, server: str = "mock") -> None:
         self.clock = clock
+        self.server = server
+        """Who is to blame for a wrong answer."""
         self.size = size
         self.entries: deque[Entry] = deque()
         self.violations: Counter[str] = Counter()
@@ -37,7 +41,7 @@ class Journal:
         self._changed = asyncio.Event()
         self._feeds: set[asyncio.Queue[Entry]] = set()
 
-    # --- the pipeline -----------------------------------------------------------------------
+    # --- recording -----------------------------------------------------------------------
 
     def open(self, exchange: Exchange) -> None:
         self._count += 1
@@ -63,9 +67,20 @@ class Journal:
         self._bytes += entry.weight - 1024
         if entry.verdict in ("request", "response"):
             for violation in entry.violations:
-                self.violations[_sentence(entry, violation)] += 1
+                self.violations[self._sentence(entry, violation)] += 1
         self._total(entry)
         self._announce(entry)
+
+    async def recorded(
+        self, exchange: Exchange, stream: AsyncIterator[bytes]
+    ) -> AsyncIterator[bytes]:
+        """The stream, with its chunks and when they came kept on the exchange."""
+        size = 0
+        async for chunk in stream:
+            size += len(chunk)
+            if size <= STREAM_KEPT:
+                exchange.frames.append((self.clock.now(), chunk))
+            yield chunk
 
     def _total(self, entry: Entry) -> None:
         operation = entry.operation or "none"
@@ -78,14 +93,14 @@ class Journal:
         entry.request_size = len(exchange.raw_body)
         entry.raw_request = kept(exchange.raw_body)
         entry.tenant = exchange.tenant.id if exchange.tenant else ""
-        entry.client = exchange.dialect.label if exchange.dialect else ""
+        entry.client = exchange.dialect.label
         entry.unknown_fields = list(exchange.unknown_fields)
         found = [*exchange.request_violations, *exchange.response_violations]
         entry.violations = [violation.as_dict() for violation in found]
         if isinstance(exchange.error, ServiceError) and not entry.violations:
             entry.violations = [_refusal(exchange.error)]
-        entry.effects = exchange.notes.get("effects", "")
-        entry.notes = {k: v for k, v in exchange.notes.items() if k in KEPT_NOTES}
+        entry.effects = words(exchange.effects)
+        entry.notes = _notes(exchange)
 
     def _fill_answer(self, entry: Entry, exchange: Exchange) -> None:
         entry.answered_at = self.clock.now()
@@ -95,13 +110,18 @@ class Journal:
         entry.status = answer.status or None
         entry.raw_response_headers = answer.headers
         entry.response_type = answer.content_type
-        entry.frames = exchange.notes.get("_frames", [])
+        entry.frames = exchange.frames
         if entry.frames:
             entry.response_size = sum(len(chunk) for _, chunk in entry.frames)
         elif answer.stream is None:
             content = answer.encoded()
             entry.response_size = len(content)
             entry.raw_response = kept(content)
+
+    def _sentence(self, entry: Entry, violation: dict[str, Any]) -> str:
+        blamed = "client" if entry.verdict == "request" else self.server
+        what, where = entry.operation or f"{entry.method} {entry.path}", violation["pointer"] or "/"
+        return f"{blamed}: {what}: {where}: {redact_text(violation['message'])}"
 
     def _keep(self, entry: Entry) -> None:
         self.entries.append(entry)
@@ -183,6 +203,16 @@ class Journal:
         return "\n".join(lines)
 
 
+def _notes(exchange: Exchange) -> dict[str, Any]:
+    """What a fault did, beside what its effects say."""
+    notes: dict[str, Any] = {}
+    if exchange.injected:
+        notes["injected"] = True
+    if exchange.masked is not None:
+        notes["masked"] = exchange.masked
+    return notes
+
+
 def verdict(exchange: Exchange) -> str:
     if exchange.response_violations:
         return "response"
@@ -190,18 +220,12 @@ def verdict(exchange: Exchange) -> str:
         return "request"
     if exchange.client_gone:
         return "gone"
-    if "effects" in exchange.notes:
+    if exchange.effects:
         return "fault"
     if isinstance(exchange.error, ServiceError):
         malformed = exchange.operation is None or exchange.error.status in MALFORMED
         return "request" if malformed else "refused"
     return "ok"
-
-
-def _sentence(entry: Entry, violation: dict[str, Any]) -> str:
-    blamed = "client" if entry.verdict == "request" else "mock"
-    what = entry.operation or f"{entry.method} {entry.path}"
-    return f"{blamed}: {what}: {violation['pointer'] or '/'}: {redact_text(violation['message'])}"
 
 
 def _refusal(error: ServiceError) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tinker_mock.contracts.protobuf import messages
-from tinker_mock.server.http.exchange import Exchange
+from tinker_mock.server.wire.exchange import Exchange
 
 
 def rewrite_message(content: bytes, exchange: Exchange, changes: Mapping[str, Any]) -> bytes:
@@ -15,10 +15,9 @@ def rewrite_message(content: bytes, exchange: Exchange, changes: Mapping[str, An
     A value is hex for bytes fields (`+4` appends four zero bytes, `-4` drops the last four);
     null clears the field.
     """
-    asked = exchange.notes.get("result_of") or ""
     sample = messages.SampleResponse.FromString(content) if content else None
     output = messages.ForwardBackwardOutput
-    message = sample if asked == "asample" else output.FromString(content)
+    message = sample if exchange.result_of == "asample" else output.FromString(content)
     for path, value in changes.items():
         _change([message], path.split("."), value)
     return bytes(message.SerializeToString()) if message is not None else content

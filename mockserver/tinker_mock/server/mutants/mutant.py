@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinker_mock.contracts.pointer import PointerError, find, put
-from tinker_mock.server.http.exchange import Answer, Exchange
 from tinker_mock.server.mutants.steps import STEPS, Draft
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
 ABSENT = object()
 KEYS = ("of", "when", "do", "shares", "ask")
@@ -86,7 +86,7 @@ class Mutant:
                 text in exchange.headers.get(k, "") for k, text in when.get("header", {}).items()
             )
             and when.get("path", "") in exchange.path
-            and _result_fits(exchange.notes.get("result_of"), when.get("result"))
+            and _result_fits(exchange.result_of or None, when.get("result"))
         )
 
     def rewrite(self, exchange: Exchange, answer: Answer) -> Answer:

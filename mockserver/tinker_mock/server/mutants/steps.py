@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from tinker_mock.contracts.pointer import find, places
-from tinker_mock.server.http.exchange import JSON, OPTIONS, PROTOBUF, Answer, Exchange
+from tinker_mock.server.wire.exchange import JSON, OPTIONS, PROTOBUF, Answer, Exchange
 
 
 @dataclass

@@ -7,8 +7,8 @@ from importlib.resources import files
 
 import yaml
 
-from tinker_mock.server.http.exchange import Answer, Exchange
 from tinker_mock.server.mutants.mutant import Mutant, MutantError
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
 
 @cache
@@ -26,7 +26,7 @@ def load_mutants() -> dict[str, Mutant]:
 
 
 class ActiveMutants:
-    """The pipeline's stage: at most one rule is broken at a time."""
+    """The rule that is broken on purpose: at most one at a time."""
 
     def __init__(self, check: str | None = None) -> None:
         self.active: Mutant | None = None
@@ -43,10 +43,6 @@ class ActiveMutants:
             raise MutantError(f"no mutant breaks {check!r}; there are {len(known)}")
         self.active = known[check]
         self.active.count = 0
-
-    def broken(self, check: str) -> bool:
-        """Whether this check's rule is the broken one."""
-        return self.active is not None and self.active.check == check
 
     def prepare(self, exchange: Exchange) -> None:
         """Change the request if the active mutant says so."""

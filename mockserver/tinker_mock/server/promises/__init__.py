@@ -1,16 +1,6 @@
 """Promises: accepted operations, the lanes they run in, and those who wait for them."""
 
-from tinker_mock.server.promises.book import Limits, PromiseBook
-from tinker_mock.server.promises.policy import CompletionPolicy, Immediate, QueueState
-from tinker_mock.server.promises.promise import Lane, Outcome, Promise
+from tinker_mock.server.promises.book import PromiseBook
+from tinker_mock.server.promises.policy import CompletionPolicy, QueueState
 
-__all__ = [
-    "CompletionPolicy",
-    "Immediate",
-    "Lane",
-    "Limits",
-    "Outcome",
-    "Promise",
-    "PromiseBook",
-    "QueueState",
-]
+__all__ = ["CompletionPolicy", "PromiseBook", "QueueState"]

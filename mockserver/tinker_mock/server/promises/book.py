@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.errors import Conflict, Gone, NotFound, OperationFailed, ServiceError
 from tinker_mock.server.promises.policy import CompletionPolicy
-from tinker_mock.server.promises.promise import Lane, Outcome, Promise
+from tinker_mock.server.state.promise import Lane, Outcome, Promise
+from tinker_mock.server.state.store import Store
 
 log = logging.getLogger(__name__)
 Perform = Callable[[Promise], Awaitable[Any]]
@@ -23,33 +23,16 @@ SWEEP_EVERY = 60.0
 """Seconds between looks for results that need not be kept any longer."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Seconds: how long results stay readable, and how long a lane waits for a lost number."""
-
-    retention: float
-    gap: float
-
-
 class PromiseBook:
     """All promises of a server."""
 
     def __init__(
-        self,
-        promises: dict[str, Promise],
-        lanes: dict[str, Lane],
-        clock: Clock,
-        policy: CompletionPolicy,
-        perform: Perform,
-        limits: Limits,
+        self, store: Store, clock: Clock, policy: CompletionPolicy, perform: Perform
     ) -> None:
-        self.promises = promises
-        self.lanes = lanes
+        self.store = store
         self.clock = clock
         self.policy = policy
         self.perform = perform
-        self.limits = limits
-        self.finished_hooks: list[Callable[[Promise], None]] = []
         self._finished: dict[str, asyncio.Event] = {}
         self._lane_changed: dict[str, asyncio.Event] = {}
         self._draining: dict[str, asyncio.Task[None]] = {}
@@ -59,6 +42,16 @@ class PromiseBook:
         self._active = 0
         self._quiet = asyncio.Event()
         self._swept = clock.now()
+
+    @property
+    def promises(self) -> dict[str, Promise]:
+        """Every promise by its request id."""
+        return self.store.current.promises
+
+    @property
+    def lanes(self) -> dict[str, Lane]:
+        """Every lane by its id."""
+        return self.store.current.lanes
 
     # --- submitting -------------------------------------------------------------------------
 
@@ -128,7 +121,7 @@ class PromiseBook:
             raise Gone(
                 f"request_id: the promise {request_id!r} has expired",
                 pointer="/request_id",
-                rule=f"results are kept {self.limits.retention:g} s",
+                rule=f"results are kept {self.policy.limits.retention:g} s",
                 fix="submit the operation again",
             )
         return promise
@@ -245,8 +238,7 @@ class PromiseBook:
         lane = self.lanes[promise.lane_id]
         lane.completions.append(promise.request_id)
         promise.number = len(lane.completions)
-        for hook in self.finished_hooks:
-            hook(promise)
+        self.policy.finished(promise)
         self._wake(promise)
 
     def _wake(self, promise: Promise) -> None:
@@ -261,12 +253,12 @@ class PromiseBook:
 
     def _judge(self, promise: Promise) -> None:
         """Apply the limits that depend on time to one promise."""
-        now = self.clock.now()
-        if promise.finished_at is not None and now > promise.finished_at + self.limits.retention:
+        now, limits = self.clock.now(), self.policy.limits
+        if promise.finished_at is not None and now > promise.finished_at + limits.retention:
             promise.state, promise.outcome = "expired", None
         lane = self.lanes[promise.lane_id]
         waited = now - promise.submitted_at
-        if promise.state == "queued" and lane.blocked() and waited > self.limits.gap:
+        if promise.state == "queued" and lane.blocked() and waited > limits.gap:
             self._give_up(lane)
 
     def _give_up(self, lane: Lane) -> None:
@@ -274,7 +266,7 @@ class PromiseBook:
         for request_id in lane.give_up_gap():
             message = (
                 f"seq_id: {missing} never arrived on {lane.id}; operations run in seq_id order, "
-                f"and this one waited {self.limits.gap:g} s behind the missing one"
+                f"and this one waited {self.policy.limits.gap:g} s behind the missing one"
             )
             outcome = Outcome("failed", error=message, category="user")
             self._finish(self.promises[request_id], outcome)
@@ -301,23 +293,22 @@ class PromiseBook:
         """Let work start again."""
         self._gate.set()
 
-    def reload(self, promises: dict[str, Promise], lanes: dict[str, Lane]) -> None:
-        """Replace everything by a snapshot: waiters are woken, queued work starts again."""
+    def reload(self) -> None:
+        """The store has another state: waiters are woken, queued work starts again."""
         self.stop()
         events, self._finished = self._finished, {}
         changed, self._lane_changed = self._lane_changed, {}
-        self.promises, self.lanes = promises, lanes
         for event in [*events.values(), *changed.values()]:
             event.set()
         self._active = 0
-        for promise in promises.values():
+        for promise in self.promises.values():
             if not promise.open:
                 continue
             promise.state = "queued"
             self._finished[promise.request_id] = asyncio.Event()
-            if not lanes[promise.lane_id].ordered:
+            if not self.lanes[promise.lane_id].ordered:
                 self._start_unordered(promise)
-        for lane in lanes.values():
+        for lane in self.lanes.values():
             if lane.ordered:
                 self._drain(lane)
 

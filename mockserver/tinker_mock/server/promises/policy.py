@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from tinker_mock.server.promises.promise import Promise
-    from tinker_mock.server.state.records import Tenant
+from tinker_mock.server.settings import Limits
+from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.records import Tenant
 
 ACTIVE = "active"
 
@@ -26,8 +26,12 @@ class CompletionPolicy(Protocol):
     `submitting` may raise `TooManyRequests` or `PaymentRequired` before a promise exists.
     `admit` returns when the work may start (a promise reaches it only when its lane lets it),
     `settle` when the computed outcome may become visible. Both run on the event loop, are awaited
-    once per promise, and are cancelled with it. `polled` is called for each poll of a promise.
+    once per promise, and are cancelled with it. `polled` is called for each poll of a promise,
+    `finished` once it has ended, one way or another.
     """
+
+    @property
+    def limits(self) -> Limits: ...
 
     def submitting(self, tenant: Tenant, operation: str, payload: dict[str, Any]) -> None: ...
 
@@ -37,24 +41,6 @@ class CompletionPolicy(Protocol):
 
     def polled(self, promise: Promise) -> None: ...
 
+    def finished(self, promise: Promise) -> None: ...
+
     def queue_state(self, promise: Promise) -> QueueState: ...
-
-
-class Immediate:
-    """Runs everything at once."""
-
-    def submitting(self, tenant: Tenant, operation: str, payload: dict[str, Any]) -> None:
-        """Accept."""
-
-    async def admit(self, promise: Promise) -> None:
-        """Start now."""
-
-    async def settle(self, promise: Promise) -> None:
-        """Show the outcome now."""
-
-    def polled(self, promise: Promise) -> None:
-        """Polls change nothing."""
-
-    def queue_state(self, promise: Promise) -> QueueState:
-        """Always active."""
-        return QueueState()

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from importlib import resources
 from statistics import NormalDist
 
-from tinker_mock.server.faults.rules import draw
-from tinker_mock.server.scenarios.section import ScenarioError, Section, read_section
+from tinker_mock.server.ids import draw
+from tinker_mock.server.yaml_section import ScenarioError, Section, read_section
 
 SPREADS = ("fixed", "normal", "log-normal")
 CLAMP = 0.7  # a normal draw stays within ±70 % of its mean, so that no time is negative

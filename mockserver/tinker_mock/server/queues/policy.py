@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.promises.policy import QueueState
@@ -12,12 +11,12 @@ from tinker_mock.server.queues.rates import BillingGate, RateWindow
 from tinker_mock.server.queues.rules import Completion, QueueRules
 from tinker_mock.server.queues.tokens import prompt_tokens, written_tokens
 from tinker_mock.server.queues.workers import WorkerPool
-
-if TYPE_CHECKING:
-    from tinker_mock.server.promises.promise import Promise
-    from tinker_mock.server.state.records import Tenant
+from tinker_mock.server.settings import Limits
+from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.records import Tenant
 
 UNLIMITED = 1_000_000
+DEFAULT_LIMITS = Limits()
 
 
 class QueuePolicy:
@@ -32,11 +31,11 @@ class QueuePolicy:
         rules: QueueRules,
         clock: Clock,
         seed: int = 0,
-        alive: Callable[[Promise], None] = lambda promise: None,
+        defaults: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.clock = clock
-        self.alive = alive  # told when a client shows interest in a promise
         self.seed = seed
+        self.defaults = defaults
         self.pools: dict[str, WorkerPool] = {}
         self._polled: dict[str, asyncio.Event] = {}
         self._released: dict[str, asyncio.Event] = {}
@@ -54,6 +53,7 @@ class QueuePolicy:
     def apply(self, rules: QueueRules) -> None:
         """Judge by these rules from now on; limits start counting afresh."""
         self.rules = rules
+        self.limits = rules.limits(self.defaults)
         self.windows = [RateWindow(limit, self.clock) for limit in rules.rate_limits]
         self.billing = BillingGate(rules.billing, self.clock) if rules.billing else None
         for pool in self.pools.values():
@@ -97,7 +97,6 @@ class QueuePolicy:
             await self.clock.wait_for(released, None)
 
     def polled(self, promise: Promise) -> None:
-        self.alive(promise)
         event = self._polled.pop(promise.request_id, None)
         if event is not None:
             event.set()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tinker_mock.server.queues.latency import Profile, named_profile, profile_names
-from tinker_mock.server.scenarios.section import Section
+from tinker_mock.server.settings import Limits
+from tinker_mock.server.yaml_section import Section
 
 MODES = ("reject", "pause")
 
@@ -71,6 +72,15 @@ class QueueRules:
     session_timeout: float | None = None
     long_poll: float | None = None
     default: Completion = field(default_factory=Completion)
+
+    def limits(self, defaults: Limits) -> Limits:
+        """The lifetimes that hold under these rules."""
+        given = {
+            "long_poll": self.long_poll,
+            "retention": self.retention,
+            "session_timeout": self.session_timeout,
+        }
+        return replace(defaults, **{k: v for k, v in given.items() if v is not None})
 
     def completion_for(self, operation: str, base_model: str) -> Completion:
         found = (rule for rule in self.completion if rule.concerns(operation, base_model))

@@ -8,7 +8,7 @@ from importlib import resources
 
 from tinker_mock.contracts import load_contract
 from tinker_mock.server.scenarios.scenario import FOLDER, load_scenario, scenario_names
-from tinker_mock.server.scenarios.section import ScenarioError
+from tinker_mock.server.yaml_section import ScenarioError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

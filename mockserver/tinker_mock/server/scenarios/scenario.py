@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tinker_mock.server.faults.rules import Rule, read_rule
 from tinker_mock.server.queues.rules import QueueRules, read_queue
-from tinker_mock.server.scenarios.section import ScenarioError, read_section
+from tinker_mock.server.yaml_section import ScenarioError, read_section
 
 FOLDER = "tinker_mock.server.scenarios"
 
@@ -23,6 +23,11 @@ class Scenario:
     queue: QueueRules = field(default_factory=QueueRules)
     rules: list[Rule] = field(default_factory=list)
     text: str = ""
+
+
+def healthy() -> Scenario:
+    """The scenario of a server that was given none."""
+    return Scenario("healthy", "Nothing goes wrong.")
 
 
 def scenario_names() -> list[str]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.times import wire_time
 from tinker_mock.server.state.records import AuditEntry, Tenant
-
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
 
 GROUPS = {
     "checkpoints": ("checkpoint.",),
@@ -21,7 +19,7 @@ GROUPS = {
 
 
 def record(
-    simulator: Simulator,
+    backend: Backend,
     tenant: Tenant | str,
     event: str,
     model_id: str | None = None,
@@ -31,18 +29,18 @@ def record(
 ) -> None:
     """Add one line."""
     tenant_id = tenant if isinstance(tenant, str) else tenant.id
-    now = simulator.clock.now()
+    now = backend.clock.now()
     entry = AuditEntry(now, tenant_id, event, model_id, path, purpose, details or {})
-    simulator.state.audit.append(entry)
+    backend.state.audit.append(entry)
 
 
 def entries(
-    simulator: Simulator, tenant: Tenant, event_type: str, day: str | None
+    backend: Backend, tenant: Tenant, event_type: str, day: str | None
 ) -> list[dict[str, Any]]:
     """The tenant's lines of one kind and, if given, one UTC day; oldest first."""
     prefixes = GROUPS.get(event_type)
     found = []
-    for entry in simulator.state.audit:
+    for entry in backend.state.audit:
         if entry.tenant_id != tenant.id:
             continue
         if prefixes is not None and not entry.event.startswith(prefixes):

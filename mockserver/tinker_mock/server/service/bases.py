@@ -7,6 +7,16 @@ from tinker_mock.server.engine import BaseModel
 from tinker_mock.server.engine.model.corpus import kept_documents
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.keys import Ints
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.tokenizers import tokenizer_for
+
+
+def base_of(backend: Backend, name: str) -> BaseModel:
+    """The engine's base model of that name, made once. Raises BadRequest."""
+    model = backend.catalog.get(name)
+    if model.name not in backend.bases:
+        backend.bases[model.name] = engine_base(model)
+    return backend.bases[model.name]
 
 
 def give_text(base: BaseModel, model: CatalogModel) -> None:
@@ -15,8 +25,6 @@ def give_text(base: BaseModel, model: CatalogModel) -> None:
     Loading one takes a moment: call it in a worker thread, and only where text is needed.
     """
     if base.decode is None:
-        from tinker_mock.server.text.tokenizers import tokenizer_for
-
         tokenizer = tokenizer_for(model)
         if tokenizer is not None:
             base.decode = tokenizer.decode
@@ -48,8 +56,6 @@ def engine_base(model: CatalogModel) -> BaseModel:
 
 def _texts(model: CatalogModel, grammar: ChatGrammar) -> list[Ints]:
     """What the model's untrained text looks like; nothing without its tokenizer."""
-    from tinker_mock.server.text.tokenizers import tokenizer_for
-
     tokenizer = tokenizer_for(model)
     if tokenizer is None:
         return []

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.records import UsageEvent
-
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
 
 Kind = Literal["training", "sampling_prefill", "sampling_sample", "checkpoint"]
 
 
 def bill(
-    simulator: Simulator,
+    backend: Backend,
     session_id: str,
     base_model: str,
     kind: Kind,
@@ -21,10 +19,10 @@ def bill(
     cached: bool = False,
 ) -> None:
     """Count something billable for a session's owner."""
-    session = simulator.state.sessions[session_id]
-    simulator.state.usage.append(
+    session = backend.state.sessions[session_id]
+    backend.state.usage.append(
         UsageEvent(
-            at=simulator.clock.now(),
+            at=backend.clock.now(),
             tenant_id=session.tenant_id,
             session_id=session.id,
             project_id=session.project_id,

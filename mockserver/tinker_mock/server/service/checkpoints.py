@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinker_mock.server.errors import BadRequest, Forbidden, NotFound
 from tinker_mock.server.service.audit import record
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.times import wire_time
 from tinker_mock.server.state.records import (
     FOLDERS,
@@ -15,9 +16,6 @@ from tinker_mock.server.state.records import (
     Tenant,
     TrainingRun,
 )
-
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
 
 KINDS = {folder: kind for kind, folder in FOLDERS.items()}
 PATH = re.compile(r"tinker://([^/]+)/(weights|sampler_weights|external_weights)/([^/]+)$")
@@ -39,12 +37,12 @@ def check_path(path: str, pointer: str) -> None:
         )
 
 
-def find(simulator: Simulator, path: str, pointer: str = "/path") -> Checkpoint:
+def find(backend: Backend, path: str, pointer: str = "/path") -> Checkpoint:
     """Any tenant's checkpoint that has not expired; raises BadRequest or NotFound."""
     check_path(path, pointer)
-    checkpoint = simulator.state.checkpoints.get(path)
-    if checkpoint is not None and expired(simulator, checkpoint):
-        remove(simulator, checkpoint, "expired")
+    checkpoint = backend.state.checkpoints.get(path)
+    if checkpoint is not None and expired(backend, checkpoint):
+        remove(backend, checkpoint, "expired")
         checkpoint = None
     if checkpoint is None:
         raise missing(path, pointer)
@@ -52,7 +50,7 @@ def find(simulator: Simulator, path: str, pointer: str = "/path") -> Checkpoint:
 
 
 def readable(
-    simulator: Simulator,
+    backend: Backend,
     tenant: Tenant,
     path: str,
     pointer: str = "/path",
@@ -60,12 +58,12 @@ def readable(
 ) -> Checkpoint:
     """A checkpoint the tenant may read: its own, a published one, or one of the account that the
     access token (an API key or JWT) belongs to. Raises NotFound, or Forbidden for a bad token."""
-    checkpoint = find(simulator, path, pointer)
+    checkpoint = find(backend, path, pointer)
     if checkpoint.public or checkpoint.tenant_id == tenant.id:
         return checkpoint
     if access_token is None:
         raise missing(path, pointer)
-    granted = simulator.authenticator.tenant({"x-api-key": access_token})
+    granted = backend.authenticator.tenant(access_token)
     if granted.id != checkpoint.tenant_id:
         raise Forbidden(
             "weights_access_token: the token's account cannot read this checkpoint",
@@ -76,10 +74,10 @@ def readable(
     return checkpoint
 
 
-def owned(simulator: Simulator, tenant: Tenant, run_id: str, kind: str, name: str) -> Checkpoint:
+def owned(backend: Backend, tenant: Tenant, run_id: str, kind: str, name: str) -> Checkpoint:
     """The tenant's own checkpoint; raises NotFound, or Forbidden for somebody's published one."""
     path = path_of(run_id, KINDS[kind], name)
-    checkpoint = find(simulator, path, "path")
+    checkpoint = find(backend, path, "path")
     if checkpoint.tenant_id == tenant.id:
         return checkpoint
     if checkpoint.public:
@@ -103,35 +101,35 @@ def expiry(now: float, ttl_seconds: int | None) -> float | None:
     return None if ttl_seconds is None else now + ttl_seconds
 
 
-def expired(simulator: Simulator, checkpoint: Checkpoint) -> bool:
+def expired(backend: Backend, checkpoint: Checkpoint) -> bool:
     """Its time to live is over."""
-    return checkpoint.expires_at is not None and simulator.clock.now() >= checkpoint.expires_at
+    return checkpoint.expires_at is not None and backend.clock.now() >= checkpoint.expires_at
 
 
-def living(simulator: Simulator) -> list[Checkpoint]:
+def living(backend: Backend) -> list[Checkpoint]:
     """All checkpoints that have not expired, newest first; expired ones are removed."""
-    for checkpoint in list(simulator.state.checkpoints.values()):
-        if expired(simulator, checkpoint):
-            remove(simulator, checkpoint, "expired")
-    found = list(simulator.state.checkpoints.values())
+    for checkpoint in list(backend.state.checkpoints.values()):
+        if expired(backend, checkpoint):
+            remove(backend, checkpoint, "expired")
+    found = list(backend.state.checkpoints.values())
     found.reverse()
     return sorted(found, key=lambda c: c.created_at, reverse=True)
 
 
-def remove(simulator: Simulator, checkpoint: Checkpoint, reason: str) -> None:
+def remove(backend: Backend, checkpoint: Checkpoint, reason: str) -> None:
     """Delete a checkpoint and stop counting its storage."""
-    del simulator.state.checkpoints[checkpoint.path]
-    ended = checkpoint.expires_at if reason == "expired" else simulator.clock.now()
-    for period in simulator.state.storage:
+    del backend.state.checkpoints[checkpoint.path]
+    ended = checkpoint.expires_at if reason == "expired" else backend.clock.now()
+    for period in backend.state.storage:
         if period.path == checkpoint.path and period.until is None:
             period.until = ended
     tenant = checkpoint.tenant_id
-    record(simulator, tenant, f"checkpoint.{reason}", checkpoint.run_id, checkpoint.path)
+    record(backend, tenant, f"checkpoint.{reason}", checkpoint.run_id, checkpoint.path)
 
 
-def last_of(simulator: Simulator, run: TrainingRun, kind: CheckpointKind) -> Checkpoint | None:
+def last_of(backend: Backend, run: TrainingRun, kind: CheckpointKind) -> Checkpoint | None:
     """The newest checkpoint of a kind of a run."""
-    of_run = (c for c in living(simulator) if c.run_id == run.id and c.kind == kind)
+    of_run = (c for c in living(backend) if c.run_id == run.id and c.kind == kind)
     return next(of_run, None)
 
 

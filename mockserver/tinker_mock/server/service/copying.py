@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.service import checkpoints, runs, saving, sessions
 from tinker_mock.server.service.audit import record
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.records import Checkpoint, Session, Tenant, TrainingRun
-
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
 
 
 def copy_weights(
-    simulator: Simulator,
+    backend: Backend,
     tenant: Tenant,
     body: dict[str, Any],
     access_token: str | None,
@@ -26,7 +24,7 @@ def copy_weights(
     The same idempotency key gets the same copy.
     """
     source = checkpoints.readable(
-        simulator, tenant, body["source_path"], "/source_path", access_token
+        backend, tenant, body["source_path"], "/source_path", access_token
     )
     if source.kind == "external":
         raise BadRequest(
@@ -35,13 +33,13 @@ def copy_weights(
             rule="training or sampler weights",
             fix="copy the weights checkpoint it was made from",
         )
-    session, number = _destination(simulator, tenant, body, source, idempotency_key)
-    run = _run(simulator, session, number, source)
+    session, number = _destination(backend, tenant, body, source, idempotency_key)
+    run = _run(backend, session, number, source)
     path = checkpoints.path_of(run.id, source.kind, source.name)
-    known = simulator.state.checkpoints.get(path)
+    known = backend.state.checkpoints.get(path)
     if known is not None:
         return known
-    now = simulator.clock.now()
+    now = backend.clock.now()
     copy = replace(
         source,
         path=path,
@@ -53,24 +51,24 @@ def copy_weights(
         expires_at=checkpoints.expiry(now, body.get("ttl_seconds")),
         public=False,
     )
-    saving.store(simulator, copy)
-    record(simulator, tenant, "checkpoint.copied", run.id, copy.path, details={"from": source.path})
+    saving.store(backend, copy)
+    record(backend, tenant, "checkpoint.copied", run.id, copy.path, details={"from": source.path})
     return copy
 
 
-def _run(simulator: Simulator, session: Session, number: int, source: Checkpoint) -> TrainingRun:
+def _run(backend: Backend, session: Session, number: int, source: Checkpoint) -> TrainingRun:
     """The training run that holds the copy."""
-    known = simulator.state.runs.get(runs.run_id(session, number))
+    known = backend.state.runs.get(runs.run_id(session, number))
     if known is not None:
         return known
     told = {"lora_config": {"rank": source.rank}, "optimizer_config": source.optimizer_config}
-    run = runs.new_run(simulator, session, number, source.base_model, told)
+    run = runs.new_run(backend, session, number, source.base_model, told)
     run.loaded_from = source.path
     return run
 
 
 def _destination(
-    simulator: Simulator,
+    backend: Backend,
     tenant: Tenant,
     body: dict[str, Any],
     source: Checkpoint,
@@ -80,7 +78,7 @@ def _destination(
     session_id, number = body.get("session_id"), body.get("model_seq_id")
     project_id = body.get("destination_project_id")
     if session_id is not None and number is not None:
-        return sessions.active_session(simulator, tenant, session_id), int(number)
+        return sessions.active_session(backend, tenant, session_id), int(number)
     if project_id is None:
         raise BadRequest(
             "destination_project_id: missing",
@@ -88,7 +86,7 @@ def _destination(
             rule="a copy goes to a project, or to a session with a model_seq_id",
             fix="send destination_project_id, or session_id and model_seq_id",
         )
-    for session in simulator.state.sessions.values():
+    for session in backend.state.sessions.values():
         known = idempotency_key and session.user_metadata.get("copied_by") == idempotency_key
         if known and session.tenant_id == tenant.id:
             return session, 0
@@ -98,7 +96,7 @@ def _destination(
         "project_id": project_id,
         "user_metadata": {"copied_from": source.path, "copied_by": idempotency_key},
     }
-    session = sessions.create_session(simulator, tenant, told)
+    session = sessions.create_session(backend, tenant, told)
     session.status = {"type": "client_finished", "reason": {"type": "success"}}
-    session.ended_at = simulator.clock.now()
+    session.ended_at = backend.clock.now()
     return session, 0

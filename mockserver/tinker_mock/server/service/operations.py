@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinker_mock.server.engine import EngineError
 from tinker_mock.server.errors import OperationFailed
-from tinker_mock.server.promises import Promise
 from tinker_mock.server.service import custom_losses, runs, sampling, saving, training
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.state.promise import Promise
 
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
-
-WORK: dict[str, Callable[[Simulator, Promise], Awaitable[Any]]] = {
+WORK: dict[str, Callable[[Backend, Promise], Awaitable[Any]]] = {
     "asample": sampling.asample,
     "create_custom_loss": custom_losses.create_custom_loss,
     "create_model": runs.create_model,
@@ -28,9 +26,9 @@ WORK: dict[str, Callable[[Simulator, Promise], Awaitable[Any]]] = {
 }
 
 
-async def perform(simulator: Simulator, promise: Promise) -> Any:
+async def perform(backend: Backend, promise: Promise) -> Any:
     """Do a promise's work; raises OperationFailed for what the client can mend."""
     try:
-        return await WORK[promise.operation](simulator, promise)
+        return await WORK[promise.operation](backend, promise)
     except EngineError as error:
         raise OperationFailed(str(error)) from error

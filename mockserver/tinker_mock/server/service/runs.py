@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tinker_mock.server.engine import Trainer
 from tinker_mock.server.errors import Conflict, NotFound, OperationFailed, Unprocessable
-from tinker_mock.server.promises import Promise
+from tinker_mock.server.service import checkpoints
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.bases import base_of
 from tinker_mock.server.service.times import wire_time
+from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import Session, Tenant, TrainingRun
-
-if TYPE_CHECKING:
-    from tinker_mock.server.engine import Trainer
-    from tinker_mock.server.simulator import Simulator
 
 MAX_RANK = 512
 
@@ -22,10 +22,10 @@ def run_id(session: Session, model_seq_id: int) -> str:
 
 
 def get_run(
-    simulator: Simulator, tenant: Tenant, model_id: str, pointer: str = "/model_id"
+    backend: Backend, tenant: Tenant, model_id: str, pointer: str = "/model_id"
 ) -> TrainingRun:
     """The tenant's training run; raises NotFound."""
-    run = simulator.state.runs.get(model_id)
+    run = backend.state.runs.get(model_id)
     if run is None or run.tenant_id != tenant.id:
         field = pointer.strip("/").replace("/", ".")
         raise NotFound(
@@ -39,7 +39,7 @@ def get_run(
 
 
 def new_run(
-    simulator: Simulator, session: Session, model_seq_id: int, base_model: str, body: dict[str, Any]
+    backend: Backend, session: Session, model_seq_id: int, base_model: str, body: dict[str, Any]
 ) -> TrainingRun:
     """Register a training run; its trainer is made by the promised operation."""
     lora = body.get("lora_config") or {}
@@ -51,7 +51,7 @@ def new_run(
             fix=f"use a rank of {MAX_RANK} or less",
             requirement="models/create/bad-rank",
         )
-    now = simulator.clock.now()
+    now = backend.clock.now()
     identity = run_id(session, model_seq_id)
     seed = lora.get("seed")
     run = TrainingRun(
@@ -62,26 +62,26 @@ def new_run(
         rank=lora.get("rank", 32),
         created_at=now,
         last_request_time=now,
-        seed=simulator.ids.number("lora", identity) if seed is None else seed,
+        seed=backend.ids.number("lora", identity) if seed is None else seed,
         train_attn=lora.get("train_attn", True),
         train_mlp=lora.get("train_mlp", True),
         train_unembed=lora.get("train_unembed", True),
         optimizer_config=dict(body.get("optimizer_config") or {"type": "adamw"}),
         user_metadata=dict(body.get("user_metadata") or {}),
     )
-    simulator.state.runs[identity] = run
+    backend.state.runs[identity] = run
     session.run_ids.append(identity)
     return run
 
 
 def same_creation(
-    simulator: Simulator, session: Session, model_seq_id: int, fingerprint: str
+    backend: Backend, session: Session, model_seq_id: int, fingerprint: str
 ) -> Promise | None:
     """The promise of an identical earlier creation; raises Conflict for a different one."""
-    run = simulator.state.runs.get(run_id(session, model_seq_id))
+    run = backend.state.runs.get(run_id(session, model_seq_id))
     if run is None:
         return None
-    promise = simulator.state.promises.get(creation_request(simulator, run.id))
+    promise = backend.state.promises.get(creation_request(backend, run.id))
     if promise is None or promise.fingerprint != fingerprint:
         raise Conflict(
             f"model_seq_id: {model_seq_id} was already used in session {session.id!r}",
@@ -92,16 +92,14 @@ def same_creation(
     return promise
 
 
-def creation_request(simulator: Simulator, model_id: str) -> str:
+def creation_request(backend: Backend, model_id: str) -> str:
     """The request id of the operation that creates a run."""
-    return simulator.ids.derive("request", "create", model_id)
+    return backend.ids.derive("request", "create", model_id)
 
 
-async def make_trainer(simulator: Simulator, run: TrainingRun) -> Trainer:
+async def make_trainer(backend: Backend, run: TrainingRun) -> Trainer:
     """The engine's trainer for a run."""
-    from tinker_mock.server.engine import Trainer
-
-    base = simulator.base(run.base_model)
+    base = base_of(backend, run.base_model)
 
     def build() -> Trainer:
         return Trainer(
@@ -114,7 +112,7 @@ async def make_trainer(simulator: Simulator, run: TrainingRun) -> Trainer:
             optimizer=run.optimizer_config.get("type", "adamw"),
         )
 
-    return await simulator.compute(build)
+    return await backend.compute(build)
 
 
 def trainer_of(run: TrainingRun) -> Trainer:
@@ -127,31 +125,29 @@ def trainer_of(run: TrainingRun) -> Trainer:
     return run.trainer
 
 
-async def create_model(simulator: Simulator, promise: Promise) -> dict[str, Any]:
+async def create_model(backend: Backend, promise: Promise) -> dict[str, Any]:
     """Work of create_model: make the trainer."""
-    run = simulator.state.runs[promise.model_id]
-    run.trainer = await make_trainer(simulator, run)
+    run = backend.state.runs[promise.model_id]
+    run.trainer = await make_trainer(backend, run)
     return {"model_id": run.id, "type": "create_model"}
 
 
-async def unload_model(simulator: Simulator, promise: Promise) -> dict[str, Any]:
+async def unload_model(backend: Backend, promise: Promise) -> dict[str, Any]:
     """Work of unload_model: drop the trainer; saved checkpoints stay."""
-    run = simulator.state.runs[promise.model_id]
+    run = backend.state.runs[promise.model_id]
     trainer_of(run)
     run.trainer = None
     return {"model_id": run.id, "type": "unload_model"}
 
 
-def told(simulator: Simulator, run: TrainingRun) -> dict[str, Any]:
+def told(backend: Backend, run: TrainingRun) -> dict[str, Any]:
     """A run as listings show it."""
-    from tinker_mock.server.service import checkpoints
-
-    last = checkpoints.last_of(simulator, run, "training")
-    last_sampler = checkpoints.last_of(simulator, run, "sampler")
+    last = checkpoints.last_of(backend, run, "training")
+    last_sampler = checkpoints.last_of(backend, run, "sampler")
     return {
         "training_run_id": run.id,
         "base_model": run.base_model,
-        "model_owner": simulator.state.tenants[run.tenant_id].id,
+        "model_owner": backend.state.tenants[run.tenant_id].id,
         "is_lora": True,
         "corrupted": run.corrupted,
         "lora_rank": run.rank,

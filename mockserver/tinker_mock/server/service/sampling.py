@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinker_mock.server.engine import Sampler, SampleRequest, SampleResult, Weights
 from tinker_mock.server.errors import BadRequest, Conflict, NotFound, Unprocessable
-from tinker_mock.server.promises import Promise
 from tinker_mock.server.service import checkpoints
-from tinker_mock.server.service.bases import give_text
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.bases import base_of, give_text
 from tinker_mock.server.service.billing import bill
 from tinker_mock.server.service.inputs import prompt_tokens
 from tinker_mock.server.service.tensors import dense_tensor
+from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import SamplingSession, Session, Tenant
-
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
 
 CLIENT_BLOCK = 10**9
 """A cloned sampling client numbers its requests from clone × 10⁹."""
 MAX_SAMPLES = 1024
+FIRST_SLICE, SLICE = 4, 16
+"""Tokens that a stream draws at a time."""
 
 
 def get_sampler(
-    simulator: Simulator, tenant: Tenant, sampler_id: str, pointer: str = "/sampling_session_id"
+    backend: Backend, tenant: Tenant, sampler_id: str, pointer: str = "/sampling_session_id"
 ) -> SamplingSession:
     """The tenant's sampling session; raises NotFound."""
-    sampler = simulator.state.samplers.get(sampler_id)
+    sampler = backend.state.samplers.get(sampler_id)
     if sampler is None or sampler.tenant_id != tenant.id:
         raise NotFound(
             f"sampling_session_id: no sampling session {sampler_id!r} for this API key",
@@ -38,7 +38,7 @@ def get_sampler(
 
 
 def create_sampler(
-    simulator: Simulator, tenant: Tenant, session: Session, body: dict[str, Any]
+    backend: Backend, tenant: Tenant, session: Session, body: dict[str, Any]
 ) -> SamplingSession:
     """Open a sampling session on a checkpoint, or on a base model.
 
@@ -47,7 +47,7 @@ def create_sampler(
     base_model, path = body.get("base_model"), body.get("model_path")
     number = body["sampling_session_seq_id"]
     if base_model is not None:
-        base_model = simulator.catalog.get(base_model).name
+        base_model = backend.catalog.get(base_model).name
     if path is None:
         if base_model is None:
             raise BadRequest(
@@ -56,9 +56,9 @@ def create_sampler(
                 rule="a base model or a checkpoint to sample from",
                 fix="add one of them",
             )
-        return open_sampler(simulator, session, number, base_model, body)
-    source = checkpoints.readable(simulator, tenant, path, "/model_path")
-    if base_model not in (None, simulator.catalog.get(source.base_model).name):
+        return open_sampler(backend, session, number, base_model, body)
+    source = checkpoints.readable(backend, tenant, path, "/model_path")
+    if base_model not in (None, backend.catalog.get(source.base_model).name):
         raise BadRequest(
             f"base_model: {path} was trained from {source.base_model}, not {base_model}",
             pointer="/base_model",
@@ -66,12 +66,12 @@ def create_sampler(
             fix="leave base_model out",
         )
     return open_sampler(
-        simulator, session, number, source.base_model, body, source.weights, source.path
+        backend, session, number, source.base_model, body, source.weights, source.path
     )
 
 
 def open_sampler(
-    simulator: Simulator,
+    backend: Backend,
     session: Session,
     number: int | None,
     base_model: str,
@@ -83,7 +83,7 @@ def open_sampler(
     if number is None:
         number = 1_000_000 + len(session.sampler_ids)
     identity = f"{session.id}:sample:{number}"
-    known = simulator.state.samplers.get(identity)
+    known = backend.state.samplers.get(identity)
     if known is not None:
         if known.request == request:
             return known
@@ -98,12 +98,12 @@ def open_sampler(
         session_id=session.id,
         tenant_id=session.tenant_id,
         base_model=base_model,
-        created_at=simulator.clock.now(),
+        created_at=backend.clock.now(),
         request=request,
         model_path=path,
         weights=weights,
     )
-    simulator.state.samplers[identity] = sampler
+    backend.state.samplers[identity] = sampler
     session.sampler_ids.append(identity)
     return sampler
 
@@ -127,14 +127,14 @@ def lane_of(sampler_id: str, seq_id: int | None) -> str:
 
 
 def engine_request(
-    simulator: Simulator, sampler: SamplingSession, body: dict[str, Any], entropy: str
+    backend: Backend, sampler: SamplingSession, body: dict[str, Any], entropy: str
 ) -> SampleRequest:
     """The engine's request for a wire request; raises BadRequest."""
     params = body["sampling_params"]
-    base = simulator.base(sampler.base_model)
+    base = base_of(backend, sampler.base_model)
     prompt = prompt_tokens(body["prompt"], "prompt", base.vocabulary_size)
     if _has_strings(params.get("stop")):
-        give_text(base, simulator.catalog.get(sampler.base_model))
+        give_text(base, backend.catalog.get(sampler.base_model))
     target = body.get("target_prompt_logprobs")
     return SampleRequest(
         prompt=prompt,
@@ -162,23 +162,23 @@ def _has_strings(stop: Any) -> bool:
     )
 
 
-def entropy_of(simulator: Simulator, sampler: SamplingSession, seq_id: int | None) -> str:
+def entropy_of(backend: Backend, sampler: SamplingSession, seq_id: int | None) -> str:
     """What seeds a request without a seed: server seed, sampling session, number."""
-    return f"{simulator.settings.seed}:{sampler.id}:{seq_id}"
+    return f"{backend.settings.seed}:{sampler.id}:{seq_id}"
 
 
-async def asample(simulator: Simulator, promise: Promise) -> SampleResult:
+async def asample(backend: Backend, promise: Promise) -> SampleResult:
     """Work of asample."""
-    sampler = simulator.state.samplers[promise.model_id]
-    base = simulator.base(sampler.base_model)
-    entropy = entropy_of(simulator, sampler, promise.seq_id)
+    sampler = backend.state.samplers[promise.model_id]
+    base = base_of(backend, sampler.base_model)
+    entropy = entropy_of(backend, sampler, promise.seq_id)
 
     def work() -> tuple[SampleResult, int]:
-        request = engine_request(simulator, sampler, promise.payload, entropy)
+        request = engine_request(backend, sampler, promise.payload, entropy)
         return Sampler(base, sampler.weights).sample(request), request.prompt.size
 
-    result, prefill = await simulator.compute(work)
+    result, prefill = await backend.compute(work)
     sampled = sum(sequence.tokens.size for sequence in result.sequences)
-    bill(simulator, sampler.session_id, sampler.base_model, "sampling_prefill", prefill)
-    bill(simulator, sampler.session_id, sampler.base_model, "sampling_sample", sampled)
+    bill(backend, sampler.session_id, sampler.base_model, "sampling_prefill", prefill)
+    bill(backend, sampler.session_id, sampler.base_model, "sampling_sample", sampled)
     return result

@@ -2,97 +2,91 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinker_mock.server.engine import Weights, export_state, export_weights, load_state
 from tinker_mock.server.errors import OperationFailed
-from tinker_mock.server.promises import Promise
 from tinker_mock.server.service import checkpoints
 from tinker_mock.server.service.audit import record
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.billing import bill
 from tinker_mock.server.service.external import external_files
 from tinker_mock.server.service.runs import make_trainer, trainer_of
 from tinker_mock.server.service.sampling import open_sampler
 from tinker_mock.server.service.stored_arrays import arrays_of
+from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import Checkpoint, CheckpointKind, StoragePeriod, TrainingRun
 
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
 
-
-async def save_weights(simulator: Simulator, promise: Promise) -> dict[str, Any]:
+async def save_weights(backend: Backend, promise: Promise) -> dict[str, Any]:
     """Work of save_weights: weights with optimizer state, under a name of the run."""
-    body, run = promise.payload, simulator.state.runs[promise.model_id]
+    body, run = promise.payload, backend.state.runs[promise.model_id]
     name = body.get("path") or f"seq-{promise.seq_id or 0:06d}"
     path = checkpoints.path_of(run.id, "training", name)
-    if not _already_there(simulator, run, path, body.get("overwrite", False)):
+    if not _already_there(backend, run, path, body.get("overwrite", False)):
         trainer = trainer_of(run)
-        weights, arrays = await simulator.compute(
-            lambda: (trainer.snapshot(), export_state(trainer))
-        )
-        store(simulator, new_checkpoint(simulator, run, "training", name, body, weights, arrays))
+        weights, arrays = await backend.compute(lambda: (trainer.snapshot(), export_state(trainer)))
+        store(backend, new_checkpoint(backend, run, "training", name, body, weights, arrays))
     return {"path": path, "type": "save_weights"}
 
 
-async def save_weights_for_sampler(simulator: Simulator, promise: Promise) -> dict[str, Any]:
+async def save_weights_for_sampler(backend: Backend, promise: Promise) -> dict[str, Any]:
     """Work of save_weights_for_sampler: a named checkpoint, or a sampling session at once."""
-    body, run = promise.payload, simulator.state.runs[promise.model_id]
+    body, run = promise.payload, backend.state.runs[promise.model_id]
     trainer = trainer_of(run)
-    weights = await simulator.compute(trainer.snapshot)
+    weights = await backend.compute(trainer.snapshot)
     if body.get("path") is None:
         number = body.get("sampling_session_seq_id")
-        session = simulator.state.sessions[run.session_id]
-        sampler = open_sampler(simulator, session, number, run.base_model, body, weights=weights)
+        session = backend.state.sessions[run.session_id]
+        sampler = open_sampler(backend, session, number, run.base_model, body, weights=weights)
         sampler.run_id, sampler.kind = run.id, body.get("kind", "snapshot")
         return {"sampling_session_id": sampler.id, "type": "save_weights_for_sampler"}
     path = checkpoints.path_of(run.id, "sampler", body["path"])
-    if not _already_there(simulator, run, path, overwrite=False):
-        fresh = new_checkpoint(simulator, run, "sampler", body["path"], body, weights, {})
-        store(simulator, fresh)
+    if not _already_there(backend, run, path, overwrite=False):
+        fresh = new_checkpoint(backend, run, "sampler", body["path"], body, weights, {})
+        store(backend, fresh)
     return {"path": path, "type": "save_weights_for_sampler"}
 
 
-async def save_weights_external(simulator: Simulator, promise: Promise) -> dict[str, Any]:
+async def save_weights_external(backend: Backend, promise: Promise) -> dict[str, Any]:
     """Work of save_weights_external: adapter files ready for download, encrypted on request."""
-    body, run = promise.payload, simulator.state.runs[promise.model_id]
+    body, run = promise.payload, backend.state.runs[promise.model_id]
     path = checkpoints.path_of(run.id, "external", body["path"])
-    if not _already_there(simulator, run, path, overwrite=False):
+    if not _already_there(backend, run, path, overwrite=False):
         trainer = trainer_of(run)
-        weights, arrays = await simulator.compute(
-            lambda: (trainer.snapshot(), export_state(trainer))
-        )
+        weights, arrays = await backend.compute(lambda: (trainer.snapshot(), export_state(trainer)))
         name = body["path"]
-        fresh = new_checkpoint(simulator, run, "external", name, body, weights, arrays)
+        fresh = new_checkpoint(backend, run, "external", name, body, weights, arrays)
         recipients = body.get("age_encryption_recipients") or []
-        fresh.files = await simulator.compute(external_files, fresh, recipients)
+        fresh.files = await backend.compute(external_files, fresh, recipients)
         fresh.size_bytes = sum(map(len, fresh.files.values()))
-        store(simulator, fresh)
-    size = simulator.state.checkpoints[path].size_bytes
+        store(backend, fresh)
+    size = backend.state.checkpoints[path].size_bytes
     return {"path": path, "size_bytes": size, "type": "save_weights_external"}
 
 
-async def load_weights(simulator: Simulator, promise: Promise) -> dict[str, Any]:
+async def load_weights(backend: Backend, promise: Promise) -> dict[str, Any]:
     """Work of load_weights, into a fresh model or as the creation of one."""
-    body, run = promise.payload, simulator.state.runs[promise.model_id]
-    tenant = simulator.state.tenants[promise.tenant_id]
+    body, run = promise.payload, backend.state.runs[promise.model_id]
+    tenant = backend.state.tenants[promise.tenant_id]
     token = body.get("weights_access_token")
-    source = checkpoints.readable(simulator, tenant, body["path"], access_token=token)
+    source = checkpoints.readable(backend, tenant, body["path"], access_token=token)
     if run.trainer is None:
-        run.trainer = await make_trainer(simulator, run)
+        run.trainer = await make_trainer(backend, run)
     trainer, with_optimizer = run.trainer, body["optimizer"]
     if with_optimizer and not source.arrays:
         raise OperationFailed(
             f"optimizer: {source.path} is a sampler checkpoint and holds no optimizer state; "
             "load it with optimizer false, or load a checkpoint that save_weights wrote"
         )
-    await simulator.compute(load_state, trainer, arrays_of(source), with_optimizer)
+    await backend.compute(load_state, trainer, arrays_of(source), with_optimizer)
     run.loaded_from = source.path
-    record(simulator, tenant, "checkpoint.loaded", run.id, source.path, purpose="training")
+    record(backend, tenant, "checkpoint.loaded", run.id, source.path, purpose="training")
     return {"path": source.path, "model_id": run.id, "type": "load_weights"}
 
 
 def new_checkpoint(
-    simulator: Simulator,
+    backend: Backend,
     run: TrainingRun,
     kind: CheckpointKind,
     name: str,
@@ -101,7 +95,7 @@ def new_checkpoint(
     arrays: dict[str, Any],
 ) -> Checkpoint:
     """A checkpoint of a run as it is now."""
-    now = simulator.clock.now()
+    now = backend.clock.now()
     kept = arrays or export_weights(weights)
     return Checkpoint(
         path=checkpoints.path_of(run.id, kind, name),
@@ -109,7 +103,7 @@ def new_checkpoint(
         name=name,
         kind=kind,
         tenant_id=run.tenant_id,
-        project_id=simulator.state.sessions[run.session_id].project_id,
+        project_id=backend.state.sessions[run.session_id].project_id,
         session_id=run.session_id,
         created_at=now,
         size_bytes=sum(int(array.nbytes) for array in kept.values()),
@@ -127,12 +121,12 @@ def new_checkpoint(
     )
 
 
-def store(simulator: Simulator, checkpoint: Checkpoint) -> None:
+def store(backend: Backend, checkpoint: Checkpoint) -> None:
     """Keep a checkpoint; from now on its storage counts."""
-    if checkpoint.path in simulator.state.checkpoints:
-        checkpoints.remove(simulator, simulator.state.checkpoints[checkpoint.path], "overwritten")
-    simulator.state.checkpoints[checkpoint.path] = checkpoint
-    simulator.state.storage.append(
+    if checkpoint.path in backend.state.checkpoints:
+        checkpoints.remove(backend, backend.state.checkpoints[checkpoint.path], "overwritten")
+    backend.state.checkpoints[checkpoint.path] = checkpoint
+    backend.state.storage.append(
         StoragePeriod(
             path=checkpoint.path,
             tenant_id=checkpoint.tenant_id,
@@ -143,15 +137,15 @@ def store(simulator: Simulator, checkpoint: Checkpoint) -> None:
             since=checkpoint.created_at,
         )
     )
-    bill(simulator, checkpoint.session_id, checkpoint.base_model, "checkpoint", 1)
+    bill(backend, checkpoint.session_id, checkpoint.base_model, "checkpoint", 1)
     tenant = checkpoint.tenant_id
-    record(simulator, tenant, "checkpoint.saved", checkpoint.run_id, checkpoint.path)
+    record(backend, tenant, "checkpoint.saved", checkpoint.run_id, checkpoint.path)
 
 
-def _already_there(simulator: Simulator, run: TrainingRun, path: str, overwrite: bool) -> bool:
+def _already_there(backend: Backend, run: TrainingRun, path: str, overwrite: bool) -> bool:
     """The same state was saved under this name before; raises when it was another state."""
-    there = simulator.state.checkpoints.get(path)
-    if there is None or overwrite or checkpoints.expired(simulator, there):
+    there = backend.state.checkpoints.get(path)
+    if there is None or overwrite or checkpoints.expired(backend, there):
         return False
     if there.step == run.steps:
         return True

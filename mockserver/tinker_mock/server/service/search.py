@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinker_mock.server.service import checkpoints, sessions
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.times import parse_time, wire_time
 from tinker_mock.server.state.records import Session, Tenant
 
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
 
-
-def search(simulator: Simulator, tenant: Tenant, body: dict[str, Any]) -> dict[str, Any]:
+def search(backend: Backend, tenant: Tenant, body: dict[str, Any]) -> dict[str, Any]:
     """One page of the sessions that fit every filter, newest first."""
     limit = body.get("limit", 50)
-    found = [s for s in _candidates(simulator, tenant, body) if _fits(s, body)]
+    found = [s for s in _candidates(backend, tenant, body) if _fits(s, body)]
     found.sort(key=lambda s: (_as_told(s), s.id), reverse=True)
     if body.get("cursor"):
         after = body["cursor"]
         last = (parse_time(after["last_created_at"], "/cursor"), after["last_session_id"])
         found = [s for s in found if (_as_told(s), s.id) < last]
     page = found[:limit]
-    answer: dict[str, Any] = {"sessions": [_summary(simulator, s) for s in page]}
+    answer: dict[str, Any] = {"sessions": [_summary(backend, s) for s in page]}
     if len(found) > limit:
         answer["next_cursor"] = {
             "last_created_at": wire_time(page[-1].created_at),
@@ -41,12 +39,12 @@ def urn(tenant: Tenant) -> str:
     return f"tml:user:{tenant.id}"
 
 
-def _candidates(simulator: Simulator, tenant: Tenant, body: dict[str, Any]) -> list[Session]:
+def _candidates(backend: Backend, tenant: Tenant, body: dict[str, Any]) -> list[Session]:
     """Sessions of the asked owner; an organisation has one user, so others' are never visible."""
     owner = body.get("owner") or {"type": "own"}
     if owner["type"] == "user" and not {urn(tenant), tenant.id} & set(owner["owner_urns"]):
         return []
-    return sessions.owned_sessions(simulator, tenant)
+    return sessions.owned_sessions(backend, tenant)
 
 
 def _fits(session: Session, body: dict[str, Any]) -> bool:
@@ -70,9 +68,9 @@ def _has_status(session: Session, query: dict[str, Any]) -> bool:
     return not reasons or session.status.get("reason", {}).get("type") in reasons
 
 
-def _summary(simulator: Simulator, session: Session) -> dict[str, Any]:
-    owned = [c for c in checkpoints.living(simulator) if c.session_id == session.id]
-    tenant = simulator.state.tenants[session.tenant_id]
+def _summary(backend: Backend, session: Session) -> dict[str, Any]:
+    owned = [c for c in checkpoints.living(backend) if c.session_id == session.id]
+    tenant = backend.state.tenants[session.tenant_id]
     return {
         "session_id": session.id,
         "created_at": wire_time(session.created_at),

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinker_mock.server.errors import Conflict, Gone, NotFound
 from tinker_mock.server.service.audit import record
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.records import Session, Tenant
 
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
 
-
-def create_session(simulator: Simulator, tenant: Tenant, body: dict[str, Any]) -> Session:
+def create_session(backend: Backend, tenant: Tenant, body: dict[str, Any]) -> Session:
     """Open a session; its id follows from the seed, the tenant and how many it had before."""
-    now = simulator.clock.now()
-    number = sum(1 for s in simulator.state.sessions.values() if s.tenant_id == tenant.id)
+    now = backend.clock.now()
+    number = sum(1 for s in backend.state.sessions.values() if s.tenant_id == tenant.id)
     session = Session(
-        id=simulator.ids.derive("session", tenant.id, number),
+        id=backend.ids.derive("session", tenant.id, number),
         tenant_id=tenant.id,
         number=number,
         created_at=now,
@@ -28,17 +26,17 @@ def create_session(simulator: Simulator, tenant: Tenant, body: dict[str, Any]) -
         user_metadata=dict(body.get("user_metadata") or {}),
         display_name=body.get("display_name"),
     )
-    simulator.state.sessions[session.id] = session
+    backend.state.sessions[session.id] = session
     tenant.sdk_version = session.sdk_version
-    record(simulator, tenant, "session.created", details={"session_id": session.id})
+    record(backend, tenant, "session.created", details={"session_id": session.id})
     return session
 
 
 def get_session(
-    simulator: Simulator, tenant: Tenant, session_id: str, pointer: str = "/session_id"
+    backend: Backend, tenant: Tenant, session_id: str, pointer: str = "/session_id"
 ) -> Session:
     """The tenant's session; raises NotFound."""
-    session = simulator.state.sessions.get(session_id)
+    session = backend.state.sessions.get(session_id)
     if session is None or session.tenant_id != tenant.id:
         raise NotFound(
             f"session_id: no session {session_id!r} for this API key",
@@ -47,13 +45,13 @@ def get_session(
             fix="create a session first",
             requirement="errors/unknown-session/status",
         )
-    _expire(simulator, session)
+    _expire(backend, session)
     return session
 
 
-def active_session(simulator: Simulator, tenant: Tenant, session_id: str) -> Session:
+def active_session(backend: Backend, tenant: Tenant, session_id: str) -> Session:
     """The tenant's session, still open; raises NotFound, Gone or Conflict."""
-    session = get_session(simulator, tenant, session_id)
+    session = get_session(backend, tenant, session_id)
     if session.status["type"] == "cancelled":
         raise _over(session)
     if session.ended_at is not None:
@@ -67,43 +65,51 @@ def active_session(simulator: Simulator, tenant: Tenant, session_id: str) -> Ses
     return session
 
 
-def heartbeat(simulator: Simulator, tenant: Tenant, session_id: str) -> None:
+def heartbeat(backend: Backend, tenant: Tenant, session_id: str) -> None:
     """The client is still there; raises Gone once the session is over."""
-    session = get_session(simulator, tenant, session_id)
+    session = get_session(backend, tenant, session_id)
     if session.ended_at is not None:
         raise _over(session)
-    session.last_heartbeat = simulator.clock.now()
+    session.last_heartbeat = backend.clock.now()
+
+
+def note_poll(backend: Backend, session_id: str) -> None:
+    """A client that polls is there, though its heartbeats keep another time than a clock that
+    jumps."""
+    session = backend.state.sessions.get(session_id)
+    if session is not None:
+        session.last_heartbeat = max(session.last_heartbeat, backend.clock.now())
 
 
 def finish(
-    simulator: Simulator,
+    backend: Backend,
     tenant: Tenant,
     session_id: str,
     reason: dict[str, Any],
     detail: str | None,
 ) -> None:
     """End a session; the first reason given stays."""
-    session = get_session(simulator, tenant, session_id)
+    session = get_session(backend, tenant, session_id)
     if session.ended_at is not None:
         return
     status: dict[str, Any] = {"type": "client_finished", "reason": {"type": reason["type"]}}
     if detail is not None:
         status["detail"] = detail
-    session.status, session.ended_at = status, simulator.clock.now()
+    session.status, session.ended_at = status, backend.clock.now()
 
 
-def owned_sessions(simulator: Simulator, tenant: Tenant) -> list[Session]:
+def owned_sessions(backend: Backend, tenant: Tenant) -> list[Session]:
     """The tenant's sessions, newest first."""
-    found = [s for s in simulator.state.sessions.values() if s.tenant_id == tenant.id]
+    found = [s for s in backend.state.sessions.values() if s.tenant_id == tenant.id]
     for session in found:
-        _expire(simulator, session)
+        _expire(backend, session)
     return sorted(found, key=lambda s: (s.created_at, s.number), reverse=True)
 
 
-def _expire(simulator: Simulator, session: Session) -> None:
+def _expire(backend: Backend, session: Session) -> None:
     """Cancel a session whose client has been silent for too long."""
-    silent_until = session.last_heartbeat + simulator.settings.session_timeout
-    if session.ended_at is None and simulator.clock.now() > silent_until:
+    silent_until = session.last_heartbeat + backend.limits.session_timeout
+    if session.ended_at is None and backend.clock.now() > silent_until:
         session.ended_at = silent_until
         session.status = {"type": "cancelled", "detail": "no heartbeat"}
 

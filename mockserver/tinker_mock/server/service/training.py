@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinker_mock.server.engine import LossResult
 from tinker_mock.server.errors import OperationFailed
-from tinker_mock.server.promises import Promise
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.billing import bill
 from tinker_mock.server.service.inputs import training_data
 from tinker_mock.server.service.runs import trainer_of
-
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
+from tinker_mock.server.state.promise import Promise
 
 
-async def forward(simulator: Simulator, promise: Promise) -> LossResult:
+async def forward(backend: Backend, promise: Promise) -> LossResult:
     """Work of forward: loss and outputs, no gradients."""
-    return await _loss(simulator, promise, promise.payload["forward_input"], backward=False)
+    return await _loss(backend, promise, promise.payload["forward_input"], backward=False)
 
 
-async def forward_backward(simulator: Simulator, promise: Promise) -> LossResult:
+async def forward_backward(backend: Backend, promise: Promise) -> LossResult:
     """Work of forward_backward; `forward_only` leaves the gradients alone."""
     backward = not promise.payload.get("forward_only", False)
     given = promise.payload["forward_backward_input"]
-    return await _loss(simulator, promise, given, backward=backward)
+    return await _loss(backend, promise, given, backward=backward)
 
 
 async def _loss(
-    simulator: Simulator, promise: Promise, given: dict[str, Any], backward: bool
+    backend: Backend, promise: Promise, given: dict[str, Any], backward: bool
 ) -> LossResult:
-    run = simulator.state.runs[promise.model_id]
+    run = backend.state.runs[promise.model_id]
     trainer = trainer_of(run)
     config = dict(given.get("loss_fn_config") or {})
     loss_fn = given["loss_fn"]
-    custom = _custom_loss(simulator, promise, loss_fn, config)
+    custom = _custom_loss(backend, promise, loss_fn, config)
 
     def work() -> tuple[LossResult, int]:
         data = training_data(given["data"], trainer.base.vocabulary_size)
@@ -42,18 +40,16 @@ async def _loss(
         result = step(data, custom or loss_fn, config)
         return result, sum(datum.tokens.size for datum in data)
 
-    result, tokens = await simulator.compute(work)
-    bill(simulator, run.session_id, run.base_model, "training", tokens)
+    result, tokens = await backend.compute(work)
+    bill(backend, run.session_id, run.base_model, "training", tokens)
     return result
 
 
-def _custom_loss(
-    simulator: Simulator, promise: Promise, loss_fn: str, config: dict[str, Any]
-) -> Any:
+def _custom_loss(backend: Backend, promise: Promise, loss_fn: str, config: dict[str, Any]) -> Any:
     """The stored program that `loss_fn: custom` names; None for built-in losses."""
     if loss_fn != "custom":
         return None
-    losses = simulator.state.sessions[promise.session_id].custom_losses
+    losses = backend.state.sessions[promise.session_id].custom_losses
     loss_id = config.get("loss_id")
     if loss_id not in losses:
         raise OperationFailed(
@@ -63,12 +59,12 @@ def _custom_loss(
     return losses[loss_id]
 
 
-async def optim_step(simulator: Simulator, promise: Promise) -> dict[str, Any]:
+async def optim_step(backend: Backend, promise: Promise) -> dict[str, Any]:
     """Work of optim_step: apply the accumulated gradients."""
-    run = simulator.state.runs[promise.model_id]
+    run = backend.state.runs[promise.model_id]
     trainer = trainer_of(run)
     body = promise.payload
     params = dict(body.get("optimizer_params") or body.get("adam_params") or {})
-    metrics = await simulator.compute(trainer.optim_step, params)
+    metrics = await backend.compute(trainer.optim_step, params)
     run.steps += 1
     return {"metrics": metrics}

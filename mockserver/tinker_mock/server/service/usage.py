@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tinker_mock.server.http.dialects import Dialect
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.checkpoints import living
+from tinker_mock.server.service.search import urn
 from tinker_mock.server.service.times import wire_time
 from tinker_mock.server.state.records import Session, Tenant, UsageEvent
-
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
 
 HOUR = 3600.0
 GIGABYTE = 1e9
@@ -24,34 +23,34 @@ Bucket = tuple[float, str, str, str, bool]
 
 
 def usage(
-    simulator: Simulator, tenant: Tenant, start: float, end: float, dialect: Dialect | None
+    backend: Backend, tenant: Tenant, start: float, end: float, *, free_told: bool
 ) -> dict[str, Any]:
-    """Usage of a window in hourly buckets per session, model and kind, with costs."""
+    """Usage of a window in hourly buckets per session, model and kind, with costs.
+
+    `free_told`: storage says whether it was free, which older clients do not expect.
+    """
     sums: dict[Bucket, int] = defaultdict(int)
-    for event in simulator.state.usage:
+    for event in backend.state.usage:
         if event.tenant_id == tenant.id and start <= event.at < end:
             sums[_bucket(event)] += event.quantity
-    data = [_told(simulator, tenant, bucket, sums[bucket]) for bucket in sorted(sums)]
-    data += _storage(simulator, tenant, start, min(end, simulator.clock.now()), dialect)
+    data = [_told(backend, tenant, bucket, sums[bucket]) for bucket in sorted(sums)]
+    data += _storage(backend, tenant, start, min(end, backend.clock.now()), free_told)
     named = {event["session_id"] for event in data}
     return {
         "data": data,
         "sessions": {
             session.id: {"user_metadata": _metadata(session)}
-            for session in simulator.state.sessions.values()
+            for session in backend.state.sessions.values()
             if session.id in named
         },
-        "cost_data_through": wire_time(simulator.clock.now()),
+        "cost_data_through": wire_time(backend.clock.now()),
     }
 
 
-def storage_now(simulator: Simulator, tenant: Tenant, project_id: str | None) -> dict[str, Any]:
+def storage_now(backend: Backend, tenant: Tenant, project_id: str | None) -> dict[str, Any]:
     """Checkpoint storage in use, per project."""
-    from tinker_mock.server.service.checkpoints import living
-    from tinker_mock.server.service.search import urn
-
     sizes: dict[str, list[int]] = defaultdict(list)
-    for checkpoint in living(simulator):
+    for checkpoint in living(backend):
         if checkpoint.tenant_id == tenant.id and project_id in (None, checkpoint.project_id):
             sizes[checkpoint.project_id].append(checkpoint.size_bytes)
     data = [
@@ -75,13 +74,13 @@ def _bucket(event: UsageEvent) -> Bucket:
     return hour, event.session_id, event.base_model, event.kind, event.cached
 
 
-def _told(simulator: Simulator, tenant: Tenant, bucket: Bucket, quantity: int) -> dict[str, Any]:
+def _told(backend: Backend, tenant: Tenant, bucket: Bucket, quantity: int) -> dict[str, Any]:
     hour, session_id, base_model, kind, cached = bucket
     info: dict[str, Any] = {"type": kind}
     if kind == "sampling_prefill":
         info["cached"] = cached
     info["count" if kind == "checkpoint" else "token_count"] = quantity
-    told = _frame(simulator.state.sessions[session_id], tenant, hour, base_model)
+    told = _frame(backend.state.sessions[session_id], tenant, hour, base_model)
     told["event_info"] = info
     rate = TOKEN_RATES.get(kind)
     if rate is not None:
@@ -91,11 +90,11 @@ def _told(simulator: Simulator, tenant: Tenant, bucket: Bucket, quantity: int) -
 
 
 def _storage(
-    simulator: Simulator, tenant: Tenant, start: float, end: float, dialect: Dialect | None
+    backend: Backend, tenant: Tenant, start: float, end: float, free_told: bool
 ) -> list[dict[str, Any]]:
     """Gigabyte-hours of every checkpoint in every hour of the window it was kept."""
     hours: dict[tuple[float, str, str], float] = defaultdict(float)
-    for period in simulator.state.storage:
+    for period in backend.state.storage:
         if period.tenant_id != tenant.id:
             continue
         since, until = max(period.since, start), min(period.until or end, end)
@@ -107,9 +106,9 @@ def _storage(
             since = upto
     found = []
     for (hour, session_id, base_model), amount in sorted(hours.items()):
-        told = _frame(simulator.state.sessions[session_id], tenant, hour, base_model)
+        told = _frame(backend.state.sessions[session_id], tenant, hour, base_model)
         told["event_info"] = {"type": "storage", "gigabyte_hours": amount}
-        if dialect is None or dialect.understands("storage_free"):
+        if free_told:
             told["event_info"]["free"] = False
         told["effective_rate_usd_per_gigabyte_month"] = STORAGE_RATE
         told["estimated_cost_usd"] = amount / MONTH_HOURS * STORAGE_RATE

@@ -84,7 +84,7 @@ def serve_until_signal(app: Any, settings: Settings, listener: socket.socket) ->
     # Every socket write hands the interpreter to the engine's threads: 5 ms are too long to wait.
     sys.setswitchinterval(0.0005)
     asyncio.run(_until_signal(app, settings, listener))
-    return int(app.state.director.farewell())
+    return int(app.state.mock.control.exit_report())
 
 
 def bind_socket(host: str, port: int) -> socket.socket:

@@ -37,8 +37,7 @@ class InProcessMock:
         self._loop.close()
 
     async def _wind_up(self) -> None:
-        self.app.state.director.close()
-        self.app.state.simulator.close()
+        self.app.state.mock.close()
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         for task in rest:
             task.cancel()
@@ -75,7 +74,7 @@ class TinkerRouter(respx.MockRouter):
 
     @property
     def app(self) -> Any:
-        """The running app; its `state` has the simulator and the director."""
+        """The running app; its `state.mock` is the mock."""
         if self._mock is None:
             raise RuntimeError("the router is not started: use it as a context manager")
         return self._mock.app

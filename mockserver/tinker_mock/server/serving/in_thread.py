@@ -1,4 +1,4 @@
-"""A server in a thread of this process, for tests: a real socket, the simulator at hand."""
+"""A server in a thread of this process, for tests: a real socket, the mock at hand."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class RunningServer:
         self._thread.join()
 
     @property
-    def simulator(self) -> Any:
-        """The simulator. Its state changes on the server's loop: look through `call`."""
-        return self.app.state.simulator
+    def mock(self) -> Any:
+        """The mock itself. Its state changes on the server's loop: look through `call`."""
+        return self.app.state.mock
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the server's loop and return its result."""

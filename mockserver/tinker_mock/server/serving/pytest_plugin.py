@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def tinker_mock(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """A server on a free port, started for this test as its marker says.
 
-    `.url` is the address, `.simulator` the simulation, `.call(coroutine)` runs on its loop.
+    `.url` is the address, `.mock` the mock itself, `.call(coroutine)` runs on its loop.
     """
     marker = request.node.get_closest_marker("tinker_mock")
     yield from _served(dict(marker.kwargs) if marker else {})

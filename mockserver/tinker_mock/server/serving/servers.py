@@ -50,7 +50,7 @@ async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stop
 
     async def trigger() -> None:
         await stopped()
-        app.state.director.close()
+        app.state.mock.control.close()
 
     await serve(app, config, shutdown_trigger=trigger)
 
@@ -78,7 +78,7 @@ async def _uvicorn(app: Any, settings: Settings, listener: socket.socket, stoppe
     listener.listen(BACKLOG)
     serving = asyncio.create_task(server._serve(sockets=[listener]))
     await stopped()
-    app.state.director.close()
+    app.state.mock.control.close()
     server.should_exit = True
     await serving
 
@@ -105,7 +105,7 @@ async def _granian(app: Any, settings: Settings, listener: socket.socket, stoppe
     )
     serving = asyncio.create_task(server.serve())
     await stopped()
-    app.state.director.close()
+    app.state.mock.control.close()
     server.stop()  # type: ignore[no-untyped-call]
     await serving
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinker_mock.server.promises.promise import Lane, Promise
+from tinker_mock.server.state.promise import Lane, Promise
 from tinker_mock.server.state.records import (
     AuditEntry,
     Checkpoint,
@@ -42,3 +42,10 @@ class State:
     def clone(self, shared: list[Any]) -> State:
         """A deep copy; the `shared` objects (base models) are kept, not copied."""
         return copy.deepcopy(self, {id(thing): thing for thing in shared})
+
+
+class Store:
+    """Where the state is. Whoever needs it reads `current`: a restore replaces that, once."""
+
+    def __init__(self) -> None:
+        self.current = State()

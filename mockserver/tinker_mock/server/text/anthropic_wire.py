@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinker_mock.server.http import sse
-from tinker_mock.server.text.turns import CallArguments, CallBegun, Ended, Event, Said
+from tinker_mock.server.text.turns import CallArguments, CallBegun, Ended, Event, TextDelta
+from tinker_mock.server.wire import sse
 
 Json = dict[str, Any]
 STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
@@ -46,7 +46,7 @@ class MessageBuilder:
     def add(self, event: Event) -> tuple[Json | None, Json | None]:
         """Take an event: (a block it begins, a delta of the last block)."""
         match event:
-            case Said(text, _, thinking):
+            case TextDelta(text, _, thinking):
                 kind = "thinking" if thinking else "text"
                 begun: Json | None = None
                 if not self.blocks or self.blocks[-1]["type"] != kind:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.text.generation import Params
 from tinker_mock.server.text.messages import Message
 from tinker_mock.server.text.quirks import applied
 from tinker_mock.server.text.text_model import TextModel
 from tinker_mock.server.text.tool_choice import ToolRequest, tool_uses
 from tinker_mock.server.text.turns import Ended, Event, Turn
-
-if TYPE_CHECKING:
-    from tinker_mock.server.http.exchange import Exchange
 
 MOST_UNASKED = 4096
 """Longest answer to a request that names no limit."""
@@ -31,7 +29,8 @@ def wants_thinking(body: dict[str, Any]) -> bool:
 
 
 def turns_for(
-    exchange: Exchange,
+    backend: Backend,
+    body: dict[str, Any],
     model: TextModel,
     messages: list[Message],
     tools: ToolRequest,
@@ -39,7 +38,6 @@ def turns_for(
     count: int = 1,
 ) -> list[Turn]:
     """One turn a choice; raises BadRequest before any text is made."""
-    simulator, body = exchange.simulator, exchange.body
     offered = tools.tools if tools.choice != "none" else []
     prompt = model.chat_prompt(messages, offered or None, wants_thinking(body))
     asked = params.max_tokens or None
@@ -48,9 +46,9 @@ def turns_for(
     turns = []
     for index in range(count):
         entropy = f"{params.entropy}:{index}"
-        uses = tool_uses(tools, messages, simulator.ids, entropy, kimi=model.is_kimi)
+        uses = tool_uses(tools, messages, backend.ids, entropy, kimi=model.is_kimi)
         own = replace(params, max_tokens=min(room, asked or MOST_UNASKED), entropy=entropy)
-        turns.append(Turn(simulator, model, prompt, own, uses, schema))
+        turns.append(Turn(backend, model, prompt, own, uses, schema))
     return turns
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tinker_mock.server.engine import Sampler, SampleRequest
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.http import sse
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.text.generation import Finish, Params, Piece, TextRun, Token
 from tinker_mock.server.text.text_model import TextModel
-
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
+from tinker_mock.server.wire import sse
 
 Json = dict[str, Any]
 
@@ -57,10 +55,10 @@ class CompletionChoice:
     text: list[str] = field(default_factory=list)
     offset: int = 0
 
-    async def parts(self, simulator: Simulator) -> AsyncIterator[Json]:
+    async def parts(self, backend: Backend) -> AsyncIterator[Json]:
         """The choice in pieces; the last one carries the finish_reason."""
         if self.echo:
-            tokens = await self._scored_prompt(simulator)
+            tokens = await self._scored_prompt(backend)
             yield self._part(Piece(self.model.tokenizer.decode(self.prompt), tokens), None)
         async for piece in self.run.pieces():
             yield self._part(piece, None)
@@ -92,14 +90,14 @@ class CompletionChoice:
             "text_offset": offsets,
         }
 
-    async def _scored_prompt(self, simulator: Simulator) -> tuple[Token, ...]:
+    async def _scored_prompt(self, backend: Backend) -> tuple[Token, ...]:
         if self.logprobs is None:
             return tuple(Token(id) for id in self.prompt)
         request = SampleRequest(
             prompt=np.asarray(self.prompt, dtype=np.int64), max_tokens=0, prompt_logprobs=True
         )
         sampler = Sampler(self.model.base, self.model.weights)
-        result = await simulator.compute(sampler.sample, request)
+        result = await backend.compute(sampler.sample, request)
         assert result.prompt_logprobs is not None
         pairs = zip(self.prompt, result.prompt_logprobs.tolist(), strict=True)
         return tuple(Token(id, logprob) for id, logprob in pairs)
@@ -109,7 +107,7 @@ class CompletionChoice:
 class Completions:
     """Everything one request asks for."""
 
-    simulator: Simulator
+    backend: Backend
     model: TextModel
     head: Json
     choices: list[CompletionChoice]
@@ -128,14 +126,14 @@ class Completions:
         """The text_completion."""
         told = []
         for choice in self.choices:
-            parts = [part async for part in choice.parts(self.simulator)]
+            parts = [part async for part in choice.parts(self.backend)]
             told.append({**parts[-1], "text": "".join(choice.text), "logprobs": _joined(parts)})
         return {**self.head, "choices": told, "usage": self.usage()}
 
     async def events(self, include_usage: bool) -> AsyncIterator[bytes]:
         """The same as server-sent events."""
         for choice in self.choices:
-            async for part in choice.parts(self.simulator):
+            async for part in choice.parts(self.backend):
                 yield sse.event({**self.head, "choices": [part]})
         if include_usage:
             yield sse.event({**self.head, "choices": [], "usage": self.usage()})
@@ -150,7 +148,7 @@ def _joined(parts: list[Json]) -> Json | None:
 
 
 def choices_for(
-    simulator: Simulator, model: TextModel, body: Json, params: Params
+    backend: Backend, model: TextModel, body: Json, params: Params
 ) -> list[CompletionChoice]:
     """`n` choices for each prompt, numbered over all of them."""
     choices: list[CompletionChoice] = []
@@ -159,7 +157,7 @@ def choices_for(
         for _ in range(body.get("n") or 1):
             index = len(choices)
             own = replace(params, max_tokens=most, entropy=f"{params.entropy}:{index}")
-            run = TextRun(simulator, model, prompt, own)
+            run = TextRun(backend, model, prompt, own)
             choices.append(
                 CompletionChoice(
                     index, model, run, prompt, body.get("logprobs"), bool(body.get("echo"))

@@ -6,9 +6,8 @@ same request are the same text.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Hashable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -18,19 +17,18 @@ from tinker_mock.server.engine import (
     EngineError,
     LogitBias,
     SampledSequence,
+    Sampler,
     SampleRequest,
     ScriptedAnswer,
     Weights,
 )
 from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.lru import LruCache
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.sampling import FIRST_SLICE, SLICE
 from tinker_mock.server.text.text_model import TextModel
-from tinker_mock.server.text.tokenizers import stop_decoder
+from tinker_mock.server.tokenizers import stop_decoder
 
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
-
-FIRST_SLICE, SLICE = 4, 16
 SMALLEST_TOP_P = 1e-6
 Key = tuple[Weights | None, tuple[ScriptedAnswer, ...], tuple[int, ...], "Params", int, int | None]
 
@@ -86,9 +84,9 @@ class TextRun:
     """One answer being generated. Iterate `pieces()`; `finish` is set at its end."""
 
     def __init__(
-        self, simulator: Simulator, model: TextModel, prompt: list[int], params: Params
+        self, backend: Backend, model: TextModel, prompt: list[int], params: Params
     ) -> None:
-        self.simulator = simulator
+        self.backend = backend
         self.model = model
         self.params = params
         self.ids = list(prompt)
@@ -151,7 +149,12 @@ class TextRun:
     async def _sampled(self, request: SampleRequest) -> SampledSequence:
         model = self.model
         try:
-            return await self.simulator.slices.sample(model.base, model.weights, request)
+            sampled: SampledSequence = await self.backend.batches.run(
+                _alike(model, request),
+                lambda: Sampler(model.base, model.weights).sample_together,
+                request,
+            )
+            return sampled
         except EngineError as error:
             name = error.field.removeprefix("sampling_params.")
             message = f"{name}: {error.rule}"
@@ -189,6 +192,21 @@ class TextRun:
     def _piece(self, text: str, thinking: bool) -> Piece:
         tokens, self.untold = tuple(self.untold), []
         return Piece(text, tokens, thinking)
+
+
+def _alike(model: TextModel, request: SampleRequest) -> Hashable:
+    """What requests have in common that are sampled in one call."""
+    return (
+        model.base,
+        model.weights,
+        request.max_tokens,
+        request.temperature,
+        request.top_k,
+        request.top_p,
+        None if request.stop is None else tuple(request.stop),
+        request.topk_sample_logprobs,
+        request.logit_bias,
+    )
 
 
 def tokens_of(sequence: SampledSequence) -> list[Token]:

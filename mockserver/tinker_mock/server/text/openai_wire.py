@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinker_mock.server.http import sse
 from tinker_mock.server.text.generation import Token
 from tinker_mock.server.text.quirks import split_delta
 from tinker_mock.server.text.text_model import TextModel
-from tinker_mock.server.text.turns import CallArguments, CallBegun, Ended, Event, Said
+from tinker_mock.server.text.turns import CallArguments, CallBegun, Ended, Event, TextDelta
+from tinker_mock.server.wire import sse
 
 Json = dict[str, Any]
 
@@ -98,7 +98,7 @@ class ChoiceBuilder:
     def add(self, event: Event) -> None:
         """Take one event."""
         match event:
-            case Said(text, tokens, thinking):
+            case TextDelta(text, tokens, thinking):
                 (self.reasoning if thinking else self.content).append(text)
                 self.tokens += () if thinking else tokens
             case CallBegun(_, id, name):
@@ -129,7 +129,7 @@ class ChoiceBuilder:
 def delta_of(event: Event) -> Json:
     """What a chunk says of one event."""
     match event:
-        case Said(text, _, thinking):
+        case TextDelta(text, _, thinking):
             return {"reasoning_content" if thinking else "content": text}
         case CallBegun(number, id, name):
             function = {"name": name, "arguments": ""}
@@ -158,7 +158,7 @@ async def chunks(
             first = {"role": "assistant", "content": ""}
             yield sse.event(_chunk(envelope, index, first, None, None, filler))
         reason = event.reason if isinstance(event, Ended) else None
-        tokens = event.tokens if isinstance(event, Said) and not event.thinking else ()
+        tokens = event.tokens if isinstance(event, TextDelta) and not event.thinking else ()
         logprobs = envelope.logprobs(tokens) if tokens else None
         if isinstance(event, Ended):
             usage.count(event.tokens, event.thoughts)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from tinker_mock.server.text.turns import CallArguments, CallBegun, Ended, Event, Said
+from tinker_mock.server.text.turns import CallArguments, CallBegun, Ended, Event, TextDelta
 
 SECTION_BEGIN, SECTION_END = "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"
 CALL_BEGIN, CALL_END = "<|tool_call_begin|>", "<|tool_call_end|>"
@@ -38,12 +38,12 @@ async def raw_markers(events: AsyncIterator[Event], thinking: bool = False) -> A
             case CallBegun(number, id, _):
                 lead = SECTION_BEGIN if open_call is None else CALL_END
                 open_call = number
-                yield Said(f"{lead}{CALL_BEGIN}{id}{ARGUMENT}", thinking=thinking)
+                yield TextDelta(f"{lead}{CALL_BEGIN}{id}{ARGUMENT}", thinking=thinking)
             case CallArguments(_, text):
-                yield Said(text, thinking=thinking)
+                yield TextDelta(text, thinking=thinking)
             case Ended(reason):
                 if open_call is not None and reason != "length":
-                    yield Said(CALL_END + SECTION_END, thinking=thinking)
+                    yield TextDelta(CALL_END + SECTION_END, thinking=thinking)
                 yield replace(event, reason="stop" if reason == "tool_calls" else reason)
             case _:
                 yield event
@@ -54,9 +54,9 @@ async def truncated_calls(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
     async for event in events:
         match event:
             case CallBegun(0, id, _):
-                yield Said(f"{SECTION_BEGIN}{CALL_BEGIN}{id}{ARGUMENT}")
+                yield TextDelta(f"{SECTION_BEGIN}{CALL_BEGIN}{id}{ARGUMENT}")
             case CallArguments(0, text):
-                yield Said(text[: max(1, len(text) // 2)])
+                yield TextDelta(text[: max(1, len(text) // 2)])
                 yield Ended("length")
                 return
             case _:

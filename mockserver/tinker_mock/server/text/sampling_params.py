@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from tinker_mock.server.engine import LogitBias
 from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.state.records import Tenant
 from tinker_mock.server.text.generation import Params
-
-if TYPE_CHECKING:
-    from tinker_mock.server.http.exchange import Exchange
 
 DEFAULT_COMPLETION_TOKENS = 16
 TOKEN_ID = re.compile(r"[0-9]{1,12}")
@@ -25,17 +24,17 @@ UNSIMULATED = {
 }
 
 
-def entropy_of(exchange: Exchange) -> str:
+def entropy_of(backend: Backend, tenant: Tenant, body: dict[str, Any]) -> str:
     """What seeds an answer: the request's seed, or the server's, tenant and how often it came."""
-    seed = exchange.body.get("seed")
+    seed = body.get("seed")
     if seed is not None:
         return f"seed:{seed}"
-    return exchange.simulator.ids.next("text", exchange.owner.id, digest_of(exchange.body))
+    return backend.ids.next("text", tenant.id, digest_of(body))
 
 
-def answer_id(exchange: Exchange, kind: str, entropy: str) -> str:
+def answer_id(backend: Backend, body: dict[str, Any], kind: str, entropy: str) -> str:
     """The answer's id: the same for the same seeded request."""
-    return exchange.simulator.ids.derive(kind, entropy, digest_of(exchange.body))
+    return backend.ids.derive(kind, entropy, digest_of(body))
 
 
 def digest_of(body: dict[str, Any]) -> str:

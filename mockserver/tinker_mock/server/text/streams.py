@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any
 
+from tinker_mock.server.clock import Clock
 from tinker_mock.server.errors import ServiceError
-from tinker_mock.server.http import sse
+from tinker_mock.server.text.error_shapes import ANTHROPIC, api_of, error_body
 from tinker_mock.server.text.quirks import json_line
-from tinker_mock.server.text.refusals import ANTHROPIC, api_of, error_body
-
-if TYPE_CHECKING:
-    from tinker_mock.server.http.exchange import Answer, Exchange
+from tinker_mock.server.wire import sse
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
 JSON_LINES = "application/x-ndjson"
 
 
-def effect_of(exchange: Exchange, kind: str) -> Any:
-    """The scenario's effect of this kind on this exchange, if any."""
-    step = exchange.notes.get("_step", ())
-    return next((effect for effect in step if effect.kind == kind), None)
-
-
 def quirk_of(exchange: Exchange) -> str | None:
     """The Kimi quirk that is switched on."""
-    effect = effect_of(exchange, "kimi")
-    return None if effect is None else str(effect.variant)
+    effect = exchange.effect("kimi")
+    return None if effect is None else effect.variant
 
 
 async def answer(
     exchange: Exchange,
+    clock: Clock,
     events: AsyncIterator[bytes],
     headers: Mapping[str, str],
     *,
@@ -44,17 +37,17 @@ async def answer(
     source = _guarded(exchange, first, events)
     if json_lines:
         source = _as_lines(source)
-    told = sse.stream_answer(source, exchange.clock, headers=headers)
+    streamed = sse.stream_answer(source, clock, headers=headers)
     if json_lines:
-        told.content_type = JSON_LINES
-    return told
+        streamed.content_type = JSON_LINES
+    return streamed
 
 
 async def _guarded(
     exchange: Exchange, first: bytes, events: AsyncIterator[bytes]
 ) -> AsyncIterator[bytes]:
     """The events; an error in their middle becomes the API's own error event, and the end."""
-    breaking = effect_of(exchange, "break-stream")
+    breaking = exchange.effect("break-stream")
     left = breaking.events if breaking is not None else None
     try:
         if left != 0:

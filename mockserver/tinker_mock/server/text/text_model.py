@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tinker_mock.server.catalog.catalog import CatalogModel
 from tinker_mock.server.engine import BaseModel, Weights
 from tinker_mock.server.errors import BadRequest, NotFound
 from tinker_mock.server.service import checkpoints
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.bases import base_of
 from tinker_mock.server.state.records import Tenant
 from tinker_mock.server.text.messages import flat_text
-from tinker_mock.server.text.standin import StandInTokenizer
-from tinker_mock.server.text.tokenizers import templated_prompt, tokenizer_for
+from tinker_mock.server.text.placeholder_tokenizer import PlaceholderTokenizer
+from tinker_mock.server.tokenizers import templated_prompt, tokenizer_for
 
 if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
-    from tinker_mock.server.text.tokenizers import Tokenizer
+    from tinker_mock.server.tokenizers import Tokenizer
 
 CHECKPOINT = "tinker://"
 
@@ -80,7 +82,7 @@ class TextModel:
         return room if max_tokens is None else max_tokens
 
 
-def text_model(simulator: Simulator, tenant: Tenant, name: str) -> TextModel:
+def text_model(backend: Backend, tenant: Tenant, name: str) -> TextModel:
     """The model a request names: a base model, or `tinker://…` sampler weights.
 
     Raises NotFound (with `wire_code` model_not_found).
@@ -88,9 +90,9 @@ def text_model(simulator: Simulator, tenant: Tenant, name: str) -> TextModel:
     weights, base_name = None, name
     try:
         if name.startswith(CHECKPOINT):
-            source = checkpoints.readable(simulator, tenant, name, "/model")
+            source = checkpoints.readable(backend, tenant, name, "/model")
             weights, base_name = source.weights, source.base_model
-        catalog = simulator.catalog.get(base_name, "/model")
+        catalog = backend.catalog.get(base_name, "/model")
     except (BadRequest, NotFound) as error:
         raise NotFound(
             error.message,
@@ -99,20 +101,17 @@ def text_model(simulator: Simulator, tenant: Tenant, name: str) -> TextModel:
             fix=error.fix,
             details={"wire_code": "model_not_found"},
         ) from error
-    return TextModel(
-        name, catalog, simulator.base(base_name), weights, tokenizer_of(simulator, catalog)
-    )
+    return TextModel(name, catalog, base_of(backend, base_name), weights, tokenizer_of(catalog))
 
 
-def tokenizer_of(simulator: Simulator, model: CatalogModel) -> Tokenizer:
-    """The model's tokenizer, or its stand-in."""
-    real = tokenizer_for(model)
-    if real is not None:
-        return real
-    known = simulator.stand_ins.get(model.name)
-    if known is None:
-        first, last = model.special_tokens or (0, -1)
-        specials = frozenset(range(first, last + 1)) | {*model.end_tokens, *model.thinking}
-        known = StandInTokenizer(model.name, model.tokenizer_size, specials)
-        simulator.stand_ins[model.name] = known
-    return known
+def tokenizer_of(model: CatalogModel) -> Tokenizer:
+    """The model's tokenizer, or its placeholder."""
+    return tokenizer_for(model) or placeholder_of(model)
+
+
+@cache
+def placeholder_of(model: CatalogModel) -> PlaceholderTokenizer:
+    """A placeholder with the model's vocabulary and special ids."""
+    first, last = model.special_tokens or (0, -1)
+    specials = frozenset(range(first, last + 1)) | {*model.end_tokens, *model.thinking}
+    return PlaceholderTokenizer(model.name, model.tokenizer_size, specials)

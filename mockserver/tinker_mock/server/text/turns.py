@@ -6,25 +6,23 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tinker_mock.server.engine import Sampler, SampleRequest
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.text.generation import Params, TextRun, Token
 from tinker_mock.server.text.schema_values import value_for
 from tinker_mock.server.text.text_model import TextModel
-from tinker_mock.server.text.tokenizers import stop_decoder
 from tinker_mock.server.text.tool_choice import ToolUse
-
-if TYPE_CHECKING:
-    from tinker_mock.server.simulator import Simulator
+from tinker_mock.server.tokenizers import stop_decoder
 
 THOUGHTS_BEFORE_A_CALL = 24
 
 
 @dataclass(frozen=True)
-class Said:
+class TextDelta:
     """More content, or more reasoning."""
 
     text: str
@@ -59,14 +57,14 @@ class Ended:
     thoughts: int = 0
 
 
-Event = Said | CallBegun | CallArguments | Ended
+Event = TextDelta | CallBegun | CallArguments | Ended
 
 
 @dataclass
 class Turn:
     """What one choice will be. `json_schema`: the answer is a JSON text of this schema."""
 
-    simulator: Simulator
+    backend: Backend
     model: TextModel
     prompt: list[int]
     params: Params
@@ -98,11 +96,11 @@ class Turn:
         yield self._ended("tool_calls")
 
     async def _words(self) -> AsyncGenerator[Event, None]:
-        run = TextRun(self.simulator, self.model, self.prompt, self.params)
+        run = TextRun(self.backend, self.model, self.prompt, self.params)
         async with aclosing(run.pieces()) as pieces:
             async for piece in pieces:
                 self.thoughts += len(piece.tokens) if piece.thinking else 0
-                yield Said(piece.text, piece.tokens, piece.thinking)
+                yield TextDelta(piece.text, piece.tokens, piece.thinking)
         self.tokens = run.count
         assert run.finish is not None
         yield self._ended(run.finish.reason, run.finish.stop)
@@ -113,17 +111,17 @@ class Turn:
             return
         most = min(THOUGHTS_BEFORE_A_CALL, self.params.max_tokens)
         params = replace(self.params, max_tokens=most, stop=())
-        run = TextRun(self.simulator, self.model, self.prompt, params)
+        run = TextRun(self.backend, self.model, self.prompt, params)
         async with aclosing(run.pieces()) as pieces:
             async for piece in pieces:
                 if not piece.thinking:
                     break
                 self.thoughts += len(piece.tokens)
-                yield Said(piece.text, piece.tokens, thinking=True)
+                yield TextDelta(piece.text, piece.tokens, thinking=True)
         self.tokens = self.thoughts
 
     async def _json(self) -> AsyncIterator[Event]:
-        seed = self.simulator.ids.number("json-answer", self.params.entropy)
+        seed = self.backend.ids.number("json-answer", self.params.entropy)
         schema = self.json_schema or {}
         value = value_for(schema, seed, "/response_format/json_schema/schema")
         room = self.params.max_tokens - self.tokens
@@ -133,10 +131,10 @@ class Turn:
             self.tokens += 1
             untold.append(token)
             if text := decoder.process(token.id).text:
-                yield Said(text, tuple(untold))
+                yield TextDelta(text, tuple(untold))
                 untold = []
         if text := decoder.flush().text:
-            yield Said(text, tuple(untold))
+            yield TextDelta(text, tuple(untold))
         yield self._ended("length" if len(ids) > room else "stop")
 
     async def _scored(self, ids: list[int]) -> list[Token]:
@@ -149,7 +147,7 @@ class Turn:
             prompt=whole, max_tokens=0, prompt_logprobs=True, topk_prompt_logprobs=k
         )
         sampler = Sampler(self.model.base, self.model.weights)
-        result = await self.simulator.compute(sampler.sample, request)
+        result = await self.backend.compute(sampler.sample, request)
         assert result.prompt_logprobs is not None
         logprobs = result.prompt_logprobs[-len(ids) :].tolist()
         tops: list[tuple[tuple[int, float], ...]] = [()] * len(ids)

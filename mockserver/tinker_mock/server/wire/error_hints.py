@@ -6,12 +6,8 @@ the requirement ledger (`contracts/requirements`) a refusal of that kind belongs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from tinker_mock.contracts import Operation
 from tinker_mock.server.errors import ServiceError
-
-if TYPE_CHECKING:
-    from tinker_mock.contracts import Operation
 
 REQUIREMENTS: dict[tuple[str, str], str] = {
     ("not_found", ""): "service/unknown-path/404",
@@ -62,14 +58,13 @@ FIXES = {
 }
 
 
-def diagnose(error: ServiceError, operation: Operation | None) -> ServiceError:
+def add_hints(error: ServiceError, operation: Operation | None) -> None:
     """Fill in requirement, rule and fix where the raiser left them open."""
     name = operation.id if operation is not None else ""
     known = REQUIREMENTS.get((error.kind, name)) or REQUIREMENTS.get((error.kind, "*"), "")
     error.requirement = error.requirement or known
     error.rule = error.rule or f"see {operation.id} in the contract" if operation else error.rule
     error.fix = error.fix or _expected(error) or FIXES.get(error.kind, "")
-    return error
 
 
 def _expected(error: ServiceError) -> str:

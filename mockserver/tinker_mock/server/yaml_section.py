@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tinker_mock.server.faults.effects import UNITS
+from tinker_mock.server.clock import UNITS
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 

@@ -1,4 +1,4 @@
-"""Request bodies: read, decompress, decode, judge."""
+"""Requests held to the contract: parameters, and bodies decompressed, decoded and judged."""
 
 from __future__ import annotations
 
@@ -7,68 +7,55 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tinker_mock.server.errors import BadRequest, ServiceError, Unprocessable, UnsupportedMediaType
-from tinker_mock.server.http.exchange import JSON, PROTOBUF, Exchange, Receive
-from tinker_mock.server.http.problems import contract_breach
+from tinker_mock.contracts import Operation
+from tinker_mock.contracts.schema import coerce
+from tinker_mock.server.errors import BadRequest, Unprocessable, UnsupportedMediaType
+from tinker_mock.server.lazy_module import LazyModule
+from tinker_mock.server.wire.connection import MAX_BODY
+from tinker_mock.server.wire.exchange import IN_THREAD, JSON, PROTOBUF, Exchange
+from tinker_mock.server.wire.problems import contract_breach
 
 if TYPE_CHECKING:
-    from tinker_mock.contracts import Operation
-
-MAX_BODY = 256 * 1024 * 1024
-IN_THREAD = 256 * 1024
-"""Bodies from this size on are decoded in a thread: the event loop keeps answering."""
+    from tinker_mock.server.wire import protobuf_requests
+else:
+    protobuf_requests = LazyModule("tinker_mock.server.wire.protobuf_requests")
 
 
-class ClientGone(Exception):
-    """The client closed the connection before its request was complete."""
+@dataclass(frozen=True)
+class RequestRules:
+    """How strictly requests are held to the contract."""
+
+    refuse: bool = True
+    """A breach is refused; otherwise it is noted, and the request goes on."""
+    strict: bool = False
+    """Unknown fields are a breach."""
+    content_types: bool = True
+    """A body of another type than the operation takes is a breach; otherwise it is read as if."""
 
 
-class TooLarge(ServiceError):
-    """The body is larger than the server takes."""
-
-    status = 413
-    kind = "too_large"
-
-
-async def read_body(receive: Receive) -> bytes:
-    """The whole body; raises ClientGone or TooLarge."""
-    chunks, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        chunk = message.get("body", b"")
-        if chunk:
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > MAX_BODY:
-                raise TooLarge(f"body: larger than {MAX_BODY} bytes", rule="maximum body size")
-        if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-async def decode_body(exchange: Exchange, operation: Operation) -> None:
+async def decode_body(exchange: Exchange, operation: Operation, rules: RequestRules) -> None:
     """Fill in `exchange.body` and judge it by the contract; raises what the client did wrong."""
     if not operation.request_types:
         return
     if len(exchange.raw_body) < IN_THREAD:
-        _decode(exchange, operation)
+        _decode(exchange, operation, rules)
     else:
-        await asyncio.to_thread(_decode, exchange, operation)
+        await asyncio.to_thread(_decode, exchange, operation, rules)
 
 
-def _decode(exchange: Exchange, operation: Operation) -> None:
+def _decode(exchange: Exchange, operation: Operation, rules: RequestRules) -> None:
     content = _decompress(exchange.raw_body, exchange.headers)
     if not content and not operation.body_required:
         exchange.body = {}
         return
     kind = exchange.headers.get("content-type", JSON).split(";")[0].strip().lower() or JSON
-    exchange.content_type = kind
-    if kind not in operation.request_types:
+    exchange.content_type = kind if rules.content_types else operation.request_types[0]
+    if exchange.content_type not in operation.request_types:
         raise UnsupportedMediaType(
             f"Content-Type: {kind!r} is not taken by {operation.id}",
             pointer="header:Content-Type",
@@ -76,10 +63,8 @@ def _decode(exchange: Exchange, operation: Operation) -> None:
             fix=f"send {operation.request_types[0]}",
             requirement="errors/content-type/refused",
         )
-    if kind == PROTOBUF:
-        from tinker_mock.server.http.protobuf_requests import decode_forward_backward
-
-        exchange.body, canonical = decode_forward_backward(content)
+    if exchange.content_type == PROTOBUF:
+        exchange.body, canonical = protobuf_requests.decode_forward_backward(content)
         exchange.fingerprint = _fingerprint(operation, canonical)
         return
     exchange.body = _json(content)
@@ -91,7 +76,7 @@ def _decode(exchange: Exchange, operation: Operation) -> None:
         canonical = orjson.dumps(exchange.body, option=orjson.OPT_SORT_KEYS)
         exchange.fingerprint = _fingerprint(operation, canonical)
     exchange.unknown_fields = operation.unknown_fields(exchange.body)
-    if exchange.unknown_fields and exchange.simulator.settings.strict:
+    if exchange.unknown_fields and rules.strict:
         raise _unknown(exchange.unknown_fields)
 
 
@@ -152,8 +137,6 @@ def _unknown(fields: list[str]) -> Unprocessable:
 
 def judge_parameters(exchange: Exchange, operation: Operation) -> None:
     """Check path, query and headers; fill in typed query values with the contract's defaults."""
-    from tinker_mock.contracts.schema import coerce
-
     violations = [
         *operation.check_path(exchange.path_params),
         *operation.check_query(exchange.query),

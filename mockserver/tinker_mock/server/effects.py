@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tinker_mock.server.clock import UNITS
+
 BEFORE, AFTER, AROUND = "before", "after", "around"
 DURATION = r"(?P<seconds>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h)"
 SIZE = r"(?P<size>\d+)(?P<multiple>k|m)?"
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 MULTIPLES = {None: 1, "k": 1024, "m": 1024 * 1024}
 PROMISE_READS = frozenset({"retrieve_future"})
 TEXT_STREAMS = frozenset({"create_chat_completion", "create_completion", "create_message"})
@@ -201,6 +202,11 @@ REPEATED = re.compile(r"(?P<word>.+)-x(?P<times>[1-9]\d{0,5})")
 
 Step = tuple[Effect, ...]
 """What happens to one exchange: effects joined with `+`."""
+
+
+def words(step: Step) -> str:
+    """A step as it is written."""
+    return "+".join(effect.word for effect in step)
 
 
 def parse_word(word: str) -> Effect:

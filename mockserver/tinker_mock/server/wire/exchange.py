@@ -1,19 +1,17 @@
-"""One request with its answer, as every stage of the pipeline sees it."""
+"""One request with its answer, as everything on its way sees it. Data only."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
-if TYPE_CHECKING:
-    from tinker_mock.contracts import Operation, Violation
-    from tinker_mock.server.clock import Clock
-    from tinker_mock.server.http.dialects import Dialect
-    from tinker_mock.server.simulator import Simulator
-    from tinker_mock.server.state.records import Tenant
+from tinker_mock.contracts import Operation, Violation
+from tinker_mock.server.effects import Effect, Step
+from tinker_mock.server.state.records import Tenant
+from tinker_mock.server.wire.dialects import UNKNOWN, Dialect
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -22,6 +20,8 @@ Send = Callable[[Message], Awaitable[None]]
 JSON = "application/json"
 PROTOBUF = "application/x-protobuf"
 EVENT_STREAM = "text/event-stream"
+IN_THREAD = 256 * 1024
+"""Bodies from this size on are read and judged in a thread: the event loop keeps answering."""
 
 
 @dataclass
@@ -66,50 +66,56 @@ OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 @dataclass
 class Exchange:
-    """A request on its way through the pipeline.
+    """A request on its way to its answer.
 
     `headers` have lower-case names. `body` is the decoded value in its JSON shape, whatever the
-    content type was; `raw_body` the bytes as they came. `tenant`, `dialect` and `answer` are set
-    by the stages that find them out. `notes` is free for stages to leave words in the journal.
+    content type was; `raw_body` and `raw_query` are the bytes as they came. `tenant`, `dialect`
+    and `answer` are set by those who find them out.
     """
 
-    simulator: Simulator
     method: str
     path: str
     headers: Mapping[str, str]
+    dialect: Dialect = UNKNOWN
     query: dict[str, Any] = field(default_factory=dict)
     path_params: dict[str, str] = field(default_factory=dict)
     operation: Operation | None = None
+    raw_query: bytes = b""
     raw_body: bytes = b""
     body: Any = None
     content_type: str = ""
     fingerprint: str = ""
     """Hash of what was asked, for operations that make a promise."""
+    base_url: str = ""
+    """The address the client used, with the prefix it came through."""
     tenant: Tenant | None = None
-    dialect: Dialect | None = None
-    client: tuple[str, int] | None = None
-    scope: Mapping[str, Any] = field(default_factory=dict)
-    received_at: float = 0.0
-    answered_at: float = 0.0
     answer: Answer | None = None
     request_violations: list[Violation] = field(default_factory=list)
     response_violations: list[Violation] = field(default_factory=list)
     unknown_fields: list[str] = field(default_factory=list)
+    result_of: str = ""
+    """The operation whose result the answer is, if it is one."""
+    effects: Step = ()
+    """What goes wrong with this exchange."""
+    injected: bool = False
+    """The answer is a fault's: nobody was asked."""
+    masked: int | None = None
+    """The status of the answer that a fault put another in front of."""
+    frames: list[tuple[float, bytes]] = field(default_factory=list)
+    """A streamed answer as it was sent: Unix seconds and bytes of each chunk."""
     client_gone: bool = False
     error: BaseException | None = None
-    notes: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def clock(self) -> Clock:
-        """The server's clock."""
-        return self.simulator.clock
+    def bearer(self) -> str:
+        """The token of `Authorization: Bearer …`, or nothing."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
 
     @property
-    def base_url(self) -> str:
-        """The address the client used, with the prefix it came through."""
-        host = self.headers.get("host", "127.0.0.1")
-        scheme, prefix = self.scope.get("scheme", "http"), self.scope.get("root_path", "")
-        return self.simulator.settings.base_url or f"{scheme}://{host}{prefix}"
+    def credential(self) -> str:
+        """The credential that was sent: X-API-Key, or a bearer token."""
+        return self.headers.get("x-api-key", "").strip() or self.bearer
 
     @property
     def owner(self) -> Tenant:
@@ -117,3 +123,7 @@ class Exchange:
         if self.tenant is None:
             raise RuntimeError(f"{self.path} ran without authentication")
         return self.tenant
+
+    def effect(self, kind: str) -> Effect | None:
+        """The effect of this kind on this exchange, if there is one."""
+        return next((effect for effect in self.effects if effect.kind == kind), None)

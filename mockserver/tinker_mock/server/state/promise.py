@@ -92,3 +92,8 @@ class Lane:
         self.expected = max(self.slots, default=self.expected - 1) + 1
         self.slots.clear()
         return [request_id for request_id in waiting if request_id is not None]
+
+
+def model_lane(model_id: str) -> str:
+    """The id of the lane that a model's operations run in."""
+    return f"model:{model_id}"

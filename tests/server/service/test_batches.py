@@ -6,19 +6,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinker_mock.server.engine import EngineError, SampledSequence, Sampler, SampleRequest
-from tinker_mock.server.settings import Settings
-from tinker_mock.server.simulator import Simulator
-from tinker_mock.server.text.batches import SliceBatcher
+from tinker_mock.server.catalog import Catalog
+from tinker_mock.server.engine import (
+    BaseModel,
+    EngineError,
+    SampledSequence,
+    Sampler,
+    SampleRequest,
+)
+from tinker_mock.server.service.bases import engine_base
+from tinker_mock.server.service.batches import Batcher
 
 MODEL = "Qwen/Qwen3-8B"
 
 
 @pytest.fixture(scope="module")
-def simulator() -> Any:
-    running = Simulator(Settings())
-    yield running
-    running.close()
+def base() -> BaseModel:
+    return engine_base(Catalog.load().get(MODEL))
 
 
 def asked(number: int, **more: Any) -> SampleRequest:
@@ -35,8 +39,7 @@ def same(one: SampledSequence, other: SampledSequence) -> bool:
 
 
 @pytest.mark.parametrize("more", [{}, {"temperature": 0.0}, {"top_p": 0.7}, {"top_k": 5}])
-def test_the_company_changes_nothing(simulator: Simulator, more: dict[str, Any]) -> None:
-    base = simulator.base(MODEL)
+def test_the_company_changes_nothing(base: BaseModel, more: dict[str, Any]) -> None:
     requests = [asked(number, **more) for number in range(9)]
     together = Sampler(base).sample_together(requests)
     alone = [Sampler(base).sample(request).sequences[0] for request in requests]
@@ -55,16 +58,17 @@ class Counting:
         return work(requests)
 
 
-def test_concurrent_slices_share_a_batch_and_a_wrong_one_fails_alone(
-    simulator: Simulator,
-) -> None:
+def test_concurrent_slices_share_a_batch_and_a_wrong_one_fails_alone(base: BaseModel) -> None:
     compute = Counting()
-    batcher, base = SliceBatcher(compute), simulator.base(MODEL)
+    batcher = Batcher(compute)
     wrong = SampleRequest(prompt=np.zeros(0, dtype=np.int64), max_tokens=12, entropy="w")
 
     async def work() -> list[Any]:
         requests = [asked(1), wrong, asked(2), asked(3, top_p=0.5)]
-        calls = [batcher.sample(base, None, request) for request in requests]
+        calls = [
+            batcher.run(request.top_p, lambda: Sampler(base).sample_together, request)
+            for request in requests
+        ]
         return await asyncio.gather(*calls, return_exceptions=True)
 
     first, refused, second, other = asyncio.run(work())

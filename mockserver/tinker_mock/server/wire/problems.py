@@ -7,21 +7,19 @@ The body is `{"detail": sentence, "error": {...}}`: SDKs print it whole, the com
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tinker_mock.contracts import Violation
 from tinker_mock.server.errors import ServiceError, Unprocessable
-from tinker_mock.server.http.dialects import Dialect
-from tinker_mock.server.http.exchange import Answer
-
-if TYPE_CHECKING:
-    from tinker_mock.contracts import Violation
+from tinker_mock.server.wire.dialects import Dialect
+from tinker_mock.server.wire.exchange import Answer
 
 MAX_VIOLATIONS = 16
 
 
 def problem(error: ServiceError) -> Answer:
     """The answer for a refusal."""
-    told = {
+    named = {
         "code": error.kind,
         "category": "user",
         "message": error.message,
@@ -33,7 +31,7 @@ def problem(error: ServiceError) -> Answer:
     }
     body = {
         "detail": error.message if not error.fix else f"{error.message} ({error.fix})",
-        "error": {name: value for name, value in told.items() if value not in ("", None)},
+        "error": {name: value for name, value in named.items() if value not in ("", None)},
     }
     return Answer(error.status, body, headers=dict(error.headers))
 
@@ -55,7 +53,7 @@ def contract_breach(violations: Sequence[Violation]) -> Unprocessable:
         rule=str(first.rule),
         fix=_fix(first),
         requirement="errors/field/named",
-        details={"violations": [_told(violation) for violation in violations[:MAX_VIOLATIONS]]},
+        details={"violations": [_described(v) for v in violations[:MAX_VIOLATIONS]]},
     )
 
 
@@ -66,15 +64,15 @@ def _fix(violation: Violation) -> str:
     return "" if expected in (None, "", [], {}) else f"expected {expected}"
 
 
-def failed_promise(error: str, category: str, dialect: Dialect | None) -> dict[str, Any]:
+def failed_promise(error: str, category: str, dialect: Dialect) -> dict[str, Any]:
     """The 200 body of a failed promise, in the caller's dialect."""
-    if dialect is not None and dialect.nested_errors:
+    if dialect.nested_errors:
         nested = {"message": error, "category": category}
         return {"status": "failed", "error": nested, "category": category}
     return {"error": error, "category": category}
 
 
-def _told(violation: Violation) -> dict[str, Any]:
+def _described(violation: Violation) -> dict[str, Any]:
     return {
         "field": violation.pointer,
         "rule": violation.rule,

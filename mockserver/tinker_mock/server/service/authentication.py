@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -14,7 +13,7 @@ from tinker_mock.server.clock import Clock
 from tinker_mock.server.errors import Unauthenticated
 from tinker_mock.server.ids import IdSource
 from tinker_mock.server.state.records import Tenant
-from tinker_mock.server.state.store import State
+from tinker_mock.server.state.store import Store
 
 KEY_PREFIX = "tml-"
 FIX = "send the key in the X-API-Key header (text endpoints also take Authorization: Bearer)"
@@ -23,16 +22,16 @@ FIX = "send the key in the X-API-Key header (text endpoints also take Authorizat
 class Authenticator:
     """Finds the tenant of a request. Every well-formed key is a tenant of its own."""
 
-    def __init__(self, state: State, ids: IdSource, clock: Clock, jwt_lifetime: float) -> None:
-        self.state = state
+    def __init__(self, store: Store, ids: IdSource, clock: Clock, jwt_lifetime: float) -> None:
+        self.store = store
         self.ids = ids
         self.clock = clock
         self.jwt_lifetime = jwt_lifetime
         self._secret = ids.derive("jwt-secret").encode()
 
-    def tenant(self, headers: Mapping[str, str]) -> Tenant:
-        """The tenant of a request's credential; raises Unauthenticated."""
-        credential = credential_of(headers)
+    def tenant(self, credential: str) -> Tenant:
+        """The tenant of a credential, an API key or a JWT; raises Unauthenticated."""
+        credential = credential.strip()
         if not credential:
             raise _refused("no API key was sent", "a credential is required")
         if credential.startswith(KEY_PREFIX) and len(credential) > len(KEY_PREFIX):
@@ -66,7 +65,7 @@ class Authenticator:
     def _tenant_of_key(self, key: str) -> Tenant:
         digest = hashlib.sha256(key.encode()).hexdigest()
         tenant_id = f"user-{digest[:12]}"
-        tenant = self.state.tenants.get(tenant_id)
+        tenant = self.store.current.tenants.get(tenant_id)
         if tenant is None:
             tenant = Tenant(
                 id=tenant_id,
@@ -78,7 +77,7 @@ class Authenticator:
                 default_project_id=f"project-{digest[24:36]}",
                 created_at=self.clock.now(),
             )
-            self.state.tenants[tenant_id] = tenant
+            self.store.current.tenants[tenant_id] = tenant
         return tenant
 
     def _tenant_of_jwt(self, token: str) -> Tenant:
@@ -89,7 +88,7 @@ class Authenticator:
             raise _invalid_token("the JWT was not issued by this server")
         if claims.get("exp", 0) <= self.clock.now():
             raise _invalid_token("the JWT has expired")
-        tenant = self.state.tenants.get(claims.get("sub", ""))
+        tenant = self.store.current.tenants.get(claims.get("sub", ""))
         if tenant is None:
             raise _invalid_token("the JWT's subject is unknown")
         return tenant
@@ -101,17 +100,6 @@ class Authenticator:
 
     def _signature(self, signed: str) -> str:
         return _segment(hmac.new(self._secret, signed.encode(), hashlib.sha256).digest())
-
-
-def credential_of(headers: Mapping[str, str]) -> str:
-    """The credential of a request: X-API-Key, or a bearer token."""
-    return headers.get("x-api-key", "").strip() or bearer_of(headers)
-
-
-def bearer_of(headers: Mapping[str, str]) -> str:
-    """The token of `Authorization: Bearer …`, or nothing."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _segment(data: bytes) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tinker_mock.server.http.exchange import Answer
+from tinker_mock.server.wire.exchange import Answer
 
 OPENAI, ANTHROPIC = "/oai/api/", "/anthropic/api/"
 OPENAI_TYPES = {

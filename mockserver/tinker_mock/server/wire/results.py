@@ -9,8 +9,8 @@ import numpy as np
 
 from tinker_mock.contracts.protobuf import messages
 from tinker_mock.server.engine import LossResult, SampleResult, TopK
-from tinker_mock.server.http.dialects import Dialect
-from tinker_mock.server.http.exchange import JSON, PROTOBUF, Answer
+from tinker_mock.server.wire.dialects import Dialect
+from tinker_mock.server.wire.exchange import JSON, PROTOBUF, Answer
 
 DTYPE_FLOAT32, DTYPE_INT64 = 1, 2
 STOP, LENGTH = 0, 1

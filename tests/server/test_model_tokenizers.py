@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tinker_mock.server.text.tokenizers import tokenizer_for
+from tinker_mock.server.tokenizers import tokenizer_for
 
-FIXTURES = Path(__file__).parents[3] / "fixtures" / "tokenizers"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "tokenizers"
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import pytest
 import tinker_mock.server
 from tinker_mock.contracts import load_contract
 from tinker_mock.contracts.ledger import load_ledger
-from tinker_mock.server.http.error_hints import REQUIREMENTS
 from tinker_mock.server.serving.in_thread import RunningServer
+from tinker_mock.server.wire.error_hints import REQUIREMENTS
 
 ROWS = set(load_ledger())
 OPERATIONS = {op for name in ("tinker", "inference") for op in load_contract(name).operations}

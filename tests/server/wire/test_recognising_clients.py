@@ -2,7 +2,7 @@
 
 import pytest
 
-from tinker_mock.server.http.dialects import LATEST, dialect_of, parse_version
+from tinker_mock.server.wire.dialects import LATEST, dialect_of, parse_version
 
 STAINLESS = "x-stainless-package-version"
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -17,11 +18,20 @@ from starlette.routing import Route
 from tinker_mock.server.proxy_app import create_proxy
 from tinker_mock.server.serving.in_thread import RunningServer
 
+RESULTS = {
+    "r-1": {"loss_fn_output_type": "TensorDict", "loss_fn_outputs": "none", "metrics": {}},
+    "r-2": {"anything": "the proxy did not see what this is the result of"},
+}
+
 
 async def upstream_answer(request: Request) -> Response:
     """A service that breaks its contract here and there."""
     if request.url.path.endswith("/healthz"):
         return JSONResponse({"status": 7}, headers={"X-Upstream": "yes"})
+    if request.url.path.endswith("/forward_backward"):
+        return JSONResponse({"request_id": "r-1", "model_id": "m"})
+    if request.url.path.endswith("/retrieve_future"):
+        return JSONResponse(RESULTS[(await request.json())["request_id"]])
     if request.url.path.endswith("/stream_sample"):
 
         async def events() -> AsyncIterator[bytes]:
@@ -29,7 +39,11 @@ async def upstream_answer(request: Request) -> Response:
             yield b'data: {"n": 2}\n\n'
 
         return StreamingResponse(events(), media_type="text/event-stream")
-    echoed = {"path": request.url.path, "key": request.headers["x-api-key"]}
+    echoed = {
+        "path": request.url.path,
+        "query": request.url.query,
+        "key": request.headers["x-api-key"],
+    }
     return JSONResponse({**echoed, "body": (await request.body()).decode()}, 418)
 
 
@@ -73,6 +87,40 @@ def test_both_directions_are_judged_and_neither_is_refused() -> None:
     assert sample.status_code == 418
     assert second["verdict"] in ("request", "response")
     assert "/seq_id" in [violation["pointer"] for violation in second["violations"]]
+
+
+def test_a_result_is_judged_as_that_of_the_operation_it_was_promised_by() -> None:
+    data = [
+        {
+            "model_input": {"chunks": [{"type": "encoded_text", "tokens": [1, 2]}]},
+            "loss_fn_inputs": {"target_tokens": {"data": [2, 3], "dtype": "int64"}},
+        }
+    ]
+    given = {"data": data, "loss_fn": "cross_entropy"}
+    step = {"model_id": "m", "seq_id": 1, "forward_backward_input": given}
+    polls = [("POST", "/api/v1/retrieve_future", {"request_id": name}) for name in RESULTS]
+    answers, entries = proxied([("POST", "/api/v1/forward_backward", step), *polls])
+    assert answers[1].json() == RESULTS["r-1"]
+    assert [entry["verdict"] for entry in entries] == ["ok", "response", "ok"]
+    assert "/loss_fn_outputs" in [found["pointer"] for found in entries[1]["violations"]]
+
+
+def test_pending_and_failed_polls_are_no_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    for body in (
+        {"type": "try_again", "request_id": "r-1", "queue_state": "active"},
+        {"error": "data: is wrong", "category": "user"},
+        {"status": "complete_metadata", "response_payload_size": 70_000},
+    ):
+        monkeypatch.setitem(RESULTS, "r-1", body)
+        submit = {"model_id": "m", "seq_id": 1, "forward_backward_input": {}}
+        poll = ("POST", "/api/v1/retrieve_future", {"request_id": "r-1"})
+        _, entries = proxied([("POST", "/api/v1/forward_backward", submit), poll])
+        assert entries[1]["verdict"] == "ok"
+
+
+def test_the_query_passes_as_it_is() -> None:
+    (answer,), _ = proxied([("GET", "/api/v1/sessions?limit=3&x=%20", None)])
+    assert answer.json()["query"] == "limit=3&x=%20"
 
 
 def test_unknown_paths_are_forwarded_and_noted() -> None:

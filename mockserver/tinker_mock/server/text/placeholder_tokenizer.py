@@ -12,10 +12,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tinker_mock.server.text.tokenizers import no_special_tokens
+from tinker_mock.server.tokenizers import no_special_tokens
 
 if TYPE_CHECKING:
-    from tinker_mock.server.text.tokenizers import ChatTemplate, SpecialTokens
+    from tinker_mock.server.tokenizers import ChatTemplate, SpecialTokens
 
 SYLLABLES = tuple(c + v for c in "bdfghjklmnprstvwyz" for v in "aeiou")
 VALUES = {syllable: value for value, syllable in enumerate(SYLLABLES)}
@@ -25,7 +25,7 @@ PIECE = re.compile(rb" [a-z]+|.", re.DOTALL)
 SPECIAL = re.compile(r"<\|special_(\d+)\|>")
 
 
-class StandInTokenizer:
+class PlaceholderTokenizer:
     """Has the whole interface of a tokenizer, and no chat template."""
 
     byte_level = True
@@ -113,5 +113,5 @@ class StandInTokenizer:
         return token_id in self.specials
 
     def apply_chat_template(self, messages: Sequence[Mapping[str, Any]], **more: Any) -> str:
-        """A stand-in has no template; prompts are built from the catalogue's turn marks."""
-        raise LookupError("a stand-in tokenizer has no chat template")
+        """A placeholder has no template; prompts are built from the catalogue's turn marks."""
+        raise LookupError("a placeholder tokenizer has no chat template")

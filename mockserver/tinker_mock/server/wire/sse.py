@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
-if TYPE_CHECKING:
-    from tinker_mock.server.clock import Clock
-    from tinker_mock.server.http.exchange import Answer, Receive
+from tinker_mock.server.clock import Clock
+from tinker_mock.server.wire.exchange import EVENT_STREAM, Answer
 
 HEADERS: Mapping[str, str] = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 KEEP_ALIVE = 15.0
@@ -52,8 +51,6 @@ def stream_answer(
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """The streaming answer around `source`: headers, keep-alive comments, back-pressure."""
-    from tinker_mock.server.http.exchange import EVENT_STREAM, Answer
-
     return Answer(
         content_type=EVENT_STREAM,
         headers={**HEADERS, **(headers or {})},
@@ -112,26 +109,3 @@ async def kept_alive(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def send_while_connected(sending: Coroutine[Any, Any, None], receive: Receive) -> bool:
-    """Send a stream until its end, or until the client hangs up; False if it did."""
-    task = asyncio.create_task(sending)
-    hung_up = asyncio.create_task(until_disconnect(receive))
-    try:
-        await asyncio.wait({task, hung_up}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            return False
-        task.result()
-        return True
-    finally:
-        for pending in (task, hung_up):
-            pending.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await pending
-
-
-async def until_disconnect(receive: Receive) -> None:
-    """Return when the client has hung up."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -47,6 +47,9 @@ class Dialect:
         return f"{self.product} {'.'.join(map(str, self.version))}" if known else self.product
 
 
+UNKNOWN = Dialect()
+
+
 def parse_version(text: str) -> Version:
     """The leading numbers of a version: `0.24.1rc1` -> (0, 24, 1); LATEST when there are none."""
     numbers = re.match(r"\d+(\.\d+)*", text or "")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tinker_mock.server.faults.effects import GRAMMAR, EffectError, parse_steps, parse_word
+from tinker_mock.server.effects import GRAMMAR, EffectError, parse_steps, parse_word
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinker_mock.server.text.standin import BYTES, StandInTokenizer
-from tinker_mock.server.text.tokenizers import stop_decoder
+from tinker_mock.server.text.placeholder_tokenizer import BYTES, PlaceholderTokenizer
+from tinker_mock.server.tokenizers import stop_decoder
 
 SPECIALS = frozenset({3, 90, *range(20_000, 20_010)})
-TOKENIZER = StandInTokenizer("x", 20_010, SPECIALS)
+TOKENIZER = PlaceholderTokenizer("x", 20_010, SPECIALS)
 ordinary = st.integers(0, 20_009).filter(lambda token: token not in SPECIALS)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinker_mock.server.clock import ManualClock, RealClock
-from tinker_mock.server.http import sse
+from tinker_mock.server.wire import sse
 
 
 def read_events(body: bytes) -> list[dict[str, str]]:
@@ -114,30 +114,5 @@ def test_an_error_comes_after_everything_before_it() -> None:
         assert [await anext(stream), await anext(stream)] == [b"1", b"2"]
         with pytest.raises(ValueError, match="upstream"):
             await anext(stream)
-
-    run(work())
-
-
-def test_a_client_that_hangs_up_ends_the_sending() -> None:
-    async def work() -> None:
-        started, hang_up = asyncio.Event(), asyncio.Event()
-        ended = asyncio.Event()
-
-        async def sending() -> None:
-            try:
-                started.set()
-                await asyncio.Event().wait()
-            finally:
-                ended.set()
-
-        async def receive() -> dict[str, Any]:
-            await hang_up.wait()
-            return {"type": "http.disconnect"}
-
-        task = asyncio.ensure_future(sse.send_while_connected(sending(), receive))
-        await started.wait()
-        hang_up.set()
-        assert await task is False
-        assert ended.is_set()
 
     run(work())

@@ -1,0 +1,79 @@
+"""The one table that binds the control contract's operations to handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from tinker_mock.server.control.mock_control import MockControl
+from tinker_mock.server.lazy_module import LazyModule
+from tinker_mock.server.wire.exchange import Answer, Exchange
+
+if TYPE_CHECKING:
+    from tinker_mock.server.control import (
+        clock,
+        journal,
+        metrics,
+        mutants,
+        plans,
+        promises,
+        scenario,
+        scripts,
+        state,
+    )
+else:
+    clock = LazyModule("tinker_mock.server.control.clock")
+    journal = LazyModule("tinker_mock.server.control.journal")
+    metrics = LazyModule("tinker_mock.server.control.metrics")
+    mutants = LazyModule("tinker_mock.server.control.mutants")
+    plans = LazyModule("tinker_mock.server.control.plans")
+    promises = LazyModule("tinker_mock.server.control.promises")
+    scenario = LazyModule("tinker_mock.server.control.scenario")
+    scripts = LazyModule("tinker_mock.server.control.scripts")
+    state = LazyModule("tinker_mock.server.control.state")
+
+Outcome = Answer | dict[str, Any] | None
+"""A JSON body (200), nothing (204), or an answer as it is."""
+Handler = Callable[[MockControl, Exchange], Awaitable[Outcome]]
+
+HANDLERS: dict[str, Handler] = {
+    "get_clock": clock.get_clock,
+    "advance_clock": clock.advance_clock,
+    "query_journal": journal.query_journal,
+    "count_journal": journal.count_journal,
+    "wait_for_count": journal.wait_for_count,
+    "reset_journal": journal.reset_journal,
+    "journal_summary": journal.journal_summary,
+    "verify_journal": journal.verify_journal,
+    "export_journal": journal.export_journal,
+    "journal_feed": journal.journal_feed,
+    "metrics": metrics.metrics,
+    "put_mutant": mutants.put_mutant,
+    "list_plans": plans.list_plans,
+    "create_plan": plans.create_plan,
+    "get_plan": plans.get_plan,
+    "delete_plan": plans.delete_plan,
+    "list_promises": promises.list_promises,
+    "list_lanes": promises.list_lanes,
+    "complete_promise": promises.complete_promise,
+    "expire_promise": promises.expire_promise,
+    "fail_promise": promises.fail_promise,
+    "get_scenario": scenario.get_scenario,
+    "put_scenario": scenario.put_scenario,
+    "list_scenarios": scenario.list_scenarios,
+    "add_script": scripts.add_script,
+    "list_scripts": scripts.list_scripts,
+    "clear_scripts": scripts.clear_scripts,
+    "index": state.index,
+    "healthz": state.healthz,
+    "readyz": state.readyz,
+    "get_state": state.get_state,
+    "reset": state.reset,
+    "list_sessions": state.list_sessions,
+    "expire_session": state.expire_session,
+    "list_models": state.list_models,
+    "list_snapshots": state.list_snapshots,
+    "take_snapshot": state.take_snapshot,
+    "restore_snapshot": state.restore_snapshot,
+    "delete_snapshot": state.delete_snapshot,
+}

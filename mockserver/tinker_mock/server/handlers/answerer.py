@@ -1,0 +1,66 @@
+"""The mock as answerer: a handler for every operation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from tinker_mock.contracts import Operation
+from tinker_mock.server.errors import ServiceError
+from tinker_mock.server.handlers.table import Handler
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.state.promise import model_lane
+from tinker_mock.server.wire.dialects import dialect_of
+from tinker_mock.server.wire.error_hints import add_hints
+from tinker_mock.server.wire.exchange import Answer, Exchange
+
+LOGIN: list[dict[str, list[str]]] = [{"Bearer": []}]
+"""Security of operations for logged-in users: the handler judges their token."""
+FINAL = {400, 403, 404, 410, 413, 415, 422}
+"""Refusals that clients do not repeat."""
+
+
+class MockAnswerer:
+    """Answers from the state of one mock."""
+
+    def __init__(self, backend: Backend, handlers: Mapping[str, Handler]) -> None:
+        self.backend = backend
+        self.handlers = handlers
+
+    def authenticate(self, exchange: Exchange, operation: Operation) -> None:
+        """The credential's tenant, and the release that its newest session was opened with."""
+        if operation.security in ([], LOGIN):
+            return
+        exchange.tenant = self.backend.authenticator.tenant(exchange.credential)
+        exchange.dialect = dialect_of(exchange.headers, exchange.tenant.sdk_version)
+
+    def answer(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
+        """What the operation's handler says."""
+        assert exchange.operation is not None
+        outcome = self.handlers[exchange.operation.id](self.backend, exchange)
+        if isinstance(outcome, Awaitable):
+            return _awaited(outcome)
+        return outcome if isinstance(outcome, Answer) else Answer(body=outcome)
+
+    def refused(self, exchange: Exchange, error: ServiceError) -> None:
+        """Say which requirement is enforced; do not wait for a number that was used up."""
+        add_hints(error, exchange.operation)
+        if error.status in FINAL:
+            self._skip_number(exchange)
+
+    def _skip_number(self, exchange: Exchange) -> None:
+        operation, body = exchange.operation, exchange.body
+        if operation is None or not operation.ordered or not isinstance(body, dict):
+            return
+        model_id, seq_id = body.get("model_id"), body.get("seq_id")
+        run = self.backend.state.runs.get(model_id) if isinstance(model_id, str) else None
+        tenant = exchange.tenant
+        if run is None or tenant is None or run.tenant_id != tenant.id:
+            return
+        if isinstance(seq_id, int) and seq_id > 0:
+            self.backend.promises.skip(model_lane(run.id), seq_id)
+
+
+async def _awaited(outcome: Awaitable[Answer | dict[str, Any]]) -> Answer:
+    answer = await outcome
+    return answer if isinstance(answer, Answer) else Answer(body=answer)

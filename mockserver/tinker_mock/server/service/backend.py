@@ -1,0 +1,51 @@
+"""What services work with. They know neither HTTP nor who put these parts together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tinker_mock.server.catalog import Catalog
+from tinker_mock.server.clock import Clock
+from tinker_mock.server.ids import IdSource
+from tinker_mock.server.promises import CompletionPolicy, PromiseBook
+from tinker_mock.server.service.authentication import Authenticator
+from tinker_mock.server.service.batches import Batcher
+from tinker_mock.server.service.compute import Compute
+from tinker_mock.server.settings import Limits, Settings
+from tinker_mock.server.state.store import State, Store
+
+if TYPE_CHECKING:
+    from tinker_mock.server.engine import BaseModel
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The parts behind the operations of one mock."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    ids: IdSource
+    catalog: Catalog
+    authenticator: Authenticator
+    promises: PromiseBook
+    compute: Compute
+    batches: Batcher
+    bases: dict[str, BaseModel] = field(default_factory=dict)
+    """The engine's base models that were asked for, by name; see `service/bases.py`."""
+
+    @property
+    def state(self) -> State:
+        """The records as they are now."""
+        return self.store.current
+
+    @property
+    def policy(self) -> CompletionPolicy:
+        """When accepted work runs and shows."""
+        return self.promises.policy
+
+    @property
+    def limits(self) -> Limits:
+        """How long things last under the scenario that is on."""
+        return self.promises.policy.limits

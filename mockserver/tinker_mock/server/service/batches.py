@@ -1,0 +1,67 @@
+"""Work of concurrent requests, done together.
+
+While a batch runs, others that fit it wait for the next one; alone, work waits for nobody. What
+comes out does not depend on the company: the engine's results are the same one by one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any
+
+MOST_TOGETHER = 64
+Together = Callable[[list[Any]], list[Any]]
+Waiting = tuple[Any, asyncio.Future[Any]]
+
+
+class Batcher:
+    """Batches the work of one mock. `compute` runs engine work in a thread."""
+
+    def __init__(self, compute: Callable[..., Awaitable[Any]]) -> None:
+        self.compute = compute
+        self.waiting: dict[Hashable, list[Waiting]] = defaultdict(list)
+        self.running: dict[Hashable, asyncio.Task[None]] = {}
+
+    async def run(self, key: Hashable, start: Callable[[], Together], request: Any) -> Any:
+        """What the function that `start` gives makes of the request, which may share a call
+        with others of its key."""
+        future = asyncio.get_running_loop().create_future()
+        self.waiting[key].append((request, future))
+        if key not in self.running:
+            self.running[key] = asyncio.create_task(self._drain(key, start()))
+        return await future
+
+    async def _drain(self, key: Hashable, together: Together) -> None:
+        """Run batches until nobody waits."""
+        try:
+            await asyncio.sleep(0)  # whoever is ready in this turn of the loop comes along
+            while self.waiting[key]:
+                batch = self.waiting[key][:MOST_TOGETHER]
+                del self.waiting[key][: len(batch)]
+                await self._run([one for one in batch if not one[1].done()], together)
+        finally:
+            del self.running[key]
+            self.waiting.pop(key, None)
+
+    async def _run(self, batch: list[Waiting], together: Together) -> None:
+        if not batch:
+            return
+        try:
+            results = await self.compute(together, [request for request, _ in batch])
+        except Exception as error:
+            if len(batch) == 1:
+                _settle(batch[0][1], error)
+                return
+            for one in batch:  # only the one at fault fails
+                await self._run([one], together)
+        else:
+            for (_, future), result in zip(batch, results, strict=True):
+                if not future.done():
+                    future.set_result(result)
+
+
+def _settle(future: asyncio.Future[Any], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,0 +1,1 @@
+"""What goes over the wire, as data: exchanges, dialects, error shapes, results, events."""

@@ -1,0 +1,116 @@
+"""The client's end of a request: its body, its leaving, and the work that waits for it.
+
+The one place where work is raced against a client that hangs up and a server that goes down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from tinker_mock.server.errors import GoingDown, ServiceError
+from tinker_mock.server.wire.exchange import Receive
+
+T = TypeVar("T")
+Watch = Callable[[], asyncio.Future[None]]
+MAX_BODY = 256 * 1024 * 1024
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was answered."""
+
+
+class TooLarge(ServiceError):
+    """The body is larger than the server takes."""
+
+    status = 413
+    kind = "too_large"
+
+
+class ParkedWork:
+    """Work that clients wait for right now; a server that goes down ends it."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Future[Any]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def wake(self) -> None:
+        """End all of it: the server is going down."""
+        for task in list(self._tasks):
+            task.cancel()
+
+    async def finish(self, work: Awaitable[T], watch: Watch | None = None) -> T:
+        """What the work comes to. Raises ClientGone when the future that `watch` gives is done
+        before, GoingDown when the server is."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.sleep(0)  # what is done at once needs nobody to watch the client
+            if not task.done():
+                self._tasks.add(task)
+                ends: set[asyncio.Future[Any]] = {task} if watch is None else {task, watch()}
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise ClientGone
+            if task.cancelled():
+                raise GoingDown("the server is shutting down", fix="repeat the request")
+            return task.result()
+        finally:
+            self._tasks.discard(task)
+            await _ended(task)
+
+
+class Connection:
+    """One request's. Use as an async context manager."""
+
+    def __init__(self, receive: Receive, parked: ParkedWork) -> None:
+        self._receive = receive
+        self._parked = parked
+        self._gone: asyncio.Future[None] | None = None
+
+    async def __aenter__(self) -> Connection:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._gone is not None:
+            await _ended(self._gone)
+
+    async def body(self) -> bytes:
+        """The whole body; raises ClientGone or TooLarge."""
+        chunks, size = [], 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            chunk = message.get("body", b"")
+            if chunk:
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > MAX_BODY:
+                    raise TooLarge(f"body: larger than {MAX_BODY} bytes", rule="maximum body size")
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def wait_for(self, work: Awaitable[T]) -> T:
+        """What the work comes to; it ends with its client (ClientGone) or server (GoingDown).
+
+        The body must have been read: what arrives now can only be the end of the connection.
+        """
+        return await self._parked.finish(work, self._watch)
+
+    def _watch(self) -> asyncio.Future[None]:
+        if self._gone is None:
+            self._gone = asyncio.ensure_future(self._hung_up())
+        return self._gone
+
+    async def _hung_up(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+async def _ended(task: asyncio.Future[Any]) -> None:
+    if not task.done():
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
