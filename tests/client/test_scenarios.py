@@ -30,7 +30,9 @@ BASE = "meta-llama/Llama-3.2-1B"
 TOKENS = list(range(100, 110))
 ALL = {
     page.stem
-    for page in (Path(__file__).parents[2] / "mockserver" / "tinker_mock" / "server" / "scenarios").glob("*.md")
+    for page in (
+        Path(__file__).parents[2] / "mockserver" / "tinker_mock" / "server" / "scenarios"
+    ).glob("*.md")
     if page.stem != "README"
 }
 OF_TEXT = {name for name in ALL if name.startswith("kimi-")} | {"broken-text"}

@@ -22,14 +22,18 @@ from tinker_mock.suite.cassettes.replay_command import DEFAULT_CLIENTS, FOLDER
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `record`."""
-    parser.description, _, parser.epilog = (__doc__ or "").partition("\n\nexamples:")
-    parser.epilog = "examples:" + parser.epilog
     parser.add_argument(
         "--client",
         action="append",
         help=f"tinker-VERSION or a preset (default: {', '.join(DEFAULT_CLIENTS)})",
     )
-    parser.add_argument("--story", action="append", choices=sorted(STORIES))
+    parser.add_argument(
+        "--story",
+        action="append",
+        choices=sorted(STORIES),
+        metavar="NAME",
+        help=f"of {', '.join(sorted(STORIES))}",
+    )
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder, or a COMMAND's file")
     parser.add_argument("--upstream", metavar="URL", help="record COMMAND against this server")

@@ -23,8 +23,6 @@ from tinker_mock.suite.report.write import write_reports
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.description = (__doc__ or "").partition("\n\nexamples:")[0]
-    parser.epilog = (__doc__ or "").partition("\n\n")[2]
     add = parser.add_argument
     add("--scenario", default="", metavar="NAMES", help=f"of {', '.join(circumstances())}")
     add("--select", default="", metavar="GLOB", help="checks by prefix or glob, with commas")

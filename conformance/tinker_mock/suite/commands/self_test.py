@@ -21,7 +21,6 @@ from tinker_mock.suite.selftest.section import PARTS, Outcome, Part, Plan
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.description = (__doc__ or "").strip()
     add = parser.add_argument
     add("--seed", type=int, default=0, help="of the mock, the fuzzer and the stories")
     add("--parts", default="", metavar="NAMES", help=f"of {', '.join(PARTS)}")

@@ -21,8 +21,6 @@ from tinker_mock.suite.vectors.runner import (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = (__doc__ or "").partition("\n\nexamples:")[0]
-    parser.epilog = (__doc__ or "").partition("\n\n")[2]
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument(

@@ -33,7 +33,7 @@ async def add_script(call: Call) -> Answer:
 
 def _encode(call: Call, body: dict[str, Any]) -> list[int]:
     """Token ids of the completion text; raises BadRequest where no tokenizer is at hand."""
-    from tinker_mock.server.text.tokenizers import tokenizer_for
+    from tinker_mock.server.text.tokenizers import INSTALL, text_is_installed, tokenizer_for
 
     tokenizer = tokenizer_for(call.simulator.catalog.get(body["model"]))
     if tokenizer is None:
@@ -41,7 +41,8 @@ def _encode(call: Call, body: dict[str, Any]) -> list[int]:
             f"completion: the tokenizer of {body['model']} is not on this machine",
             pointer="/completion",
             rule="text completions need the model's tokenizer",
-            fix="send completion_tokens instead",
+            fix="send completion_tokens instead"
+            + ("" if text_is_installed() else f", or {INSTALL}"),
         )
     return list(tokenizer.encode(body["completion"]))
 

@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema_rs
 
 from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.text.tokenizers import INSTALL
 
 Schema = Mapping[str, Any]
 TRIES = 12
@@ -186,7 +187,10 @@ def value_for(schema: Schema, seed: int, pointer: str) -> Any:
         validator = jsonschema_rs.validator_for(dict(schema))
     except (ValueError, jsonschema_rs.ValidationError) as error:
         raise _refused(pointer, f"is not a JSON schema: {error}", "correct the schema") from error
-    source = SchemaValues(seed, schema)
+    try:
+        source = SchemaValues(seed, schema)
+    except ModuleNotFoundError as error:
+        raise _refused(pointer, "values for it are made by faker", INSTALL) from error
     for attempt in range(TRIES):
         source.sparse = attempt >= TRIES // 2
         value = source.draw(schema)
