@@ -7,9 +7,9 @@ from typing import Any
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """'; did you mean …?' with the known words that look like this one, or ''."""
-    close = get_close_matches(word, dict.fromkeys(known), n=2, cutoff=0.7)
-    return f"; did you mean {' or '.join(close)}?" if close else ""
+    """'; did you mean …?' with the known word that looks most like this one, or ''."""
+    close = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 class Parser(argparse.ArgumentParser):

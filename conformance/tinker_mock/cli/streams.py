@@ -2,6 +2,7 @@
 
 import codecs
 import os
+import select
 import sys
 from io import TextIOWrapper
 
@@ -30,10 +31,18 @@ def widen() -> None:
 
 
 def output_is_closed() -> bool:
-    """Whether nobody reads standard output any more; if so, what is left of it is dropped."""
+    """Whether nobody reads standard output any more; if so, what is left of it is dropped.
+
+    Asked of the descriptor: a broken pipe may also have been a socket's.
+    """
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+        descriptor = sys.stdout.fileno()
+    except OSError:
+        return False
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(descriptor, select.POLLOUT)
+        if not any(event & select.POLLERR for _, event in poll.poll(0)):
+            return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    return True
