@@ -4,11 +4,14 @@
     tokenizer = load_tokenizer("models/kimi_k2")
     tokenizer.decode(tokenizer.encode("Hello"))
 
-See README.md beside this file.
+See README.md beside this file. What needs the extra `text` is imported when it is asked for: stop
+strings and streams do without.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from tinker_mock.tokenizer.errors import TokenizerError
-from tinker_mock.tokenizer.factory import LoadOptions, load_tokenizer
 from tinker_mock.tokenizer.model_ids import tokenizer_id_of
 from tinker_mock.tokenizer.protocols import Decoder, Encoder, SpecialTokens, Tokenizer
 from tinker_mock.tokenizer.stops import (
@@ -19,8 +22,11 @@ from tinker_mock.tokenizer.stops import (
     text_until_stop,
 )
 from tinker_mock.tokenizer.streams import DecodeStream, Sequence
-from tinker_mock.tokenizer.template_format import content_format
-from tinker_mock.tokenizer.templates import ChatTemplate
+
+if TYPE_CHECKING:
+    from tinker_mock.tokenizer.factory import LoadOptions, load_tokenizer
+    from tinker_mock.tokenizer.template_format import content_format
+    from tinker_mock.tokenizer.templates import ChatTemplate
 
 __all__ = [
     "ChatTemplate",
@@ -41,3 +47,18 @@ __all__ = [
     "text_until_stop",
     "tokenizer_id_of",
 ]
+
+_LATER = {
+    "ChatTemplate": "templates",
+    "LoadOptions": "factory",
+    "content_format": "template_format",
+    "load_tokenizer": "factory",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value

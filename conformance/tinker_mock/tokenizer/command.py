@@ -30,8 +30,6 @@ Options = Callable[[argparse.ArgumentParser], None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = (__doc__ or "").partition("\n\nexamples:")[0]
-    parser.epilog = (__doc__ or "").partition("\n\n")[2]
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, (_, what, own_options) in ACTIONS.items():
         action = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")

@@ -24,8 +24,14 @@ def respx_router(base_url: str = "https://tinker.mock", **settings: Any) -> Tink
     """A respx router that answers everything under `base_url` with a mock of its own.
 
     Use it as a context manager; `.app.state.mock` is the mock. Settings are those of `Settings`.
+    Raises ModuleNotFoundError without the extra `respx`.
     """
-    from tinker_mock.server.serving.in_process import TinkerRouter
+    try:
+        from tinker_mock.server.serving.in_process import TinkerRouter
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"respx_router needs pip install 'tinker-mock[respx]' ({error})", name=error.name
+        ) from error
     from tinker_mock.server.settings import Settings
 
     return TinkerRouter(base_url, Settings(**settings))

@@ -3,7 +3,7 @@
 Looked for, in this order: `tokenizer_id` as a local path; the directory TINKER_MOCK_TOKENIZERS
 (by default `shared/tokenizers` beside the repository) and then the shipped fixtures, under the
 model's id, its last part, or its family; the Hugging Face cache. Nothing is downloaded unless
-asked.
+asked. Reading one needs the extra `text` as a whole: without it no model has a tokenizer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "TINKER_MOCK_TOKENIZERS"
 SHIPPED = FIXTURES / "tokenizers"
+NEEDS = ("faker", "huggingface_hub", "jinja2", "regex", "tiktoken", "tokenizers")
+INSTALL = "pip install 'tinker-mock[text]'"
 _log = logging.getLogger(__name__)
 
 
@@ -57,6 +60,12 @@ def tokenizer_for(model: TokenizedModel, *, download: bool = False) -> Tokenizer
     )
 
 
+@cache
+def text_is_installed() -> bool:
+    """Whether the packages of the extra `text` are here, all of them."""
+    return all(find_spec(name) for name in NEEDS)
+
+
 def tokenizer_directory() -> Path:
     """Where directories of tokenizers are expected."""
     beside = ROOT.parent / "shared" / "tokenizers"
@@ -67,6 +76,13 @@ def tokenizer_directory() -> Path:
 def _find(
     name: str, family: str, tokenizer_id: str, size: int, environment: str, download: bool
 ) -> Tokenizer | None:
+    if not text_is_installed():
+        here = [
+            source for source, _ in _sources(name, family, tokenizer_id) if Path(source).exists()
+        ]
+        if here:
+            _log.warning("%s: its tokenizer in %s needs %s", name, here[0], INSTALL)
+        return None
     from tinker_mock.tokenizer import LoadOptions, TokenizerError, load_tokenizer
 
     for source, kimi_table in _sources(name, family, tokenizer_id):

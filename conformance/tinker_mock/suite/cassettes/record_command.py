@@ -27,15 +27,18 @@ from tinker_mock.suite.cassettes.replay_command import DEFAULT_CLIENTS, FOLDER
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `record`."""
-    parser.description, _, parser.epilog = (__doc__ or "").partition("\n\nexamples:")
-    parser.epilog = "examples:" + parser.epilog
     parser.add_argument(
         "--client",
         action="append",
         help=f"tinker-VERSION or a preset (default: {', '.join(DEFAULT_CLIENTS)})",
     )
     parser.add_argument(
-        "--program", dest="programs", action="append", choices=sorted(PROGRAMS), help="of our own"
+        "--program",
+        dest="programs",
+        action="append",
+        choices=sorted(PROGRAMS),
+        metavar="NAME",
+        help=f"of {', '.join(sorted(PROGRAMS))}",
     )
     parser.add_argument(
         "--story",

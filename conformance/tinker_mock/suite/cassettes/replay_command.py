@@ -1,4 +1,4 @@
-"""`tinker-mock record` and `tinker-mock replay`."""
+"""`tinker-mock replay`: cassettes to the reference client, or with --target to a server."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,6 @@ FOLDER = FIXTURES / "cassettes"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `replay`."""
-    parser.description = "Replay cassettes to the reference client, or with --target to a server."
     parser.add_argument("cassettes", nargs="*", type=Path, help=f"files (all of {FOLDER})")
     parser.add_argument("--target", metavar="URL", help="send the recorded requests to this server")
     parser.add_argument("--api-key", default="tml-cassette")

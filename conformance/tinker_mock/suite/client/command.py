@@ -23,8 +23,6 @@ from tinker_mock.suite.report.write import write_reports
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.description = (__doc__ or "").partition("\n\nexamples:")[0]
-    parser.epilog = (__doc__ or "").partition("\n\n")[2]
     add = parser.add_argument
     add("--situation", default="", metavar="NAMES", help=f"of {', '.join(situations())}")
     add("--scenario", dest="situation", default=argparse.SUPPRESS, help=argparse.SUPPRESS)

@@ -1,4 +1,10 @@
-"""`conformance run`: judge a server."""
+"""`tinker-mock conformance run`: judge a server.
+
+examples:
+  tinker-mock conformance run --target http://127.0.0.1:8765 --other-key tml-second-tenant
+  tinker-mock conformance run --target URL --key $TINKER_API_KEY --sdk 0.18+ --report reports
+  tinker-mock conformance run --target URL --select training,sampling/stop/* --baseline known.yaml
+"""
 
 import argparse
 import sys

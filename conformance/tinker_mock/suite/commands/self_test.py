@@ -22,7 +22,6 @@ from tinker_mock.suite.selftest.section import Options, Section, SectionResult
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.description = (__doc__ or "").strip()
     add = parser.add_argument
     add("--seed", type=int, default=0, help="of the mock and the fuzzer")
     add("--sections", default="", metavar="NAMES", help=f"of {', '.join(SECTIONS)}")

@@ -1,5 +1,6 @@
 """Results for people at a terminal."""
 
+import os
 import sys
 import textwrap
 from collections import Counter
@@ -17,7 +18,7 @@ class Terminal:
     def __init__(self, stream: TextIO | None = None, quiet: bool = False) -> None:
         self.stream = stream or sys.stdout
         self.quiet = quiet
-        self.colour = self.stream.isatty()
+        self.colour = self.stream.isatty() and not os.environ.get("NO_COLOR")
 
     def paint(self, text: str, status: str) -> str:
         """Text in the colour of a status, where the stream can show it."""

@@ -1,4 +1,12 @@
-"""`tinker-mock audit sdk`: real SDK releases against the mock, and the matrix of what works."""
+"""`tinker-mock audit sdk`: real SDK releases against the mock, and the matrix of what works.
+
+The releases must be installed first: `tinker-mock sdk-env`.
+
+examples:
+  tinker-mock audit sdk                           # the releases at the wire's breaking changes
+  tinker-mock audit sdk 0.7.0 0.38.0 --flags
+  tinker-mock audit sdk 0.38.0 --target http://127.0.0.1:8765 --report reports/mine
+"""
 
 import argparse
 from concurrent.futures import ThreadPoolExecutor

@@ -28,7 +28,6 @@ from tinker_mock.suite.vectors.runner import (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description, _, parser.epilog = (__doc__ or "").rpartition("\n\n")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument(

@@ -17,6 +17,7 @@ from tinker_mock.server.errors import BadRequest, ConfigurationError
 SHIPPED = Path(__file__).with_name("models.yaml")
 SUFFIX = re.compile(r":peft:\d+$")
 REQUIRED = ("vocabulary_size", "context_length", "end_tokens")
+WHOLE_NUMBERS = {"vocabulary_size", "tokenizer_size", "context_length"}
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,9 @@ def _document(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         text = _shipped_text() if path == SHIPPED else path.read_text(encoding="utf-8")
         document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"models: {path}: {error}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"models: {path}: {reason}") from error
     if not isinstance(document, dict) or not isinstance(document.get("models"), dict):
         raise ConfigurationError(f"models: {path}: expected a mapping with `models:`")
     return document.get("families") or {}, document["models"]
@@ -117,6 +119,8 @@ def _models(
 def _model(
     path: Path, families: Mapping[str, Any], name: str, given: Mapping[str, Any]
 ) -> CatalogModel:
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f"models: {path}: {name}: expected a mapping, got {given!r}")
     family = given.get("family", "")
     if family and family not in families:
         raise ConfigurationError(f"models: {path}: {name}: unknown family {family!r}")
@@ -129,6 +133,13 @@ def _model(
     unknown = sorted(set(told) - {field.name for field in fields(CatalogModel)})
     if missing or unknown:
         fault = f"missing {missing}" if missing else f"unknown {unknown}"
+        raise ConfigurationError(f"models: {path}: {name}: {fault}")
+    for field in WHOLE_NUMBERS & told.keys():
+        if type(told[field]) is not int or told[field] < 1:
+            fault = f"{field} must be a positive integer, got {told[field]!r}"
+            raise ConfigurationError(f"models: {path}: {name}: {fault}")
+    if not isinstance(told["end_tokens"], list):
+        fault = f"end_tokens must be a list of token ids, got {told['end_tokens']!r}"
         raise ConfigurationError(f"models: {path}: {name}: {fault}")
     told = {key: tuple(v) if isinstance(v, list) else v or () if key == "thinking" else v
             for key, v in told.items()}  # fmt: skip

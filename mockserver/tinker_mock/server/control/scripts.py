@@ -8,7 +8,7 @@ from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.engine import EngineError, ScriptedAnswer
 from tinker_mock.server.errors import BadRequest, Unprocessable
 from tinker_mock.server.service.bases import base_of
-from tinker_mock.server.tokenizers import tokenizer_for
+from tinker_mock.server.tokenizers import INSTALL, text_is_installed, tokenizer_for
 from tinker_mock.server.wire.exchange import Answer, Exchange
 
 
@@ -39,7 +39,8 @@ def _encode(control: MockControl, exchange: Exchange, body: dict[str, Any]) -> l
             f"completion: the tokenizer of {body['model']} is not on this machine",
             pointer="/completion",
             rule="text completions need the model's tokenizer",
-            fix="send completion_tokens instead",
+            fix="send completion_tokens instead"
+            + ("" if text_is_installed() else f", or {INSTALL}"),
         )
     return list(tokenizer.encode(body["completion"]))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
@@ -60,7 +61,13 @@ def load_scenario(name_or_file: str, operations: Iterable[str]) -> Scenario:
         return read_scenario(text, f"{name_or_file}.yaml", operations)
     path = Path(name_or_file)
     if path.suffix not in (".yaml", ".yml") or not path.is_file():
+        close = get_close_matches(name_or_file, scenario_names(), n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
         names = ", ".join(scenario_names())
-        reason = f"no scenario {name_or_file!r}: neither a YAML file nor one of {names}"
+        reason = f"no scenario {name_or_file!r}{hint}: neither a YAML file nor one of {names}"
         raise ScenarioError(name_or_file, 1, "", reason)
-    return read_scenario(path.read_text("utf-8"), path.name, operations)
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(path.name, 1, "", f"cannot be read: {error}") from error
+    return read_scenario(text, path.name, operations)

@@ -50,7 +50,12 @@ def external_files(checkpoint: Checkpoint, recipients: Sequence[str]) -> dict[st
     files = adapter_files(checkpoint)
     if not recipients:
         return files
-    import pyrage
+    try:
+        import pyrage
+    except ModuleNotFoundError as error:
+        raise OperationFailed(
+            "age_encryption_recipients: this server cannot encrypt; pip install 'tinker-mock[age]'"
+        ) from error
 
     try:
         keys = [pyrage.x25519.Recipient.from_str(recipient) for recipient in recipients]

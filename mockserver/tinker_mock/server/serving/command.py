@@ -1,4 +1,10 @@
-"""`tinker-mock serve`: run the app on a socket until told to stop."""
+"""`tinker-mock serve`: run the app on a socket until told to stop.
+
+examples:
+  tinker-mock serve                              # then paste what it prints into your shell
+  tinker-mock serve --port 0 --seed 7 --scenario rate-limited --fail-on violation
+  tinker-mock serve --clock auto --models mine.yaml --tls
+"""
 
 from __future__ import annotations
 
@@ -21,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `serve`."""
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to bind (default %(default)s)")
-    add("--port", type=int, default=DEFAULT_PORT, help="0 chooses a free port (%(default)s)")
+    add(
+        "--port", type=port_number, default=DEFAULT_PORT, help="0 chooses a free port (%(default)s)"
+    )
     add("--seed", type=int, default=0, help="ids, samples and faults follow from it")
     add("--models", type=Path, metavar="FILE", help="YAML of further base models")
     add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
@@ -45,12 +53,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dynamic-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
 
 
+def port_number(text: str) -> int:
+    """A TCP port, 0 for a free one (an argparse type)."""
+    if not (text.isdecimal() and text.isascii() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to 65535")
+    return int(text)
+
+
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Settings from parsed options; raises ConfigurationError."""
     told = {k: v for k, v in vars(arguments).items() if k in Settings.__dataclass_fields__}
     told["client_config"] = _flags(arguments.client_config, "--client-config")
     told["dynamic_config"] = _flags(arguments.dynamic_config, "--dynamic-config")
+    if arguments.certfile or arguments.keyfile:
+        told["keyfile"] = checked_key(arguments.certfile, arguments.keyfile)
     return Settings(**told)
+
+
+def checked_key(certfile: Path | None, keyfile: Path | None) -> Path:
+    """The file of the certificate's key: `keyfile`, or the certificate's own.
+
+    Raises ConfigurationError when the two cannot be used together.
+    """
+    import ssl
+
+    if certfile is None:
+        raise ConfigurationError("--keyfile needs --certfile")
+    for option, file in (("--certfile", certfile), ("--keyfile", keyfile)):
+        if file is not None and not file.is_file():
+            raise ConfigurationError(f"{option} {file}: no such file")
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certfile, keyfile, password=lambda: "")  # never ask the terminal
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigurationError(
+            f"--certfile {certfile}: no certificate with key: {reason}"
+        ) from error
+    return keyfile or certfile
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,9 @@
-"""`tinker-mock proxy --upstream URL`: forward to a real endpoint and judge what passes."""
+"""`tinker-mock proxy --upstream URL`: forward to a real endpoint and judge what passes.
+
+examples:
+  tinker-mock proxy --upstream https://my-server.example --port 8766
+  tinker-mock proxy --upstream https://my-server.example --scenario flaky-network
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from tinker_mock.server.errors import ConfigurationError
-from tinker_mock.server.serving.command import bind_socket, serve_until_signal
+from tinker_mock.server.serving.command import bind_socket, port_number, serve_until_signal
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
 
 
@@ -17,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--upstream", required=True, metavar="URL", help="the endpoint to forward to")
     add("--host", default="127.0.0.1", help="address to bind (default %(default)s)")
-    add("--port", type=int, default=DEFAULT_PORT, help="0 chooses a free port (%(default)s)")
+    add(
+        "--port", type=port_number, default=DEFAULT_PORT, help="0 chooses a free port (%(default)s)"
+    )
     add("--seed", type=int, default=0, help="faults follow from it")
     add("--scenario", metavar="NAME|FILE", help="faults put in front of the endpoint")
     add("--fail-on", choices=("violation",), help="exit with 1 if either side broke the contract")

@@ -7,6 +7,7 @@ Choose settings with the marker: `@pytest.mark.tinker_mock(scenario="rate-limite
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,5 +44,10 @@ def _served(settings: dict[str, Any]) -> Iterator[RunningServer]:
     from tinker_mock.server.serving.in_thread import RunningServer
     from tinker_mock.server.settings import Settings
 
+    known = Settings.__dataclass_fields__
+    for name in settings.keys() - known:
+        close = get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+        pytest.fail(f"the marker tinker_mock has no setting {name!r}; {hint}", pytrace=False)
     with RunningServer(Settings(**{"port": 0, **settings})) as server:
         yield server

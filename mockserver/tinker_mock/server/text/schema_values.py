@@ -14,6 +14,7 @@ import jsonschema_rs
 
 from tinker_mock.contracts.pointer import find
 from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.tokenizers import INSTALL
 
 Schema = Mapping[str, Any]
 TRIES = 12
@@ -183,7 +184,10 @@ def value_for(schema: Schema, seed: int, pointer: str) -> Any:
         validator = jsonschema_rs.validator_for(dict(schema))
     except (ValueError, jsonschema_rs.ValidationError) as error:
         raise _refused(pointer, f"is not a JSON schema: {error}", "correct the schema") from error
-    source = SchemaValues(seed, schema)
+    try:
+        source = SchemaValues(seed, schema)
+    except ModuleNotFoundError as error:
+        raise _refused(pointer, "values for it are made by faker", INSTALL) from error
     for attempt in range(TRIES):
         source.sparse = attempt >= TRIES // 2
         value = source.draw(schema)
