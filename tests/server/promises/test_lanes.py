@@ -8,7 +8,7 @@ import pytest
 
 from tinker_mock.server.clock import ManualClock
 from tinker_mock.server.errors import Conflict, Gone, NotFound, OperationFailed
-from tinker_mock.server.promises import Limits, Promise, PromiseBook
+from tinker_mock.server.promises import Limits, Outcome, Promise, PromiseBook
 from tinker_mock.server.promises.policy import Immediate, QueueState
 
 TENANT = "user-1"
@@ -162,6 +162,25 @@ async def test_cancelling_what_waits_frees_the_lane(bench: Bench) -> None:
 
 
 @on_bench
+async def test_what_is_ended_by_hand_while_it_runs_stays_as_it_was_left(bench: Bench) -> None:
+    bench.gates = {1: asyncio.Event(), 2: asyncio.Event()}
+    failed, expired, last = bench.submit(1), bench.submit(2), bench.submit(3)
+    ended: list[Promise] = []
+    bench.book.finished_hooks.append(ended.append)
+    await bench.clock.settle()
+    bench.book.fail(failed, Outcome("failed", error="burnt"))
+    bench.gates[1].set()
+    await bench.clock.settle()
+    bench.book.expire(expired)
+    bench.gates[2].set()
+    await bench.finished(last)
+    assert bench.ran == [1, 2, 3]
+    assert (failed.state, failed.outcome) == ("failed", Outcome("failed", error="burnt"))
+    assert (expired.state, expired.outcome) == ("expired", None)
+    assert ended == [failed, expired, last], "whoever gave them a worker gets it back"
+
+
+@on_bench
 async def test_completion_wakes_every_waiter_at_once(bench: Bench) -> None:
     bench.gates[1] = asyncio.Event()
     promise = bench.submit(1)
@@ -223,6 +242,20 @@ async def test_a_pause_lets_running_work_end_and_starts_no_more(bench: Bench) ->
     assert (first.state, second.open, bench.ran) == ("completed", True, [1])
     bench.book.resume()
     await bench.finished(second)
+
+
+@on_bench
+async def test_a_pause_after_a_reset_waits_for_nobody(bench: Bench) -> None:
+    bench.gates[1] = asyncio.Event()
+    bench.submit(1)
+    await bench.clock.settle()
+    bench.book.reload({}, {})
+    await bench.clock.settle()
+    await asyncio.wait_for(bench.book.pause(), 20)
+    bench.book.resume()
+    bench.gates.clear()
+    await bench.finished(bench.submit(1))
+    assert bench.ran == [1]
 
 
 class SlowToShow(Immediate):
