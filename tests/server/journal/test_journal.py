@@ -204,9 +204,7 @@ def test_the_farewell_counts_violations(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_after_a_reset_what_is_still_open_comes_first(tinker_mock: RunningServer) -> None:
     held = "queue:\n  completion: [{manual: true}]"
-    with httpx.Client(
-        base_url=tinker_mock.url, headers={"X-API-Key": "tml-a"}, timeout=60
-    ) as http:
+    with httpx.Client(base_url=tinker_mock.url, headers={"X-API-Key": "tml-a"}, timeout=60) as http:
         http.put("/_mock/scenario", json={"yaml": held})
         told = {"session_id": session(http).json()["session_id"], "model_seq_id": 0}
         told |= {"base_model": "Qwen/Qwen3-8B", "lora_config": {"rank": 4}}
