@@ -13,9 +13,9 @@ SCRIPT = Path(__file__).with_name("core_loop.py")
 def loop(url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """The script against a server."""
     environment = {**os.environ, "TINKER_BASE_URL": url, "TINKER_API_KEY": "tml-loop"}
-    command = [sys.executable, str(SCRIPT), *arguments]
+    command = [sys.executable, str(SCRIPT), "--patience", "60", *arguments]
     return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
 
 

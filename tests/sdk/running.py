@@ -17,7 +17,7 @@ def run_script(version: str, name: str, url: str) -> dict[str, Any]:
     python, variables = process(version, TINKER_BASE_URL=url, TINKER_API_KEY="tml-scripts")
     script = Path(__file__).with_name(name)
     done = subprocess.run(
-        [python, str(script)], env=variables, capture_output=True, text=True, timeout=120
+        [python, str(script)], env=variables, capture_output=True, text=True, timeout=600
     )
     assert done.stdout.startswith("{"), done.stderr[-3000:]
     return dict(json.loads(done.stdout.splitlines()[-1]))

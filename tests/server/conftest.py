@@ -20,7 +20,7 @@ class Api:
     def __init__(self, server: RunningServer, key: str, **headers: str) -> None:
         self.server = server
         headers = {"X-API-Key": key, **headers}
-        self.http = httpx.Client(base_url=server.url, headers=headers, timeout=20)
+        self.http = httpx.Client(base_url=server.url, headers=headers, timeout=60)
 
     def post(self, path: str, body: Any = None, **headers: str) -> httpx.Response:
         return self.http.post(f"/api/v1/{path}", json=body, headers=headers)

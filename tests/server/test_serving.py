@@ -31,7 +31,7 @@ def served(*options: str, expected_code: int = 0) -> Iterator[dict[str, str]]:
             yield dict(pairs)
         finally:
             server.send_signal(signal.SIGTERM)
-            _, said = server.communicate(timeout=15)
+            _, said = server.communicate(timeout=60)
         assert server.returncode == expected_code, said
 
 
@@ -48,7 +48,10 @@ SERVERS = [
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_every_server_carries_the_app(name: str) -> None:
-    with served("--server", name) as told, httpx.Client(base_url=told["TINKER_BASE_URL"]) as http:
+    with (
+        served("--server", name) as told,
+        httpx.Client(base_url=told["TINKER_BASE_URL"], timeout=60) as http,
+    ):
         headers = {"X-API-Key": told["TINKER_API_KEY"]}
         for prefix in ("", "/services/tinker-prod"):
             assert http.get(f"{prefix}/api/v1/healthz").json() == {"status": "ok"}
@@ -59,7 +62,7 @@ def test_every_server_carries_the_app(name: str) -> None:
 def test_tls_speaks_http_2() -> None:
     with served("--tls") as told:
         trusted = ssl.create_default_context(cafile=told["SSL_CERT_FILE"])
-        with httpx.Client(http2=True, verify=trusted) as http:
+        with httpx.Client(http2=True, verify=trusted, timeout=60) as http:
             answer = http.get(f"{told['TINKER_BASE_URL']}/api/v1/healthz")
         assert answer.http_version == "HTTP/2"
         assert os.path.exists(told["SSL_CERT_FILE"])
@@ -70,10 +73,11 @@ def test_tls_speaks_http_2() -> None:
 def test_parked_polls_do_not_hold_up_the_end(name: str) -> None:
     seen: list[Any] = []
     with served("--server", name) as told:
-        http = httpx.Client(base_url=told["TINKER_BASE_URL"], headers={"X-API-Key": "tml-x"})
+        headers = {"X-API-Key": "tml-x"}
+        http = httpx.Client(base_url=told["TINKER_BASE_URL"], headers=headers, timeout=60)
 
         def post(path: str, body: dict[str, Any]) -> Any:
-            return http.post(f"/api/v1/{path}", json=body, timeout=60)
+            return http.post(f"/api/v1/{path}", json=body)
 
         session = {"tags": [], "user_metadata": None, "sdk_version": "0.38.0"}
         session_id = post("create_session", session).json()["session_id"]
@@ -85,9 +89,9 @@ def test_parked_polls_do_not_hold_up_the_end(name: str) -> None:
             target=lambda: seen.append(post("retrieve_future", {"request_id": waiting}))
         )
         poll.start()
-        while not httpx.get(f"{told['TINKER_BASE_URL']}/_mock/state").json()["parked"]:
+        while not http.get("/_mock/state").json()["parked"]:
             pass
-    poll.join(timeout=15)
+    poll.join(timeout=60)
     http.close()
     assert [answer.status_code for answer in seen] == [503]
 
@@ -105,7 +109,7 @@ WRONG = {
 def test_what_cannot_work_is_said_at_the_start(case: str) -> None:
     options, named = WRONG[case]
     command = [sys.executable, "-m", "tinker_mock.server", "--port", "0", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert named in done.stderr
     assert "Traceback" not in done.stderr
@@ -115,4 +119,4 @@ def test_violations_can_decide_the_exit_code() -> None:
     with served("--fail-on", "violation", expected_code=1) as told:
         headers = {"X-API-Key": "tml-x"}
         url = f"{told['TINKER_BASE_URL']}/api/v1/create_session"
-        assert httpx.post(url, json={"tags": 7}, headers=headers).status_code == 422
+        assert httpx.post(url, json={"tags": 7}, headers=headers, timeout=60).status_code == 422

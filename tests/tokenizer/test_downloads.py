@@ -90,12 +90,13 @@ def tokenize(hub: str, cache: Path, *arguments: str, token: str = "") -> tuple[i
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     return done.returncode, done.stdout, done.stderr
 
 
 def test_a_model_is_downloaded_once_and_found_again_offline(hub: str, tmp_path: Path) -> None:
+    REQUESTED.clear()
     code, out, err = tokenize(hub, tmp_path, "-t", "org/kimi", "Hello")
     assert (code, json.loads(out or "0")) == (0, [545]), err
     assert set(REQUESTED) == {"tiktoken.model", "tokenizer_config.json"}

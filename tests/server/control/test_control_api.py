@@ -18,7 +18,8 @@ class Console:
     """A client of both APIs; every control answer is held against the contract."""
 
     def __init__(self, server: RunningServer) -> None:
-        self.http = httpx.Client(base_url=server.url, headers={"X-API-Key": "tml-tester"})
+        headers = {"X-API-Key": "tml-tester"}
+        self.http = httpx.Client(base_url=server.url, headers=headers, timeout=60)
 
     def control(self, operation_id: str, body: Any = None, **values: Any) -> httpx.Response:
         operation = CONTRACT.operations[operation_id]
@@ -125,9 +126,15 @@ def test_work_is_completed_by_hand(console: Console) -> None:
     assert console.control("complete_promise", request_id=request_id).status_code == 409
 
 
+@pytest.mark.parametrize("held", [True, False])
 @pytest.mark.tinker_mock(clock="manual")
-def test_promises_expire_and_fail_by_hand(console: Console) -> None:
+def test_promises_expire_and_fail_by_hand(console: Console, held: bool) -> None:
+    """While their work is held back, and after it is done."""
+    console.control("put_scenario", {"yaml": f"queue:\n  completion: [{{manual: {held}}}]"})
     first, second = console.model(), console.model()
+    console.control("advance_clock", {"seconds": 0})  # returns when nothing is computed any more
+    promises = console.control("list_promises").json()["promises"]
+    assert {promise["state"] for promise in promises} == {"running" if held else "completed"}
     console.control("fail_promise", {"error": "burnt", "category": "user"}, request_id=first)
     assert console.poll(first).json() == {"error": "burnt", "category": "user"}
     console.control("expire_promise", request_id=second)

@@ -34,7 +34,7 @@ def exchange(server: RunningServer, effect: str) -> tuple[bytes, bool]:
         f"X-Tinker-Mock-Effect: {effect}\r\n\r\n"
     )
     received = b""
-    with socket.create_connection(("127.0.0.1", server.settings.port), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", server.settings.port), timeout=60) as client:
         client.sendall(request.encode())
         try:
             while data := client.recv(4096):

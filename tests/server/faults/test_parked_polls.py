@@ -32,7 +32,7 @@ def request_bytes(path: str, body: dict[str, Any]) -> bytes:
 
 def held_promise(url: str) -> str:
     """Submit an operation that is completed by hand only."""
-    with httpx.Client(base_url=url, headers={"X-API-Key": "tml-parked"}) as http:
+    with httpx.Client(base_url=url, headers={"X-API-Key": "tml-parked"}, timeout=60) as http:
         assert http.put("/_mock/scenario", json={"yaml": HELD}).status_code == 200
         told = {"tags": [], "user_metadata": {}, "sdk_version": "0.38.0"}
         session = http.post("/api/v1/create_session", json=told).json()["session_id"]
@@ -42,11 +42,11 @@ def held_promise(url: str) -> str:
 
 
 def parked(url: str) -> int:
-    return int(httpx.get(f"{url}/_mock/state").json()["parked"])
+    return int(httpx.get(f"{url}/_mock/state", timeout=60).json()["parked"])
 
 
 def hang_on(stack: ExitStack, port: int, request_id: str) -> socket.socket:
-    client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+    client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
     client.sendall(request_bytes("retrieve_future", {"request_id": request_id}))
     return client
 
@@ -66,10 +66,11 @@ def test_a_cut_connection_frees_its_waiter(tinker_mock: RunningServer) -> None:
         wait_until_parked(url, 5)
         for client in clients[:4]:
             client.close()
-        query = {"verdict": "gone", "count": 4, "timeout": 30}
-        assert httpx.get(f"{url}/_mock/journal/wait", params=query).json() == {"count": 4}
+        query = {"verdict": "gone", "count": 4, "timeout": 60}
+        gone = httpx.get(f"{url}/_mock/journal/wait", params=query, timeout=90)
+        assert gone.json() == {"count": 4}
         assert parked(url) == 1
-        httpx.post(f"{url}/_mock/promises/{request_id}/complete")
+        httpx.post(f"{url}/_mock/promises/{request_id}/complete", timeout=60)
         assert clients[4].recv(4096).startswith(b"HTTP/1.1 200")
 
 
@@ -93,13 +94,13 @@ def test_shutdown_ends_parked_polls_and_says_what_was_seen(
     with ExitStack() as stack:
         port = int(url.rsplit(":", 1)[1])
         clients = [hang_on(stack, port, request_id) for _ in range(20)]
-        stalled = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+        stalled = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
         stalled.sendall(b"GET /api/v1/healthz HTTP/1.1\r\nHost: mock\r\n")
         stalled.sendall(b"X-Tinker-Mock-Effect: stall-1h\r\n\r\n")
         wait_until_parked(url, 21)
         os.kill(process.pid, signal.SIGINT)
         answers = [client.recv(4096) for client in [*clients, stalled]]
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate(timeout=60)
     assert process.returncode == 0
     assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 503 "}
     assert "23 exchanges, 0 violations" in told
@@ -108,11 +109,11 @@ def test_shutdown_ends_parked_polls_and_says_what_was_seen(
 
 def test_violations_become_the_exit_code(served: tuple[subprocess.Popen[str], str]) -> None:
     process, url = served
-    key = {"X-API-Key": "tml-a"}
-    assert httpx.post(f"{url}/api/v1/asample", json={"seq_id": "x"}, headers=key).status_code == 422
-    assert httpx.get(f"{url}/api/v1/helthz", headers=key).status_code == 404
+    with httpx.Client(base_url=url, headers={"X-API-Key": "tml-a"}, timeout=60) as http:
+        assert http.post("/api/v1/asample", json={"seq_id": "x"}).status_code == 422
+        assert http.get("/api/v1/helthz").status_code == 404
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "client: asample: /" in told
     assert "client: GET /api/v1/helthz" in told

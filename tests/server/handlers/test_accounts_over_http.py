@@ -2,7 +2,6 @@
 
 import base64
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -94,17 +93,20 @@ def test_a_window_has_a_direction(api: Api) -> None:
     assert "ending_before" in refused.json()["detail"]
 
 
-def test_the_audit_log_tells_checkpoint_events_of_a_day(api: Api) -> None:
-    model = api.model()
-    saved = api.done("save_weights", {"model_id": model, "seq_id": 1, "path": "a"})["path"]
-    api.post(f"training_runs/{model}/checkpoints/weights/a/publish")
-    today = datetime.now(UTC).date().isoformat()
-    entries = api.get("audit", event_type="checkpoints", day=today).json()["entries"]
-    assert [entry["event"] for entry in entries] == ["checkpoint.saved", "checkpoint.published"]
-    assert {entry["tinker_path"] for entry in entries} == {saved}
-    assert api.get("audit", event_type="checkpoints", day="2020-01-01").json() == {"entries": []}
-    everything = api.get("audit").json()["entries"]
-    assert everything[0]["event"] == "session.created"
+@pytest.mark.tinker_mock(clock="manual")
+def test_the_audit_log_tells_checkpoint_events_of_a_day(tinker_mock: RunningServer) -> None:
+    api = Api(tinker_mock, "tml-audit")
+    with api.http:
+        model = api.model()
+        saved = api.done("save_weights", {"model_id": model, "seq_id": 1, "path": "a"})["path"]
+        api.post(f"training_runs/{model}/checkpoints/weights/a/publish")
+        day = {"event_type": "checkpoints", "day": "2026-01-01"}
+        entries = api.get("audit", **day).json()["entries"]
+        assert [entry["event"] for entry in entries] == ["checkpoint.saved", "checkpoint.published"]
+        assert {entry["tinker_path"] for entry in entries} == {saved}
+        assert api.get("audit", **{**day, "day": "2020-01-01"}).json() == {"entries": []}
+        everything = api.get("audit").json()["entries"]
+        assert everything[0]["event"] == "session.created"
 
 
 def test_telemetry_is_accepted_and_counted(api: Api) -> None:

@@ -1,8 +1,8 @@
 """stream_sample on a real connection: the same tokens as asample, and no more than were wanted."""
 
 import json
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -10,6 +10,7 @@ import pytest
 
 from tests.server.conftest import Api, sample
 from tinker_mock.server.engine import SampledSequence, Sampler
+from tinker_mock.server.serving.in_thread import RunningServer
 
 SLOW = {"X-Tinker-Mock-Effect": "slow-events-50ms"}
 LONG = 4000
@@ -35,9 +36,16 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def verdicts(api: Api, path: str) -> list[str]:
-    entries = httpx.get(f"{api.server.url}/_mock/journal").json()["entries"]
-    return [entry["verdict"] for entry in entries if entry["path"].endswith(path)]
+@contextmanager
+def stopped_at_the_first_event(api: Api, **more: Any) -> Iterator[None]:
+    """A stream whose next event waits for a clock that stands still; at the end we hang up."""
+    params = {"max_tokens": LONG, "seed": 1, "stop": []}
+    body = sample(api.sampler(), 0, sampling_params=params, **more)
+    with api.http.stream("POST", "/api/v1/stream_sample", json=body, headers=SLOW) as response:
+        url = f"{api.server.url}/_mock/clock/advance"
+        httpx.post(url, json={"seconds": 0.05}, timeout=60)
+        assert b"token_id" in next(response.iter_raw())
+        yield
 
 
 @pytest.mark.parametrize(
@@ -62,26 +70,27 @@ def test_a_stream_has_the_tokens_of_asample(api: Api, params: dict[str, Any]) ->
         assert done["total_tokens"] == len(sequence["tokens"])
 
 
-def test_a_client_that_hangs_up_stops_the_generation(api: Api, drawn: list[int]) -> None:
-    httpx.delete(f"{api.server.url}/_mock/journal")
-    params = {"max_tokens": LONG, "seed": 1, "stop": []}
-    body = sample(api.sampler(), 0, num_samples=2, sampling_params=params)
-    with api.http.stream("POST", "/api/v1/stream_sample", json=body, headers=SLOW) as response:
-        assert b"token_id" in next(response.iter_raw())
-    deadline = time.monotonic() + 15
-    while "gone" not in verdicts(api, "stream_sample") and time.monotonic() < deadline:
+@pytest.mark.tinker_mock(clock="manual")
+def test_a_client_that_hangs_up_stops_the_generation(
+    tinker_mock: RunningServer, drawn: list[int]
+) -> None:
+    api = Api(tinker_mock, "tml-hangs-up")
+    with api.http, stopped_at_the_first_event(api, num_samples=2):
         pass
-    assert verdicts(api, "stream_sample") == ["gone"]
+    journal, query = f"{tinker_mock.url}/_mock/journal", {"operation": "stream_sample"}
+    waited = {**query, "count": 1, "timeout": 60}
+    httpx.get(f"{journal}/wait", params=waited, timeout=90)
+    entries = httpx.get(journal, params=query, timeout=60).json()["entries"]
+    assert [entry["verdict"] for entry in entries] == ["gone"]
     assert drawn
     assert sum(drawn) < LONG / 10
 
 
-def test_what_was_not_read_was_not_drawn(api: Api, drawn: list[int]) -> None:
+@pytest.mark.tinker_mock(clock="manual")
+def test_what_was_not_read_was_not_drawn(tinker_mock: RunningServer, drawn: list[int]) -> None:
     """While the client waits at its first event, the engine is a few events ahead at most."""
-    params = {"max_tokens": LONG, "seed": 1, "stop": []}
-    body = sample(api.sampler(), 0, sampling_params=params)
-    with api.http.stream("POST", "/api/v1/stream_sample", json=body, headers=SLOW) as response:
-        next(response.iter_raw())
+    api = Api(tinker_mock, "tml-waits")
+    with api.http, stopped_at_the_first_event(api):
         assert sum(drawn) < LONG / 10
 
 

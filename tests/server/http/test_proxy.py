@@ -158,10 +158,11 @@ def test_the_command_in_front_of_a_mock(tinker_mock: RunningServer) -> None:
         assert process.stdout is not None
         url = process.stdout.readline().split()[-1]
         key = {"X-API-Key": "tml-a"}
-        assert httpx.get(f"{url}/api/v1/get_server_capabilities", headers=key).status_code == 200
-        assert httpx.post(f"{url}/api/v1/asample", json={}, headers=key).status_code == 422
+        with httpx.Client(base_url=url, headers=key, timeout=60) as http:
+            assert http.get("/api/v1/get_server_capabilities").status_code == 200
+            assert http.post("/api/v1/asample", json={}).status_code == 422
         process.terminate()
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "2 exchanges" in told
     assert "client: asample" in told
@@ -169,5 +170,5 @@ def test_the_command_in_front_of_a_mock(tinker_mock: RunningServer) -> None:
 
 def test_a_wrong_upstream_is_refused() -> None:
     command = [sys.executable, "-m", "tinker_mock.cli", "proxy", "--upstream", "real.example"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, "no http(s) address" in done.stderr) == (2, True)

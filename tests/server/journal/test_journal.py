@@ -23,7 +23,8 @@ ENTRY = load_contract("control").operations["query_journal"]
 
 @pytest.fixture
 def http(tinker_mock: RunningServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=tinker_mock.url, headers={"X-API-Key": "tml-secret-key"}) as client:
+    headers = {"X-API-Key": "tml-secret-key"}
+    with httpx.Client(base_url=tinker_mock.url, headers=headers, timeout=60) as client:
         yield client
 
 
@@ -166,6 +167,9 @@ def test_streams_are_kept_as_timed_frames(http: httpx.Client) -> None:
     (operation,) = [op for op in TEXT.operations.values() if op.id == "create_completion"]
     streamed = http.post(operation.path, json=told, headers=effect)
     assert streamed.status_code == 200, streamed.text
+    # A stream's entry is complete a moment after its last byte.
+    query = {"operation": "create_completion", "count": 1, "timeout": 30}
+    assert http.get("/_mock/journal/wait", params=query).status_code == 200
     (entry,) = journal(http, operation="create_completion")
     frames = entry["response_body"]["frames"]
     assert "".join(frame["text"] for frame in frames) == streamed.text
@@ -200,7 +204,7 @@ def test_the_exit_report_counts_violations(capsys: pytest.CaptureFixture[str]) -
 
 def test_after_a_reset_what_is_still_open_comes_first(tinker_mock: RunningServer) -> None:
     held = "queue:\n  completion: [{manual: true}]"
-    with httpx.Client(base_url=tinker_mock.url, headers={"X-API-Key": "tml-a"}) as http:
+    with httpx.Client(base_url=tinker_mock.url, headers={"X-API-Key": "tml-a"}, timeout=60) as http:
         http.put("/_mock/scenario", json={"yaml": held})
         told = {"session_id": session(http).json()["session_id"], "model_seq_id": 0}
         told |= {"base_model": "Qwen/Qwen3-8B", "lora_config": {"rank": 4}}

@@ -10,9 +10,9 @@ from tinker_mock.server.clock import ManualClock
 from tinker_mock.server.errors import Conflict, Gone, NotFound, OperationFailed
 from tinker_mock.server.promises import PromiseBook, QueueState
 from tinker_mock.server.settings import Limits
-from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.promise import Outcome, Promise
 from tinker_mock.server.state.records import Tenant
-from tinker_mock.server.state.store import Store
+from tinker_mock.server.state.store import State, Store
 
 TENANT = "user-1"
 
@@ -22,6 +22,9 @@ class Immediate:
 
     limits = Limits(retention=100, gap=50)
 
+    def __init__(self) -> None:
+        self.ended: list[Promise] = []
+
     def submitting(self, tenant: Tenant, operation: str, payload: dict[str, Any]) -> None: ...
 
     async def admit(self, promise: Promise) -> None: ...
@@ -30,7 +33,8 @@ class Immediate:
 
     def polled(self, promise: Promise) -> None: ...
 
-    def finished(self, promise: Promise) -> None: ...
+    def finished(self, promise: Promise) -> None:
+        self.ended.append(promise)
 
     def queue_state(self, promise: Promise) -> QueueState:
         return QueueState()
@@ -43,7 +47,8 @@ class Bench:
         self.clock = ManualClock()
         self.ran: list[int | None] = []
         self.gates: dict[int, asyncio.Event] = {}
-        self.book = PromiseBook(Store(), self.clock, Immediate(), self.perform)
+        self.store, self.policy = Store(), Immediate()
+        self.book = PromiseBook(self.store, self.clock, self.policy, self.perform)
 
     async def perform(self, promise: Promise) -> str:
         if promise.seq_id in self.gates:
@@ -182,6 +187,23 @@ async def test_cancelling_what_waits_frees_the_lane(bench: Bench) -> None:
 
 
 @on_bench
+async def test_what_is_ended_by_hand_while_it_runs_stays_as_it_was_left(bench: Bench) -> None:
+    bench.gates = {1: asyncio.Event(), 2: asyncio.Event()}
+    failed, expired, last = bench.submit(1), bench.submit(2), bench.submit(3)
+    await bench.clock.settle()
+    bench.book.fail(failed, Outcome("failed", error="burnt"))
+    bench.gates[1].set()
+    await bench.clock.settle()
+    bench.book.expire(expired)
+    bench.gates[2].set()
+    await bench.finished(last)
+    assert bench.ran == [1, 2, 3]
+    assert (failed.state, failed.outcome) == ("failed", Outcome("failed", error="burnt"))
+    assert (expired.state, expired.outcome) == ("expired", None)
+    assert bench.policy.ended == [failed, expired, last], "whoever gave them a worker gets it back"
+
+
+@on_bench
 async def test_completion_wakes_every_waiter_at_once(bench: Bench) -> None:
     bench.gates[1] = asyncio.Event()
     promise = bench.submit(1)
@@ -245,10 +267,26 @@ async def test_a_pause_lets_running_work_end_and_starts_no_more(bench: Bench) ->
     await bench.finished(second)
 
 
+@on_bench
+async def test_a_pause_after_a_reset_waits_for_nobody(bench: Bench) -> None:
+    bench.gates[1] = asyncio.Event()
+    bench.submit(1)
+    await bench.clock.settle()
+    bench.store.current = State()
+    bench.book.reload()
+    await bench.clock.settle()
+    await asyncio.wait_for(bench.book.pause(), 20)
+    bench.book.resume()
+    bench.gates.clear()
+    await bench.finished(bench.submit(1))
+    assert bench.ran == [1]
+
+
 class SlowToShow(Immediate):
     """A policy that holds every outcome back for ten seconds."""
 
     def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
         self.clock = clock
 
     async def settle(self, promise: Promise) -> None:

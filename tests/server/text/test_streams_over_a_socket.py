@@ -3,7 +3,8 @@
 import json
 import socket
 import threading
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -27,6 +28,19 @@ def request_bytes(body: dict[str, Any]) -> bytes:
     return head.encode() + content
 
 
+@contextmanager
+def stopped_at_the_first_event(server: RunningServer) -> Iterator[None]:
+    """A stream whose next event waits for a clock that stands still; at the end we hang up."""
+    effect = {"X-Tinker-Mock-Effect": "slow-events-50ms"}
+    with (
+        httpx.Client(base_url=server.url, headers={**HEADERS, **effect}, timeout=60) as client,
+        client.stream("POST", "/oai/api/v1/completions", json=ASKED) as response,
+    ):
+        httpx.post(f"{server.url}/_mock/clock/advance", json={"seconds": 0.05}, timeout=60)
+        next(response.iter_raw())
+        yield
+
+
 def test_every_event_is_a_flush_of_its_own(text_mock: RunningServer) -> None:
     """Each HTTP chunk holds exactly one event."""
     address = ("127.0.0.1", text_mock.settings.port)
@@ -45,8 +59,9 @@ def test_every_event_is_a_flush_of_its_own(text_mock: RunningServer) -> None:
     assert set(sizes) == {1}
 
 
+@pytest.mark.tinker_mock(clock="manual")
 def test_a_client_that_hangs_up_stops_the_generation(
-    text_mock: RunningServer, monkeypatch: pytest.MonkeyPatch
+    tinker_mock: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slices: list[int] = []
     ended: list[int] = []
@@ -67,28 +82,18 @@ def test_a_client_that_hangs_up_stops_the_generation(
 
     monkeypatch.setattr(generation.TextRun, "_slice", counted)
     monkeypatch.setattr(generation.TextRun, "pieces", watched)
-    effect = {"X-Tinker-Mock-Effect": "slow-events-50ms"}
-    with (
-        httpx.Client(headers={**HEADERS, **effect}) as client,
-        client.stream("POST", f"{text_mock.url}/oai/api/v1/completions", json=ASKED) as response,
-    ):
-        next(response.iter_raw())
-    assert over.wait(15)
+    with stopped_at_the_first_event(tinker_mock):
+        assert not over.is_set()
+    assert over.wait(60)
     assert ended[0] < 200
     assert len(slices) < 20
 
 
-def test_the_journal_says_that_the_client_left(text_mock: RunningServer) -> None:
-    httpx.delete(f"{text_mock.url}/_mock/journal")
-    headers = {**HEADERS, "X-Tinker-Mock-Effect": "slow-events-50ms"}
-    with (
-        httpx.Client(headers=headers) as client,
-        client.stream("POST", f"{text_mock.url}/oai/api/v1/completions", json=ASKED) as response,
-    ):
-        next(response.iter_raw())
-    deadline = time.monotonic() + 15
-    verdicts: list[str] = []
-    while "gone" not in verdicts and time.monotonic() < deadline:
-        entries = httpx.get(f"{text_mock.url}/_mock/journal").json()["entries"]
-        verdicts = [entry["verdict"] for entry in entries]
-    assert verdicts == ["gone"]
+@pytest.mark.tinker_mock(clock="manual")
+def test_the_journal_says_that_the_client_left(tinker_mock: RunningServer) -> None:
+    with stopped_at_the_first_event(tinker_mock):
+        pass
+    journal = f"{tinker_mock.url}/_mock/journal"
+    httpx.get(f"{journal}/wait", params={"count": 1, "timeout": 60}, timeout=90)
+    entries = httpx.get(journal, timeout=60).json()["entries"]
+    assert [entry["verdict"] for entry in entries] == ["gone"]

@@ -165,8 +165,8 @@ class PromiseBook:
 
     def expire(self, promise: Promise) -> None:
         """Make a promise unreadable (410) at once, whatever its state."""
-        if promise.open:
-            self.cancel(promise)
+        if promise.open and not self.cancel(promise):
+            self._finish(promise, Outcome("expired"))
         promise.state, promise.outcome, promise.payload = "expired", None, {}
         self._wake(promise)
 
@@ -206,7 +206,9 @@ class PromiseBook:
             await self._gate.wait()
             if promise.open:
                 promise.state, promise.started_at = "running", self.clock.now()
-                promise.outcome = await self._outcome(promise)
+                outcome = await self._outcome(promise)
+                # It may have been failed or expired by hand meanwhile.
+                promise.outcome = outcome if promise.open else promise.outcome
         if promise.outcome is not None and promise.open:
             await self.policy.settle(promise)
             self._finish(promise, promise.outcome)
@@ -300,7 +302,6 @@ class PromiseBook:
         changed, self._lane_changed = self._lane_changed, {}
         for event in [*events.values(), *changed.values()]:
             event.set()
-        self._active = 0
         for promise in self.promises.values():
             if not promise.open:
                 continue

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -97,10 +98,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM. Exit code 0, 1 with violations under --fail-on, 2 for a
     configuration that cannot work."""
     try:
-        return serve(settings_of(arguments))
+        settings = settings_of(arguments)
+        code = serve(settings)
     except ConfigurationError as error:
         print(f"tinker-mock serve: {error}", file=sys.stderr)
         return 2
+    if settings.server == "granian":
+        # Its threads outlive it: one that wants the interpreter while that is torn down aborts
+        # the process (emmett-framework/granian#693).
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def serve(settings: Settings) -> int:

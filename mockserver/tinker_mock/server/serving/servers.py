@@ -90,8 +90,8 @@ async def _granian(app: Any, settings: Settings, listener: socket.socket, stoppe
     except ImportError as error:
         raise _not_installed("granian") from error
     host, port = listener.getsockname()[:2]
-    # granian binds for itself: the port was only reserved.
-    listener.close()
+    # granian binds for itself: the port stays reserved, which keeps everybody else away from it.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     server = Server(
         app,
         address=host,
@@ -103,11 +103,27 @@ async def _granian(app: Any, settings: Settings, listener: socket.socket, stoppe
         ssl_cert=settings.certfile,
         ssl_key=settings.keyfile,
     )
-    serving = asyncio.create_task(server.serve())
-    await stopped()
-    app.state.mock.control.close()
-    server.stop()  # type: ignore[no-untyped-call]
-    await serving
+    with listener:
+        serving = asyncio.create_task(server.serve())
+        accepting = False
+        while not (accepting or serving.done()):
+            accepting = await _accepts(host, port)
+        if not serving.done():
+            await stopped()
+            app.state.mock.control.close()
+            server.stop()  # type: ignore[no-untyped-call]
+        await serving
+
+
+async def _accepts(host: str, port: int) -> bool:
+    """Whether somebody listens there; others get their turn in any case."""
+    await asyncio.sleep(0)
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def _not_installed(name: str) -> ConfigurationError:
