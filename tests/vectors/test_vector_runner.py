@@ -77,8 +77,6 @@ def test_conflict_and_note_travel_with_a_failure() -> None:
         (0.1 + 0.2, 0.3, 0.0, True),
         (0.3, 0.3001, 0.0, False),
         (0.3, 0.3001, 1e-3, True),
-        ("Infinity", float("inf"), 0.0, True),
-        ("NaN", float("nan"), 0.0, True),
         ([1, 2], (1, 2), 0.0, True),
         ([1, 2], [1], 0.0, False),
         ({"a": 1}, {"a": 1, "b": 2}, 0.0, False),
@@ -89,12 +87,10 @@ def test_conflict_and_note_travel_with_a_failure() -> None:
         ({"error_contains": "beta"}, {"ok": 1}, 0.0, False),
         ({"contains": ["a", "b"], "endswith": "c"}, "abc", 0.0, True),
         ({"contains": ["a", "x"], "endswith": "c"}, "abc", 0.0, False),
+        ({"error_prefix": "no"}, {"error": "no template"}, 0.0, True),
+        ({"error_prefix": "template"}, {"error": "no template"}, 0.0, False),
         ({"ids_one_of": [[1], [2, 3]]}, {"ids": [2, 3]}, 0.0, True),
         ({"one_of": [[1], [2, 3]]}, [4], 0.0, False),
-        ({"json": {"a": 1}, "absent": ["b"]}, {"json": {"a": 1}}, 0.0, True),
-        ({"json": {"a": 1}, "absent": ["b"]}, {"json": {"a": 1}, "b": 0}, 0.0, False),
-        ({"log_lacks": "secret"}, {"log": "a secret"}, 0.0, False),
-        ({"regex": "^[a-z]+$"}, "abc", 0.0, True),
     ],
 )
 def test_comparison(expected: Any, actual: Any, tolerance: float, agrees: bool) -> None:
