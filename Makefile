@@ -53,6 +53,14 @@ ledger: $(STAMP) ## Renew contracts/requirements/README.md from the ledger
 test: $(STAMP) $(SDK_STAMP) $(if $(CI),$(COOKBOOK)/.installed) ## Run the project's own tests
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
+.PHONY: test-floors
+test-floors: ## Tests of server, contracts and client with the oldest releases pyproject.toml admits
+	$(PYTHON) -m venv --clear .venv-floors
+	.venv-floors/bin/pip install --quiet --disable-pip-version-check uv
+	.venv-floors/bin/uv pip install --quiet --python .venv-floors/bin/python \
+	  --resolution lowest-direct --editable '.[dev]'
+	.venv-floors/bin/python -m pytest -n auto tests/contracts tests/client tests/server $(ARGS)
+
 .PHONY: peers
 peers: $(STAMP) ## Take the reference client through a server: TINKER_BASE_URL, TINKER_API_KEY, ARGS
 	$(BIN)/python tests/peers/core_loop.py $(ARGS)
@@ -89,10 +97,11 @@ drift: $(STAMP) ## What a new SDK release changed (RELEASE=0.39.0, default the n
 	$(BIN)/tinker-mock sdk-drift $(RELEASE)
 
 .PHONY: lint
-lint: $(STAMP) ## ruff and mypy
+lint: $(STAMP) ## ruff, mypy and the layers of import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 .PHONY: replay
 replay: $(STAMP) ## Replay all cassettes to the reference client (ARGS="--target URL": to a server)
@@ -103,7 +112,7 @@ cassettes: $(STAMP) ## Record the cassettes again (needs `make sdk-env`)
 	$(BIN)/tinker-mock record $(ARGS)
 
 .PHONY: lock
-lock: ## Renew requirements.lock (needs uv)
+lock: ## Renew requirements.lock (needs uv: pip install uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header --all-extras pyproject.toml -o requirements.lock <(printf 'hatchling\neditables\n')
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
