@@ -49,7 +49,9 @@ async def step(training: AsyncTrainingClient) -> float:
 def kill(url: str, service: AsyncServiceClient, run_id: str) -> None:
     """From now on the server calls the run corrupted and takes no work for it."""
     answer = httpx.get(
-        f"{url}/api/v1/training_runs/{run_id}", headers={"x-api-key": service.config.api_key}
+        f"{url}/api/v1/training_runs/{run_id}",
+        headers={"x-api-key": service.config.api_key},
+        timeout=60,
     )
     lost = {**answer.raise_for_status().json(), "corrupted": True}
     rules = [
@@ -67,7 +69,7 @@ def kill(url: str, service: AsyncServiceClient, run_id: str) -> None:
         },
     ]
     scenario = yaml.safe_dump({"name": "killed", "rules": rules})
-    httpx.put(f"{url}/_mock/scenario", json={"yaml": scenario}).raise_for_status()
+    httpx.put(f"{url}/_mock/scenario", json={"yaml": scenario}, timeout=60).raise_for_status()
 
 
 async def test_training_goes_on_bit_for_bit_after_the_server_lost_the_run(server: str) -> None:

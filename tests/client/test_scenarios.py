@@ -1,6 +1,7 @@
 """Under every scenario of the mock the client does what the scenario's page says.
 
-Server and client run on clocks of the same, high speed, so waits are real but short.
+Server and client run on clocks of the same, high speed, so waits are real but short. A second
+that a busy machine holds them up is minutes to them: their patience has no end.
 """
 
 from collections import Counter
@@ -22,10 +23,12 @@ from tinker_mock.client import (
     SamplingParams,
 )
 from tinker_mock.client.clock import ScaledClock
-from tinker_mock.suite.mock_process import mock_server
+from tinker_mock.server.serving.in_thread import RunningServer
+from tinker_mock.server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 RATE = 200.0
+ENDLESS = 1e9
 BASE = "meta-llama/Llama-3.2-1B"
 TOKENS = list(range(100, 110))
 LIBRARY = Path(__file__).parents[2] / "mockserver" / "tinker_mock" / "server" / "scenarios"
@@ -49,17 +52,20 @@ HARMED = {"corrupt-proto", "promise-expiry"}
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with mock_server(["--seed", "3", "--clock", f"x{RATE:g}"]) as url:
-        yield url
+    limits = dict.fromkeys(("session_timeout", "gap_timeout", "result_retention"), ENDLESS)
+    with RunningServer(Settings(port=0, seed=3, clock=f"x{RATE:g}", **limits)) as running:
+        yield running.url
 
 
 def begin(url: str, scenario: str) -> None:
-    httpx.post(f"{url}/_mock/reset").raise_for_status()
-    httpx.put(f"{url}/_mock/scenario", json={"name": scenario}).raise_for_status()
+    httpx.post(f"{url}/_mock/reset", timeout=60).raise_for_status()
+    told = {"name": scenario}
+    httpx.put(f"{url}/_mock/scenario", json=told, timeout=60).raise_for_status()
 
 
 def a_client(url: str) -> AsyncServiceClient:
-    settings = config("python-latest", base_url=url, telemetry_enabled=False)
+    options: dict[str, Any] = {"telemetry_enabled": False, "submission_window": ENDLESS}
+    settings = config("python-latest", base_url=url, **options)
     return AsyncServiceClient(settings, clock=ScaledClock(RATE), random=Random(5))
 
 
@@ -99,7 +105,7 @@ async def healthy(url: str) -> dict[str, Any]:
 def accepted(url: str, operation: str) -> list[Any]:
     """The answers the service itself gave to an operation."""
     query = {"operation": operation}
-    entries = httpx.get(f"{url}/_mock/journal", params=query).json()["entries"]
+    entries = httpx.get(f"{url}/_mock/journal", params=query, timeout=60).json()["entries"]
     return [entry for entry in entries if entry["status"] == 200]
 
 

@@ -54,6 +54,7 @@ def configuration(**phases: Any) -> SchemathesisConfig:
     return SchemathesisConfig.from_dict(
         {
             "seed": 1,
+            "suppress-health-check": ["too_slow"],
             "headers": {"X-API-Key": "tml-fuzz"},
             "generation": {
                 "max-examples": EXAMPLES,
@@ -114,7 +115,7 @@ class Run:
             if isinstance(event, events.ScenarioFinished):
                 self._read(event)
             elif isinstance(event, events.NonFatalError | events.FatalError):
-                self.broken.append(repr(event))
+                self.broken.append(f"{event!r}: {getattr(event, 'info', '')}")
 
     def _read(self, event: events.ScenarioFinished) -> None:
         self.phases.add(event.phase.value.lower())

@@ -15,6 +15,7 @@ ABOUT = {"kind": "server", "name": "mock", "sdk": "all"}
 
 
 def target(url: str, **options: Any) -> Target:
+    options = {"timeout": 60.0, "long_poll": 60.0, **options}
     return Target(url, other_key="tml-other", base_model=MODEL, **options)
 
 

@@ -15,7 +15,7 @@ REFERENCE = [sys.executable, "-m", "tinker_mock.suite.client.recipes.reference_c
 FAULTY = """
 import os, httpx
 base, key = os.environ["TINKER_BASE_URL"], os.environ["TINKER_API_KEY"]
-client = httpx.Client(base_url=base + "/api/v1", headers={"x-api-key": key})
+client = httpx.Client(base_url=base + "/api/v1", headers={"x-api-key": key}, timeout=60)
 post = lambda path, body: client.post(path, json=body).json()
 session = post("create_session", {"tags": [], "user_metadata": {}, "sdk_version": "0.24.1"})
 model = post("create_model", {"session_id": session["session_id"], "model_seq_id": 0,
@@ -37,7 +37,7 @@ def test_circumstances_and_checks_fit() -> None:
 
 
 def test_the_reference_client_passes() -> None:
-    found = audit_client(REFERENCE, ("healthy", "failing"))
+    found = audit_client(REFERENCE, ("healthy", "failing"), timeout=300)
     wrong = {one.check: (one.message, one.actual) for one in found if one.status.bad}
     assert wrong == {}
     assert sum(one.status is Status.PASS for one in found) >= 40
@@ -46,7 +46,7 @@ def test_the_reference_client_passes() -> None:
 def test_a_careless_client_is_found_out(tmp_path: Path) -> None:
     program = tmp_path / "faulty.py"
     program.write_text(FAULTY)
-    found = audit_client([sys.executable, str(program)], ("healthy",))
+    found = audit_client([sys.executable, str(program)], ("healthy",), timeout=300)
     bad = {one.check for one in found if one.status in (Status.FAIL, Status.WARN)}
     assert bad >= {
         "client/wire/known-operations", "client/wire/valid-requests", "client/wire/known-fields",

@@ -60,7 +60,7 @@ def target() -> Iterator[Target]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Foreign)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield Target(f"http://127.0.0.1:{server.server_port}", base_model="m", timeout=5.0)
+    yield Target(f"http://127.0.0.1:{server.server_port}", base_model="m", timeout=20.0)
     server.shutdown()
     thread.join()
     server.server_close()

@@ -31,9 +31,11 @@ def test_a_healthy_mock_is_conformant(healthy_run: Run) -> None:
 def test_one_seed_gives_one_results_file() -> None:
     found = []
     for _ in range(2):
-        with mock_server(["--seed", "5", "--long-poll", "0.5"]) as url:
+        with mock_server(["--seed", "5"]) as url:
             select = ("sampling", "models")
-            run = run_server_suite(Target(url, base_model=MODEL, seed=5), select, workers=1)
+            run = run_server_suite(
+                Target(url, base_model=MODEL, seed=5, timeout=60.0), select, workers=1
+            )
         results = results_of(run, ABOUT, "2026-01-01T00:00:00+00:00")
         results["duration_s"] = 0
         for row in results["verdicts"]:
@@ -45,7 +47,7 @@ def test_one_seed_gives_one_results_file() -> None:
 
 
 def test_read_only_makes_nothing(quick_mock: str) -> None:
-    run = run_server_suite(Target(quick_mock, read_only=True, base_model=MODEL))
+    run = run_server_suite(Target(quick_mock, read_only=True, base_model=MODEL, timeout=60.0))
     operations = {one.operation.id for one in run.exchanges if one.operation}
     assert not operations & {"create_session", "create_model", "asample"}
     assert not run.bad
@@ -59,7 +61,9 @@ def test_checks_of_other_releases_do_not_apply(quick_mock: str) -> None:
 
 def test_a_server_for_protobuf_releases_is_spoken_to_in_protobuf(quick_mock: str) -> None:
     span = SdkSpan.parse("0.25")
-    run = run_server_suite(Target(quick_mock, sdk=span, base_model=MODEL), ("training", "sampling"))
+    run = run_server_suite(
+        Target(quick_mock, sdk=span, base_model=MODEL, timeout=60.0), ("training", "sampling")
+    )
     assert [(one.check, one.message) for one in run.bad] == []
     sent = [
         one for one in run.exchanges if one.operation and one.operation.id == "forward_backward"
@@ -106,7 +110,7 @@ def empty_server() -> Iterator[str]:
 
 
 def test_missing_operations_are_findings_and_no_crash(empty_server: str) -> None:
-    run = run_server_suite(Target(empty_server, timeout=2.0, long_poll=2.0))
+    run = run_server_suite(Target(empty_server, timeout=60.0, long_poll=20.0))
     statuses = {one.check: one.status for one in run.verdicts}
     assert Status.ERROR not in statuses.values()
     assert statuses["service/healthz/ok"] is Status.PASS
@@ -119,7 +123,7 @@ def test_a_server_that_hangs_is_a_finding_within_bounds() -> None:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         run = run_server_suite(Target(url, timeout=0.3, long_poll=0.3), ("service/healthz",))
     assert {one.status for one in run.verdicts} <= {Status.FAIL, Status.WARN, Status.NOT_TESTABLE}
-    assert run.duration < 10
+    assert run.duration < 60
 
 
 def test_the_command_writes_reports_and_exit_codes(

@@ -44,7 +44,8 @@ def stopped_at_the_first_event(api: Api, **more: Any) -> Iterator[None]:
     with api.http.stream("POST", "/api/v1/stream_sample", json=body, headers=SLOW) as response:
         url = f"{api.server.url}/_mock/clock/advance"
         httpx.post(url, json={"seconds": 0.05}, timeout=60)
-        assert b"token_id" in next(response.iter_raw())
+        events = response.iter_raw()  # kept, for its end closes the connection
+        assert b"token_id" in next(events)
         yield
 
 

@@ -37,7 +37,8 @@ def stopped_at_the_first_event(server: RunningServer) -> Iterator[None]:
         client.stream("POST", "/oai/api/v1/completions", json=ASKED) as response,
     ):
         httpx.post(f"{server.url}/_mock/clock/advance", json={"seconds": 0.05}, timeout=60)
-        next(response.iter_raw())
+        events = response.iter_raw()  # kept, for its end closes the connection
+        next(events)
         yield
 
 
