@@ -87,10 +87,11 @@ drift: $(STAMP) ## What a new SDK release changed (RELEASE=0.39.0, default the n
 	$(BIN)/tinker-mock sdk-drift $(RELEASE)
 
 .PHONY: lint
-lint: $(STAMP) ## ruff and mypy
+lint: $(STAMP) ## ruff, mypy, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 .PHONY: replay
 replay: $(STAMP) ## Replay all cassettes to the reference client (ARGS="--target URL": to a server)
