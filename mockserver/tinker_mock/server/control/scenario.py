@@ -31,9 +31,9 @@ async def put_scenario(control: MockControl, exchange: Exchange) -> dict[str, An
             if exchange.body["name"] not in scenario_names():
                 reason = f"no such scenario; there are {', '.join(scenario_names())}"
                 raise ScenarioError(exchange.body["name"], 1, "name", reason)
-            scenario = control.play_name(exchange.body["name"])
+            scenario = control.use_name(exchange.body["name"])
         else:
-            scenario = control.play_text(exchange.body["yaml"])
+            scenario = control.use_text(exchange.body["yaml"])
     except ScenarioError as error:
         raise Unprocessable(
             str(error),
