@@ -13,8 +13,8 @@ from tinker_mock.server.engine import EngineError, SampledSequence, Sampler
 from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
-from tinker_mock.server.service.billing import bill
 from tinker_mock.server.service.sampling import FIRST_SLICE, SLICE, engine_request, entropy_of
+from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.records import SamplingSession
 
 Decode = Callable[[Sequence[int]], str]

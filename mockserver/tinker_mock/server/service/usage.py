@@ -1,9 +1,9 @@
-"""Billing reports from the usage that was counted."""
+"""Usage, counted from what was really done, and the reports of it with their prices."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, Literal
 
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.checkpoints import living
@@ -20,6 +20,31 @@ TOKEN_RATES = {"training": 0.40, "sampling_prefill": 0.13, "sampling_sample": 0.
 """USD per million tokens."""
 
 Bucket = tuple[float, str, str, str, bool]
+Kind = Literal["training", "sampling_prefill", "sampling_sample", "checkpoint"]
+
+
+def bill(
+    backend: Backend,
+    session_id: str,
+    base_model: str,
+    kind: Kind,
+    quantity: int,
+    cached: bool = False,
+) -> None:
+    """Count something billable for a session's owner."""
+    session = backend.state.sessions[session_id]
+    backend.state.usage.append(
+        UsageEvent(
+            at=backend.clock.now(),
+            tenant_id=session.tenant_id,
+            session_id=session.id,
+            project_id=session.project_id,
+            base_model=base_model,
+            kind=kind,
+            quantity=quantity,
+            cached=cached,
+        )
+    )
 
 
 def usage(
