@@ -97,7 +97,7 @@ drift: $(STAMP) ## What a new SDK release changed (RELEASE=0.39.0, default the n
 	$(BIN)/tinker-mock sdk-drift $(RELEASE)
 
 .PHONY: lint
-lint: $(STAMP) ## ruff, mypy and the layers of import-linter
+lint: $(STAMP) ## ruff, mypy, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

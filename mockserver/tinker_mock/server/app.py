@@ -151,10 +151,10 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
     if mock.backend.settings.control:
         contract = load_contract("control").operations
         answerer = ControlAnswerer(mock.control, contract)
-        steering = Endpoint(
+        console = Endpoint(
             answerer, PlainTraffic(), mock.control.watching, RequestRules(content_types=False)
         )
-        routes += routes_for(steering, contract.values())
+        routes += routes_for(console, contract.values())
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
     app.router.default = Unmatched(mock.endpoint, served)

@@ -53,7 +53,7 @@ class Form:
     kind: str
     syntax: str
     pattern: str
-    stage: str
+    acts: str
     meaning: str
     operations: frozenset[str] | None = None
 

@@ -35,7 +35,7 @@ class World:
     def __init__(self, scenario: str, seed: int = 0) -> None:
         self.app = create_app(Settings(clock="auto", seed=seed))
         self.control = self.app.state.mock.control
-        self.control.play_text(scenario)
+        self.control.use_text(scenario)
         self.clock = self.app.state.mock.clock
         self.clock.patience = 0.0
 

@@ -28,7 +28,7 @@ def test_a_scenario_has_a_page_and_a_row(name: str) -> None:
 def test_the_readme_lists_every_effect() -> None:
     for form in GRAMMAR:
         syntax = form.syntax.replace("|", "\\|")
-        assert f"| `{syntax}` | {form.stage} | {form.meaning} |" in README
+        assert f"| `{syntax}` | {form.acts} | {form.meaning} |" in README
 
 
 def test_the_readmes_example_loads() -> None:

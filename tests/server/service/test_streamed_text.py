@@ -2,7 +2,7 @@
 
 import pytest
 
-from tinker_mock.server.service.streaming import SpokenText
+from tinker_mock.server.service.streaming import IncrementalText
 from tinker_mock.server.text.placeholder_tokenizer import PlaceholderTokenizer
 
 PLACEHOLDER = PlaceholderTokenizer("placeholder", 1000, frozenset({0}))
@@ -10,17 +10,17 @@ PLACEHOLDER = PlaceholderTokenizer("placeholder", 1000, frozenset({0}))
 
 @pytest.mark.parametrize("text", ["plain words", "na\u00efve \U0001f600\u65e5\u672c end", "\n\n"])
 def test_pieces_end_to_end_are_the_text(text: str) -> None:
-    spoken = SpokenText(PLACEHOLDER.decode)
-    pieces = [spoken.add(token) for token in PLACEHOLDER.encode(text)]
+    text_so_far = IncrementalText(PLACEHOLDER.decode)
+    pieces = [text_so_far.add(token) for token in PLACEHOLDER.encode(text)]
     assert "".join(piece or "" for piece in pieces) == text
     assert not any("\ufffd" in (piece or "") for piece in pieces)
 
 
 def test_a_character_comes_with_its_last_token() -> None:
-    spoken = SpokenText(PLACEHOLDER.decode)
-    pieces = [spoken.add(token) for token in PLACEHOLDER.encode("\u65e5")]
+    text_so_far = IncrementalText(PLACEHOLDER.decode)
+    pieces = [text_so_far.add(token) for token in PLACEHOLDER.encode("\u65e5")]
     assert pieces == ["", "", "\u65e5"]
 
 
 def test_without_a_tokenizer_there_is_no_text() -> None:
-    assert SpokenText(None).add(7) is None
+    assert IncrementalText(None).add(7) is None

@@ -67,15 +67,15 @@ class MockControl:
         """What the mock was started with."""
         return self.backend.settings
 
-    def play_text(self, text: str, source: str = "scenario.yaml") -> Scenario:
+    def use_text(self, text: str, source: str = "scenario.yaml") -> Scenario:
         """Put on a scenario given as YAML. Raises ScenarioError."""
-        return self.play(read_scenario(text, source, self.plans.operations))
+        return self.use(read_scenario(text, source, self.plans.operations))
 
-    def play_name(self, name: str) -> Scenario:
+    def use_name(self, name: str) -> Scenario:
         """Put on a shipped scenario. Raises ScenarioError."""
-        return self.play(load_scenario(name, self.plans.operations))
+        return self.use(load_scenario(name, self.plans.operations))
 
-    def play(self, scenario: Scenario) -> Scenario:
+    def use(self, scenario: Scenario) -> Scenario:
         """From now on; work that already waits is judged by the new rules."""
         self.scenario = scenario
         self.faults.rules = scenario.rules
@@ -104,7 +104,7 @@ class MockControl:
         self._continue_from(self._copied(snapshot.state))
         promises.resume()
         self.plans.plans = copy.deepcopy(snapshot.plans)
-        self.play(copy.deepcopy(snapshot.scenario))
+        self.use(copy.deepcopy(snapshot.scenario))
 
     def reset(self) -> None:
         """As after a fresh start: state, journal, plans, scripts, the scenario served with."""
@@ -112,7 +112,7 @@ class MockControl:
         self.journal.reset()
         self.plans.plans.clear()
         self.clear_scripts()
-        self.play(copy.deepcopy(self._original))
+        self.use(copy.deepcopy(self._original))
 
     def clear_scripts(self) -> None:
         """Forget scripted answers."""

@@ -14,10 +14,8 @@ if TYPE_CHECKING:
         clock,
         journal,
         metrics,
-        mutants,
-        plans,
+        misbehaviour,
         promises,
-        scenario,
         scripts,
         state,
     )
@@ -25,10 +23,8 @@ else:
     clock = LazyModule("tinker_mock.server.control.clock")
     journal = LazyModule("tinker_mock.server.control.journal")
     metrics = LazyModule("tinker_mock.server.control.metrics")
-    mutants = LazyModule("tinker_mock.server.control.mutants")
-    plans = LazyModule("tinker_mock.server.control.plans")
+    misbehaviour = LazyModule("tinker_mock.server.control.misbehaviour")
     promises = LazyModule("tinker_mock.server.control.promises")
-    scenario = LazyModule("tinker_mock.server.control.scenario")
     scripts = LazyModule("tinker_mock.server.control.scripts")
     state = LazyModule("tinker_mock.server.control.state")
 
@@ -48,19 +44,19 @@ HANDLERS: dict[str, Handler] = {
     "export_journal": journal.export_journal,
     "journal_feed": journal.journal_feed,
     "metrics": metrics.metrics,
-    "put_mutant": mutants.put_mutant,
-    "list_plans": plans.list_plans,
-    "create_plan": plans.create_plan,
-    "get_plan": plans.get_plan,
-    "delete_plan": plans.delete_plan,
+    "put_mutant": misbehaviour.put_mutant,
+    "list_plans": misbehaviour.list_plans,
+    "create_plan": misbehaviour.create_plan,
+    "get_plan": misbehaviour.get_plan,
+    "delete_plan": misbehaviour.delete_plan,
     "list_promises": promises.list_promises,
     "list_lanes": promises.list_lanes,
     "complete_promise": promises.complete_promise,
     "expire_promise": promises.expire_promise,
     "fail_promise": promises.fail_promise,
-    "get_scenario": scenario.get_scenario,
-    "put_scenario": scenario.put_scenario,
-    "list_scenarios": scenario.list_scenarios,
+    "get_scenario": misbehaviour.get_scenario,
+    "put_scenario": misbehaviour.put_scenario,
+    "list_scenarios": misbehaviour.list_scenarios,
     "add_script": scripts.add_script,
     "list_scripts": scripts.list_scripts,
     "clear_scripts": scripts.clear_scripts,

@@ -26,8 +26,8 @@ def get_billing_usage(backend: Backend, exchange: Exchange) -> dict[str, Any]:
             rule="ending_before > starting_on",
             fix="swap the two, or ask for a longer window",
         )
-    free_told = exchange.dialect.understands("storage_free")
-    return usage.usage(backend, exchange.owner, start, end, free_told=free_told)
+    show_free = exchange.dialect.understands("storage_free")
+    return usage.usage(backend, exchange.owner, start, end, show_free=show_free)
 
 
 def get_checkpoint_storage_usage(backend: Backend, exchange: Exchange) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def list_run_checkpoints(backend: Backend, exchange: Exchange) -> dict[str, Any]
     found = [c for c in _visible(backend, exchange) if c.run_id == run_id]
     if not found:
         runs.get_run(backend, exchange.owner, run_id, "/run_id")
-    return {"checkpoints": [checkpoints.told(checkpoint) for checkpoint in found]}
+    return {"checkpoints": [checkpoints.as_listed(checkpoint) for checkpoint in found]}
 
 
 def list_user_checkpoints(backend: Backend, exchange: Exchange) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def list_user_checkpoints(backend: Backend, exchange: Exchange) -> dict[str, Any
     found = [c for c in _visible(backend, exchange) if c.tenant_id == exchange.owner.id]
     page = found[offset : offset + limit]
     return {
-        "checkpoints": [checkpoints.told(checkpoint) for checkpoint in page],
+        "checkpoints": [checkpoints.as_listed(checkpoint) for checkpoint in page],
         "cursor": {"offset": offset, "limit": limit, "total_count": len(found)},
     }
 
@@ -62,8 +62,8 @@ def get_checkpoint_archive(backend: Backend, exchange: Exchange) -> Answer:
     url, expires = links.sign(backend, exchange.base_url, f"archive~{_file_key(checkpoint)}")
     record(backend, exchange.owner, "checkpoint.archived", checkpoint.run_id, checkpoint.path)
     headers = {"Location": url, "Expires": http_date(expires)}
-    told = {"url": url, "expires": wire_time(expires)}
-    return Answer(302, told, headers=headers)
+    link = {"url": url, "expires": wire_time(expires)}
+    return Answer(302, link, headers=headers)
 
 
 def get_external_weights_urls(backend: Backend, exchange: Exchange) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def list_training_runs(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     found = [run for run in _visible(backend, exchange) if _in_project(backend, exchange, run)]
     page = found[offset : offset + limit]
     return {
-        "training_runs": [runs.told(backend, run) for run in page],
+        "training_runs": [runs.as_listed(backend, run) for run in page],
         "cursor": {"offset": offset, "limit": limit, "total_count": len(found)},
     }
 
@@ -26,7 +26,7 @@ def get_training_run(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     run = next((run for run in _visible(backend, exchange) if run.id == run_id), None)
     if run is None:
         run = runs.get_run(backend, exchange.owner, run_id, "/run_id")
-    return runs.told(backend, run)
+    return runs.as_listed(backend, run)
 
 
 def _visible(backend: Backend, exchange: Exchange) -> list[TrainingRun]:

@@ -106,7 +106,7 @@ async def create_chat_completion(backend: Backend, exchange: Exchange) -> Answer
         builders[index].add(event)
     for turn in turns:
         usage.count(turn.tokens, turn.thoughts)
-    completion = envelope.whole([builder.told() for builder in builders], usage)
+    completion = envelope.whole([builder.as_json() for builder in builders], usage)
     return Answer(body=completion, headers={OPENAI_ID: envelope.id})
 
 
@@ -126,7 +126,7 @@ async def create_message(backend: Backend, exchange: Exchange) -> Answer:
         return await streams.answer(exchange, backend.clock, wire, {ANTHROPIC_ID: name})
     async for event in events:
         builder.add(event)
-    return Answer(body=builder.told(), headers={ANTHROPIC_ID: name})
+    return Answer(body=builder.as_json(), headers={ANTHROPIC_ID: name})
 
 
 def count_message_tokens(backend: Backend, exchange: Exchange) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The edge: everything between the socket and a handler. Pure ASGI, one pipeline."""
+"""Everything between the socket and whoever answers. Pure ASGI, one path."""

@@ -74,14 +74,14 @@ def verify(entries: list[Entry], expectations: list[Expectation], *, in_order: b
 
 def _failure(position: int, expectation: Expectation, count: int, seen: list[Entry]) -> Failure:
     sentence = (
-        f"expectation {position}: {_told(expectation.query)} was seen {count} times, "
+        f"expectation {position}: {_described(expectation.query)} was seen {count} times, "
         f"expected {expectation.wanted()}"
     )
     others = [entry for entry in seen if not expectation.query.fits(entry)]
     return Failure(position, sentence, near_miss(expectation.query, others))
 
 
-def _told(query: Query) -> str:
+def _described(query: Query) -> str:
     conditions = {name: getattr(query, name) for name in CONDITIONS}
     words = [f"{name}={value}" for name, value in conditions.items() if value is not None]
     words += [f"body{pointer}={value!r}" for pointer, value in query.body.items()]

@@ -43,7 +43,7 @@ class RateWindow:
         if delay <= 0:
             self.count(tenant)
             return
-        told_to_come_back(self.clock, delay)
+        expect_retry(self.clock, delay)
         raise TooManyRequests(
             f"rate limit: {self.rule()}; try again in {delay:.3f} s",
             rule=self.rule(),
@@ -58,7 +58,7 @@ class RateWindow:
         self.count(tenant)
 
 
-def told_to_come_back(clock: Clock, seconds: float) -> None:
+def expect_retry(clock: Clock, seconds: float) -> None:
     """The refused client waits, if not here: a clock that jumps may pass this time."""
     clock.call_at(clock.monotonic() + seconds, lambda: None)
 
@@ -84,7 +84,7 @@ class BillingGate:
             self.until[tenant] = self.clock.monotonic() + self.pause.seconds
         left = self.until.get(tenant, 0.0) - self.clock.monotonic()
         if left > 0:
-            told_to_come_back(self.clock, left)
+            expect_retry(self.clock, left)
             raise PaymentRequired(
                 f"billing: this API key is paused for another {left:.0f} s",
                 rule="an unpaid key may not submit operations",

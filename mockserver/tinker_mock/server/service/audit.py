@@ -47,16 +47,16 @@ def entries(
             continue
         if day and datetime.fromtimestamp(entry.at, UTC).date().isoformat() != day:
             continue
-        found.append(_told(entry))
+        found.append(_described(entry))
     return found
 
 
-def _told(entry: AuditEntry) -> dict[str, Any]:
-    told = {
+def _described(entry: AuditEntry) -> dict[str, Any]:
+    fields = {
         "timestamp": wire_time(entry.at),
         "event": entry.event,
         "model_id": entry.model_id,
         "tinker_path": entry.tinker_path,
         "purpose": entry.purpose,
     }
-    return {**{k: v for k, v in told.items() if v is not None}, "event_details": entry.details}
+    return {**{k: v for k, v in fields.items() if v is not None}, "event_details": entry.details}

@@ -133,7 +133,7 @@ def last_of(backend: Backend, run: TrainingRun, kind: CheckpointKind) -> Checkpo
     return next(of_run, None)
 
 
-def told(checkpoint: Checkpoint) -> dict[str, Any]:
+def as_listed(checkpoint: Checkpoint) -> dict[str, Any]:
     """A checkpoint as listings show it."""
     shown: dict[str, Any] = {
         "checkpoint_id": checkpoint.id,

@@ -61,8 +61,11 @@ def _run(backend: Backend, session: Session, number: int, source: Checkpoint) ->
     known = backend.state.runs.get(runs.run_id(session, number))
     if known is not None:
         return known
-    told = {"lora_config": {"rank": source.rank}, "optimizer_config": source.optimizer_config}
-    run = runs.new_run(backend, session, number, source.base_model, told)
+    like_source = {
+        "lora_config": {"rank": source.rank},
+        "optimizer_config": source.optimizer_config,
+    }
+    run = runs.new_run(backend, session, number, source.base_model, like_source)
     run.loaded_from = source.path
     return run
 
@@ -90,13 +93,13 @@ def _destination(
         known = idempotency_key and session.user_metadata.get("copied_by") == idempotency_key
         if known and session.tenant_id == tenant.id:
             return session, 0
-    told = {
+    request = {
         "sdk_version": "",
         "tags": ["copy_weights"],
         "project_id": project_id,
         "user_metadata": {"copied_from": source.path, "copied_by": idempotency_key},
     }
-    session = sessions.create_session(backend, tenant, told)
+    session = sessions.create_session(backend, tenant, request)
     session.status = {"type": "client_finished", "reason": {"type": "success"}}
     session.ended_at = backend.clock.now()
     return session, 0

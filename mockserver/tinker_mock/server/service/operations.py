@@ -7,13 +7,13 @@ from typing import Any
 
 from tinker_mock.server.engine import EngineError
 from tinker_mock.server.errors import OperationFailed
-from tinker_mock.server.service import custom_losses, runs, sampling, saving, training
+from tinker_mock.server.service import runs, sampling, saving, training
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.promise import Promise
 
 WORK: dict[str, Callable[[Backend, Promise], Awaitable[Any]]] = {
     "asample": sampling.asample,
-    "create_custom_loss": custom_losses.create_custom_loss,
+    "create_custom_loss": training.create_custom_loss,
     "create_model": runs.create_model,
     "forward": training.forward,
     "forward_backward": training.forward_backward,

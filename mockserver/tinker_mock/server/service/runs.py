@@ -140,7 +140,7 @@ async def unload_model(backend: Backend, promise: Promise) -> dict[str, Any]:
     return {"model_id": run.id, "type": "unload_model"}
 
 
-def told(backend: Backend, run: TrainingRun) -> dict[str, Any]:
+def as_listed(backend: Backend, run: TrainingRun) -> dict[str, Any]:
     """A run as listings show it."""
     last = checkpoints.last_of(backend, run, "training")
     last_sampler = checkpoints.last_of(backend, run, "sampler")
@@ -152,7 +152,7 @@ def told(backend: Backend, run: TrainingRun) -> dict[str, Any]:
         "corrupted": run.corrupted,
         "lora_rank": run.rank,
         "last_request_time": wire_time(run.last_request_time),
-        "last_checkpoint": last and checkpoints.told(last),
-        "last_sampler_checkpoint": last_sampler and checkpoints.told(last_sampler),
+        "last_checkpoint": last and checkpoints.as_listed(last),
+        "last_sampler_checkpoint": last_sampler and checkpoints.as_listed(last_sampler),
         "user_metadata": {k: str(v) for k, v in run.user_metadata.items()} or None,
     }

@@ -9,9 +9,9 @@ from tinker_mock.server.errors import BadRequest, Conflict, NotFound, Unprocessa
 from tinker_mock.server.service import checkpoints
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
-from tinker_mock.server.service.billing import bill
 from tinker_mock.server.service.inputs import prompt_tokens
 from tinker_mock.server.service.tensors import dense_tensor
+from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import SamplingSession, Session, Tenant
 

@@ -9,11 +9,11 @@ from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.service import checkpoints
 from tinker_mock.server.service.audit import record
 from tinker_mock.server.service.backend import Backend
-from tinker_mock.server.service.billing import bill
 from tinker_mock.server.service.external import external_files
 from tinker_mock.server.service.runs import make_trainer, trainer_of
 from tinker_mock.server.service.sampling import open_sampler
 from tinker_mock.server.service.stored_arrays import arrays_of
+from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import Checkpoint, CheckpointKind, StoragePeriod, TrainingRun
 

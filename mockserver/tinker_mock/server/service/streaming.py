@@ -13,14 +13,14 @@ from tinker_mock.server.engine import EngineError, SampledSequence, Sampler
 from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
-from tinker_mock.server.service.billing import bill
 from tinker_mock.server.service.sampling import FIRST_SLICE, SLICE, engine_request, entropy_of
+from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.records import SamplingSession
 
 Decode = Callable[[Sequence[int]], str]
 Slices = Iterator[SampledSequence]
 Event = tuple[str, dict[str, Any]]
-"""`token` or `done`, and what is told with it."""
+"""`token` or `done`, and what is said with it."""
 
 
 async def stream(
@@ -53,12 +53,12 @@ async def _events(
     sampled = 0
     try:
         for index, slices in enumerate(samples):
-            spoken, before, reason = SpokenText(decode), sampled, "length"
+            text_so_far, before, reason = IncrementalText(decode), sampled, "length"
             while (part := await backend.compute(_next, slices)) is not None:
                 sampled, reason = sampled + part.tokens.size, part.stop_reason
                 pairs = zip(part.tokens.tolist(), part.logprobs.tolist(), strict=True)
                 for token, logprob in pairs:
-                    text = spoken.add(token)
+                    text = text_so_far.add(token)
                     said = {"token": text, "token_id": token, "index": index, "logprob": logprob}
                     yield "token", said
             size = sampled - before
@@ -72,7 +72,7 @@ def _next(slices: Slices) -> SampledSequence | None:
     return next(slices, None)
 
 
-class SpokenText:
+class IncrementalText:
     """The text each token adds (None without a tokenizer).
 
     A character cut in two shows as U+FFFD: its text comes with the token that ends it. Only the
@@ -82,16 +82,16 @@ class SpokenText:
     def __init__(self, decode: Decode | None) -> None:
         self.decode = decode
         self.tokens: list[int] = []
-        self.told = 0
+        self.sent = 0
 
     def add(self, token: int) -> str | None:
         """The text that this token makes certain."""
         if self.decode is None:
             return None
-        before = self.decode(self.tokens[: self.told])
+        before = self.decode(self.tokens[: self.sent])
         self.tokens.append(token)
         whole = self.decode(self.tokens)
         if whole.endswith("\ufffd"):
             return ""
-        self.tokens, self.told = self.tokens[self.told :], len(self.tokens) - self.told
+        self.tokens, self.sent = self.tokens[self.sent :], len(self.tokens) - self.sent
         return whole[len(before) :]

@@ -30,8 +30,8 @@ def dense_tensor(tensor: dict[str, Any], where: str, integer: bool = False) -> N
         return data
     elements = math.prod(int(length) for length in shape)
     if elements != data.size:
-        told = f"shape {list(shape)} is for {elements} elements, data has {data.size}"
-        raise refused(f"{where}.shape", "as many elements as data", told, "send matching shape")
+        found = f"shape {list(shape)} is for {elements} elements, data has {data.size}"
+        raise refused(f"{where}.shape", "as many elements as data", found, "send matching shape")
     return data.reshape([int(length) for length in shape])
 
 
@@ -50,10 +50,10 @@ def integers(values: Any, where: str) -> NDArray[np.int64]:
     raise refused(where, "whole 64-bit numbers", "it is not", "send int64 values")
 
 
-def refused(where: str, rule: str, told: str, fix: str) -> BadRequest:
+def refused(where: str, rule: str, found: str, fix: str) -> BadRequest:
     """The refusal of a field; `where` is like `data[3].loss_fn_inputs.weights`."""
     pointer = "/" + where.replace("[", "/").replace("]", "").replace(".", "/")
-    return BadRequest(f"{where}: must be {rule}; {told}", pointer=pointer, rule=rule, fix=fix)
+    return BadRequest(f"{where}: must be {rule}; {found}", pointer=pointer, rule=rule, fix=fix)
 
 
 def _values(values: Any, dtype: str, where: str) -> NDArray[Any]:
@@ -79,11 +79,11 @@ def _densify(tensor: dict[str, Any], values: NDArray[Any], where: str) -> NDArra
         rule = f"{shape[0] + 1} non-decreasing offsets"
         raise refused(f"{where}.sparse_crow_indices", rule, "they are not", CSR)
     if rows_end[0] != 0 or rows_end[-1] != values.size or columns.size != values.size:
-        told = f"{columns.size} columns, {values.size} values, last offset {int(rows_end[-1])}"
-        raise refused(f"{where}.sparse_col_indices", "one column a value", told, CSR)
+        found = f"{columns.size} columns, {values.size} values, last offset {int(rows_end[-1])}"
+        raise refused(f"{where}.sparse_col_indices", "one column a value", found, CSR)
     if columns.size and (columns.min() < 0 or columns.max() >= shape[1]):
-        told = "they are not"
-        raise refused(f"{where}.sparse_col_indices", f"from 0 to {shape[1] - 1}", told, CSR)
+        found = "they are not"
+        raise refused(f"{where}.sparse_col_indices", f"from 0 to {shape[1] - 1}", found, CSR)
     dense = np.zeros(shape, dtype=values.dtype)
     dense[np.repeat(np.arange(shape[0]), np.diff(rows_end)), columns] = values
     return dense

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tinker_mock.server.engine import LossResult
+from tinker_mock.server.engine.training.custom_loss import compile_loss
 from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.service.backend import Backend
-from tinker_mock.server.service.billing import bill
 from tinker_mock.server.service.inputs import training_data
 from tinker_mock.server.service.runs import trainer_of
+from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import Promise
 
 
@@ -68,3 +69,13 @@ async def optim_step(backend: Backend, promise: Promise) -> dict[str, Any]:
     metrics = await backend.compute(trainer.optim_step, params)
     run.steps += 1
     return {"metrics": metrics}
+
+
+async def create_custom_loss(backend: Backend, promise: Promise) -> dict[str, Any]:
+    """Work of create_custom_loss: check the program and keep it under a new id."""
+    body, session = promise.payload, backend.state.sessions[promise.session_id]
+    await backend.compute(compile_loss, body)
+    number = body["custom_loss_seq_id"]
+    loss_id = backend.ids.derive("custom-loss", session.id, number)
+    session.custom_losses[loss_id] = body
+    return {"loss_id": loss_id, "type": "create_custom_loss"}

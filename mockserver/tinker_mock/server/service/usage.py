@@ -1,9 +1,9 @@
-"""Billing reports from the usage that was counted."""
+"""Usage, counted from what was really done, and the reports of it with their prices."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, Literal
 
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.checkpoints import living
@@ -20,21 +20,46 @@ TOKEN_RATES = {"training": 0.40, "sampling_prefill": 0.13, "sampling_sample": 0.
 """USD per million tokens."""
 
 Bucket = tuple[float, str, str, str, bool]
+Kind = Literal["training", "sampling_prefill", "sampling_sample", "checkpoint"]
+
+
+def bill(
+    backend: Backend,
+    session_id: str,
+    base_model: str,
+    kind: Kind,
+    quantity: int,
+    cached: bool = False,
+) -> None:
+    """Count something billable for a session's owner."""
+    session = backend.state.sessions[session_id]
+    backend.state.usage.append(
+        UsageEvent(
+            at=backend.clock.now(),
+            tenant_id=session.tenant_id,
+            session_id=session.id,
+            project_id=session.project_id,
+            base_model=base_model,
+            kind=kind,
+            quantity=quantity,
+            cached=cached,
+        )
+    )
 
 
 def usage(
-    backend: Backend, tenant: Tenant, start: float, end: float, *, free_told: bool
+    backend: Backend, tenant: Tenant, start: float, end: float, *, show_free: bool
 ) -> dict[str, Any]:
     """Usage of a window in hourly buckets per session, model and kind, with costs.
 
-    `free_told`: storage says whether it was free, which older clients do not expect.
+    `show_free`: storage says whether it was free, which older clients do not expect.
     """
     sums: dict[Bucket, int] = defaultdict(int)
     for event in backend.state.usage:
         if event.tenant_id == tenant.id and start <= event.at < end:
             sums[_bucket(event)] += event.quantity
-    data = [_told(backend, tenant, bucket, sums[bucket]) for bucket in sorted(sums)]
-    data += _storage(backend, tenant, start, min(end, backend.clock.now()), free_told)
+    data = [_event(backend, tenant, bucket, sums[bucket]) for bucket in sorted(sums)]
+    data += _storage(backend, tenant, start, min(end, backend.clock.now()), show_free)
     named = {event["session_id"] for event in data}
     return {
         "data": data,
@@ -74,23 +99,23 @@ def _bucket(event: UsageEvent) -> Bucket:
     return hour, event.session_id, event.base_model, event.kind, event.cached
 
 
-def _told(backend: Backend, tenant: Tenant, bucket: Bucket, quantity: int) -> dict[str, Any]:
+def _event(backend: Backend, tenant: Tenant, bucket: Bucket, quantity: int) -> dict[str, Any]:
     hour, session_id, base_model, kind, cached = bucket
     info: dict[str, Any] = {"type": kind}
     if kind == "sampling_prefill":
         info["cached"] = cached
     info["count" if kind == "checkpoint" else "token_count"] = quantity
-    told = _frame(backend.state.sessions[session_id], tenant, hour, base_model)
-    told["event_info"] = info
+    event = _frame(backend.state.sessions[session_id], tenant, hour, base_model)
+    event["event_info"] = info
     rate = TOKEN_RATES.get(kind)
     if rate is not None:
-        told["effective_rate_usd_per_million_tokens"] = rate
-        told["estimated_cost_usd"] = quantity / 1e6 * rate
-    return told
+        event["effective_rate_usd_per_million_tokens"] = rate
+        event["estimated_cost_usd"] = quantity / 1e6 * rate
+    return event
 
 
 def _storage(
-    backend: Backend, tenant: Tenant, start: float, end: float, free_told: bool
+    backend: Backend, tenant: Tenant, start: float, end: float, show_free: bool
 ) -> list[dict[str, Any]]:
     """Gigabyte-hours of every checkpoint in every hour of the window it was kept."""
     hours: dict[tuple[float, str, str], float] = defaultdict(float)
@@ -106,13 +131,13 @@ def _storage(
             since = upto
     found = []
     for (hour, session_id, base_model), amount in sorted(hours.items()):
-        told = _frame(backend.state.sessions[session_id], tenant, hour, base_model)
-        told["event_info"] = {"type": "storage", "gigabyte_hours": amount}
-        if free_told:
-            told["event_info"]["free"] = False
-        told["effective_rate_usd_per_gigabyte_month"] = STORAGE_RATE
-        told["estimated_cost_usd"] = amount / MONTH_HOURS * STORAGE_RATE
-        found.append(told)
+        event = _frame(backend.state.sessions[session_id], tenant, hour, base_model)
+        event["event_info"] = {"type": "storage", "gigabyte_hours": amount}
+        if show_free:
+            event["event_info"]["free"] = False
+        event["effective_rate_usd_per_gigabyte_month"] = STORAGE_RATE
+        event["estimated_cost_usd"] = amount / MONTH_HOURS * STORAGE_RATE
+        found.append(event)
     return found
 
 

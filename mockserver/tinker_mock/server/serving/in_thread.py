@@ -28,11 +28,11 @@ class RunningServer:
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        told = settings or Settings(port=0)
-        self._listener = bind_socket(told.host, told.port)
+        asked = settings or Settings(port=0)
+        self._listener = bind_socket(asked.host, asked.port)
         port = self._listener.getsockname()[1]
-        self.settings = replace(told, port=port, graceful_timeout=GRACE)
-        self.url = f"http://{told.host}:{self.settings.port}"
+        self.settings = replace(asked, port=port, graceful_timeout=GRACE)
+        self.url = f"http://{asked.host}:{self.settings.port}"
         self.app: Starlette
         self._loop: asyncio.AbstractEventLoop
         self._stop: asyncio.Event

@@ -24,7 +24,7 @@ class MessageBuilder:
     blocks: list[Json] = field(default_factory=list)
     ended: Ended | None = None
 
-    def told(self) -> Json:
+    def as_json(self) -> Json:
         """The wire object; before the end its stop fields are null."""
         ended = self.ended
         stop = ended.stop if ended else None
@@ -91,7 +91,7 @@ async def message_events(
     builder: MessageBuilder, events: AsyncIterator[Event]
 ) -> AsyncIterator[bytes]:
     """message_start, blocks one after another, message_delta, message_stop."""
-    yield _event("message_start", message=builder.told())
+    yield _event("message_start", message=builder.as_json())
     async for event in events:
         before = len(builder.blocks)
         begun, delta = builder.add(event)
@@ -103,14 +103,14 @@ async def message_events(
             yield _event("content_block_delta", index=len(builder.blocks) - 1, delta=delta)
     if builder.blocks:
         yield _event("content_block_stop", index=len(builder.blocks) - 1)
-    told = builder.told()
-    delta = {"stop_reason": told["stop_reason"], "stop_sequence": told["stop_sequence"]}
-    yield _event("message_delta", delta=delta, usage={"output_tokens": _spent(told)})
+    message = builder.as_json()
+    delta = {"stop_reason": message["stop_reason"], "stop_sequence": message["stop_sequence"]}
+    yield _event("message_delta", delta=delta, usage={"output_tokens": _spent(message)})
     yield _event("message_stop")
 
 
-def _spent(told: Json) -> int:
-    return int(told["usage"]["output_tokens"])
+def _spent(message: Json) -> int:
+    return int(message["usage"]["output_tokens"])
 
 
 def _event(kind: str, **fields: Any) -> bytes:

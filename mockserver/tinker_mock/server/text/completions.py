@@ -65,14 +65,14 @@ class CompletionChoice:
         yield self._part(Piece("", ()), self.run.finish)
 
     def _part(self, piece: Piece, finish: Finish | None) -> Json:
-        told = {
+        part = {
             "index": self.index,
             "text": piece.text,
             "logprobs": self._logprobs(piece.tokens),
             "finish_reason": finish.reason if finish else None,
         }
         self.text.append(piece.text)
-        return told
+        return part
 
     def _logprobs(self, tokens: tuple[Token, ...]) -> Json | None:
         if self.logprobs is None:
@@ -124,11 +124,11 @@ class Completions:
 
     async def whole(self) -> Json:
         """The text_completion."""
-        told = []
+        choices = []
         for choice in self.choices:
             parts = [part async for part in choice.parts(self.backend)]
-            told.append({**parts[-1], "text": "".join(choice.text), "logprobs": _joined(parts)})
-        return {**self.head, "choices": told, "usage": self.usage()}
+            choices.append({**parts[-1], "text": "".join(choice.text), "logprobs": _joined(parts)})
+        return {**self.head, "choices": choices, "usage": self.usage()}
 
     async def events(self, include_usage: bool) -> AsyncIterator[bytes]:
         """The same as server-sent events."""

@@ -45,21 +45,21 @@ def in_api_shape(path: str, answer: Answer) -> Answer:
     if "error" not in answer.body or "detail" not in answer.body:
         return answer
     status = 400 if answer.status == 422 else answer.status
-    told = answer.body["error"] if isinstance(answer.body["error"], dict) else {}
-    body = error_body(api, status, str(answer.body["detail"]), told)
+    error = answer.body["error"] if isinstance(answer.body["error"], dict) else {}
+    body = error_body(api, status, str(answer.body["detail"]), error)
     return replace(answer, status=status, body=body, content=None)
 
 
-def error_body(api: str, status: int, message: str, told: dict[str, Any]) -> dict[str, Any]:
-    """The error object of an API. `told` may carry `wire_code` and `field`."""
+def error_body(api: str, status: int, message: str, error: dict[str, Any]) -> dict[str, Any]:
+    """The error object of an API. `error` may carry `wire_code` and `field`."""
     if api == ANTHROPIC:
         kind = ANTHROPIC_TYPES.get(status, "api_error" if status >= 500 else ANTHROPIC_TYPES[400])
         return {"type": "error", "error": {"type": kind, "message": message}}
     default = ("server_error", None) if status >= 500 else ("invalid_request_error", None)
     kind, code = OPENAI_TYPES.get(status, default)
-    field = str(told.get("field") or "")
+    field = str(error.get("field") or "")
     param = field.strip("/").replace("/", ".") if field.startswith("/") else None
-    code = told.get("wire_code", code)
+    code = error.get("wire_code", code)
     if status == 401:  # clients such as litellm know the refusal by these words
         message = f"Incorrect API key provided: {message}"
     return {"error": {"message": message, "type": kind, "param": param or None, "code": code}}

@@ -93,7 +93,7 @@ class TextRun:
         self.thinking = bool(model.thinks and prompt and prompt[-1] == model.catalog.thinking[0])
         self.reasoning = stop_decoder(model.tokenizer)
         self.content = stop_decoder(model.tokenizer, params.stop)
-        self.untold: list[Token] = []
+        self.pending: list[Token] = []
         self.begun: set[bool] = set()
         self.count = 0
         self.finish: Finish | None = None
@@ -170,7 +170,7 @@ class TextRun:
             return None
         decoder = self.reasoning if self.thinking else self.content
         output = decoder.process(token.id)
-        self.untold.append(token)
+        self.pending.append(token)
         if decoder.stopped:
             self.finish = Finish("stop", str(decoder.matched_stop))
         text = self._opening(output.text) if output.text else ""
@@ -190,7 +190,7 @@ class TextRun:
         return [self._piece(text, thinking) for text, thinking in held if text]
 
     def _piece(self, text: str, thinking: bool) -> Piece:
-        tokens, self.untold = tuple(self.untold), []
+        tokens, self.pending = tuple(self.pending), []
         return Piece(text, tokens, thinking)
 
 

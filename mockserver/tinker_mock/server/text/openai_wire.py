@@ -28,7 +28,7 @@ class Usage:
         self.completion += tokens
         self.reasoning += thoughts
 
-    def told(self) -> Json:
+    def as_json(self) -> Json:
         """The wire object."""
         return {
             "prompt_tokens": self.prompt,
@@ -50,7 +50,7 @@ class Envelope:
     def whole(self, choices: list[Json], usage: Usage) -> Json:
         """A chat.completion."""
         head = self._head("chat.completion")
-        return {**head, "choices": choices, "usage": usage.told()}
+        return {**head, "choices": choices, "usage": usage.as_json()}
 
     def chunk(self, choices: list[Json], usage: Json | None = None) -> Json:
         """A chat.completion.chunk."""
@@ -109,7 +109,7 @@ class ChoiceBuilder:
             case Ended(reason):
                 self.reason = reason
 
-    def told(self) -> Json:
+    def as_json(self) -> Json:
         """The wire object."""
         content = "".join(self.content)
         message: Json = {"role": "assistant", "content": content or (None if self.calls else "")}
@@ -167,7 +167,7 @@ async def chunks(
             yield sse.event(_chunk(envelope, index, part, logprobs, reason, filler))
             logprobs = None
     if include_usage:
-        yield sse.event(envelope.chunk([], usage.told()))
+        yield sse.event(envelope.chunk([], usage.as_json()))
     yield sse.DONE
 
 

@@ -63,9 +63,9 @@ def tool_request(body: dict[str, Any]) -> ToolRequest:
     return ToolRequest(tools, choice, named, parallel)
 
 
-def _refused(told: str, fix: str) -> BadRequest:
+def _refused(problem: str, fix: str) -> BadRequest:
     rule = "tool_choice fits the request's tools"
-    return BadRequest(f"tool_choice: {told}", pointer="/tool_choice", rule=rule, fix=fix)
+    return BadRequest(f"tool_choice: {problem}", pointer="/tool_choice", rule=rule, fix=fix)
 
 
 def chosen_tools(request: ToolRequest, messages: list[Message]) -> list[dict[str, Any]]:

@@ -126,15 +126,15 @@ class Turn:
         value = value_for(schema, seed, "/response_format/json_schema/schema")
         room = self.params.max_tokens - self.tokens
         ids = self.model.tokenizer.encode(json.dumps(value, ensure_ascii=False))
-        decoder, untold = stop_decoder(self.model.tokenizer), []
+        decoder, pending = stop_decoder(self.model.tokenizer), []
         for token in await self._scored(ids[:room]):
             self.tokens += 1
-            untold.append(token)
+            pending.append(token)
             if text := decoder.process(token.id).text:
-                yield TextDelta(text, tuple(untold))
-                untold = []
+                yield TextDelta(text, tuple(pending))
+                pending = []
         if text := decoder.flush().text:
-            yield TextDelta(text, tuple(untold))
+            yield TextDelta(text, tuple(pending))
         yield self._ended("length" if len(ids) > room else "stop")
 
     async def _scored(self, ids: list[int]) -> list[Token]:

@@ -30,7 +30,7 @@ def decode_forward_backward(content: bytes) -> tuple[dict[str, Any], bytes]:
     config: dict[str, float | str] = dict(message.loss_fn_config)
     for name, value in message.loss_fn_config_v2.items():
         config[name] = value.text if value.WhichOneof("value") == "text" else value.number
-    told = {
+    body = {
         "forward_backward_input": {
             "data": [_datum(datum, place) for place, datum in enumerate(message.data)],
             "loss_fn": message.loss_fn,
@@ -40,7 +40,7 @@ def decode_forward_backward(content: bytes) -> tuple[dict[str, Any], bytes]:
         "seq_id": message.seq_id,
         "forward_only": message.forward_only,
     }
-    return told, message.SerializeToString(deterministic=True)
+    return body, message.SerializeToString(deterministic=True)
 
 
 def _datum(datum: Any, place: int) -> dict[str, Any]:
@@ -88,11 +88,11 @@ def _tensor(tensor: Any, where: str) -> dict[str, Any]:
     data = _array(raw, layout, where)
     if tensor.dtype == BFLOAT16:
         data = (data.astype(np.uint32) << 16).view(np.float32)
-    told = {"data": data, "dtype": name, "shape": list(tensor.shape)}
+    wire = {"data": data, "dtype": name, "shape": list(tensor.shape)}
     if sparse:
-        told["sparse_crow_indices"] = _array(tensor.sparse_csr.crow_indices, "<i8", where)
-        told["sparse_col_indices"] = _array(tensor.sparse_csr.col_indices, "<i8", where)
-    return told
+        wire["sparse_crow_indices"] = _array(tensor.sparse_csr.crow_indices, "<i8", where)
+        wire["sparse_col_indices"] = _array(tensor.sparse_csr.col_indices, "<i8", where)
+    return wire
 
 
 def _array(raw: bytes, layout: str, where: str) -> Any:

@@ -52,8 +52,8 @@ def json_result(result: Any) -> dict[str, Any]:
             ],
             "metrics": dict(result.metrics),
         }
-    told: dict[str, Any] = result
-    return told
+    body: dict[str, Any] = result
+    return body
 
 
 def _json_sample(result: SampleResult) -> dict[str, Any]:
@@ -65,15 +65,15 @@ def _json_sample(result: SampleResult) -> dict[str, Any]:
         }
         for sequence in result.sequences
     ]
-    told: dict[str, Any] = {"type": "sample", "sequences": sequences}
+    body: dict[str, Any] = {"type": "sample", "sequences": sequences}
     if result.prompt_logprobs is not None:
-        told["prompt_logprobs"] = [
+        body["prompt_logprobs"] = [
             None if math.isnan(value) else value for value in result.prompt_logprobs.tolist()
         ]
     if result.topk_prompt_logprobs is not None:
-        told["topk_prompt_logprobs"] = _json_topk(result.topk_prompt_logprobs)
-    told["prompt_cache_hit_tokens"] = 0
-    return told
+        body["topk_prompt_logprobs"] = _json_topk(result.topk_prompt_logprobs)
+    body["prompt_cache_hit_tokens"] = 0
+    return body
 
 
 def _json_topk(topk: TopK) -> list[list[tuple[int, float]] | None]:
@@ -93,12 +93,12 @@ def sample_message(result: SampleResult) -> Any:
     """A SampleResponse. NaN marks a missing prompt log-probability."""
     message = messages.SampleResponse()
     for sequence in result.sequences:
-        told = message.sequences.add()
-        told.stop_reason = STOP if sequence.stop_reason == "stop" else LENGTH
-        told.tokens = sequence.tokens.astype("<i4").tobytes()
-        told.logprobs = sequence.logprobs.astype("<f4").tobytes()
+        part = message.sequences.add()
+        part.stop_reason = STOP if sequence.stop_reason == "stop" else LENGTH
+        part.tokens = sequence.tokens.astype("<i4").tobytes()
+        part.logprobs = sequence.logprobs.astype("<f4").tobytes()
         if sequence.topk is not None:
-            _set_topk(told.topk_sampled_logprobs, sequence.topk)
+            _set_topk(part.topk_sampled_logprobs, sequence.topk)
     if result.prompt_logprobs is not None:
         message.prompt_logprobs = result.prompt_logprobs.astype("<f4").tobytes()
     if result.topk_prompt_logprobs is not None:

@@ -1,4 +1,4 @@
-"""Which scenario is on."""
+"""How the mock misbehaves: its scenario, plans for single clients, the rule broken on purpose."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.errors import Unprocessable
+from tinker_mock.server.mutants import MutantError
 from tinker_mock.server.scenarios.scenario import Scenario, load_scenario, scenario_names
-from tinker_mock.server.wire.exchange import Exchange
+from tinker_mock.server.wire.exchange import Answer, Exchange
 from tinker_mock.server.yaml_section import ScenarioError
 
 
@@ -31,9 +32,9 @@ async def put_scenario(control: MockControl, exchange: Exchange) -> dict[str, An
             if exchange.body["name"] not in scenario_names():
                 reason = f"no such scenario; there are {', '.join(scenario_names())}"
                 raise ScenarioError(exchange.body["name"], 1, "name", reason)
-            scenario = control.play_name(exchange.body["name"])
+            scenario = control.use_name(exchange.body["name"])
         else:
-            scenario = control.play_text(exchange.body["yaml"])
+            scenario = control.use_text(exchange.body["yaml"])
     except ScenarioError as error:
         raise Unprocessable(
             str(error),
@@ -48,3 +49,29 @@ async def put_scenario(control: MockControl, exchange: Exchange) -> dict[str, An
 async def list_scenarios(control: MockControl, exchange: Exchange) -> dict[str, Any]:
     known = control.plans.operations
     return {"scenarios": {n: load_scenario(n, known).summary for n in scenario_names()}}
+
+
+async def list_plans(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    return {"plans": [plan.account() for plan in control.plans.plans.values()]}
+
+
+async def create_plan(control: MockControl, exchange: Exchange) -> Answer:
+    return Answer(201, control.plans.create(exchange.body["effects"]).account())
+
+
+async def get_plan(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    return control.plans.get(exchange.path_params["plan_id"]).account()
+
+
+async def delete_plan(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    return control.plans.delete(exchange.path_params["plan_id"]).account()
+
+
+async def put_mutant(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    try:
+        control.mutants.break_check(exchange.body["check"])
+    except MutantError as error:
+        raise Unprocessable(
+            str(error), pointer="/check", rule="a mutant's id is the check that it breaks"
+        ) from None
+    return {"check": exchange.body["check"]}
