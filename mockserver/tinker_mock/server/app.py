@@ -169,7 +169,7 @@ def _operations() -> list[Operation]:
 
 
 def _scenario(settings: Settings, names: list[str]) -> Scenario:
-    if settings.scenario is None:
+    if not settings.scenario:
         return healthy()
     try:
         return load_scenario(settings.scenario, names)
