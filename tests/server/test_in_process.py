@@ -73,7 +73,8 @@ KEY = {"X-API-Key": "tml-plugin"}
 
 
 def poll(url):
-    return httpx.post(f"{url}/api/v1/retrieve_future", json={"request_id": "x"}, headers=KEY, timeout=60)
+    body = {"request_id": "x"}
+    return httpx.post(f"{url}/api/v1/retrieve_future", json=body, headers=KEY, timeout=60)
 
 
 @pytest.mark.tinker_mock(scenario="proxy-noise")

@@ -26,7 +26,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def stage(address: str) -> Iterator[Stage]:
-    made = Stage(Target(address), Routes("tinker"), {}, "behaviour")
+    made = Stage(Target(address, timeout=60.0), Routes("tinker"), {}, "behaviour")
     yield made
     made.finish()
 
