@@ -29,7 +29,7 @@ def test_the_sdk_names_the_field(version: str, tinker_mock: Any) -> None:
     assert "loss:sum" in seen["afterwards"]
 
     # No mistake is answered with something the SDK retries: the user is told at the first attempt.
-    entries = httpx.get(f"{tinker_mock.url}/_mock/journal").json()["entries"]
+    entries = httpx.get(f"{tinker_mock.url}/_mock/journal", timeout=60).json()["entries"]
     refused = [entry for entry in entries if entry["status"] >= 400 and entry["status"] != 408]
     assert refused
     assert all(entry["status"] < 500 for entry in refused)
@@ -66,4 +66,4 @@ def test_malformed_requests_are_refused(case: str, tinker_mock: Any) -> None:
 
     assert answer.status_code == status
     assert named in json.dumps(answer.json())
-    assert httpx.get(f"{tinker_mock.url}/api/v1/healthz").json() == {"status": "ok"}
+    assert httpx.get(f"{tinker_mock.url}/api/v1/healthz", timeout=60).json() == {"status": "ok"}

@@ -73,7 +73,8 @@ KEY = {"X-API-Key": "tml-plugin"}
 
 
 def poll(url):
-    return httpx.post(f"{url}/api/v1/retrieve_future", json={"request_id": "x"}, headers=KEY)
+    body = {"request_id": "x"}
+    return httpx.post(f"{url}/api/v1/retrieve_future", json=body, headers=KEY, timeout=60)
 
 
 @pytest.mark.tinker_mock(scenario="proxy-noise")
@@ -87,7 +88,8 @@ def test_fresh(tinker_mock):
 
 @pytest.mark.parametrize("turn", range(4))
 def test_session(tinker_mock_session, turn):
-    answer = httpx.get(f"{tinker_mock_session.url}/api/v1/sessions", headers=KEY)
+    url = f"{tinker_mock_session.url}/api/v1/sessions"
+    answer = httpx.get(url, headers=KEY, timeout=60)
     assert answer.json() == {"sessions": []}
 """
 

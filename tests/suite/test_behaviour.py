@@ -26,7 +26,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def context(address: str) -> Iterator[ScenarioContext]:
-    made = ScenarioContext(Target(address), Routes("tinker"), {}, "behaviour")
+    made = ScenarioContext(Target(address, timeout=60.0), Routes("tinker"), {}, "behaviour")
     yield made
     made.finish()
 

@@ -20,7 +20,7 @@ JSON, PROTOBUF = "application/json", "application/x-protobuf"
 @pytest.fixture
 def http(tinker_mock: RunningServer) -> Iterator[httpx.Client]:
     headers = {"X-API-Key": "tml-subject"}
-    with httpx.Client(base_url=f"{tinker_mock.url}/api/v1", headers=headers) as client:
+    with httpx.Client(base_url=f"{tinker_mock.url}/api/v1", headers=headers, timeout=60) as client:
         yield client
 
 
@@ -32,7 +32,7 @@ def start(http: httpx.Client, base_model: str) -> tuple[str, str]:
     model = http.post("/create_model", json={**told, "model_seq_id": 0, "lora_config": {"rank": 4}})
     sampler = http.post("/create_sampling_session", json={**told, "sampling_session_seq_id": 0})
     root = str(http.base_url).removesuffix("/api/v1/")
-    assert httpx.put(f"{root}/_mock/scenario", json={"yaml": RULE}).status_code == 200
+    assert httpx.put(f"{root}/_mock/scenario", json={"yaml": RULE}, timeout=60).status_code == 200
     return model.json()["model_id"], sampler.json()["sampling_session_id"]
 
 

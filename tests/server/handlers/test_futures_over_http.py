@@ -40,8 +40,10 @@ def test_a_parked_poll_is_answered_when_the_result_is_there(waiting: tuple[Api, 
     seen: list[object] = []
     parked = threading.Thread(target=lambda: seen.append(api.outcome(request_id)))
     parked.start()
+    while not api.http.get("/_mock/state").json()["parked"]:
+        pass
     api.submit("forward_backward", training_step(model, 1))
-    parked.join(timeout=20)
+    parked.join(timeout=60)
     assert seen
     assert "metrics" in str(seen[0])
 

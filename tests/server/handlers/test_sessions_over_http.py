@@ -129,6 +129,6 @@ def test_the_trace_holds_what_was_done(api: Api) -> None:
     assert api.get(f"sessions/{session}/trace_export").json() == {"status": "pending"}
     ready = api.get(f"sessions/{session}/trace_export").json()
     assert ready["status"] == "ready"
-    trace = json.loads(httpx.get(ready["url"]).content)["traceEvents"]
+    trace = json.loads(httpx.get(ready["url"], timeout=60).content)["traceEvents"]
     names = [event["name"] for event in trace if event["ph"] == "X"]
     assert {"create_model", "optim_step", "queued"} <= set(names)

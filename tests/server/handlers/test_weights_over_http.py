@@ -186,8 +186,8 @@ def test_the_archive_is_a_tar_with_an_adapter(trained: tuple[Api, str, str]) -> 
     redirect = api.get(url)
     assert redirect.status_code == 302
     assert redirect.headers["expires"].endswith("GMT")
-    content = httpx.get(redirect.headers["location"]).content
-    assert content == httpx.get(redirect.headers["location"]).content
+    content = httpx.get(redirect.headers["location"], timeout=60).content
+    assert content == httpx.get(redirect.headers["location"], timeout=60).content
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         files = {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
     config = json.loads(files["adapter_config.json"])
@@ -200,7 +200,7 @@ def test_the_archive_is_a_tar_with_an_adapter(trained: tuple[Api, str, str]) -> 
 def test_a_downloaded_state_goes_on_bit_for_bit(trained: tuple[Api, str, str]) -> None:
     api, model, _ = trained
     url = api.get(f"training_runs/{model}/checkpoints/weights/step/archive").headers["location"]
-    with tarfile.open(fileobj=io.BytesIO(httpx.get(url).content)) as tar:
+    with tarfile.open(fileobj=io.BytesIO(httpx.get(url, timeout=60).content)) as tar:
         content = tar.extractfile(STATE_FILE).read()  # type: ignore[union-attr]
     trainer = Trainer(base_of(api.server.mock.backend, BASE), 8)
     load_state(trainer, read_state(content), with_optimizer=True)
@@ -218,8 +218,8 @@ def test_a_downloaded_state_goes_on_bit_for_bit(trained: tuple[Api, str, str]) -
 def test_links_are_signed(trained: tuple[Api, str, str]) -> None:
     api, model, _ = trained
     url = api.get(f"training_runs/{model}/checkpoints/weights/step/archive").headers["location"]
-    assert httpx.get(url.replace("signature=", "signature=0")).status_code == 403
-    assert httpx.get(url.replace("expires=", "expires=9")).status_code == 403
+    assert httpx.get(url.replace("signature=", "signature=0"), timeout=60).status_code == 403
+    assert httpx.get(url.replace("expires=", "expires=9"), timeout=60).status_code == 403
 
 
 def test_external_weights_are_files_to_download(trained: tuple[Api, str, str]) -> None:
@@ -230,7 +230,7 @@ def test_external_weights_are_files_to_download(trained: tuple[Api, str, str]) -
     told = api.get(
         f"training_runs/{model}/checkpoints/external_weights/out/external_weights_urls"
     ).json()
-    files = {name: httpx.get(url).content for name, url in told["urls"].items()}
+    files = {name: httpx.get(url, timeout=60).content for name, url in told["urls"].items()}
     assert sum(map(len, files.values())) == saved["size_bytes"]
     assert json.loads(files["adapter_config.json"])["base_model_name_or_path"] == BASE
     old = {"X-Stainless-Package-Version": "0.27.2"}
@@ -259,7 +259,7 @@ def test_external_weights_are_encrypted_for_their_recipients(
     urls = api.get(
         f"training_runs/{model}/checkpoints/external_weights/secret/external_weights_urls"
     ).json()["urls"]
-    content = httpx.get(urls["adapter_config.json.age"]).content
+    content = httpx.get(urls["adapter_config.json.age"], timeout=60).content
     assert json.loads(pyrage.decrypt(content, [identity]))["peft_type"] == "LORA"
     bad = {**body, "seq_id": 7, "path": "other", "age_encryption_recipients": ["age1nobody"]}
     refused = api.outcome(api.submit("save_weights_external", bad))

@@ -75,7 +75,7 @@ def test_waiting_for_a_count_ends_with_the_exchange(http: httpx.Client) -> None:
         waiting = pool.submit(http.get, "/_mock/journal/wait", params=query)
         session(http)
         session(http)
-        answer = waiting.result(timeout=30)
+        answer = waiting.result(timeout=60)
     assert (answer.status_code, answer.json()) == (200, {"count": 2})
     late = http.get("/_mock/journal/wait", params={**query, "count": 9, "timeout": 0})
     assert (late.status_code, late.json()) == (408, {"count": 2})
@@ -145,7 +145,7 @@ def test_the_feed_tells_exchanges_as_they_happen(
     opened, told = threading.Event(), []
 
     def watch() -> None:
-        with httpx.stream("GET", f"{tinker_mock.url}/_mock/journal/feed", timeout=30) as feed:
+        with httpx.stream("GET", f"{tinker_mock.url}/_mock/journal/feed", timeout=60) as feed:
             for line in feed.iter_lines():
                 opened.set()
                 if line.startswith("data: "):
@@ -154,9 +154,9 @@ def test_the_feed_tells_exchanges_as_they_happen(
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    assert opened.wait(30)
+    assert opened.wait(60)
     session(http)
-    watcher.join(30)
+    watcher.join(60)
     assert [entry["operation"] for entry in told] == ["create_session"]
 
 
@@ -194,7 +194,7 @@ def test_the_exit_report_counts_violations(capsys: pytest.CaptureFixture[str]) -
     with RunningServer(Settings(port=0, fail_on="violation")) as server:
         url = f"{server.url}/api/v1/create_session"
         for _ in range(2):
-            httpx.post(url, json={"tags": 7}, headers={"X-API-Key": "tml-a"})
+            httpx.post(url, json={"tags": 7}, headers={"X-API-Key": "tml-a"}, timeout=60)
         control = server.app.state.mock.control
     assert control.exit_report() == 1
     told = capsys.readouterr().err
@@ -216,6 +216,6 @@ def test_after_a_reset_what_is_still_open_comes_first(tinker_mock: RunningServer
             assert http.request("DELETE", "/_mock/journal").json() == {"count": 2}
             http.get("/api/v1/healthz")
             http.post(f"/_mock/promises/{future['request_id']}/complete")
-            assert poll.result(timeout=30).status_code == 200
+            assert poll.result(timeout=60).status_code == 200
         numbers = {entry["operation"]: entry["number"] for entry in journal(http)}
     assert numbers == {"retrieve_future": 1, "healthz": 2}

@@ -15,8 +15,8 @@ POLLED = "queue:\n  completion: [{operation: asample, polls: 2}]"
 @pytest.mark.tinker_mock(clock="auto")
 def test_a_session_poll_is_a_poll_of_each_promise(tinker_mock: RunningServer) -> None:
     headers = {"X-API-Key": "tml-session"}
-    with httpx.Client(base_url=f"{tinker_mock.url}/api/v1", headers=headers) as http:
-        scenario = httpx.put(f"{tinker_mock.url}/_mock/scenario", json={"yaml": POLLED})
+    with httpx.Client(base_url=f"{tinker_mock.url}/api/v1", headers=headers, timeout=60) as http:
+        scenario = httpx.put(f"{tinker_mock.url}/_mock/scenario", json={"yaml": POLLED}, timeout=60)
         assert scenario.status_code == 200
         told: dict[str, Any] = {"tags": [], "user_metadata": {}, "sdk_version": "0.38.0"}
         session = http.post("/create_session", json=told).json()["session_id"]

@@ -33,7 +33,7 @@ def outcome(work):
 
 
 def sample(future):
-    return [list(sequence.tokens) for sequence in future.result(timeout=60).sequences]
+    return [list(sequence.tokens) for sequence in future.result(timeout=300).sequences]
 
 
 def train(client, rounds):
@@ -45,9 +45,9 @@ def train(client, rounds):
     seen = []
     for kind, future in futures:
         if kind == "step":
-            seen.append(outcome(lambda f=future: f.result(timeout=60).metrics["loss:sum"]))
+            seen.append(outcome(lambda f=future: f.result(timeout=300).metrics["loss:sum"]))
         else:
-            seen.append(outcome(lambda f=future: f.result(timeout=60) and "updated"))
+            seen.append(outcome(lambda f=future: f.result(timeout=300) and "updated"))
     return seen
 
 

@@ -95,8 +95,8 @@ class SdkUser:
     def live(self, scenario: str) -> Seen:
         with playing(scenario) as server:
             seen = self.train_on(server.url)
-            journal = httpx.get(f"{server.url}/_mock/journal").json()["entries"]
-            models = httpx.get(f"{server.url}/_mock/models").json()["models"]
+            journal = httpx.get(f"{server.url}/_mock/journal", timeout=60).json()["entries"]
+            models = httpx.get(f"{server.url}/_mock/models", timeout=60).json()["models"]
         steps = [model["steps"] for model in models]
         return Seen(self.version, **seen["value"], journal=journal, steps=steps)
 
@@ -300,7 +300,7 @@ def test_the_proxy_is_transparent_and_finds_nothing(
                 usual = healthy[user.version]
                 assert [*seen["training"], *seen["samples"]] == usual.outcomes
             proxy.terminate()
-            _, told = proxy.communicate(timeout=30)
+            _, told = proxy.communicate(timeout=60)
     assert proxy.returncode == 0, told
     assert ", 0 violations" in told
 

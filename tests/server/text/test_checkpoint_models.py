@@ -13,7 +13,7 @@ KEY = {"X-API-Key": "tml-checkpoints"}
 
 def post(server: RunningServer, path: str, body: dict[str, Any], **headers: str) -> Any:
     sent = {**KEY, **headers}
-    return httpx.post(f"{server.url}{path}", json=body, headers=sent, timeout=30)
+    return httpx.post(f"{server.url}{path}", json=body, headers=sent, timeout=60)
 
 
 def settled(server: RunningServer, operation: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +53,8 @@ def test_a_sampler_checkpoint_is_a_model(text_mock: RunningServer, checkpoint: s
     body = {"model": checkpoint, "prompt": "Once", "max_tokens": 4, "seed": 1}
     answer = post(text_mock, "/oai/api/v1/completions", body).raise_for_status().json()
     assert answer["model"] == checkpoint
-    listed = httpx.get(f"{text_mock.url}/oai/api/v1/models", headers=KEY).json()["data"]
+    models = httpx.get(f"{text_mock.url}/oai/api/v1/models", headers=KEY, timeout=60)
+    listed = models.json()["data"]
     assert checkpoint in [one["id"] for one in listed]
     base = post(text_mock, "/oai/api/v1/completions", {**body, "model": MODEL}).json()
     assert base["choices"][0]["text"] == answer["choices"][0]["text"]  # untrained: the same
@@ -75,7 +76,7 @@ def test_a_script_fixes_the_answer_and_is_not_remembered(tinker_mock: RunningSer
     script = {"model": MODEL, "pattern_tokens": [12, 13], "completion_tokens": [*ids, end]}
     post(tinker_mock, "/_mock/scripts", {**script, "end_turn": False}).raise_for_status()
     scripted = post(tinker_mock, "/oai/api/v1/completions", body).json()["choices"][0]
-    httpx.delete(f"{tinker_mock.url}/_mock/scripts")
+    httpx.delete(f"{tinker_mock.url}/_mock/scripts", timeout=60)
     after = post(tinker_mock, "/oai/api/v1/completions", body).json()["choices"][0]["text"]
     assert scripted["finish_reason"] == "stop"
     assert scripted["text"] != before

@@ -27,14 +27,14 @@ def first_events(lines: Iterator[str], count: int) -> list[dict[str, Any]]:
 def test_a_broken_feed_is_resumed_behind_the_last_event(tinker_mock: RunningServer) -> None:
     feed, health = f"{tinker_mock.url}/_mock/journal/feed", f"{tinker_mock.url}/api/v1/healthz"
     for _ in range(3):
-        httpx.get(health)
-    with httpx.stream("GET", feed, headers={"Last-Event-ID": "1"}, timeout=20) as response:
+        httpx.get(health, timeout=60)
+    with httpx.stream("GET", feed, headers={"Last-Event-ID": "1"}, timeout=60) as response:
         missed = first_events(response.iter_lines(), 2)
     assert [event["id"] for event in missed] == [2, 3]
-    with httpx.stream("GET", feed, timeout=20) as response:
+    with httpx.stream("GET", feed, timeout=60) as response:
         lines = response.iter_lines()
         assert next(lines).startswith(":")
-        httpx.get(health)
+        httpx.get(health, timeout=60)
         live = first_events(lines, 1)
     assert live[0]["id"] == 4
     assert live[0]["path"] == "/api/v1/healthz"

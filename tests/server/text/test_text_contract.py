@@ -59,7 +59,7 @@ def test_whole_answers_and_events_are_valid(
     operation_id, event_name, body = requests(weather)[number]
     operation = CONTRACT.operations[operation_id]
     assert operation.check_request(body) == []
-    with httpx.Client(base_url=text_mock.url, headers=HEADERS, timeout=30) as client:
+    with httpx.Client(base_url=text_mock.url, headers=HEADERS, timeout=60) as client:
         whole = client.post(operation.path, json=body)
         stream = client.post(operation.path, json={**body, "stream": True})
     assert operation.check_response(whole.status_code, whole.json()) == []
@@ -88,7 +88,7 @@ def test_refusals_have_the_shape_of_their_api(
 ) -> None:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {**HEADERS, "content-type": "application/json"}
-    refused = httpx.post(text_mock.url + path, content=content, headers=headers)
+    refused = httpx.post(text_mock.url + path, content=content, headers=headers, timeout=60)
     name = "AnthropicError" if "anthropic" in path else "OpenAIError"
     component(name).validate(refused.json())
     assert refused.status_code in (400, 404)

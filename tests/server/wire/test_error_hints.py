@@ -58,7 +58,7 @@ def test_a_refusal_says_what_to_do(
 ) -> None:
     key = {"X-API-Key": "tml-diagnosis"}
     url = f"{tinker_mock_session.url}/api/v1/{path}"
-    answer = httpx.request(method, url, json=body, headers=key)
+    answer = httpx.request(method, url, json=body, headers=key, timeout=60)
     assert answer.status_code == status
     error = answer.json()["error"]
     assert error["requirement"] in ROWS
@@ -70,7 +70,7 @@ def test_a_refusal_says_what_to_do(
 
 
 def test_without_a_key(tinker_mock_session: RunningServer) -> None:
-    answer = httpx.get(f"{tinker_mock_session.url}/api/v1/sessions")
+    answer = httpx.get(f"{tinker_mock_session.url}/api/v1/sessions", timeout=60)
     error = answer.json()["error"]
     assert (answer.status_code, error["field"]) == (401, "header:X-API-Key")
     assert (error["requirement"], bool(error["fix"])) == ("auth/refusal/status", True)
