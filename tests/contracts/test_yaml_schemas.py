@@ -13,7 +13,7 @@ from jsonschema_rs import Draft202012Validator
 from tinker_mock.contracts import load_contract
 from tinker_mock.contracts.locations import CONTRACTS
 from tinker_mock.contracts.pointer import look_up
-from tinker_mock.server.faults.effects import GRAMMAR, MAPPING_KEYS
+from tinker_mock.server.effects import GRAMMAR, MAPPING_KEYS
 from tinker_mock.server.faults.rules import SCOPES
 from tinker_mock.server.mutants import Mutant
 from tinker_mock.server.queues.latency import profile_names

@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=3, help="releases at the same time")
     parser.add_argument("--report", type=Path, default=Path("reports/audit"), metavar="DIR")
     parser.add_argument(
-        "--readme", type=Path, metavar="FILE", help="put the matrix between FILE's markers"
+        "--page", type=Path, metavar="FILE", help="put the matrix between FILE's markers"
     )
 
 
@@ -87,6 +87,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"✗ {line}")
     print(matrix.summary())
     print(f"saved in {arguments.report}: audit.json, audit.md, audit.html")
-    if arguments.readme:
-        write_between_markers(arguments.readme, matrix.as_markdown())
+    if arguments.page:
+        write_between_markers(arguments.page, matrix.as_markdown())
     return 0 if matrix.clean else 1
