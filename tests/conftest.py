@@ -2,8 +2,8 @@
 
 from hypothesis import HealthCheck, settings
 
-# The same examples in every run, however busy the machine: what was green stays green.
-# `pytest --hypothesis-profile=default` looks for new ones.
+# No dice and no stop watch: what was green stays green, however busy the machine is.
+# `pytest --hypothesis-profile=default` looks for new examples.
 settings.register_profile(
     "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -19,6 +19,8 @@ from tinker_mock.contracts.protobuf import messages
 from tinker_mock.server.app import create_app
 from tinker_mock.server.settings import Settings
 
+# What is drawn depends on the modules that other tests have imported: now and then it is large.
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 EXAMPLES = int(os.environ.get("TINKER_MOCK_FUZZ_EXAMPLES", "5"))
 REFUSALS = ["400", "401", "402", "403", "404", "408", "409", "410", "413", "429"]
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}

@@ -75,6 +75,13 @@ def test_values_satisfy_their_schema(schema: dict[str, Any], seed: int) -> None:
     assert value_for(schema, seed, "/schema") == value
 
 
+@pytest.mark.parametrize("form", ["date", "date-time"])
+def test_what_a_seed_draws_does_not_depend_on_the_day(form: str) -> None:
+    schema = {"type": "string", "format": form}
+    drawn = [value_for(schema, seed, "/schema") for seed in range(500)]
+    assert "2025" < max(drawn) < "2026"
+
+
 def test_references_and_recursion_end() -> None:
     tree = {
         "$defs": {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import jsonschema_rs
@@ -125,7 +126,8 @@ class SchemaValues:
         hint = hint.lower()
         for words, provider in TEXTS.items():
             if any(word in hint for word in words.split()):
-                return str(getattr(self.faker, provider)())
+                limit = {"end_datetime": NEWEST} if provider in DATED else {}
+                return str(getattr(self.faker, provider)(**limit))
         return str(self.faker.word())
 
     def _referred(self, pointer: Any) -> Any:
@@ -152,6 +154,9 @@ TEXTS = {
     "query question text content message body description": "sentence",
 }
 """Words in a format or property name, and the Faker provider for them; the first hit counts."""
+DATED = ("iso8601", "date", "time")
+NEWEST = datetime(2026, 1, 1)
+"""Times are drawn up to here and not up to now: a seed draws the same whenever it is asked."""
 
 
 def implied_type(schema: Schema) -> str:
