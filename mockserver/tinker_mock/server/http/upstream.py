@@ -1,7 +1,5 @@
 """An upstream that answers in the mock's place: the proxy."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 
 import httpx
