@@ -3,8 +3,6 @@
 make bench BENCH=client    (or: python tests/bench/bench_client.py)
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import time

@@ -3,8 +3,6 @@
 make bench    (or: python tests/bench/bench_contract.py)
 """
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 make bench    (or: python tests/bench/bench_engine.py)
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """One server for all tests of the service; each test is a tenant of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Without a socket: ASGI transport, respx router, and the pytest plugin under xdist."""
 
-from __future__ import annotations
-
 import asyncio
 
 import httpx

@@ -65,7 +65,7 @@ def execute(command: str, words: list[str]) -> int:
         return int(module.run(parser.parse(words)) or 0)
     except ModuleNotFoundError as error:
         extra = extra_of(path)
-        if not extra or (error.name or PROGRAM).startswith("tinker_mock"):
+        if not extra or not error.name or error.name.startswith("tinker_mock"):
             raise
         lacking = f"needs pip install '{PROGRAM}[{extra}]' (there is no {error.name} here)"
         print(f"{spelt(command)}: {lacking}", file=sys.stderr)

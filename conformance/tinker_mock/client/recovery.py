@@ -93,9 +93,6 @@ class RunMonitor:
         """Watch a run; `client` is handed on as the old one."""
         self._clients[run_id] = client
 
-    def unwatch(self, run_id: str) -> None:
-        self._clients.pop(run_id, None)
-
     def start(self) -> None:
         """Check every `poll_interval` seconds until stopped."""
         self._task = asyncio.ensure_future(self._run())

@@ -69,7 +69,6 @@ class Operation:
         self.sdk = SdkRange.of(node)
         self.lane: Lane = node.get("x-lane", "none")
         self.polled_as: str = node.get("x-polled-as", "")
-        self.waits: bool = node.get("x-waits", False)
         self.aliases = tuple(
             Alias(alias["method"].upper(), alias["path"]) for alias in node.get("x-aliases", ())
         )

@@ -1,7 +1,5 @@
 """The composition root: builds every part of a mock, complete, and is alone in knowing them all."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass

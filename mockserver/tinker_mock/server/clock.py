@@ -12,8 +12,6 @@ Timers due at the same instant fire in the order they were set. A clock belongs 
 loop; ``call_at``, ``wait_for`` and ``busy`` are called from that loop's thread only.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""What can go wrong, as types. Only `http/problems.py` knows how they look on the wire."""
+"""What can go wrong, as types. Only `wire/problems.py` knows how they look on the wire."""
 
 from dataclasses import dataclass, field
 from typing import Any

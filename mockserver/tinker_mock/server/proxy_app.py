@@ -1,7 +1,5 @@
 """The proxy as an ASGI app: the whole mock, but an upstream answers."""
 
-from __future__ import annotations
-
 import httpx
 from starlette.applications import Starlette
 

@@ -1,7 +1,5 @@
 """The server has one clock: no module but `clock` reads time or sets timers of its own."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from pathlib import Path

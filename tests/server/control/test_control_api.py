@@ -1,7 +1,5 @@
 """The control API over HTTP: contract, key, state, clock, promises, plans, snapshots, scripts."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import httpx

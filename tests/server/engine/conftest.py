@@ -1,7 +1,5 @@
 """Small and full-size models for the engine's tests."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Checkpoints: exact to the bit."""
 
-from __future__ import annotations
-
 import copy
 from concurrent.futures import ThreadPoolExecutor
 

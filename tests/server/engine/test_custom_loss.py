@@ -1,7 +1,5 @@
 """Custom losses: graphs traced by a real SDK give what torch computed; the rest is refused."""
 
-from __future__ import annotations
-
 import copy
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The distribution itself: it sums to one, and every way of asking gives the same numbers."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

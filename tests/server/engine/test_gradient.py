@@ -1,7 +1,5 @@
 """Gradients against finite differences, for every loss and every parameter order."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Penalties and biases are part of the distribution that is sampled and reported."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Losses: formulas worked out by hand, slopes, settings, and what is refused."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

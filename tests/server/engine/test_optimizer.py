@@ -1,7 +1,5 @@
 """AdamW against a reference in a dozen lines; clipping; refused families."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The untrained model: seeded text, kept on disk, n-gram listings, a fallback over ids."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The engine's read-me says what the code does."""
 
-from __future__ import annotations
-
 import re
 from importlib.resources import files
 

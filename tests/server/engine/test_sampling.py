@@ -1,7 +1,5 @@
 """Sampling: the right frequencies, the right cuts, repeatable, stopping where it should."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What each effect does to the bytes on a real connection, and to an in-process client."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import socket

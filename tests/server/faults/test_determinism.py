@@ -1,7 +1,5 @@
 """The same script, seed and plan leave the same journal, byte for byte."""
 
-from __future__ import annotations
-
 import asyncio
 from importlib import resources
 

@@ -1,7 +1,5 @@
 """200 clients train under flaky-network for a minute: nothing is lost and nothing runs twice."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from importlib import resources

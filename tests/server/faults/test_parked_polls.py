@@ -1,7 +1,5 @@
 """Clients that hang up free their waiters; a server that goes down frees its clients."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """Rules recognise a model by its base, its id and its samplers, in JSON and in protobuf."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from typing import Any

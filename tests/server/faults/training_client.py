@@ -3,8 +3,6 @@
 It shares the server's manual clock, so that waiting takes no time.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The proxy forwards everything unchanged, judges both directions and can misbehave."""
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import sys

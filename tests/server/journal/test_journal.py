@@ -1,7 +1,5 @@
 """The journal over HTTP: verdicts, queries, waiting, verification, exports, feed, redaction."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Iterator

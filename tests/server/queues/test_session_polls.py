@@ -1,7 +1,5 @@
 """Polls for a whole sampling session count as polls of each of its promises."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import httpx

@@ -1,7 +1,5 @@
 """The documentation of scenarios, effects and control calls is complete and current."""
 
-from __future__ import annotations
-
 import re
 from importlib import resources
 

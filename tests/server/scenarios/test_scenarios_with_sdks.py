@@ -4,8 +4,6 @@ The old and the newest release run side by side. What the SDK's user sees is com
 healthy run, value by value; what the service saw is read from the journal.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

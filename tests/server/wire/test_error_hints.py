@@ -1,7 +1,5 @@
 """Every refusal names field, rule, requirement and fix; every requirement is in the ledger."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -4,7 +4,6 @@ A file is bytes, a path, or a tuple (name, content[, content type[, headers]]). 
 fields named `user[name]`, `tags[]`, `items[][id]`.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
@@ -83,11 +82,6 @@ def transform_file(file: FileTypes) -> bytes | tuple[Any, ...]:
     raise invalid(f"a file is bytes, a path or (name, content[, type[, headers]]), got {file!r}")
 
 
-async def transform_file_async(file: FileTypes) -> bytes | tuple[Any, ...]:
-    """As `transform_file`, without blocking the event loop."""
-    return await asyncio.to_thread(transform_file, file)
-
-
 def read_content(content: FileContent) -> bytes:
     """The bytes of a content or of the file at a path.
 
@@ -106,11 +100,6 @@ def read_content(content: FileContent) -> bytes:
         raise _unreadable(path, "eisdir") from None
     except PermissionError:
         raise _unreadable(path, "eacces") from None
-
-
-async def read_content_async(content: FileContent) -> bytes:
-    """As `read_content`, without blocking the event loop."""
-    return await asyncio.to_thread(read_content, content)
 
 
 def filename_of(file: FileTypes) -> str | None:

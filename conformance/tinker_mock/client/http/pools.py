@@ -34,8 +34,3 @@ def normalize_base_url(url: str) -> str:
     host = f"[{host}]" if ":" in host else host
     shown = "" if port in (None, _DEFAULT_PORTS.get(split.scheme)) else f":{port}"
     return f"{split.scheme}://{host}{shown}"
-
-
-def pool_key(url: str, kind: PoolKind) -> tuple[str, PoolKind]:
-    """Calls with equal keys use the same connections."""
-    return normalize_base_url(url), kind

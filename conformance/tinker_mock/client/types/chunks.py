@@ -1,9 +1,8 @@
 """The pieces a model input is made of."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from tinker_mock.client.errors import invalid
 
@@ -67,19 +66,3 @@ def _expected(tokens: int | None, what: str) -> int:
     if tokens is None:
         raise invalid(f"expected_tokens must be set on an {what} chunk to know its length")
     return tokens
-
-
-def chunk_from_wire(body: dict[str, Any]) -> Chunk:
-    """A chunk from JSON; the fields decide when there is no `type`."""
-    kind = body.get("type")
-    if kind == "encoded_text" or (kind is None and "tokens" in body):
-        return EncodedTextChunk(body["tokens"])
-    if kind == "image" or (kind is None and "data" in body):
-        return ImageChunk(
-            base64.b64decode(body["data"]), body["format"], body.get("expected_tokens")
-        )
-    if kind == "image_asset_pointer" or (kind is None and "location" in body):
-        return ImageAssetPointerChunk(body["location"], body["format"], body.get("expected_tokens"))
-    if kind == "dmel":
-        return DmelChunk(base64.b64decode(body["dmel"]))
-    raise invalid(f"unknown chunk type {kind!r}")

@@ -41,7 +41,7 @@ class Terminal:
         )
         self.line(f"  {name:<40} {marks}")
 
-    def findings(self, results: Mapping[str, Any], level: str = "") -> None:
+    def findings(self, results: Mapping[str, Any]) -> None:
         """Everything that is not a pass, the worst first."""
         order = ("error", "fail", "not-testable", "warn")
         rows = [row for row in results["verdicts"] if row["status"] in order]

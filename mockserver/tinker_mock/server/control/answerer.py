@@ -1,7 +1,5 @@
 """The control API as answerer: the same endpoint, its own key, nothing journalled."""
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Reading and moving the server's clock."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinker_mock.server.clock import ManualClock, RealClock, ScaledClock

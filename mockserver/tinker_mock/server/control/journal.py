@@ -1,7 +1,5 @@
 """Questions to the journal over HTTP."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from dataclasses import fields
 from typing import Any

@@ -1,7 +1,5 @@
 """Counters and gauges in Prometheus text format 0.0.4."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 

@@ -1,7 +1,5 @@
 """How the mock misbehaves: its scenario, plans for single clients, the rule broken on purpose."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinker_mock.server.control.mock_control import MockControl

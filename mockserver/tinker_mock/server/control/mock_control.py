@@ -1,7 +1,5 @@
 """Steering a running mock: its scenario, plans, scripts, snapshots, and its end."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import sys

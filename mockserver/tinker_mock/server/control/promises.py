@@ -1,7 +1,5 @@
 """Promises and lanes: what waits, what runs, and finishing things by hand."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinker_mock.server.control.mock_control import MockControl

@@ -1,7 +1,5 @@
 """Scripted answers of the engine's base models."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinker_mock.server.control.mock_control import MockControl

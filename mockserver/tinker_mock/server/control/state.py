@@ -1,7 +1,5 @@
 """State at a glance, sessions, models, snapshots, reset, health."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinker_mock.contracts import load_contract

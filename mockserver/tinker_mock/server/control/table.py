@@ -1,7 +1,5 @@
 """The one table that binds the control contract's operations to handlers."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 

@@ -1,7 +1,5 @@
 """The one error the engine raises for a request it cannot serve."""
 
-from __future__ import annotations
-
 
 class EngineError(ValueError):
     """A request broke a rule of the engine.

@@ -5,8 +5,6 @@ through a context variable (see `tracking`); in process there is no connection, 
 transport raises instead.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import struct

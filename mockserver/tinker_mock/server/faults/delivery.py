@@ -1,7 +1,5 @@
 """How an answer reaches the client when something is wrong with the way there."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import AsyncIterator
 

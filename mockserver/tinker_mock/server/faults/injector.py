@@ -4,8 +4,6 @@ An exchange meets the effects of its own header first, else the next step of its
 first rule of the scenario that applies.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any

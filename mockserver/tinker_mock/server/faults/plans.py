@@ -4,8 +4,6 @@ A client is bound to its plan by the constant header ``X-Tinker-Mock-Plan`` (SDK
 ``default_headers``), so several scripted clients can share a server.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Effects on polled promises: pending once more, expired, or failed for good."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from typing import Any
 

@@ -4,8 +4,6 @@ Chance is a hash of (seed, rule, the request's own bytes, how often they were se
 script meets the same bad luck whatever order the network delivers it in.
 """
 
-from __future__ import annotations
-
 import fnmatch
 from collections import Counter
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """What rules see of an exchange, which has been neither decoded nor authenticated yet."""
 
-from __future__ import annotations
-
 import hashlib
 from typing import Any
 

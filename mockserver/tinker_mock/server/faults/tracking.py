@@ -1,7 +1,5 @@
 """Connections that faults can find and cut, behind Hypercorn and behind uvicorn."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The mock as answerer: a handler for every operation."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Mapping
 from typing import Any
 

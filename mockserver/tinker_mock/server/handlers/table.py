@@ -4,8 +4,6 @@ A handler reads the exchange, calls the service and returns a JSON body (200) or
 Chapters are imported when one of their operations is first asked for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 

@@ -1,7 +1,5 @@
 """OpenAI- and Anthropic-compatible text over HTTP."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinker_mock.server.errors import NotFound

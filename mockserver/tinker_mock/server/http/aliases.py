@@ -1,7 +1,5 @@
 """Addresses of older documents: what the path of today says, those put in query or body."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

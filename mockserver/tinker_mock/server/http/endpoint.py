@@ -1,7 +1,5 @@
 """From an ASGI request to its answer: the one path of the mock, its control API and the proxy."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """Requests held to the contract: parameters, and bodies decompressed, decoded and judged."""
 
-from __future__ import annotations
-
 import asyncio
 import gzip
 import hashlib

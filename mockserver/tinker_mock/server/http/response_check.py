@@ -1,7 +1,5 @@
 """Answers and results held to the contract, whoever gave them: breaches are noted and logged."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from typing import Any

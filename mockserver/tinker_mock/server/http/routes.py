@@ -1,7 +1,5 @@
 """The contract's operations as routes, at the root and under the real service's prefix."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any

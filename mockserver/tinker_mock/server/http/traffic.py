@@ -1,7 +1,5 @@
 """What requests meet on their way, beside whoever answers them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol

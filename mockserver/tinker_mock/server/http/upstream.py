@@ -1,7 +1,5 @@
 """An upstream that answers in the mock's place: the proxy."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 
 import httpx
@@ -10,6 +8,7 @@ import orjson
 from tinker_mock.contracts import Operation
 from tinker_mock.server.effects import PROMISE_READS
 from tinker_mock.server.errors import ServiceError
+from tinker_mock.server.lru import LruCache
 from tinker_mock.server.settings import PREFIXES
 from tinker_mock.server.wire.exchange import EVENT_STREAM, JSON, Answer, Exchange
 
@@ -40,8 +39,8 @@ class UpstreamAnswerer:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.client = client
-        self._promised: dict[str, str] = {}
-        """Request id -> the operation whose result its polls will give; the newest are kept."""
+        self._promised: LruCache[str, str] = LruCache(PROMISES_KEPT)
+        """Request id -> the operation whose result its polls will give."""
 
     def authenticate(self, exchange: Exchange, operation: Operation) -> None:
         """The upstream's own business."""
@@ -52,7 +51,7 @@ class UpstreamAnswerer:
     async def answer(self, exchange: Exchange) -> Answer:
         """The upstream's answer; raises UpstreamFailed."""
         if exchange.operation is not None and exchange.operation.id in PROMISE_READS:
-            exchange.result_of = self._promised.get(_request_id(exchange.body), "")
+            exchange.result_of = self._promised.get(_request_id(exchange.body)) or ""
         try:
             answer = await self._forward(exchange)
         except httpx.TransportError as error:
@@ -87,15 +86,14 @@ class UpstreamAnswerer:
 
     def _remember_promise(self, exchange: Exchange, answer: Answer) -> None:
         operation = exchange.operation
-        if operation is None or operation.result_schema is None or answer.status != 200:
+        if operation is None or not operation.promised or answer.status != 200:
             return
         try:
             request_id = _request_id(orjson.loads(answer.encoded()))
         except orjson.JSONDecodeError:
             return
-        self._promised[request_id] = operation.id
-        if len(self._promised) > PROMISES_KEPT:
-            del self._promised[next(iter(self._promised))]
+        if request_id:
+            self._promised.put(request_id, operation.id)
 
 
 def _request_id(body: object) -> str:

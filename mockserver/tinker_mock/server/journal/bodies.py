@@ -1,7 +1,5 @@
 """Bodies as the journal keeps them: JSON where it is JSON, else base64 with its type."""
 
-from __future__ import annotations
-
 import base64
 from typing import Any
 

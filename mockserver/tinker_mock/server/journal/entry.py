@@ -1,7 +1,5 @@
 """One exchange as the journal keeps it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

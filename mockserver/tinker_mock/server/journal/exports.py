@@ -1,7 +1,5 @@
 """The journal in other people's formats: HAR 1.2, JSON lines, vcrpy cassettes."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Questions to the journal."""
 
-from __future__ import annotations
-
 import fnmatch
 from dataclasses import dataclass, field
 from typing import Any

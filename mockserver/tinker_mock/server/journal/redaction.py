@@ -1,7 +1,5 @@
 """Secrets never reach the journal."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The journal: a bounded ring of exchanges, with queries, waiting, a feed and a summary."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator

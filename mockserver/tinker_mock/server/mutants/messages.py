@@ -1,7 +1,5 @@
 """Changing protobuf answers field by field."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

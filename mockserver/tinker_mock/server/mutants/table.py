@@ -1,7 +1,5 @@
 """The mutants on file, and the one that is active."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib.resources import files
 

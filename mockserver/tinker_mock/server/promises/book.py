@@ -4,8 +4,6 @@ Everything here runs on the event loop. One event per open promise wakes its wai
 polls. Retention and lost predecessors are judged when somebody asks, so no timer is needed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,5 @@
 """When accepted work may run, and what a waiting client is told meanwhile."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Protocol
 

@@ -4,8 +4,6 @@ A profile is a YAML file naming operations (globs) and their cost: a base time t
 normal or log-normal, plus time per token read (prefill) and per token written.
 """
 
-from __future__ import annotations
-
 import fnmatch
 import math
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The completion policy: what the promises ask about time, capacity and limits."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

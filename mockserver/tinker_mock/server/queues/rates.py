@@ -1,7 +1,5 @@
 """Rate limits and the billing pause, counted per API key on the server's clock."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict, deque
 

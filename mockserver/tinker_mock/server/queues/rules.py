@@ -1,7 +1,5 @@
 """The `queue` part of a scenario: completion, capacity, rate limits, billing, lifetimes."""
 
-from __future__ import annotations
-
 import fnmatch
 from dataclasses import dataclass, field, replace
 

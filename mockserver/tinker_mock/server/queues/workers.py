@@ -1,7 +1,5 @@
 """Worker capacity per base model, first come first served, with an optional cold start."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field

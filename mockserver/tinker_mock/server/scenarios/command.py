@@ -1,7 +1,5 @@
 """`tinker-mock scenarios`: list what ships, show a page, check a file of your own."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from importlib import resources

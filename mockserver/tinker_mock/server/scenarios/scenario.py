@@ -1,7 +1,5 @@
 """A scenario: queue rules and fault rules under a name, loaded from YAML."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches

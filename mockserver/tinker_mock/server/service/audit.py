@@ -1,7 +1,5 @@
 """The audit log: what was done, by whom, when."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

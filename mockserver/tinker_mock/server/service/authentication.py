@@ -1,7 +1,5 @@
 """Credentials to tenants: API keys, and JWTs exchanged for them."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """From the catalogue to the engine: base models as the engine builds them."""
 
-from __future__ import annotations
-
 from tinker_mock.server.catalog import CatalogModel
 from tinker_mock.server.engine import BaseModel
 from tinker_mock.server.engine.model.corpus import kept_documents

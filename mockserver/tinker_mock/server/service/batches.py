@@ -4,8 +4,6 @@ While a batch runs, others that fit it wait for the next one; alone, work waits 
 comes out does not depend on the company: the engine's results are the same one by one.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable

@@ -1,7 +1,5 @@
 """Checkpoints: named, owned, expiring, published."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

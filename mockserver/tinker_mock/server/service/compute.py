@@ -1,7 +1,5 @@
 """The engine's worker threads."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Copying a checkpoint into a session or project of the caller; the weights are shared."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

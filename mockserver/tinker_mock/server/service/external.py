@@ -4,8 +4,6 @@
 in `tinker_mock_state.safetensors`, so that an import resumes bit for bit.
 """
 
-from __future__ import annotations
-
 import io
 import tarfile
 from collections.abc import Sequence

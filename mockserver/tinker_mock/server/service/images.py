@@ -1,7 +1,5 @@
 """How many positions a picture or a sound takes in a prompt."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import math

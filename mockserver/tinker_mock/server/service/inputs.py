@@ -1,7 +1,5 @@
 """Wire data to engine data: datums and prompts. Errors name fields as the engine does."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Signed links: URLs to files that work without a key, for a while."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from urllib.parse import quote

@@ -1,7 +1,5 @@
 """The table of promised operations: what each one does once its turn has come."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from typing import Any
 

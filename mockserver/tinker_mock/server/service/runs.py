@@ -1,7 +1,5 @@
 """Training runs: the models under training."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinker_mock.server.engine import Trainer

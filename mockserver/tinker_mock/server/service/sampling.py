@@ -1,7 +1,5 @@
 """Sampling sessions, and the work of asample."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinker_mock.server.engine import Sampler, SampleRequest, SampleResult, Weights

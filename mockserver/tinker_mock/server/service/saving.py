@@ -1,7 +1,5 @@
 """Work of the operations that write and read checkpoints."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinker_mock.server.engine import Weights, export_state, export_weights, load_state

@@ -1,7 +1,5 @@
 """Session search: filters, status queries, and a cursor that survives new sessions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinker_mock.server.service import checkpoints, sessions

@@ -1,7 +1,5 @@
 """SDK sessions: opened, kept alive, finished, listed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinker_mock.server.errors import Conflict, Gone, NotFound

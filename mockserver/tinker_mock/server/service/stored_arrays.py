@@ -1,7 +1,5 @@
 """The arrays a checkpoint stands for."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinker_mock.server.engine import export_weights

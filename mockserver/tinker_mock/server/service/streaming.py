@@ -4,8 +4,6 @@ Tokens are drawn slice by slice when the stream asks for them, so a client that 
 generation within a slice. The samples of a request come one after the other.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any
 

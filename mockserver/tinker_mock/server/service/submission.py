@@ -1,7 +1,5 @@
 """Accepting an operation: its promise, its lane, and the answer with the request id."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Wire tensors to dense arrays. Data are lists (JSON) or numpy arrays (protobuf)."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A session's timeline as a Perfetto (Chrome trace event) file."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import orjson

@@ -1,7 +1,5 @@
 """Work of the training operations: the engine does the numbers, the run keeps the count."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinker_mock.server.engine import LossResult

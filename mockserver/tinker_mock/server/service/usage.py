@@ -1,7 +1,5 @@
 """Usage, counted from what was really done, and the reports of it with their prices."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from typing import Any, Literal
 

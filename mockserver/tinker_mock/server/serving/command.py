@@ -6,8 +6,6 @@ examples:
   tinker-mock serve --clock auto --models mine.yaml --tls
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import os

@@ -1,7 +1,5 @@
 """The mock without a socket: the app on a loop of its own, behind a respx router."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Awaitable

@@ -5,8 +5,6 @@ examples:
   tinker-mock proxy --upstream https://my-server.example --scenario flaky-network
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import replace

@@ -4,8 +4,6 @@ Hypercorn is the default (HTTP/2 over TLS, which the SDK's httpx negotiates). uv
 are optional and several times faster: for load tests.
 """
 
-from __future__ import annotations
-
 import asyncio
 import shutil
 import socket

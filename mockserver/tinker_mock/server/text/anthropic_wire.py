@@ -1,7 +1,5 @@
 """Turns in Anthropic's shapes: whole messages and their events."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Chat completions and messages: from a checked request to the turns that answer it."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Plain completions: prompts continued, in OpenAI's older shape."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -4,8 +4,6 @@ The service's own shape (`detail`, `error`) is translated here, for refusals of 
 contract, of authentication and of scenarios alike.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -4,8 +4,6 @@ The slices of one answer do not depend on how it is delivered: streamed and whol
 same request are the same text.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, Hashable
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary

@@ -1,7 +1,5 @@
 """Conversations in one shape (OpenAI's), whatever API they came through."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """Turns in OpenAI's shapes: whole answers and chunks."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any

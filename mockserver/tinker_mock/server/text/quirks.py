@@ -4,8 +4,6 @@ A quirk rewrites the events of a turn, so whole and streamed answers have the sa
 concern only the way a stream is written: `split-deltas` and `json-lines`.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from typing import Any

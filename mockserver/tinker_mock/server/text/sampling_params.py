@@ -1,7 +1,5 @@
 """From a request body to sampling parameters."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from typing import Any

@@ -4,8 +4,6 @@ The draw follows the schema; the result is then judged by a validator, and drawn
 optional fields left out if a rule this file does not know (a pattern, a dependency) was missed.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Text streams on their way out: the first event, quirks of the wire, errors in the middle."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Mapping
 
 from tinker_mock.server.clock import Clock

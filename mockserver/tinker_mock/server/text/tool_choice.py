@@ -4,8 +4,6 @@
 with a name or description that shares no word with the question is not called.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One assistant turn as events, before any API gives them its shape."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing

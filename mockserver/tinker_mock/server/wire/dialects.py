@@ -1,7 +1,5 @@
 """Who is calling, and what that release understands. The only table of client differences."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

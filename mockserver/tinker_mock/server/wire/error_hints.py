@@ -4,8 +4,6 @@ Services name field, rule and fix where they know them. Here, in one table, stan
 the requirement ledger (`contracts/requirements`) a refusal of that kind belongs to.
 """
 
-from __future__ import annotations
-
 from tinker_mock.contracts import Operation
 from tinker_mock.server.errors import ServiceError
 

@@ -1,7 +1,5 @@
 """One request with its answer, as everything on its way sees it. Data only."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any

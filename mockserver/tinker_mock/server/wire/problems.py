@@ -4,8 +4,6 @@ The body is `{"detail": sentence, "error": {...}}`: SDKs print it whole, the com
 `detail`. A failed promise is a 200 with `error` and `category` at the top level.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A protobuf forward_backward body, in the JSON request's shape with arrays for lists."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What an operation resolved to, encoded for the client that asks: JSON or protobuf."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

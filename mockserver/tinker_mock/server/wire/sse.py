@@ -6,8 +6,6 @@ slows generation down, and closing the stream closes the source: a generator's `
 its lane whether it ended, failed or lost its client.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping

@@ -119,10 +119,10 @@ def loading(context: ScenarioContext) -> None:
         train_once(context, copies[False], 0.002)
         expect(look(context, copies[False]) != went_on, "moments start anew", "other numbers")
     if context.applies("weights/load/by-session"):
-        by_session(context, session, model, path)
+        by_session(context, session, path)
 
 
-def by_session(context: ScenarioContext, session: str, model: str, path: str) -> None:
+def by_session(context: ScenarioContext, session: str, path: str) -> None:
     """load_weights as creation, as releases from 0.38 do it."""
     number = context.next_model(session)
     body = {

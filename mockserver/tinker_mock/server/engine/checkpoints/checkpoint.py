@@ -4,8 +4,6 @@ Weights are packed as `model/weights.py` says; of a trainer there are also `orde
 `orders.{o}.second` float64, the moments, and `step`, the step count.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

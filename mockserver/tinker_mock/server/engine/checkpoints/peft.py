@@ -8,8 +8,6 @@ Digits are below 2^19 (`keys.MAX_BITS`), and float32 holds whole numbers up to 2
 plus one, so that 0 is padding.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A base model: the frozen model, and what everything that runs on it shares."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 

@@ -5,8 +5,6 @@ The sentences only need to look like language. Encoded once per tokenizer and ke
 `off` keeps nothing).
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import tempfile

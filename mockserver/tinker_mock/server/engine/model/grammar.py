@@ -5,8 +5,6 @@ tokens; ordinary text only moves the distance. In each state every grammar token
 relative to all ordinary text together, so the whole stays one normalised distribution.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

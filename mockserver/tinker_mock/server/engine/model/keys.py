@@ -4,8 +4,6 @@ A context of order 2 is the pair (previous token, token before it). The previous
 most significant digit, so that entries which share a shorter context lie next to each other.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ Interpolated n-grams in unnormalised form: a token's weight in a context is its 
 last two. Tokens that a context does not list keep the weight of the next shorter context.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

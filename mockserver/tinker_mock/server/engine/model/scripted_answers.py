@@ -5,8 +5,6 @@ the answer's probability. It is part of the distribution: scoring and sampling a
 training can unlearn it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ other sequences of the batch, or for tokens that were rejected. Here every sampl
 64-bit seed of its own, and its n-th number is a hash of seed and n.
 """
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np

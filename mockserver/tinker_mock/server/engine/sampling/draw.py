@@ -6,8 +6,6 @@ draw again whenever the token turns out to be listed above. Every token uses its
 sequence does not depend on what is drawn beside it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -1,7 +1,5 @@
 """The growing part of a request's samples: tokens, grammar state, who is still running."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

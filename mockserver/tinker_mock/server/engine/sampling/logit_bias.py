@@ -4,8 +4,6 @@ They change the distribution itself, so every token needs its whole row: exact, 
 times slower than plain sampling.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a request asks about its prompt: log-probabilities, top-k, targets, alternatives."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What sampling gives."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

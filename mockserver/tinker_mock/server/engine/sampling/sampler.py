@@ -1,7 +1,5 @@
 """Sampling from, and scoring prompts under, one immutable set of weights."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What sampling from one distribution needs besides its scorer."""
 
-from __future__ import annotations
-
 from functools import cached_property
 
 from tinker_mock.server.engine.model.score import Scorer

@@ -6,8 +6,6 @@ and what those weigh at order 0. So the threshold is found by search, and a toke
 whole distribution until it reaches it. Tokens exactly as likely as the last one stay in.
 """
 
-from __future__ import annotations
-
 from functools import cached_property
 
 import numpy as np

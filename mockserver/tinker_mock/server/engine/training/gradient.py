@@ -10,8 +10,6 @@ stay fixed between two optimizer steps, so both sums are gathered per call and t
 gradient once.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a loss is: the inputs and settings it takes, its value, its slopes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """Training one adapter: forward, forward_backward, optim_step, snapshot."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Nothing in a graph is evaluated: node targets are looked up in the allow-list be
 decoded from plain data, and anything else is refused with the operation's name.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Allowed operations that reduce or accumulate along axes."""
 
-from __future__ import annotations
-
 from collections import namedtuple
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Allowed operations that select, reshape, join or make tensors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """All losses by name, and how a batch is checked and summed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Source: tinker-docs "Loss Functions"; SDK `training_client.py` (custom losses se
 gradient as weights, so these may be negative).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -13,8 +13,6 @@ ratio = exp(logp - sampling logp):
 or as tensors of a datum (SDK `types/datum.py`), which win.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

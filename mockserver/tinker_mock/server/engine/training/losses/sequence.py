@@ -15,8 +15,6 @@ On the policy that sampled it is REINFORCE exactly. `kl_coeff` (SDK `forward_bac
 is 0 here where left out; the service's default is not known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
