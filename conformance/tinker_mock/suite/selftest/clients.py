@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 RECIPES = "tinker_mock.suite.client.recipes"
 SDK_CIRCUMSTANCES = ("healthy", "pending", "unavailable", "lost", "failing")
+PATIENCE = 300.0
+"""Seconds that a program may take on a busy machine."""
 
 
 def reference_client(plan: "Plan") -> "Outcome":
@@ -19,7 +21,7 @@ def reference_client(plan: "Plan") -> "Outcome":
     from tinker_mock.suite.selftest.section import Outcome
 
     command = [sys.executable, "-m", f"{RECIPES}.reference_client"]
-    return Outcome("reference-client", audit_client(command, jobs=3))
+    return Outcome("reference-client", audit_client(command, timeout=PATIENCE, jobs=3))
 
 
 def newest_sdk(plan: "Plan") -> "Outcome":
@@ -32,7 +34,9 @@ def newest_sdk(plan: "Plan") -> "Outcome":
     except EnvironmentMissing as missing:
         return Outcome("tinker-sdk", notes=[f"skipped: {missing}"])
     recipe = str(files(RECIPES) / "python_sdk.py")
-    found = audit_client([python, recipe], SDK_CIRCUMSTANCES, environment=environment, jobs=2)
+    found = audit_client(
+        [python, recipe], SDK_CIRCUMSTANCES, timeout=PATIENCE, environment=environment, jobs=2
+    )
     for verdict in found:
         verdict.scenario = f"tinker {release}: {verdict.scenario}"
     return Outcome("tinker-sdk", found, [f"tinker {release}"])
