@@ -46,12 +46,14 @@ def kimi(options: Options) -> SectionResult:
 
 RECIPES = "tinker_mock.suite.client.recipes"
 SDK_SITUATIONS = ("healthy", "pending", "unavailable", "lost", "failing")
+PATIENCE = 300.0
+"""Seconds that a program may take on a busy machine."""
 
 
 def reference_client(options: Options) -> SectionResult:
     """The reference client in every situation."""
     command = [sys.executable, "-m", f"{RECIPES}.reference_client"]
-    return SectionResult("reference-client", audit_client(command, jobs=3))
+    return SectionResult("reference-client", audit_client(command, timeout=PATIENCE, jobs=3))
 
 
 def newest_sdk(options: Options) -> SectionResult:
@@ -62,7 +64,9 @@ def newest_sdk(options: Options) -> SectionResult:
     except EnvironmentMissing as missing:
         return SectionResult("tinker-sdk", notes=[f"skipped: {missing}"])
     recipe = str(files(RECIPES) / "python_sdk.py")
-    found = audit_client([python, recipe], SDK_SITUATIONS, environment=environment, jobs=2)
+    found = audit_client(
+        [python, recipe], SDK_SITUATIONS, timeout=PATIENCE, environment=environment, jobs=2
+    )
     for verdict in found:
         verdict.scenario = f"tinker {release}: {verdict.scenario}"
     return SectionResult("tinker-sdk", found, [f"tinker {release}"])
