@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--seed", type=int, default=0, help="of the mock and the fuzzer")
     add("--sections", default="", metavar="NAMES", help=f"of {', '.join(SECTIONS)}")
+    add("--parts", dest="sections", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     add("--report", type=Path, default=Path("reports/conformance"), metavar="DIR")
     add("--mutants", choices=("must", "all"), default="must", help="which mutants to try")
     add("--jobs", type=int, default=3, help="sections at the same time")
