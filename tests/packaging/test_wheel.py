@@ -120,7 +120,7 @@ def test_users_serve(base: Environment, project: Path, way: str) -> None:
 
 def test_users_audit_their_client(judging: Environment, project: Path) -> None:
     program = [judging.python, "-P", "-m", "tinker_mock.suite.client.recipes.reference_client"]
-    audit = [judging.command, "audit", "client", "--situation", "healthy", "--", *program]
+    audit = [judging.command, "audit", "client", "--scenario", "healthy", "--", *program]
     done = judging.run(*audit, cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "conformant" in done.stdout

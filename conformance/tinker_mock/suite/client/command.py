@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add = parser.add_argument
     add("--situation", default="", metavar="NAMES", help=f"of {', '.join(situations())}")
+    add("--scenario", dest="situation", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     add("--select", default="", metavar="GLOB", help="checks by prefix or glob, with commas")
     add("--timeout", type=float, default=60.0, metavar="S", help="seconds for one run")
     add("--jobs", type=int, default=2, help="runs at the same time")
