@@ -31,7 +31,7 @@ client.get("/not-an-operation")
 """
 
 
-def test_circumstances_and_checks_fit() -> None:
+def test_situations_and_checks_fit() -> None:
     used = Counter(check.situation for check in CLIENT_CHECKS.values())
     assert set(used) == set(situations())
 

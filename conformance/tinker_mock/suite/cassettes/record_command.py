@@ -40,6 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"of {', '.join(sorted(PROGRAMS))}",
     )
+    parser.add_argument(
+        "--story",
+        dest="programs",
+        action="append",
+        choices=sorted(PROGRAMS),
+        help=argparse.SUPPRESS,
+    )
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder, or a COMMAND's file")
     parser.add_argument("--upstream", metavar="URL", help="record COMMAND against this server")
