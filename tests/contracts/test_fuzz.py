@@ -57,6 +57,7 @@ def configuration(**phases: Any) -> SchemathesisConfig:
         {
             "seed": 1,
             "suppress-health-check": ["too_slow"],
+            "request-timeout": 120,  # a busy machine is no finding
             "headers": {"X-API-Key": "tml-fuzz"},
             "generation": {
                 "max-examples": EXAMPLES,

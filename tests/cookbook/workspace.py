@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinker_mock.server.tokenizers import FIXTURES, tokenizer_directory
+from tinker_mock.server.tokenizers import SHIPPED, tokenizer_directory
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -69,7 +69,7 @@ def prepare(folder: Path, python: Path) -> Workspace:
     found = (qwen / "tokenizer.json").exists()
     if found:
         _tokenizer_folder(qwen, folder / QWEN)
-    _tokenizer_folder(FIXTURES / "bytelevel_small", folder / SMALL)
+    _tokenizer_folder(SHIPPED / "bytelevel_small", folder / SMALL)
     workspace = Workspace(folder, python, python.parents[1] / SOURCE, found)
     workspace.models_file.write_text(_models(folder, found))
     return workspace

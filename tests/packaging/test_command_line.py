@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -28,7 +29,9 @@ def run(*words: str, cwd: Path | None = None, **variables: str) -> subprocess.Co
     )
 
 
-@pytest.mark.parametrize("words", [(), ("help",), ("--help",), ("-h",)])
+@pytest.mark.parametrize(
+    "words", [(), ("help",), ("--help",), ("-h",), ("help", "help"), ("help", "version")]
+)
 def test_a_bare_program_explains_itself(words: tuple[str, ...]) -> None:
     done = run(*words)
     assert done.returncode == 0
@@ -36,14 +39,14 @@ def test_a_bare_program_explains_itself(words: tuple[str, ...]) -> None:
         assert re.search(rf"^  {name} +\S", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("word", ["--version", "version"])
+@pytest.mark.parametrize("word", ["--version", "-V", "version"])
 def test_it_knows_its_version(word: str) -> None:
     assert run(word).stdout == f"tinker-mock {version('tinker-mock')}\n"
 
 
 @pytest.mark.parametrize("group", [name for name in GROUPS if name])
 def test_a_group_lists_its_commands(group: str) -> None:
-    spellings = [run(group), run(group, "--help"), run("help", group)]
+    spellings = [run(group), run(group, "--help"), run("help", group), run(group, "help")]
     assert {(done.returncode, done.stdout) for done in spellings} == {(0, spellings[0].stdout)}
     for path in COMMANDS:
         if path.startswith(f"{group} "):
@@ -157,6 +160,38 @@ def test_files_that_cannot_be_used_are_said(files: Path, options: str, said: str
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("replay nope.yaml", "tinker-mock replay: nope.yaml: No such file or directory"),
+        (
+            "audit client --situation healthy -- no-such-program",
+            "tinker-mock audit client: no-such-program: No such file or directory",
+        ),
+        ("audit sdk 9.9.9", "tinker-mock audit sdk: no tinker 9.9.9 under "),
+        ("record --client tinker-9.9.9", "tinker-mock record: no tinker 9.9.9 under "),
+    ],
+)
+def test_what_is_not_there_is_said(words: str, said: str) -> None:
+    done = run(*words.split())
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interrupted_judgement_ends_at_once() -> None:
+    """Whose scenarios are in the middle of waits of half a minute."""
+    listening = socket.create_server(("127.0.0.1", 0))  # takes requests and never answers
+    target = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    program = subprocess.Popen(
+        [*PROGRAM, "conformance", "run", "--target", target], stdout=subprocess.DEVNULL
+    )
+    listening.accept()[0].close()  # so it is at work
+    program.send_signal(signal.SIGINT)
+    assert program.wait(20) == 130
+    listening.close()
+
+
 def test_one_file_may_hold_certificate_and_key(tmp_path: Path) -> None:
     both = tmp_path / "both.pem"
     make = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -keyout key -out crt"

@@ -1,5 +1,6 @@
 """The command line, `tinker-mock`: finds a command in the table, imports it, runs it."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,6 +12,7 @@ from tinker_mock.cli.streams import CLOSED, output_is_closed, widen
 PROGRAM = "tinker-mock"
 WRONG_USAGE, INTERRUPTED = 2, 130
 HELP = ("-h", "--help")
+VERSION = ("--version", "-V", "version")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,28 +28,37 @@ def main(argv: Sequence[str] | None = None) -> int:
             return CLOSED
         raise
     except KeyboardInterrupt:
-        return INTERRUPTED
+        # Threads in the middle of their requests would be waited for, half a minute long.
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)
 
 
 def dispatch(words: list[str]) -> int:
     """The command that the words begin with gets the rest; without one there is help."""
     first = words[0] if words else "help"
-    if first in ("--version", "version"):
+    if first in VERSION:
         print(f"{PROGRAM} {version()}")
         return 0
     if first in ("help", *HELP):
-        words = [*words[1:], "--help"]
+        about = (
+            words[1:2] if words[1:2] not in ([word] for word in ("help", *HELP, *VERSION)) else []
+        )
+        words = [*about, *words[2:], "--help"]
     group = words[0] if words[0] in GROUPS else ""
     names = below(group)
     rest = words[1:] if group else words
+    if rest[:1] == ["help"]:
+        rest = [*rest[1:], "--help"]
     if not rest or rest[0] in HELP:
         print(overview(group))
         return 0
     name = rest[0]
     if name not in names:
-        what = f"option {name}" if name.startswith("-") else f"command {name!r}"
-        hint = did_you_mean(name, [*names, "help", "--help", *(() if group else ("--version",))])
-        there = "" if hint else f"; there are {', '.join(names)}"
+        option = name.startswith("-")
+        known = ["--help", *(() if group else ("--version",))] if option else [*names, "help"]
+        what = f"option {name}" if option else f"command {name!r}"
+        hint = did_you_mean(name, known)
+        there = "" if hint else f"; there are {', '.join(known)}"
         print(f"{spelt(group)}: no {what}{hint}{there}", file=sys.stderr)
         return WRONG_USAGE
     return execute(f"{group} {name}".strip(), rest[1:])
@@ -63,6 +74,11 @@ def execute(command: str, words: list[str]) -> int:
         parser = Parser(prog=spelt(command), description=description, epilog=epilog)
         module.add_arguments(parser)
         return int(module.run(parser.parse(words)) or 0)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        if error.filename is None:
+            raise
+        print(f"{spelt(command)}: {error.filename}: {error.strerror}", file=sys.stderr)
+        return WRONG_USAGE
     except ModuleNotFoundError as error:
         extra = extra_of(path)
         if not extra or not error.name or error.name.startswith("tinker_mock"):

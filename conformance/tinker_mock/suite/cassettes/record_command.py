@@ -23,6 +23,7 @@ from tinker_mock.suite.cassettes.recorder import (
     record_program,
 )
 from tinker_mock.suite.cassettes.replay_command import DEFAULT_CLIENTS, FOLDER
+from tinker_mock.suite.sdk.environment import EnvironmentMissing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,8 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     clients = arguments.client or DEFAULT_CLIENTS
     programs = arguments.programs or PROGRAMS
-    for path in record_all(arguments.output, clients, programs, arguments.seed):
-        print(path)
+    try:
+        for path in record_all(arguments.output, clients, programs, arguments.seed):
+            print(path)
+    except EnvironmentMissing as missing:
+        print(f"tinker-mock record: {missing}", file=sys.stderr)
+        return 2
     return 0
 
 

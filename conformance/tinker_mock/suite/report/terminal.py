@@ -76,7 +76,8 @@ class Terminal:
         line = f"{results['target']['name']}: {word} — {', '.join(parts)}"
         self.line()
         self.line(self.paint(line, "pass" if results["conformant"] else "fail"))
-        self.line(f"{len(results['verdicts'])} checks in {results['duration_s']:.1f} s")
+        count = len(results["verdicts"])
+        self.line(f"{count} check{'s' * (count != 1)} in {results['duration_s']:.1f} s")
 
 
 def wrapped(label: str, text: str) -> str:

@@ -9,12 +9,14 @@ examples:
 """
 
 import argparse
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 from tinker_mock.contracts import parse_release
 from tinker_mock.suite.sdk import environment
+from tinker_mock.suite.sdk.environment import EnvironmentMissing
 from tinker_mock.suite.sdk.matrix import Matrix, write_between_markers
 from tinker_mock.suite.sdk.release_run import ReleaseRun, Server, WorkloadProcess
 from tinker_mock.suite.sdk.server import FLAGS, TOKENIZED_MODEL, audit_mock
@@ -80,7 +82,11 @@ def run(arguments: argparse.Namespace) -> int:
             if again:
                 url = servers.enter_context(audit_mock(*FLAGS))
                 runs += [(release, Server(url, TOKENIZED_MODEL, flags=True)) for release in again]
-        matrix = audit(runs, arguments.jobs)
+        try:
+            matrix = audit(runs, arguments.jobs)
+        except EnvironmentMissing as missing:
+            print(f"tinker-mock audit sdk: {missing}", file=sys.stderr)
+            return 2
     matrix.save(arguments.report)
     print(matrix.as_text())
     for line in matrix.failures():

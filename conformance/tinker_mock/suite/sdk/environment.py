@@ -49,7 +49,7 @@ def process(version: str, **variables: str) -> tuple[str, dict[str, str]]:
     python, code = home() / "bin" / "python", home() / "releases" / version
     if not python.exists() or not code.is_dir():
         raise EnvironmentMissing(
-            f"no tinker {version} under {home()}: run `make sdk-env`, "
+            f"no tinker {version} under {home()}: run `tinker-mock sdk-env {version}`, "
             "or set TINKER_MOCK_SDKS to an environment that has it"
         )
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("TINKER_", "PYTHON"))}
@@ -109,5 +109,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Build the environment and say where it is."""
-    print(build(arguments.versions or list(releases()), arguments.torch))
+    versions = arguments.versions or list(releases())
+    what = f"{len(versions)} releases of the SDK" if len(versions) > 1 else f"SDK {versions[0]}"
+    print(f"{what} and what they need, about 1 GB, into {home()}", file=sys.stderr)
+    print(build(versions, arguments.torch))
     return 0

@@ -121,6 +121,7 @@ def fuzz(options: Options) -> SectionResult:
             sys.executable, "-m", "schemathesis.cli", "run", str(CONTRACT), "--url", url,
             "-H", "X-API-Key: tml-fuzz", "--phases", "examples,fuzzing", "-n", "2",
             "--seed", str(options.seed), "--generation-deterministic", "-c", FUZZED, "--no-color",
+            "--request-timeout", "120",
         ]  # fmt: skip
         found = subprocess.run(
             command, capture_output=True, text=True, timeout=FUZZ_TIMEOUT, check=False

@@ -98,11 +98,14 @@ def run_server_suite(
         return verdicts
 
     patient = [one for one in wanted if one.patient]
-    with ThreadPoolExecutor(max(1, len(patient)) + workers) as pool:
+    pool = ThreadPoolExecutor(max(1, len(patient)) + workers)
+    try:
         waiting = {one.id: pool.submit(play, one) for one in patient}
         waiting |= {one.id: pool.submit(play, one) for one in wanted if not one.patient}
         for one in wanted:
             run.verdicts += waiting[one.id].result()
+    finally:  # nothing runs any more, unless somebody interrupts: then nobody waits for it
+        pool.shutdown(wait=False, cancel_futures=True)
     run.verdicts += judge_wire(run.exchanges, routes, rules, target)
     run.verdicts = [verdict for verdict in run.verdicts if selects(patterns, verdict.check)]
     run.blame_suite = sorted({text for one in run.exchanges for text in one.blame_suite})
