@@ -20,7 +20,9 @@ post = lambda path, body: client.post(path, json=body).json()
 session = post("create_session", {"tags": [], "user_metadata": {}, "sdk_version": "0.24.1"})
 model = post("create_model", {"session_id": session["session_id"], "model_seq_id": 0,
     "base_model": os.environ["TINKER_MOCK_MODEL"], "lora_config": {"rank": 4}, "colour": "red"})
-made = post("retrieve_future", model)
+made = {}
+while "model_id" not in made:
+    made = post("retrieve_future", model)
 tensor = {"data": [2.0], "dtype": "float32", "shape": [2]}
 given = {"chunks": [{"tokens": [1, 2]}]}
 datum = {"model_input": given, "loss_fn_inputs": {"target_tokens": tensor}}
