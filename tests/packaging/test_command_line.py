@@ -179,17 +179,26 @@ def test_what_is_not_there_is_said(words: str, said: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def heed_interrupts() -> None:
+    """A shell's background jobs are told to ignore them, and so are their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_judgement_ends_at_once() -> None:
-    """Whose scenarios are in the middle of waits of half a minute."""
-    listening = socket.create_server(("127.0.0.1", 0))  # takes requests and never answers
-    target = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    program = subprocess.Popen(
-        [*PROGRAM, "conformance", "run", "--target", target], stdout=subprocess.DEVNULL
-    )
-    listening.accept()[0].close()  # so it is at work
-    program.send_signal(signal.SIGINT)
-    assert program.wait(20) == 130
-    listening.close()
+    """Though its scenarios are in the middle of waits of half a minute."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        target = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with subprocess.Popen(
+            [*PROGRAM, "conformance", "run", "--target", target],
+            stdout=subprocess.DEVNULL,
+            preexec_fn=heed_interrupts,
+        ) as program:
+            silent.accept()[0].close()  # it is at work
+            program.send_signal(signal.SIGINT)
+            try:
+                assert program.wait(20) == 130
+            finally:
+                program.kill()
 
 
 def test_one_file_may_hold_certificate_and_key(tmp_path: Path) -> None:
