@@ -179,9 +179,13 @@ def test_what_is_not_there_is_said(words: str, said: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-def heed_interrupts() -> None:
-    """A shell's background jobs are told to ignore them, and so are their children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+HEEDING = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    "os.execv(sys.argv[1], sys.argv[1:])",
+]
+"""Runs a command that can be interrupted: a shell's background jobs, tests among them, may not."""
 
 
 def test_an_interrupted_judgement_ends_at_once() -> None:
@@ -189,9 +193,8 @@ def test_an_interrupted_judgement_ends_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         target = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with subprocess.Popen(
-            [*PROGRAM, "conformance", "run", "--target", target],
+            [*HEEDING, *PROGRAM, "conformance", "run", "--target", target],
             stdout=subprocess.DEVNULL,
-            preexec_fn=heed_interrupts,
         ) as program:
             silent.accept()[0].close()  # it is at work
             program.send_signal(signal.SIGINT)
