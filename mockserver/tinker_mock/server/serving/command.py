@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tinker_mock.server.errors import ConfigurationError
+from tinker_mock.server.journal.request_log import LOGS, request_log
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
 
 
@@ -29,14 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--port", type=port_number, default=DEFAULT_PORT, help="0 chooses a free port (%(default)s)"
     )
-    add("--seed", type=int, default=0, help="ids, samples and faults follow from it")
-    add("--models", type=Path, metavar="FILE", help="YAML of further base models")
-    add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
-    add("--clock", default="real", help="real, xRATE (x60), manual or auto")
-    add("--strict", action="store_true", help="refuse request fields the contract does not know")
-    add("--long-poll", type=float, default=30.0, metavar="S", help="seconds a poll is held")
-    add("--break", dest="break_check", metavar="CHECK", help="violate exactly this check")
-    add("--fail-on", choices=("violation",), help="exit with 1 if a client broke the contract")
+    add_behaviour_options(parser)
     add("--control", action=argparse.BooleanOptionalAction, default=True, help="serve /_mock")
     add("--control-key", metavar="KEY", help="key that /_mock asks for")
     add(
@@ -48,8 +42,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tls", action="store_true", help="HTTPS and HTTP/2 with a certificate made for this run")
     add("--certfile", type=Path, help="TLS certificate (PEM)")
     add("--keyfile", type=Path, help="TLS private key (PEM)")
+
+
+def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
+    """How a mock behaves, wherever it listens."""
+    add = parser.add_argument
+    add("--seed", type=int, default=0, help="ids, samples and faults follow from it")
+    add("--models", type=Path, metavar="FILE", help="YAML of further base models")
+    add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
+    add("--clock", default="real", help="real, xRATE (x60), manual or auto")
+    add("--strict", action="store_true", help="refuse request fields the contract does not know")
+    add("--long-poll", type=float, default=30.0, metavar="S", help="seconds a poll is held")
+    add("--break", dest="break_check", metavar="CHECK", help="violate exactly this check")
+    add("--fail-on", choices=("violation",), help="exit with 1 if a client broke the contract")
     add("--client-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
     add("--dynamic-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
+    add_log_options(parser)
+
+
+def add_log_options(parser: argparse.ArgumentParser) -> None:
+    """`--log` and `--quiet`."""
+    add = parser.add_argument
+    add(
+        "--log",
+        choices=LOGS,
+        default="auto",
+        help="a line a request on standard error (auto: text on a terminal, off in a pipe)",
+    )
+    add("--quiet", dest="log", action="store_const", const="off", help="as --log off")
 
 
 def port_number(text: str) -> int:
@@ -64,8 +84,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     told = {k: v for k, v in vars(arguments).items() if k in Settings.__dataclass_fields__}
     told["client_config"] = _flags(arguments.client_config, "--client-config")
     told["dynamic_config"] = _flags(arguments.dynamic_config, "--dynamic-config")
-    if arguments.certfile or arguments.keyfile:
-        told["keyfile"] = checked_key(arguments.certfile, arguments.keyfile)
+    if told.get("certfile") or told.get("keyfile"):
+        told["keyfile"] = checked_key(told.get("certfile"), told.get("keyfile"))
     return Settings(**told)
 
 
@@ -130,8 +150,10 @@ def serve_until_signal(app: Any, settings: Settings, listener: socket.socket) ->
     """Serve an app until SIGINT or SIGTERM, then say what was seen; returns the exit code."""
     # Every socket write hands the interpreter to the engine's threads: 5 ms are too long to wait.
     sys.setswitchinterval(0.0005)
-    asyncio.run(_until_signal(app, settings, listener))
-    return int(app.state.mock.control.exit_report())
+    control = app.state.mock.control
+    with request_log(control.journal, settings.log):
+        asyncio.run(_until_signal(app, settings, listener))
+    return int(control.exit_report())
 
 
 def bind_socket(host: str, port: int) -> socket.socket:
