@@ -11,6 +11,7 @@ from tinker_mock.contracts import Operation, load_contract
 from tinker_mock.server.catalog import Catalog
 from tinker_mock.server.clock import Clock, clock_from
 from tinker_mock.server.control.answerer import ControlAnswerer
+from tinker_mock.server.control.front_door import FrontDoor
 from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.faults.injector import FaultInjector
@@ -25,6 +26,7 @@ from tinker_mock.server.ids import IdSource
 from tinker_mock.server.journal import Journal
 from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.mutants import ActiveMutants, MutantError
+from tinker_mock.server.observation import Observer
 from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy
 from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
@@ -100,24 +102,38 @@ def build(
     mutants = _mutants(settings)
     clock = _clock(settings)
     policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits)
-    backend = _backend(settings, clock, policy)
+    store = Store()
+    observer = Observer(store, clock)
+    backend = _backend(settings, clock, policy, store, observer)
     parked = ParkedWork()
     journal = Journal(clock, settings.journal_size, server=server)
     plans = Plans(backend.ids, names)
     faults = FaultInjector(backend, plans, scenario.rules, parked)
     control = MockControl(
-        backend, journal, policy, plans, faults, mutants, scenario, parked, watching=ParkedWork()
+        backend,
+        journal,
+        policy,
+        plans,
+        faults,
+        mutants,
+        scenario,
+        observer,
+        parked,
+        watching=ParkedWork(),
     )
     traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
     endpoint = Endpoint(answerer(backend), traffic, parked, rules, settings.base_url)
     return Mock(backend, control, endpoint)
 
 
-def _backend(settings: Settings, clock: Clock, policy: QueuePolicy) -> Backend:
+def _backend(
+    settings: Settings, clock: Clock, policy: QueuePolicy, store: Store, observer: Observer
+) -> Backend:
     async def perform(promise: Promise) -> Any:
-        return await operations.perform(backend, promise)
+        result = await operations.perform(backend, promise)
+        await observer.note(promise, result)
+        return result
 
-    store = Store()
     ids = IdSource(settings.seed, store)
     compute = Compute(clock, settings.workers)
     backend = Backend(
@@ -146,7 +162,9 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
 
     served = _operations()
     routes = mounted(routes_for(mock.endpoint, served))
+    fallback: Any = Unmatched(mock.endpoint, served)
     if mock.backend.settings.control:
+        fallback = FrontDoor(fallback)
         contract = load_contract("control").operations
         answerer = ControlAnswerer(mock.control, contract)
         console = Endpoint(
@@ -155,8 +173,9 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
         routes += routes_for(console, contract.values())
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
-    app.router.default = Unmatched(mock.endpoint, served)
+    app.router.default = fallback
     app.state.mock = mock
+    mock.control.app = app
     return app
 
 

@@ -30,14 +30,13 @@ ADVICE_WIDTH = 300
 def text_line(entry: Entry, *, colour: bool) -> str:
     """Time, status, milliseconds, operation and client; below it, what is wrong and the fix."""
     at = datetime.fromtimestamp(entry.answered_at or entry.received_at)
-    taken = ((entry.answered_at or entry.received_at) - entry.received_at) * 1000
     what = entry.operation or f"{entry.method} {entry.path}"
     mark, code = MARKS.get(entry.verdict, "·"), COLOURS.get(entry.verdict, "")
     status = str(entry.status or "—")
     head = f"{mark} {status:>3}"
     if colour and code:
         head = f"\x1b[{code}m{head}\x1b[0m"
-    line = f"{at:%H:%M:%S} {head} {taken:>7.0f} ms  {what:<28} {entry.client}".rstrip()
+    line = f"{at:%H:%M:%S} {head} {entry.milliseconds:>7.0f} ms  {what:<28} {entry.client}".rstrip()
     if entry.effects:
         line += f"  [{entry.effects}]"
     return "\n".join([line, *_advice(entry)])
@@ -55,22 +54,7 @@ def _advice(entry: Entry) -> Iterator[str]:
 
 def json_line(entry: Entry) -> str:
     """The entry without headers and bodies, which `/_mock/journal` has."""
-    taken = ((entry.answered_at or entry.received_at) - entry.received_at) * 1000
-    return orjson.dumps(
-        {
-            "number": entry.number,
-            "time": entry.received_at,
-            "client": entry.client,
-            "operation": entry.operation,
-            "method": entry.method,
-            "path": entry.path,
-            "status": entry.status,
-            "milliseconds": round(taken, 3),
-            "verdict": entry.verdict,
-            "violations": entry.as_dict()["violations"],
-            "effects": entry.effects,
-        }
-    ).decode()
+    return orjson.dumps(entry.line()).decode()
 
 
 def wanted(log: str, stream: TextIO) -> str:
