@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.journal.request_log import LOGS, request_log
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
+from tinker_mock.server.stand_in.vocabulary import NamedModel
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -143,16 +145,30 @@ def serve(settings: Settings) -> int:
             settings = replace(settings, certfile=certfile, keyfile=keyfile)
         from tinker_mock.server.app import create_app
 
-        return serve_until_signal(create_app(settings), settings, listener)
+        app = create_app(settings)
+        note = tokenizers_at_hand(app.state.mock.backend.catalog.models.values())
+        return serve_until_signal(app, settings, listener, note)
 
 
-def serve_until_signal(app: Any, settings: Settings, listener: socket.socket) -> int:
+def tokenizers_at_hand(models: Iterable[NamedModel]) -> str:
+    """One line: how many models are read with their own tokenizer."""
+    from tinker_mock.server.tokenizers import has_own_files
+
+    found = [has_own_files(model) for model in models]
+    own, others = sum(found), len(found) - sum(found)
+    stand_ins = f"stand-ins for {others}" if own else f"stand-ins for all {others}"
+    return f"tokenizers: {f'own ones for {own} models, ' if own else ''}{stand_ins}"
+
+
+def serve_until_signal(
+    app: Any, settings: Settings, listener: socket.socket, note: str = ""
+) -> int:
     """Serve an app until SIGINT or SIGTERM, then say what was seen; returns the exit code."""
     # Every socket write hands the interpreter to the engine's threads: 5 ms are too long to wait.
     sys.setswitchinterval(0.0005)
     control = app.state.mock.control
     with request_log(control.journal, settings.log):
-        asyncio.run(_until_signal(app, settings, listener))
+        asyncio.run(_until_signal(app, settings, listener, note))
     return int(control.exit_report())
 
 
@@ -170,8 +186,8 @@ def bind_socket(host: str, port: int) -> socket.socket:
     return listener
 
 
-def announce(settings: Settings, certfile: str) -> None:
-    """The ready line and what to paste into a shell."""
+def announce(settings: Settings, certfile: str, note: str) -> None:
+    """The ready line, what to paste into a shell, and the note."""
     scheme = "https" if certfile else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"{scheme}://{host}:{settings.port}"
@@ -180,16 +196,18 @@ def announce(settings: Settings, certfile: str) -> None:
     print("export TINKER_API_KEY=tml-mock", flush=True)
     if certfile:
         print(f"export SSL_CERT_FILE={certfile}", flush=True)
+    if note:
+        print(f"# {note} (see: tinker-mock tokenizers)", flush=True)
 
 
-async def _until_signal(app: Any, settings: Settings, listener: socket.socket) -> None:
+async def _until_signal(app: Any, settings: Settings, listener: socket.socket, note: str) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
 
     async def until_stopped() -> None:
-        announce(settings, str(settings.certfile or ""))
+        announce(settings, str(settings.certfile or ""), note)
         await stopped.wait()
 
     from tinker_mock.server.serving.servers import serve_app
