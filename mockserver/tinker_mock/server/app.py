@@ -33,6 +33,7 @@ from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.batches import Batcher
 from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.settings import Settings
+from tinker_mock.server.signer import Signer, drawn_secret
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import State, Store
 from tinker_mock.server.wire.connection import ParkedWork
@@ -119,14 +120,16 @@ def _backend(settings: Settings, clock: Clock, policy: QueuePolicy) -> Backend:
 
     store = Store()
     ids = IdSource(settings.seed, store)
+    signer = Signer(settings.secret.encode() if settings.secret else drawn_secret())
     compute = Compute(clock, settings.workers)
     backend = Backend(
         settings=settings,
         store=store,
         clock=clock,
         ids=ids,
+        signer=signer,
         catalog=Catalog.load(settings.models),
-        authenticator=Authenticator(store, ids, clock, settings.jwt_lifetime),
+        authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime),
         promises=PromiseBook(store, clock, policy, perform),
         compute=compute,
         batches=Batcher(compute),

@@ -31,6 +31,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     seed: int = 0
+    secret: str | None = None
+    """What links, tokens and API keys are signed with; None draws one for this run."""
     models: Path | None = None
     """YAML of models on offer, read after the shipped catalogue (same name: replaces it)."""
     scenario: str | None = None

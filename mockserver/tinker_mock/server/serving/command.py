@@ -20,6 +20,7 @@ from typing import Any
 
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
+from tinker_mock.server.signer import VARIABLE, checked_secret, drawn_seed, secret_from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--port", type=port_number, default=DEFAULT_PORT, help="0 chooses a free port (%(default)s)"
     )
-    add("--seed", type=int, default=0, help="ids, samples and faults follow from it")
+    add("--seed", type=int, help="ids, samples and faults follow from it (default: drawn, printed)")
+    add("--secret-file", type=Path, metavar="FILE", help="what links and tokens are signed with")
     add("--models", type=Path, metavar="FILE", help="YAML of further base models")
     add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
     add("--clock", default="real", help="real, xRATE (x60), manual or auto")
@@ -62,11 +64,21 @@ def port_number(text: str) -> int:
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Settings from parsed options; raises ConfigurationError."""
     told = {k: v for k, v in vars(arguments).items() if k in Settings.__dataclass_fields__}
+    told["seed"] = drawn_seed() if arguments.seed is None else arguments.seed
+    told["secret"] = _secret(arguments.secret_file)
     told["client_config"] = _flags(arguments.client_config, "--client-config")
     told["dynamic_config"] = _flags(arguments.dynamic_config, "--dynamic-config")
     if arguments.certfile or arguments.keyfile:
         told["keyfile"] = checked_key(arguments.certfile, arguments.keyfile)
     return Settings(**told)
+
+
+def _secret(file: Path | None) -> str | None:
+    """The secret in a file, else in the environment, else none. Raises ConfigurationError."""
+    if file is not None:
+        return secret_from(file)
+    given = os.environ.get(VARIABLE)
+    return checked_secret(given, VARIABLE) if given else None
 
 
 def checked_key(certfile: Path | None, keyfile: Path | None) -> Path:
@@ -97,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
     configuration that cannot work."""
     try:
         settings = settings_of(arguments)
-        code = serve(settings)
+        code = serve(settings, seed_drawn=arguments.seed is None)
     except ConfigurationError as error:
         print(f"tinker-mock serve: {error}", file=sys.stderr)
         return 2
@@ -110,8 +122,8 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def serve(settings: Settings) -> int:
-    """Bind, announce, serve; returns the exit code."""
+def serve(settings: Settings, seed_drawn: bool = False) -> int:
+    """Bind, announce, serve; returns the exit code. A seed that was drawn is told."""
     from tinker_mock.server.serving.servers import make_certificate
 
     with ExitStack() as stack:
@@ -123,7 +135,11 @@ def serve(settings: Settings) -> int:
             settings = replace(settings, certfile=certfile, keyfile=keyfile)
         from tinker_mock.server.app import create_app
 
-        return serve_until_signal(create_app(settings), settings, listener)
+        app = create_app(settings)
+        if seed_drawn:
+            seed = settings.seed
+            print(f"seed {seed}: drawn; --seed {seed} repeats this run", file=sys.stderr)
+        return serve_until_signal(app, settings, listener)
 
 
 def serve_until_signal(app: Any, settings: Settings, listener: socket.socket) -> int:
