@@ -28,6 +28,7 @@ from tinker_mock.server.mutants import ActiveMutants, MutantError
 from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy
 from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
+from tinker_mock.server.service import housekeeping
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.batches import Batcher
@@ -118,6 +119,9 @@ def _backend(settings: Settings, clock: Clock, policy: QueuePolicy) -> Backend:
     async def perform(promise: Promise) -> Any:
         return await operations.perform(backend, promise)
 
+    def make_room() -> None:
+        housekeeping.admit_tenant(backend)
+
     store = Store()
     ids = IdSource(settings.seed, store)
     signer = Signer(settings.secret.encode() if settings.secret else drawn_secret())
@@ -129,8 +133,8 @@ def _backend(settings: Settings, clock: Clock, policy: QueuePolicy) -> Backend:
         ids=ids,
         signer=signer,
         catalog=Catalog.load(settings.models),
-        authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime),
-        promises=PromiseBook(store, clock, policy, perform),
+        authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room),
+        promises=PromiseBook(store, clock, policy, perform, settings.kept_results),
         compute=compute,
         batches=Batcher(compute),
     )

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -17,10 +18,21 @@ FIX = "send the key in the X-API-Key header (text endpoints also take Authorizat
 
 
 class Authenticator:
-    """Finds the tenant of a request. Every well-formed key is a tenant of its own."""
+    """Finds the tenant of a request. Every well-formed key is a tenant of its own.
 
-    def __init__(self, store: Store, signer: Signer, clock: Clock, jwt_lifetime: float) -> None:
+    `make_room` is called before there is a new one; it may raise LimitReached.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        signer: Signer,
+        clock: Clock,
+        jwt_lifetime: float,
+        make_room: Callable[[], None],
+    ) -> None:
         self.store = store
+        self.make_room = make_room
         self.signer = signer
         self.clock = clock
         self.jwt_lifetime = jwt_lifetime
@@ -63,6 +75,7 @@ class Authenticator:
         tenant_id = f"user-{digest[:12]}"
         tenant = self.store.current.tenants.get(tenant_id)
         if tenant is None:
+            self.make_room()
             tenant = Tenant(
                 id=tenant_id,
                 key_id=int(digest[:8], 16),

@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--clock", default="real", help="real, xRATE (x60), manual or auto")
     add("--strict", action="store_true", help="refuse request fields the contract does not know")
     add("--long-poll", type=float, default=30.0, metavar="S", help="seconds a poll is held")
+    add_limits(parser)
     add("--break", dest="break_check", metavar="CHECK", help="violate exactly this check")
     add("--fail-on", choices=("violation",), help="exit with 1 if a client broke the contract")
     add("--control", action=argparse.BooleanOptionalAction, default=True, help="serve /_mock")
@@ -52,6 +53,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--keyfile", type=Path, help="TLS private key (PEM)")
     add("--client-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
     add("--dynamic-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """How long things are kept, and how many."""
+    known = Settings()
+    add = parser.add_argument
+    add(
+        "--retention",
+        dest="result_retention",
+        type=float,
+        default=known.result_retention,
+        metavar="S",
+        help="seconds that results stay readable (%(default)g)",
+    )
+    add(
+        "--keep",
+        type=float,
+        default=known.keep,
+        metavar="S",
+        help="seconds that ended sessions and accounts are kept (%(default)g)",
+    )
+    for name, what in (("tenants", "API keys"), ("sessions", "sessions"), ("snapshots", "")):
+        add(
+            f"--max-{name}",
+            type=int,
+            default=getattr(known, f"max_{name}"),
+            metavar="N",
+            help=f"{what or name} that are held at most (%(default)s)",
+        )
 
 
 def port_number(text: str) -> int:
