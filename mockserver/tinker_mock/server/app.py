@@ -30,11 +30,13 @@ from tinker_mock.server.observation import Observer
 from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy
 from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
+from tinker_mock.server.service import housekeeping
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.batches import Batcher
 from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.settings import Settings
+from tinker_mock.server.signer import Signer, drawn_secret
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import State, Store
 from tinker_mock.server.wire.connection import ParkedWork
@@ -134,16 +136,21 @@ def _backend(
         await observer.note(promise, result)
         return result
 
+    def make_room() -> None:
+        housekeeping.admit_tenant(backend)
+
     ids = IdSource(settings.seed, store)
+    signer = Signer(settings.secret.encode() if settings.secret else drawn_secret())
     compute = Compute(clock, settings.workers)
     backend = Backend(
         settings=settings,
         store=store,
         clock=clock,
         ids=ids,
+        signer=signer,
         catalog=Catalog.load(settings.models),
-        authenticator=Authenticator(store, ids, clock, settings.jwt_lifetime),
-        promises=PromiseBook(store, clock, policy, perform),
+        authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room),
+        promises=PromiseBook(store, clock, policy, perform, settings.kept_results),
         compute=compute,
         batches=Batcher(compute),
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT_PORT = 8765
+KEPT_RESULTS = 10_000
 PREFIXES = ("", "/services/tinker-prod")
 """The API is served at the root and under the real service's prefix: only the host changes."""
 
@@ -31,6 +32,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     seed: int = 0
+    secret: str | None = None
+    """What links, tokens and API keys are signed with; None draws one for this run."""
     models: Path | None = None
     """YAML of models on offer, read after the shipped catalogue (same name: replaces it)."""
     scenario: str | None = None
@@ -52,6 +55,14 @@ class Settings:
     """Seconds of the machine's time that open connections get at the end."""
     long_poll: float = Limits.long_poll
     result_retention: float = Limits.retention
+    kept_results: int = KEPT_RESULTS
+    """Results that have been read stay readable until so many others have been read."""
+    keep: float = 7 * 24 * 3600.0
+    """Ended sessions, and the account of what was done, are kept for this long."""
+    max_tenants: int = 10_000
+    max_sessions: int = 10_000
+    """Sessions that are known; the oldest that have ended give way to new ones."""
+    max_snapshots: int = 100
     session_timeout: float = Limits.session_timeout
     gap_timeout: float = Limits.gap
     signed_url_lifetime: float = 900.0

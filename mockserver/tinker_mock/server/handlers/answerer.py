@@ -7,6 +7,7 @@ from tinker_mock.contracts import Operation
 from tinker_mock.server.errors import ServiceError
 from tinker_mock.server.handlers.table import Handler
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.housekeeping import Housekeeper
 from tinker_mock.server.state.promise import model_lane
 from tinker_mock.server.wire.dialects import dialect_of
 from tinker_mock.server.wire.error_hints import add_hints
@@ -24,6 +25,7 @@ class MockAnswerer:
     def __init__(self, backend: Backend, handlers: Mapping[str, Handler]) -> None:
         self.backend = backend
         self.handlers = handlers
+        self.housekeeper = Housekeeper()
 
     def authenticate(self, exchange: Exchange, operation: Operation) -> None:
         """The credential's tenant, and the release that its newest session was opened with."""
@@ -35,6 +37,7 @@ class MockAnswerer:
     def answer(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
         """What the operation's handler says."""
         assert exchange.operation is not None
+        self.housekeeper.look(self.backend)
         outcome = self.handlers[exchange.operation.id](self.backend, exchange)
         if isinstance(outcome, Awaitable):
             return _awaited(outcome)

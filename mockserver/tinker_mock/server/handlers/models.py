@@ -3,7 +3,7 @@
 from typing import Any
 
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.service import checkpoints, copying, runs, sessions
+from tinker_mock.server.service import checkpoints, copying, housekeeping, runs, sessions
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import Submission, submit, submit_creation
 from tinker_mock.server.state.promise import model_lane
@@ -94,5 +94,6 @@ def copy_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     token = exchange.headers.get("x-tinker-weights-access-token")
     token = token or exchange.body.get("weights_access_token")
     key = exchange.headers.get("x-idempotency-key", "")
+    housekeeping.admit_session(backend)
     copy = copying.copy_weights(backend, exchange.owner, exchange.body, token, key)
     return {"tinker_path": copy.path}

@@ -29,7 +29,7 @@ def record(
     tenant_id = tenant if isinstance(tenant, str) else tenant.id
     now = backend.clock.now()
     entry = AuditEntry(now, tenant_id, event, model_id, path, purpose, details or {})
-    backend.state.audit.append(entry)
+    backend.state.audit[f"{backend.ids.count('audit'):012d}"] = entry
 
 
 def entries(
@@ -38,7 +38,7 @@ def entries(
     """The tenant's lines of one kind and, if given, one UTC day; oldest first."""
     prefixes = GROUPS.get(event_type)
     found = []
-    for entry in backend.state.audit:
+    for entry in backend.state.audit.values():
         if entry.tenant_id != tenant.id:
             continue
         if prefixes is not None and not entry.event.startswith(prefixes):

@@ -69,6 +69,7 @@ def new_run(
     )
     backend.state.runs[identity] = run
     session.run_ids.append(identity)
+    session.touch()
     return run
 
 

@@ -124,16 +124,14 @@ def store(backend: Backend, checkpoint: Checkpoint) -> None:
     if checkpoint.path in backend.state.checkpoints:
         checkpoints.remove(backend, backend.state.checkpoints[checkpoint.path], "overwritten")
     backend.state.checkpoints[checkpoint.path] = checkpoint
-    backend.state.storage.append(
-        StoragePeriod(
-            path=checkpoint.path,
-            tenant_id=checkpoint.tenant_id,
-            session_id=checkpoint.session_id,
-            project_id=checkpoint.project_id,
-            base_model=checkpoint.base_model,
-            size_bytes=checkpoint.size_bytes,
-            since=checkpoint.created_at,
-        )
+    backend.state.storage[f"{backend.ids.count('storage'):012d}"] = StoragePeriod(
+        path=checkpoint.path,
+        tenant_id=checkpoint.tenant_id,
+        session_id=checkpoint.session_id,
+        project_id=checkpoint.project_id,
+        base_model=checkpoint.base_model,
+        size_bytes=checkpoint.size_bytes,
+        since=checkpoint.created_at,
     )
     bill(backend, checkpoint.session_id, checkpoint.base_model, "checkpoint", 1)
     tenant = checkpoint.tenant_id

@@ -76,4 +76,5 @@ async def create_custom_loss(backend: Backend, promise: Promise) -> dict[str, An
     number = body["custom_loss_seq_id"]
     loss_id = backend.ids.derive("custom-loss", session.id, number)
     session.custom_losses[loss_id] = body
+    session.touch()
     return {"loss_id": loss_id, "type": "create_custom_loss"}

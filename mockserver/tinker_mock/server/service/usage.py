@@ -9,7 +9,7 @@ from tinker_mock.server.service.search import urn
 from tinker_mock.server.service.times import wire_time
 from tinker_mock.server.state.records import Session, Tenant, UsageEvent
 
-HOUR = 3600.0
+MINUTE, HOUR = 60.0, 3600.0
 GIGABYTE = 1e9
 MONTH_HOURS = 730.0
 STORAGE_RATE = 0.31
@@ -30,19 +30,20 @@ def bill(
     cached: bool = False,
 ) -> None:
     """Count something billable for a session's owner."""
-    session = backend.state.sessions[session_id]
-    backend.state.usage.append(
-        UsageEvent(
-            at=backend.clock.now(),
-            tenant_id=session.tenant_id,
-            session_id=session.id,
-            project_id=session.project_id,
-            base_model=base_model,
-            kind=kind,
-            quantity=quantity,
-            cached=cached,
-        )
+    session, now = backend.state.sessions[session_id], backend.clock.now()
+    minute = int(now // MINUTE)
+    key = f"{minute} {session.id} {session.project_id} {base_model} {kind} {cached}"
+    event = UsageEvent(
+        at=now,
+        tenant_id=session.tenant_id,
+        session_id=session.id,
+        project_id=session.project_id,
+        base_model=base_model,
+        kind=kind,
+        quantity=0,
+        cached=cached,
     )
+    backend.state.usage.setdefault(key, event).quantity += quantity
 
 
 def usage(
@@ -53,7 +54,7 @@ def usage(
     `show_free`: storage says whether it was free, which older clients do not expect.
     """
     sums: dict[Bucket, int] = defaultdict(int)
-    for event in backend.state.usage:
+    for event in backend.state.usage.values():
         if event.tenant_id == tenant.id and start <= event.at < end:
             sums[_bucket(event)] += event.quantity
     data = [_event(backend, tenant, bucket, sums[bucket]) for bucket in sorted(sums)]
@@ -117,7 +118,7 @@ def _storage(
 ) -> list[dict[str, Any]]:
     """Gigabyte-hours of every checkpoint in every hour of the window it was kept."""
     hours: dict[tuple[float, str, str], float] = defaultdict(float)
-    for period in backend.state.storage:
+    for period in backend.state.storage.values():
         if period.tenant_id != tenant.id:
             continue
         since, until = max(period.since, start), min(period.until or end, end)
