@@ -7,9 +7,7 @@ and servers. An instance holds options only and may be shared: state belongs to 
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
-from tinker_mock.kimi import original
+from tinker_mock.kimi import json_text, original
 from tinker_mock.kimi.answers import rewrite_answer
 from tinker_mock.kimi.javascript import stringify
 from tinker_mock.kimi.options import KimiOptions, OptionError
@@ -94,14 +92,14 @@ class KimiTransformer:
     def response_bytes(self, body: bytes, request: Mapping[str, Any] | None = None) -> bytes:
         """`response` for a body as it came; one that is not JSON passes unchanged."""
         try:
-            parsed = orjson.loads(body)
+            parsed = json_text.read(body)
         except ValueError:
             self.report(Report("bad-body", f"not JSON: {body[:200]!r}"))
             return body
         changed = self.response(parsed, request)
         if changed == parsed:
             return body
-        return stringify(changed).encode() if self.original else orjson.dumps(changed)
+        return stringify(changed).encode() if self.original else json_text.write(changed)
 
     def stream(
         self, content_type: str, request: Mapping[str, Any] | None = None
