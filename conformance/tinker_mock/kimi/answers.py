@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tinker_mock.kimi.call_ids import IdForm, IdRepair
+from tinker_mock.kimi.histories import counted_history
 from tinker_mock.kimi.options import KimiOptions
 from tinker_mock.kimi.reports import Report, Reporter
 from tinker_mock.kimi.stream_parser import CallArguments, CallEnd, CallStart
@@ -48,7 +49,9 @@ def _choice(choice: Any, request: Mapping[str, Any], options: KimiOptions, repor
         return {**choice, "message": message}
     if options.repairs_ids:
         form = IdForm(options.id_prefix)
-        repair = IdRepair(form, request.get("messages"), renumber_all=options.id_normalization)
+        repair = IdRepair(
+            form, counted_history(request, options), renumber_all=options.id_normalization
+        )
         calls = [_with_id(call, repair, report) for call in calls]
     message["tool_calls"] = calls
     if cut_off or choice.get("error"):

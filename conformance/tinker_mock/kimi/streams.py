@@ -12,6 +12,7 @@ from tinker_mock.kimi.answers import is_json, looped_finish_reason
 from tinker_mock.kimi.call_ids import IdForm, IdRepair
 from tinker_mock.kimi.fragments import CallGatherer
 from tinker_mock.kimi.framing import EventReader, Frame, JsonLinesReader
+from tinker_mock.kimi.histories import counted_history
 from tinker_mock.kimi.naming import Toolbox
 from tinker_mock.kimi.options import KimiOptions
 from tinker_mock.kimi.reports import Report, Reporter
@@ -48,7 +49,9 @@ class ChoiceStream:
         repair = None
         if options.repairs_ids:
             form = IdForm(options.id_prefix)
-            repair = IdRepair(form, request.get("messages"), renumber_all=options.id_normalization)
+            repair = IdRepair(
+                form, counted_history(request, options), renumber_all=options.id_normalization
+            )
         tools = request.get("tools")
         self.gatherer = CallGatherer(repair, Toolbox(tools), report)
         self.touches_calls = options.repairs_ids or options.assemble_tool_deltas

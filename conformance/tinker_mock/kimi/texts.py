@@ -10,8 +10,8 @@ from typing import Any
 
 from tinker_mock.kimi.markers import ToolTokens
 from tinker_mock.kimi.reports import Report, Reporter
-from tinker_mock.kimi.stream_parser import CallEnd, CallStart, Event, StreamParser, Text, Unparsed
 from tinker_mock.kimi.stream_parser import CallArguments as CallArguments
+from tinker_mock.kimi.stream_parser import CallEnd, CallStart, Event, StreamParser, Text, Unparsed
 
 TEXT_FIELDS = ("content", "reasoning_content", "reasoning", "reasoning_details")
 # The text of a part of each type stands under the type's own name, or under "text".
