@@ -119,7 +119,7 @@ def _backend(settings: Settings, clock: Clock, policy: QueuePolicy) -> Backend:
 
     store = Store()
     ids = IdSource(settings.seed, store)
-    compute = Compute(clock, settings.workers)
+    compute = Compute(clock, settings.work_limits)
     backend = Backend(
         settings=settings,
         store=store,

@@ -25,6 +25,20 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class WorkLimits:
+    """What the engine may spend on one operation."""
+
+    workers: int = 2
+    """Threads that compute at a time."""
+    seconds: float = 60.0
+    """Of a processor."""
+    memory: int = 256
+    """MiB of intermediate values."""
+    tokens: int = 1 << 24
+    """Read and written."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """How one server behaves. Times are seconds on the server's clock."""
 
@@ -58,11 +72,18 @@ class Settings:
     client_config: Mapping[str, Any] = field(default_factory=dict)
     dynamic_config: Mapping[str, Any] = field(default_factory=dict)
     jwt_lifetime: float = 3600.0
-    workers: int = 2
-    """Threads that run engine work."""
+    workers: int = WorkLimits.workers
+    work_seconds: float = WorkLimits.seconds
+    work_memory: int = WorkLimits.memory
+    work_tokens: int = WorkLimits.tokens
     journal_size: int = 10_000
 
     @property
     def limits(self) -> Limits:
         """The limits that hold unless a scenario says otherwise."""
         return Limits(self.long_poll, self.result_retention, self.gap_timeout, self.session_timeout)
+
+    @property
+    def work_limits(self) -> WorkLimits:
+        """What the engine may spend on one operation."""
+        return WorkLimits(self.workers, self.work_seconds, self.work_memory, self.work_tokens)
