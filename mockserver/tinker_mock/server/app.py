@@ -36,6 +36,7 @@ from tinker_mock.server.settings import Settings
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import State, Store
 from tinker_mock.server.wire.connection import ParkedWork
+from tinker_mock.server.wire.intake import Intake
 from tinker_mock.server.yaml_section import ScenarioError
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def build(
         backend, journal, policy, plans, faults, mutants, scenario, parked, watching=ParkedWork()
     )
     traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
-    endpoint = Endpoint(answerer(backend), traffic, parked, rules, settings.base_url)
+    intake = Intake(settings.body_limits)
+    endpoint = Endpoint(answerer(backend), traffic, parked, intake, rules, settings.base_url)
     return Mock(backend, control, endpoint)
 
 
@@ -150,7 +152,11 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
         contract = load_contract("control").operations
         answerer = ControlAnswerer(mock.control, contract)
         console = Endpoint(
-            answerer, PlainTraffic(), mock.control.watching, RequestRules(content_types=False)
+            answerer,
+            PlainTraffic(),
+            mock.control.watching,
+            mock.endpoint.intake,
+            RequestRules(content_types=False),
         )
         routes += routes_for(console, contract.values())
     app = Starlette(routes=routes, lifespan=lifespan)

@@ -39,6 +39,18 @@ class WorkLimits:
 
 
 @dataclass(frozen=True)
+class BodyLimits:
+    """What requests may bring, in MiB, and how long they may take to arrive."""
+
+    body: int = 64
+    """One body, decompressed."""
+    in_flight: int = 256
+    """All bodies of requests under way."""
+    patience: float = 30.0
+    """Seconds for a small body; a large one gets more."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """How one server behaves. Times are seconds on the server's clock."""
 
@@ -76,6 +88,9 @@ class Settings:
     work_seconds: float = WorkLimits.seconds
     work_memory: int = WorkLimits.memory
     work_tokens: int = WorkLimits.tokens
+    max_body: int = BodyLimits.body
+    max_in_flight: int = BodyLimits.in_flight
+    read_timeout: float = BodyLimits.patience
     journal_size: int = 10_000
 
     @property
@@ -87,3 +102,8 @@ class Settings:
     def work_limits(self) -> WorkLimits:
         """What the engine may spend on one operation."""
         return WorkLimits(self.workers, self.work_seconds, self.work_memory, self.work_tokens)
+
+    @property
+    def body_limits(self) -> BodyLimits:
+        """What requests may bring."""
+        return BodyLimits(self.max_body, self.max_in_flight, self.read_timeout)
