@@ -40,6 +40,7 @@ from tinker_mock.server.signer import Signer, drawn_secret
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import State, Store
 from tinker_mock.server.wire.connection import ParkedWork
+from tinker_mock.server.wire.intake import Intake
 from tinker_mock.server.yaml_section import ScenarioError
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def build(
         watching=ParkedWork(),
     )
     traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
-    endpoint = Endpoint(answerer(backend), traffic, parked, rules, settings.base_url)
+    intake = Intake(settings.body_limits)
+    endpoint = Endpoint(answerer(backend), traffic, parked, intake, rules, settings.base_url)
     return Mock(backend, control, endpoint)
 
 
@@ -141,7 +143,7 @@ def _backend(
 
     ids = IdSource(settings.seed, store)
     signer = Signer(settings.secret.encode() if settings.secret else drawn_secret())
-    compute = Compute(clock, settings.workers)
+    compute = Compute(clock, settings.work_limits)
     backend = Backend(
         settings=settings,
         store=store,
@@ -175,7 +177,11 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
         contract = load_contract("control").operations
         answerer = ControlAnswerer(mock.control, contract)
         console = Endpoint(
-            answerer, PlainTraffic(), mock.control.watching, RequestRules(content_types=False)
+            answerer,
+            PlainTraffic(),
+            mock.control.watching,
+            mock.endpoint.intake,
+            RequestRules(content_types=False),
         )
         routes += routes_for(console, contract.values())
     app = Starlette(routes=routes, lifespan=lifespan)

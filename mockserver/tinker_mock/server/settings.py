@@ -26,6 +26,32 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class WorkLimits:
+    """What the engine may spend on one operation."""
+
+    workers: int = 2
+    """Threads that compute at a time."""
+    seconds: float = 60.0
+    """Of a processor."""
+    memory: int = 256
+    """MiB of intermediate values."""
+    tokens: int = 1 << 24
+    """Read and written."""
+
+
+@dataclass(frozen=True)
+class BodyLimits:
+    """What requests may bring, in MiB, and how long they may take to arrive."""
+
+    body: int = 64
+    """One body, decompressed."""
+    in_flight: int = 256
+    """All bodies of requests under way."""
+    patience: float = 30.0
+    """Seconds for a small body; a large one gets more."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """How one server behaves. Times are seconds on the server's clock."""
 
@@ -69,8 +95,13 @@ class Settings:
     client_config: Mapping[str, Any] = field(default_factory=dict)
     dynamic_config: Mapping[str, Any] = field(default_factory=dict)
     jwt_lifetime: float = 3600.0
-    workers: int = 2
-    """Threads that run engine work."""
+    workers: int = WorkLimits.workers
+    work_seconds: float = WorkLimits.seconds
+    work_memory: int = WorkLimits.memory
+    work_tokens: int = WorkLimits.tokens
+    max_body: int = BodyLimits.body
+    max_in_flight: int = BodyLimits.in_flight
+    read_timeout: float = BodyLimits.patience
     journal_size: int = 10_000
     log: str = "auto"
     """`text`, `json` or `off`: a line a request on standard error; `auto`: text on a terminal."""
@@ -79,3 +110,13 @@ class Settings:
     def limits(self) -> Limits:
         """The limits that hold unless a scenario says otherwise."""
         return Limits(self.long_poll, self.result_retention, self.gap_timeout, self.session_timeout)
+
+    @property
+    def work_limits(self) -> WorkLimits:
+        """What the engine may spend on one operation."""
+        return WorkLimits(self.workers, self.work_seconds, self.work_memory, self.work_tokens)
+
+    @property
+    def body_limits(self) -> BodyLimits:
+        """What requests may bring."""
+        return BodyLimits(self.max_body, self.max_in_flight, self.read_timeout)

@@ -6,6 +6,7 @@ from typing import Any
 from tinker_mock.contracts import Operation
 from tinker_mock.server.errors import ServiceError
 from tinker_mock.server.handlers.table import Handler
+from tinker_mock.server.service import compute
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.housekeeping import Housekeeper
 from tinker_mock.server.state.promise import model_lane
@@ -33,6 +34,7 @@ class MockAnswerer:
             return
         exchange.tenant = self.backend.authenticator.tenant(exchange.credential)
         exchange.dialect = dialect_of(exchange.headers, exchange.tenant.sdk_version)
+        compute.tenant.set(exchange.tenant.id)
 
     def answer(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
         """What the operation's handler says."""

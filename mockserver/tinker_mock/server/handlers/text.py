@@ -68,7 +68,8 @@ async def create_completion(backend: Backend, exchange: Exchange) -> Answer:
         "created": int(backend.clock.now()),
         "model": body["model"],
     }
-    work = Completions(backend, model, head, choices_for(backend, model, body, params))
+    choices = await backend.compute(choices_for, backend, model, body, params)
+    work = Completions(backend, model, head, choices)
     request_id = {OPENAI_ID: head["id"]}
     if not body.get("stream"):
         return Answer(body=await work.whole(), headers=request_id)
@@ -84,7 +85,10 @@ async def create_chat_completion(backend: Backend, exchange: Exchange) -> Answer
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or 0
     params = openai_params(body, limit, entropy)
     messages, tools = openai_messages(body["messages"]), tool_request(body)
-    turns = chat.turns_for(backend, body, model, messages, tools, params, body.get("n") or 1)
+    count = body.get("n") or 1
+    turns = await backend.compute(
+        chat.turns_for, backend, body, model, messages, tools, params, count
+    )
     envelope = Envelope(
         f"chatcmpl-{answer_id(backend, body, 'chat', entropy)}",
         int(backend.clock.now()),
@@ -115,7 +119,7 @@ async def create_message(backend: Backend, exchange: Exchange) -> Answer:
     entropy = entropy_of(backend, exchange.owner, body)
     params = anthropic_params(body, entropy)
     messages, tools = from_anthropic(body), _anthropic_tools(body)
-    turns = chat.turns_for(backend, body, model, messages, tools, params)
+    turns = await backend.compute(chat.turns_for, backend, body, model, messages, tools, params)
     name = f"msg_{answer_id(backend, body, 'message', entropy).replace('-', '')[:24]}"
     builder = MessageBuilder(name, body["model"], len(turns[0].prompt))
     events = chat.only_events(turns)
@@ -127,13 +131,15 @@ async def create_message(backend: Backend, exchange: Exchange) -> Answer:
     return Answer(body=builder.as_json(), headers={ANTHROPIC_ID: name})
 
 
-def count_message_tokens(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+async def count_message_tokens(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """How long the prompt of a message would be."""
     body = exchange.body
     model = text_model(backend, exchange.owner, body["model"])
     tools = _anthropic_tools(body)
     offered = tools.tools if tools.choice != "none" else []
-    prompt = model.chat_prompt(from_anthropic(body), offered or None, chat.wants_thinking(body))
+    prompt = await backend.compute(
+        model.chat_prompt, from_anthropic(body), offered or None, chat.wants_thinking(body)
+    )
     return {"input_tokens": len(prompt)}
 
 

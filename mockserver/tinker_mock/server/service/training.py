@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from tinker_mock.server.engine import LossResult
+import numpy as np
+
+from tinker_mock.server.engine import Datum, LossResult
 from tinker_mock.server.engine.training.custom_loss import compile_loss
 from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.service.backend import Backend
@@ -35,6 +37,7 @@ async def _loss(
 
     def work() -> tuple[LossResult, int]:
         data = training_data(given["data"], trainer.base.vocabulary_size)
+        _check_work(data, backend.settings.work_tokens)
         step = trainer.forward_backward if backward else trainer.forward
         result = step(data, custom or loss_fn, config)
         return result, sum(datum.tokens.size for datum in data)
@@ -42,6 +45,16 @@ async def _loss(
     result, tokens = await backend.compute(work)
     bill(backend, run.session_id, run.base_model, "training", tokens)
     return result
+
+
+def _check_work(data: list[Datum], most: int) -> None:
+    """Raises OperationFailed for more tokens and targets than an operation may read."""
+    size = sum(max([d.tokens.size, *(np.size(v) for v in d.inputs.values())]) for d in data)
+    if size > most:
+        raise OperationFailed(
+            f"data: {size} tokens and targets; an operation takes at most {most}: send fewer "
+            "datums at a time, or serve with a greater --work-tokens"
+        )
 
 
 def _custom_loss(backend: Backend, promise: Promise, loss_fn: str, config: dict[str, Any]) -> Any:
