@@ -99,7 +99,9 @@ def build(
     scenario = _scenario(settings, names)
     mutants = _mutants(settings)
     clock = _clock(settings)
-    policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits)
+    policy = QueuePolicy(
+        scenario.queue, clock, settings.seed, settings.limits, settings.cycle
+    )
     backend = _backend(settings, clock, policy)
     parked = ParkedWork()
     journal = Journal(clock, settings.journal_size, server=server)

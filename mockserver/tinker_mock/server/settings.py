@@ -36,6 +36,8 @@ class Settings:
     scenario: str | None = None
     clock: str = "real"
     """`real`, `x60` (60 times faster), `manual` or `auto` (manual, jumping from timer to timer)."""
+    cycle: float | None = None
+    """Seconds of a clock cycle of the worker pool; None runs work at once. A scenario's counts."""
     strict: bool = False
     """Unknown request fields are an error (422) instead of a journal note."""
     break_check: str | None = None
