@@ -1,6 +1,6 @@
 """Everything a server run can be told, in one immutable record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ class Settings:
     models: Path | None = None
     """YAML of models on offer, read after the shipped catalogue (same name: replaces it)."""
     scenario: str | None = None
+    quirks: Sequence[str] = ()
+    """Names of quirks that are on: see `tinker-mock explain quirk`."""
     clock: str = "real"
     """`real`, `x60` (60 times faster), `manual` or `auto` (manual, jumping from timer to timer)."""
     cycle: float | None = None

@@ -100,7 +100,7 @@ def name_taken(run_id: str, kind: CheckpointKind, name: str) -> NameTaken:
         "Please choose a different name to avoid overwriting.",
         pointer="/path",
         rule="a run's checkpoints of one kind have different names",
-        requirement="weights/save/again",
+        requirement="weights/save/taken",
         details={"fix": f"choose another name{replacing}"},
     )
 

@@ -33,6 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="ids, samples and faults follow from it")
     add("--models", type=Path, metavar="FILE", help="YAML of further base models")
     add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
+    add(
+        "--quirk",
+        dest="quirks",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="behave as another witness says (tinker-mock explain quirk); repeatable",
+    )
     add("--clock", default="real", help="real, xRATE (x60), manual or auto")
     add(
         "--cycle",
