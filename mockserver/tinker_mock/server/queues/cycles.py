@@ -18,6 +18,9 @@ PASSES = frozenset({"forward", "forward_backward"})
 STEP = "optim_step"
 GRACE = 0.1
 """The part of a cycle, from its start, in which it still takes passes."""
+PATIENCE = 0.2
+"""Real seconds before a clock that jumps may do so: requests that a client sends one after the
+other, while it polls the first, belong to the same instant."""
 ROUNDING = 1e-4
 """Seconds by which a time may miss the instant it was meant to be."""
 

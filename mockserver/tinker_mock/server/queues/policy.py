@@ -5,7 +5,7 @@ from typing import Any
 
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.promises.policy import QueueState
-from tinker_mock.server.queues.cycles import ClockCycles
+from tinker_mock.server.queues.cycles import PATIENCE, ClockCycles
 from tinker_mock.server.queues.latency import prompt_tokens, written_tokens
 from tinker_mock.server.queues.rates import BillingGate, RateWindow
 from tinker_mock.server.queues.rules import Completion, QueueRules
@@ -38,6 +38,7 @@ class QueuePolicy:
         self.seed = seed
         self.defaults = defaults
         self.default_cycle = cycle
+        self._patience = clock.patience
         self.pools: dict[str, WorkerPool] = {}
         self._polled: dict[str, asyncio.Event] = {}
         self._released: dict[str, asyncio.Event] = {}
@@ -60,6 +61,7 @@ class QueuePolicy:
         self.billing = BillingGate(rules.billing, self.clock) if rules.billing else None
         length = rules.cycle or self.default_cycle
         self.cycles = ClockCycles(length, self.clock) if length else None
+        self.clock.patience = max(self._patience, PATIENCE) if length else self._patience
         for pool in self.pools.values():
             rule = rules.capacity_for(pool.base_model)
             pool.resize(rule.workers if rule else UNLIMITED, rule.cold_start if rule else 0.0)
