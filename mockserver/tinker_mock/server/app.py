@@ -33,6 +33,7 @@ from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.batches import Batcher
 from tinker_mock.server.service.compute import Compute
+from tinker_mock.server.service.roles import Grant
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import State, Store
@@ -101,9 +102,7 @@ def build(
     mutants = _mutants(settings)
     quirks = _quirks(settings)
     clock = _clock(settings)
-    policy = QueuePolicy(
-        scenario.queue, clock, settings.seed, settings.limits, settings.cycle
-    )
+    policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits, settings.cycle)
     backend = _backend(settings, clock, policy, quirks)
     parked = ParkedWork()
     journal = Journal(clock, settings.journal_size, server=server)
@@ -123,6 +122,7 @@ def _backend(
     async def perform(promise: Promise) -> Any:
         return await operations.perform(backend, promise)
 
+    grants = [Grant.parse(text) for text in settings.keys]
     store = Store()
     ids = IdSource(settings.seed, store)
     compute = Compute(clock, settings.workers)
@@ -132,7 +132,7 @@ def _backend(
         clock=clock,
         ids=ids,
         catalog=Catalog.load(settings.models),
-        authenticator=Authenticator(store, ids, clock, settings.jwt_lifetime),
+        authenticator=Authenticator(store, ids, clock, settings.jwt_lifetime, grants),
         promises=PromiseBook(store, clock, policy, perform),
         compute=compute,
         batches=Batcher(compute),

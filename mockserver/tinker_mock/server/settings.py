@@ -38,6 +38,8 @@ class Settings:
     """Names of quirks that are on: see `tinker-mock explain quirk`."""
     clock: str = "real"
     """`real`, `x60` (60 times faster), `manual` or `auto` (manual, jumping from timer to timer)."""
+    keys: tuple[str, ...] = ()
+    """Roles of API keys, `KEY=ROLE` or `KEY=ROLE@KEY2` for a member of KEY2's organization."""
     cycle: float | None = None
     """Seconds of a clock cycle of the worker pool; None runs work at once. A scenario's counts."""
     strict: bool = False

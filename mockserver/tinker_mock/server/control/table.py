@@ -67,6 +67,7 @@ HANDLERS: dict[str, Handler] = {
     "reset": state.reset,
     "list_sessions": state.list_sessions,
     "expire_session": state.expire_session,
+    "put_key": state.put_key,
     "list_models": state.list_models,
     "list_snapshots": state.list_snapshots,
     "take_snapshot": state.take_snapshot,

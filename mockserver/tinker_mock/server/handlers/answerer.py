@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from tinker_mock.contracts import Operation
+from tinker_mock.contracts import Operation, load_contract
 from tinker_mock.server.errors import NameTaken, ServiceError
 from tinker_mock.server.handlers.table import Handler
+from tinker_mock.server.service import roles
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.promise import model_lane
 from tinker_mock.server.wire.dialects import dialect_of
@@ -24,6 +25,7 @@ class MockAnswerer:
     def __init__(self, backend: Backend, handlers: Mapping[str, Handler]) -> None:
         self.backend = backend
         self.handlers = handlers
+        self.text = load_contract("inference").operations
 
     def authenticate(self, exchange: Exchange, operation: Operation) -> None:
         """The credential's tenant, and the release that its newest session was opened with."""
@@ -34,8 +36,11 @@ class MockAnswerer:
 
     def answer(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
         """What the operation's handler says."""
-        assert exchange.operation is not None
-        outcome = self.handlers[exchange.operation.id](self.backend, exchange)
+        operation = exchange.operation
+        assert operation is not None
+        if exchange.tenant is not None:
+            roles.check(exchange.tenant, operation.id, text_endpoint=operation.id in self.text)
+        outcome = self.handlers[operation.id](self.backend, exchange)
         if isinstance(outcome, Awaitable):
             return _awaited(outcome)
         return outcome if isinstance(outcome, Answer) else Answer(body=outcome)

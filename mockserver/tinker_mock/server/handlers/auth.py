@@ -32,7 +32,7 @@ def create_api_key(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     key = "tml-" + backend.ids.next("api-key", bearer).replace("-", "")
     tenant = backend.authenticator.register(key)
     tenant.key_name, tenant.key_note = body["name"], body["note"]
-    record(backend, tenant, "apikey.created", details={"name": tenant.key_name})
+    record(backend, tenant, "apikey_create", details={"name": tenant.key_name})
     return {"api_key": key, "id": tenant.key_id, "details": _details(tenant)}
 
 
@@ -50,7 +50,7 @@ def get_my_api_key(backend: Backend, exchange: Exchange) -> dict[str, Any]:
 def delete_my_api_key(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Revoke the key that was sent."""
     exchange.owner.revoked = True
-    record(backend, exchange.owner, "apikey.deleted")
+    record(backend, exchange.owner, "apikey_delete")
     return {}
 
 

@@ -3,13 +3,15 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
 from tinker_mock.server.clock import Clock
-from tinker_mock.server.errors import Unauthenticated
+from tinker_mock.server.errors import ConfigurationError, Unauthenticated
 from tinker_mock.server.ids import IdSource
+from tinker_mock.server.service.roles import Grant
 from tinker_mock.server.state.records import Tenant
 from tinker_mock.server.state.store import Store
 
@@ -18,9 +20,23 @@ FIX = "send the key in the X-API-Key header (text endpoints also take Authorizat
 
 
 class Authenticator:
-    """Finds the tenant of a request. Every well-formed key is a tenant of its own."""
+    """Finds the tenant of a request. Every well-formed key is a tenant of its own.
 
-    def __init__(self, store: Store, ids: IdSource, clock: Clock, jwt_lifetime: float) -> None:
+    `grants` are the roles of keys that are not the admin of an organization of their own; raises
+    ConfigurationError for one of something that is no key.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ids: IdSource,
+        clock: Clock,
+        jwt_lifetime: float,
+        grants: Iterable[Grant] = (),
+    ) -> None:
+        self.grants = {grant.key: grant for grant in grants}
+        for grant in self.grants.values():
+            check_grant(grant)
         self.store = store
         self.ids = ids
         self.clock = clock
@@ -32,7 +48,7 @@ class Authenticator:
         credential = credential.strip()
         if not credential:
             raise _refused("no API key was sent", "a credential is required")
-        if credential.startswith(KEY_PREFIX) and len(credential) > len(KEY_PREFIX):
+        if is_key(credential):
             return self._usable(self._tenant_of_key(credential))
         if credential.count(".") == 2:
             return self._usable(self._tenant_of_jwt(credential))
@@ -76,7 +92,24 @@ class Authenticator:
                 created_at=self.clock.now(),
             )
             self.store.current.tenants[tenant_id] = tenant
+            if key in self.grants:
+                self._apply(tenant, self.grants[key])
         return tenant
+
+    def give(self, grant: Grant) -> Tenant:
+        """Give a key another role from now on; raises ConfigurationError for what is no key."""
+        check_grant(grant)
+        self.grants[grant.key] = grant
+        tenant = self._tenant_of_key(grant.key)
+        self._apply(tenant, grant)
+        return tenant
+
+    def _apply(self, tenant: Tenant, grant: Grant) -> None:
+        tenant.role = grant.role
+        if grant.organization_of is not None:
+            owner = self._tenant_of_key(grant.organization_of)
+            tenant.organization_id = owner.organization_id
+            tenant.default_project_id = owner.default_project_id
 
     def _tenant_of_jwt(self, token: str) -> Tenant:
         signed, _, signature = token.rpartition(".")
@@ -98,6 +131,18 @@ class Authenticator:
 
     def _signature(self, signed: str) -> str:
         return _segment(hmac.new(self._secret, signed.encode(), hashlib.sha256).digest())
+
+
+def is_key(text: str) -> bool:
+    """Whether a text has the form of an API key."""
+    return text.startswith(KEY_PREFIX) and len(text) > len(KEY_PREFIX)
+
+
+def check_grant(grant: Grant) -> None:
+    """Raise ConfigurationError unless a grant names keys."""
+    for key in filter(None, (grant.key, grant.organization_of)):
+        if not is_key(key):
+            raise ConfigurationError(f"{key!r} is no API key: keys start with {KEY_PREFIX}")
 
 
 def _segment(data: bytes) -> str:

@@ -43,6 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--clock", default="real", help="real, xRATE (x60), manual or auto")
     add(
+        "--key",
+        dest="keys",
+        action="append",
+        default=[],
+        metavar="KEY=ROLE[@KEY2]",
+        help="an API key's role: admin, billing-admin, member or project-sampler; @KEY2: in whose "
+        "organization (without: its own)",
+    )
+    add(
         "--cycle",
         type=cycle_length,
         metavar="TIME",
@@ -85,6 +94,7 @@ def cycle_length(text: str) -> float:
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Settings from parsed options; raises ConfigurationError."""
     told = {k: v for k, v in vars(arguments).items() if k in Settings.__dataclass_fields__}
+    told["keys"] = tuple(arguments.keys)
     told["client_config"] = _flags(arguments.client_config, "--client-config")
     told["dynamic_config"] = _flags(arguments.dynamic_config, "--dynamic-config")
     if arguments.certfile or arguments.keyfile:

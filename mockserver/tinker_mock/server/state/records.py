@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from tinker_mock.server.engine import Trainer, Weights
 
+Role = Literal["admin", "billing-admin", "member", "project-sampler"]
 CheckpointKind = Literal["training", "sampler", "external"]
 FOLDERS: dict[CheckpointKind, str] = {
     "training": "weights",
@@ -19,7 +20,7 @@ FOLDERS: dict[CheckpointKind, str] = {
 
 @dataclass
 class Tenant:
-    """The holder of one API key: a user in an organisation of one."""
+    """The holder of one API key: a user, the admin of an organization of its own by default."""
 
     id: str
     key_id: int
@@ -33,6 +34,7 @@ class Tenant:
     sdk_version: str = ""
     """Of its newest session, for clients whose requests do not tell."""
     revoked: bool = False
+    role: Role = "admin"
 
 
 @dataclass
