@@ -29,12 +29,14 @@ from tinker_mock.server.mutants import ActiveMutants, MutantError
 from tinker_mock.server.observation import Observer
 from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy
+from tinker_mock.server.quirks import ActiveQuirks, UnknownQuirk
 from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
 from tinker_mock.server.service import housekeeping
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.batches import Batcher
 from tinker_mock.server.service.compute import Compute
+from tinker_mock.server.service.roles import Grant
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.signer import Signer, drawn_secret
 from tinker_mock.server.state.promise import Promise
@@ -103,11 +105,12 @@ def build(
     names = [operation.id for operation in _operations()]
     scenario = _scenario(settings, names)
     mutants = _mutants(settings)
+    quirks = _quirks(settings)
     clock = _clock(settings)
-    policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits)
+    policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits, settings.cycle)
     store = Store()
     observer = Observer(store, clock)
-    backend = _backend(settings, clock, policy, store, observer)
+    backend = _backend(settings, clock, policy, store, observer, quirks)
     parked = ParkedWork()
     journal = Journal(clock, settings.journal_size, server=server)
     plans = Plans(backend.ids, names)
@@ -131,7 +134,12 @@ def build(
 
 
 def _backend(
-    settings: Settings, clock: Clock, policy: QueuePolicy, store: Store, observer: Observer
+    settings: Settings,
+    clock: Clock,
+    policy: QueuePolicy,
+    store: Store,
+    observer: Observer,
+    quirks: ActiveQuirks,
 ) -> Backend:
     async def perform(promise: Promise) -> Any:
         result = await operations.perform(backend, promise)
@@ -141,6 +149,7 @@ def _backend(
     def make_room() -> None:
         housekeeping.admit_tenant(backend)
 
+    grants = [Grant.parse(text) for text in settings.keys]
     ids = IdSource(settings.seed, store)
     signer = Signer(settings.secret.encode() if settings.secret else drawn_secret())
     compute = Compute(clock, settings.work_limits)
@@ -151,10 +160,11 @@ def _backend(
         ids=ids,
         signer=signer,
         catalog=Catalog.load(settings.models),
-        authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room),
+        authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room, grants),
         promises=PromiseBook(store, clock, policy, perform, settings.kept_results),
         compute=compute,
         batches=Batcher(compute),
+        quirks=quirks,
     )
     return backend
 
@@ -211,6 +221,13 @@ def _mutants(settings: Settings) -> ActiveMutants:
     try:
         return ActiveMutants(settings.break_check)
     except MutantError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _quirks(settings: Settings) -> ActiveQuirks:
+    try:
+        return ActiveQuirks(settings.quirks)
+    except UnknownQuirk as error:
         raise ConfigurationError(str(error)) from error
 
 

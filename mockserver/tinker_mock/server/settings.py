@@ -1,6 +1,6 @@
 """Everything a server run can be told, in one immutable record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,14 @@ class Settings:
     models: Path | None = None
     """YAML of models on offer, read after the shipped catalogue (same name: replaces it)."""
     scenario: str | None = None
+    quirks: Sequence[str] = ()
+    """Names of quirks that are on: see `tinker-mock explain quirk`."""
     clock: str = "real"
     """`real`, `x60` (60 times faster), `manual` or `auto` (manual, jumping from timer to timer)."""
+    keys: tuple[str, ...] = ()
+    """Roles of API keys, `KEY=ROLE` or `KEY=ROLE@KEY2` for a member of KEY2's organization."""
+    cycle: float | None = None
+    """Seconds of a clock cycle of the worker pool; None runs work at once. A scenario's counts."""
     strict: bool = False
     """Unknown request fields are an error (422) instead of a journal note."""
     break_check: str | None = None

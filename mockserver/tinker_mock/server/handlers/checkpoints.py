@@ -35,7 +35,7 @@ def list_user_checkpoints(backend: Backend, exchange: Exchange) -> dict[str, Any
 
 def delete_checkpoint(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Delete a checkpoint of the caller."""
-    checkpoints.remove(backend, _own(backend, exchange), "deleted")
+    checkpoints.remove(backend, _own(backend, exchange), "delete")
     return {}
 
 
@@ -60,7 +60,8 @@ def get_checkpoint_archive(backend: Backend, exchange: Exchange) -> Answer:
     """Where the archive is: a redirect, which every release takes."""
     checkpoint = _readable(backend, exchange)
     url, expires = links.archive_link(backend, exchange.base_url, checkpoint)
-    record(backend, exchange.owner, "checkpoint.archived", checkpoint.run_id, checkpoint.path)
+    run_id, path = checkpoint.run_id, checkpoint.path
+    record(backend, exchange.owner, "checkpoint_read", run_id, path, purpose="download")
     headers = {"Location": url, "Expires": http_date(expires)}
     link = {"url": url, "expires": wire_time(expires)}
     return Answer(302, link, headers=headers)
@@ -98,7 +99,7 @@ def _set_public(backend: Backend, exchange: Exchange, public: bool) -> dict[str,
     checkpoint = _own(backend, exchange)
     if checkpoint.public != public:
         checkpoint.public = public
-        event = "checkpoint.published" if public else "checkpoint.unpublished"
+        event = "checkpoint_publish" if public else "checkpoint_unpublish"
         record(backend, exchange.owner, event, checkpoint.run_id, checkpoint.path)
     return {}
 
@@ -109,7 +110,7 @@ def _visible(backend: Backend, exchange: Exchange) -> list[Checkpoint]:
     return [
         checkpoint
         for checkpoint in checkpoints.living(backend)
-        if (checkpoint.public or checkpoint.tenant_id == exchange.owner.id)
+        if checkpoints.may_read(backend, exchange.owner, checkpoint)
         and (external_known or checkpoint.kind != "external")
     ]
 

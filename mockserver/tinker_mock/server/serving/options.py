@@ -9,6 +9,7 @@ from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.journal.request_log import LOGS
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.signer import VARIABLE, checked_secret, drawn_seed, secret_from
+from tinker_mock.server.yaml_section import seconds
 
 
 def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +19,30 @@ def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
     add("--secret-file", type=Path, metavar="FILE", help="what links and tokens are signed with")
     add("--models", type=Path, metavar="FILE", help="YAML of further base models")
     add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
+    add(
+        "--quirk",
+        dest="quirks",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="behave as another witness says (tinker-mock explain quirk); repeatable",
+    )
     add("--clock", default="real", help="real, xRATE (x60), manual or auto")
+    add(
+        "--key",
+        dest="keys",
+        action="append",
+        default=[],
+        metavar="KEY=ROLE[@KEY2]",
+        help="an API key's role: admin, billing-admin, member or project-sampler; @KEY2: in whose "
+        "organization (without: its own)",
+    )
+    add(
+        "--cycle",
+        type=cycle_length,
+        metavar="TIME",
+        help="work in clock cycles of that length (10s), as the service's worker pools do",
+    )
     add("--strict", action="store_true", help="refuse request fields the contract does not know")
     add("--long-poll", type=float, default=30.0, metavar="S", help="seconds a poll is held")
     add_limits(parser)
@@ -77,11 +101,20 @@ def port_number(text: str) -> int:
     return int(text)
 
 
+def cycle_length(text: str) -> float:
+    """Seconds of a clock cycle (an argparse type)."""
+    length = seconds(text)
+    if not length:
+        raise argparse.ArgumentTypeError(f"{text!r} is no length of a cycle: write 10s or 500ms")
+    return length
+
+
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Settings from parsed options; raises ConfigurationError."""
     told = {k: v for k, v in vars(arguments).items() if k in Settings.__dataclass_fields__}
     told["seed"] = drawn_seed() if arguments.seed is None else arguments.seed
     told["secret"] = _secret(arguments.secret_file)
+    told["keys"] = tuple(arguments.keys)
     told["client_config"] = _flags(arguments.client_config, "--client-config")
     told["dynamic_config"] = _flags(arguments.dynamic_config, "--dynamic-config")
     if told.get("certfile") or told.get("keyfile"):
