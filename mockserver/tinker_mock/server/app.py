@@ -36,6 +36,7 @@ from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import State, Store
+from tinker_mock.server.text.error_shapes import ErrorShapes
 from tinker_mock.server.wire.connection import ParkedWork
 from tinker_mock.server.yaml_section import ScenarioError
 
@@ -111,7 +112,9 @@ def build(
         backend, journal, policy, plans, faults, mutants, scenario, parked, watching=ParkedWork()
     )
     traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
-    endpoint = Endpoint(answerer(backend), traffic, parked, rules, settings.base_url)
+    endpoint = Endpoint(
+        answerer(backend), traffic, parked, rules, settings.base_url, ErrorShapes(backend.quirks)
+    )
     return Mock(backend, control, endpoint)
 
 

@@ -36,6 +36,8 @@ class State:
     storage: list[StoragePeriod] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
     telemetry: dict[str, TelemetrySummary] = field(default_factory=dict)
+    prompt_blocks: dict[str, None] = field(default_factory=dict)
+    """Digests of what prompts began with, oldest first; see `service/prompt_cache.py`."""
     counters: Counter[str] = field(default_factory=Counter)
     """The id source's counters."""
 
