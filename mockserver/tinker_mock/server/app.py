@@ -41,6 +41,7 @@ from tinker_mock.server.settings import Settings
 from tinker_mock.server.signer import Signer, drawn_secret
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import State, Store
+from tinker_mock.server.text.error_shapes import ErrorShapes
 from tinker_mock.server.wire.connection import ParkedWork
 from tinker_mock.server.wire.intake import Intake
 from tinker_mock.server.yaml_section import ScenarioError
@@ -129,7 +130,10 @@ def build(
     )
     traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
     intake = Intake(settings.body_limits)
-    endpoint = Endpoint(answerer(backend), traffic, parked, intake, rules, settings.base_url)
+    shapes = ErrorShapes(backend.quirks)
+    endpoint = Endpoint(
+        answerer(backend), traffic, parked, intake, rules, settings.base_url, shapes
+    )
     return Mock(backend, control, endpoint)
 
 
