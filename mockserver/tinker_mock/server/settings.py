@@ -33,6 +33,12 @@ class Settings:
     seed: int = 0
     models: Path | None = None
     """YAML of models on offer, read after the shipped catalogue (same name: replaces it)."""
+    include_retired: bool = False
+    """Models that the service has retired are on offer all the same."""
+    catalog_date: str | None = None
+    """The day (YYYY-MM-DD) whose models are on offer; None: the day of the server's clock."""
+    adapter_shapes: str = "real"
+    """`real`: archives have the modules and shapes of the base model; `compact`: a small one."""
     scenario: str | None = None
     clock: str = "real"
     """`real`, `x60` (60 times faster), `manual` or `auto` (manual, jumping from timer to timer)."""

@@ -28,7 +28,7 @@ CREATED = 1_735_689_600
 
 def list_text_models(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Base models that can be sampled, and the caller's sampler checkpoints."""
-    offered = backend.catalog.models.values()
+    offered = backend.catalog.on_offer()
     models = [_model_object(model.name, CREATED) for model in offered if model.sampleable]
     own = [
         _model_object(checkpoint.path, int(checkpoint.created_at))

@@ -31,6 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--seed", type=int, default=0, help="ids, samples and faults follow from it")
     add("--models", type=Path, metavar="FILE", help="YAML of further base models")
+    add("--include-retired", action="store_true", help="offer models that the service retired too")
+    add("--catalog-date", metavar="DATE", help="offer the models of that day (YYYY-MM-DD)")
+    add(
+        "--adapter-shapes",
+        choices=("real", "compact"),
+        default="real",
+        help="archives as large as the base model's adapters, or small (%(default)s)",
+    )
     add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
     add("--clock", default="real", help="real, xRATE (x60), manual or auto")
     add("--strict", action="store_true", help="refuse request fields the contract does not know")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tinker_mock.server.catalog.catalog import CatalogModel
 from tinker_mock.server.engine import BaseModel, Weights
 from tinker_mock.server.errors import BadRequest, NotFound
-from tinker_mock.server.service import checkpoints
+from tinker_mock.server.service import checkpoints, offer
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of
 from tinker_mock.server.state.records import Tenant
@@ -91,8 +91,9 @@ def text_model(backend: Backend, tenant: Tenant, name: str) -> TextModel:
     try:
         if name.startswith(CHECKPOINT):
             source = checkpoints.readable(backend, tenant, name, "/model")
+            offer.for_sampling(source, "/model")
             weights, base_name = source.weights, source.base_model
-        catalog = backend.catalog.get(base_name, "/model")
+        catalog = backend.catalog.offered(base_name, "/model")
     except (BadRequest, NotFound) as error:
         raise NotFound(
             error.message,
@@ -114,4 +115,4 @@ def placeholder_of(model: CatalogModel) -> PlaceholderTokenizer:
     """A placeholder with the model's vocabulary and special ids."""
     first, last = model.special_tokens or (0, -1)
     specials = frozenset(range(first, last + 1)) | {*model.end_tokens, *model.thinking}
-    return PlaceholderTokenizer(model.name, model.tokenizer_size, specials)
+    return PlaceholderTokenizer(model.base, model.tokenizer_size, specials)
