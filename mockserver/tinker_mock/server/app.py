@@ -28,6 +28,7 @@ from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.mutants import ActiveMutants, MutantError
 from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy
+from tinker_mock.server.quirks import ActiveQuirks, UnknownQuirk
 from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.backend import Backend
@@ -99,9 +100,12 @@ def build(
     names = [operation.id for operation in _operations()]
     scenario = _scenario(settings, names)
     mutants = _mutants(settings)
+    quirks = _quirks(settings)
     clock = _clock(settings)
-    policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits)
-    backend = _backend(settings, clock, policy)
+    policy = QueuePolicy(
+        scenario.queue, clock, settings.seed, settings.limits, settings.cycle
+    )
+    backend = _backend(settings, clock, policy, quirks)
     parked = ParkedWork()
     journal = Journal(clock, settings.journal_size, server=server)
     plans = Plans(backend.ids, names)
@@ -114,7 +118,9 @@ def build(
     return Mock(backend, control, endpoint)
 
 
-def _backend(settings: Settings, clock: Clock, policy: QueuePolicy) -> Backend:
+def _backend(
+    settings: Settings, clock: Clock, policy: QueuePolicy, quirks: ActiveQuirks
+) -> Backend:
     async def perform(promise: Promise) -> Any:
         return await operations.perform(backend, promise)
 
@@ -131,6 +137,7 @@ def _backend(settings: Settings, clock: Clock, policy: QueuePolicy) -> Backend:
         promises=PromiseBook(store, clock, policy, perform),
         compute=compute,
         batches=Batcher(compute),
+        quirks=quirks,
     )
     return backend
 
@@ -193,6 +200,13 @@ def _mutants(settings: Settings) -> ActiveMutants:
     try:
         return ActiveMutants(settings.break_check)
     except MutantError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _quirks(settings: Settings) -> ActiveQuirks:
+    try:
+        return ActiveQuirks(settings.quirks)
+    except UnknownQuirk as error:
         raise ConfigurationError(str(error)) from error
 
 

@@ -1,6 +1,6 @@
 """Everything a server run can be told, in one immutable record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,12 @@ class Settings:
     adapter_shapes: str = "real"
     """`real`: archives have the modules and shapes of the base model; `compact`: a small one."""
     scenario: str | None = None
+    quirks: Sequence[str] = ()
+    """Names of quirks that are on: see `tinker-mock explain quirk`."""
     clock: str = "real"
     """`real`, `x60` (60 times faster), `manual` or `auto` (manual, jumping from timer to timer)."""
+    cycle: float | None = None
+    """Seconds of a clock cycle of the worker pool; None runs work at once. A scenario's counts."""
     strict: bool = False
     """Unknown request fields are an error (422) instead of a journal note."""
     break_check: str | None = None

@@ -11,6 +11,7 @@ from tinker_mock.server.faults.plans import Plan, Plans
 from tinker_mock.server.journal import Journal
 from tinker_mock.server.mutants import ActiveMutants
 from tinker_mock.server.queues import QueuePolicy
+from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.scenarios.scenario import Scenario, load_scenario, read_scenario
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.settings import Settings
@@ -26,6 +27,7 @@ class ControlSnapshot:
     taken_at: float
     scenario: Scenario
     plans: dict[str, Plan]
+    quirks: frozenset[Quirk]
 
 
 class MockControl:
@@ -59,6 +61,7 @@ class MockControl:
         self.closing = False
         self._numbers = itertools.count(1)
         self._original = copy.deepcopy(scenario)
+        backend.quirks.of_scenario = scenario.quirks
 
     @property
     def settings(self) -> Settings:
@@ -78,6 +81,7 @@ class MockControl:
         self.scenario = scenario
         self.faults.rules = scenario.rules
         self.policy.apply(scenario.queue)
+        self.backend.quirks.of_scenario = scenario.quirks
         return scenario
 
     async def take_snapshot(self) -> tuple[str, ControlSnapshot]:
@@ -89,7 +93,7 @@ class MockControl:
         finally:
             backend.promises.resume()
         scenario, plans = copy.deepcopy(self.scenario), copy.deepcopy(self.plans.plans)
-        snapshot = ControlSnapshot(state, taken_at, scenario, plans)
+        snapshot = ControlSnapshot(state, taken_at, scenario, plans, backend.quirks.own)
         key = f"snapshot-{next(self._numbers)}"
         self.snapshots[key] = snapshot
         return key, snapshot
@@ -102,14 +106,16 @@ class MockControl:
         self._continue_from(self._copied(snapshot.state))
         promises.resume()
         self.plans.plans = copy.deepcopy(snapshot.plans)
+        self.backend.quirks.own = snapshot.quirks
         self.use(copy.deepcopy(snapshot.scenario))
 
     def reset(self) -> None:
-        """As after a fresh start: state, journal, plans, scripts, the scenario served with."""
+        """As after a fresh start: state, journal, plans, scripts, scenario and quirks."""
         self._continue_from(State())
         self.journal.reset()
         self.plans.plans.clear()
         self.clear_scripts()
+        self.backend.quirks.own = self.backend.quirks.started_with
         self.use(copy.deepcopy(self._original))
 
     def clear_scripts(self) -> None:

@@ -38,6 +38,7 @@ async def get_state(control: MockControl, exchange: Exchange) -> dict[str, Any]:
         "counts": {table: len(getattr(state, table)) for table in tables},
         "clock": clock_state(backend.clock),
         "scenario": control.scenario.name,
+        "quirks": backend.quirks.names(),
         "seed": backend.settings.seed,
         "parked": len(control.parked),
     }

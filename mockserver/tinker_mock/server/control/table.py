@@ -43,6 +43,8 @@ HANDLERS: dict[str, Handler] = {
     "journal_feed": journal.journal_feed,
     "metrics": metrics.metrics,
     "put_mutant": misbehaviour.put_mutant,
+    "list_quirks": misbehaviour.list_quirks,
+    "put_quirks": misbehaviour.put_quirks,
     "list_plans": misbehaviour.list_plans,
     "create_plan": misbehaviour.create_plan,
     "get_plan": misbehaviour.get_plan,

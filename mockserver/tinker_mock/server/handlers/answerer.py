@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from tinker_mock.contracts import Operation
-from tinker_mock.server.errors import ServiceError
+from tinker_mock.server.errors import NameTaken, ServiceError
 from tinker_mock.server.handlers.table import Handler
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.promise import model_lane
@@ -43,7 +43,7 @@ class MockAnswerer:
     def refused(self, exchange: Exchange, error: ServiceError) -> None:
         """Say which requirement is enforced; do not wait for a number that was used up."""
         add_hints(error, exchange.operation)
-        if error.status in FINAL:
+        if error.status in FINAL or isinstance(error, NameTaken):
             self._skip_number(exchange)
 
     def _skip_number(self, exchange: Exchange) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tinker_mock.server.errors import NotFound
+from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.service import checkpoints
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.text import chat, streams
@@ -18,7 +19,7 @@ from tinker_mock.server.text.sampling_params import (
     openai_params,
 )
 from tinker_mock.server.text.text_model import text_model
-from tinker_mock.server.text.tool_choice import ToolRequest, tool_request
+from tinker_mock.server.text.tool_choice import NO_TOOLS, ToolRequest, tool_request
 from tinker_mock.server.wire.exchange import Answer, Exchange
 
 OPENAI_ID, ANTHROPIC_ID = "x-request-id", "request-id"
@@ -84,6 +85,8 @@ async def create_chat_completion(backend: Backend, exchange: Exchange) -> Answer
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or 0
     params = openai_params(body, limit, entropy)
     messages, tools = openai_messages(body["messages"]), tool_request(body)
+    if Quirk.TOOLS_IGNORED in backend.quirks:
+        tools = NO_TOOLS
     turns = chat.turns_for(backend, body, model, messages, tools, params, body.get("n") or 1)
     envelope = Envelope(
         f"chatcmpl-{answer_id(backend, body, 'chat', entropy)}",

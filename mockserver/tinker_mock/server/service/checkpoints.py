@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from tinker_mock.server.errors import BadRequest, Forbidden, NotFound
+from tinker_mock.server.errors import BadRequest, Forbidden, NameTaken, NotFound
 from tinker_mock.server.service.audit import record
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.times import wire_time
@@ -81,6 +81,28 @@ def owned(backend: Backend, tenant: Tenant, run_id: str, kind: str, name: str) -
     if checkpoint.public:
         raise Forbidden(f"{path} belongs to another account", rule="only owners change checkpoints")
     raise missing(path, "path")
+
+
+def check_name(
+    backend: Backend, run_id: str, kind: CheckpointKind, name: str, overwrite: bool = False
+) -> None:
+    """Raise NameTaken when the run has a checkpoint of that kind and name, unless `overwrite`."""
+    there = backend.state.checkpoints.get(path_of(run_id, kind, name))
+    if there is not None and not overwrite and not expired(backend, there):
+        raise name_taken(run_id, kind, name)
+
+
+def name_taken(run_id: str, kind: CheckpointKind, name: str) -> NameTaken:
+    """The refusal of a name, in the service's words."""
+    replacing = " (save_state: or overwrite=True)" if kind == "training" else ""
+    return NameTaken(
+        f"Checkpoint '{name}' already exists for model {run_id} in {FOLDERS[kind]}. "
+        "Please choose a different name to avoid overwriting.",
+        pointer="/path",
+        rule="a run's checkpoints of one kind have different names",
+        requirement="weights/save/taken",
+        details={"fix": f"choose another name{replacing}"},
+    )
 
 
 def missing(path: str, pointer: str) -> NotFound:

@@ -20,6 +20,7 @@ from typing import Any
 
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
+from tinker_mock.server.yaml_section import seconds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +41,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="archives as large as the base model's adapters, or small (%(default)s)",
     )
     add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
+    add(
+        "--quirk",
+        dest="quirks",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="behave as another witness says (tinker-mock explain quirk); repeatable",
+    )
     add("--clock", default="real", help="real, xRATE (x60), manual or auto")
+    add(
+        "--cycle",
+        type=cycle_length,
+        metavar="TIME",
+        help="work in clock cycles of that length (10s), as the service's worker pools do",
+    )
     add("--strict", action="store_true", help="refuse request fields the contract does not know")
     add("--long-poll", type=float, default=30.0, metavar="S", help="seconds a poll is held")
     add("--break", dest="break_check", metavar="CHECK", help="violate exactly this check")
@@ -65,6 +80,14 @@ def port_number(text: str) -> int:
     if not (text.isdecimal() and text.isascii() and int(text) < 65536):
         raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to 65535")
     return int(text)
+
+
+def cycle_length(text: str) -> float:
+    """Seconds of a clock cycle (an argparse type)."""
+    length = seconds(text)
+    if not length:
+        raise argparse.ArgumentTypeError(f"{text!r} is no length of a cycle: write 10s or 500ms")
+    return length
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:

@@ -43,6 +43,8 @@ class Promise:
     """Position among the completions of its lane, from 1; 0 while open."""
     polls: int = 0
     acknowledged: bool = False
+    cycle: int | None = None
+    """The clock cycle it takes part in, where the server works in cycles."""
 
     @property
     def open(self) -> bool:
