@@ -102,9 +102,7 @@ def build(
     mutants = _mutants(settings)
     quirks = _quirks(settings)
     clock = _clock(settings)
-    policy = QueuePolicy(
-        scenario.queue, clock, settings.seed, settings.limits, settings.cycle
-    )
+    policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits, settings.cycle)
     backend = _backend(settings, clock, policy, quirks)
     parked = ParkedWork()
     journal = Journal(clock, settings.journal_size, server=server)

@@ -31,7 +31,9 @@ def logprob_bytes(trainer: Trainer) -> bytes:
 def train(trainer: Trainer, steps: range) -> list[float]:
     losses = []
     for step in steps:
-        losses.append(trainer.forward_backward(policy_data(step, weighted=True)).metrics["loss:sum"])
+        losses.append(
+            trainer.forward_backward(policy_data(step, weighted=True)).metrics["loss:sum"]
+        )
         trainer.optim_step({"learning_rate": 1e-3})
     return losses
 

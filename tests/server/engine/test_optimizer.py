@@ -55,7 +55,9 @@ def test_gradient_norm_and_clipping(small: BaseModel) -> None:
         trainer.forward_backward(policy_data(1, weighted=True))
     norm = math.sqrt(sum(float(g @ g) for g in pending_gradient(free)))
     assert free.optim_step({})["unclipped_grad_l2:mean"] == pytest.approx(norm)
-    assert clipped.optim_step({"grad_clip_norm": norm / 4})["unclipped_grad_l2:mean"] == pytest.approx(norm)
+    assert clipped.optim_step({"grad_clip_norm": norm / 4})[
+        "unclipped_grad_l2:mean"
+    ] == pytest.approx(norm)
     for whole, quarter in zip(free.moments.first, clipped.moments.first, strict=True):
         np.testing.assert_allclose(quarter, whole / 4, atol=1e-12)
 

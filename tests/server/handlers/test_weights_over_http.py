@@ -127,7 +127,9 @@ def test_overwriting_replaces_the_metadata(trained: tuple[Api, str, str]) -> Non
 
     def metadata() -> Any:
         listed = api.get(f"training_runs/{model}/checkpoints").json()["checkpoints"]
-        return next(entry.get("user_metadata") for entry in listed if entry["checkpoint_id"] == KEPT)
+        return next(
+            entry.get("user_metadata") for entry in listed if entry["checkpoint_id"] == KEPT
+        )
 
     save(api, model, 6, "kept", user_metadata={"epoch": "1", "by": "me"})
     assert metadata() == {"epoch": "1", "by": "me"}

@@ -76,7 +76,8 @@ async def _as_sse(events: AsyncGenerator[streaming.Event, None]) -> AsyncIterato
 
 def _check_prompt(backend: Backend, sampler: SamplingSession, body: dict[str, Any]) -> None:
     """The model is still on offer, and the request fits its context."""
-    lengths.check_sampling(offer.sampleable(backend, sampler.base_model), body)
+    model = offer.sampleable(backend, sampler.base_model)
+    lengths.check_sampling(backend.catalog, model, body)
 
 
 def _sampler(backend: Backend, exchange: Exchange) -> Any:

@@ -46,7 +46,7 @@ def _check_data(backend: Backend, exchange: Exchange, field: str) -> None:
     body = exchange.body
     run = runs.get_run(backend, exchange.owner, body["model_id"])
     model = backend.catalog.get(run.base_model)
-    lengths.check_training(model, body[field]["data"], field)
+    lengths.check_training(backend.catalog, model, body[field]["data"], field)
 
 
 def _submit(backend: Backend, exchange: Exchange, operation: str) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from tinker_mock.server.catalog import CatalogModel
+from tinker_mock.server.catalog import Catalog, CatalogModel
 from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.service.positions import input_length
 
 
-def check_training(model: CatalogModel, data: list[dict[str, Any]], field: str) -> None:
+def check_training(
+    catalog: Catalog, model: CatalogModel, data: list[dict[str, Any]], field: str
+) -> None:
     """Raise BadRequest for the first sequence that is longer than the model's context.
 
     Only lengths are looked at: the work itself refuses what else is wrong with a datum.
@@ -17,13 +19,13 @@ def check_training(model: CatalogModel, data: list[dict[str, Any]], field: str) 
         if targets is not None:
             shape = targets.get("shape")
             length = int(shape[0]) if shape else len(targets["data"])
-            _check(model, length, f"target_tokens[{place}]", f"/{field}/data/{place}")
+            _check(catalog, model, length, f"target_tokens[{place}]", f"/{field}/data/{place}")
         where = f"data[{place}].model_input"
         length = input_length(datum["model_input"], where, model)
-        _check(model, length, f"model_input[{place}]", f"/{field}/data/{place}")
+        _check(catalog, model, length, f"model_input[{place}]", f"/{field}/data/{place}")
 
 
-def _check(model: CatalogModel, length: int, named: str, pointer: str) -> None:
+def _check(catalog: Catalog, model: CatalogModel, length: int, named: str, pointer: str) -> None:
     if length <= model.context_length:
         return
     raise BadRequest(
@@ -31,13 +33,13 @@ def _check(model: CatalogModel, length: int, named: str, pointer: str) -> None:
         f"for field {named}",
         pointer=pointer,
         rule="a sequence fits the context of the base model",
-        fix=_longer(model, "cut the sequence"),
+        fix=_or_longer(catalog, model, "cut the sequence"),
         requirement="training/length/refused",
         details={"max_context_length": model.context_length},
     )
 
 
-def check_sampling(model: CatalogModel, body: dict[str, Any]) -> int:
+def check_sampling(catalog: Catalog, model: CatalogModel, body: dict[str, Any]) -> int:
     """The prompt's length; raises BadRequest when it and max_tokens are more than the context."""
     length = input_length(body["prompt"], "prompt", model)
     wanted = body["sampling_params"].get("max_tokens") or 0
@@ -49,13 +51,17 @@ def check_sampling(model: CatalogModel, body: dict[str, Any]) -> int:
             f"{length} + {wanted} > {limit}",
             pointer="/prompt" if too_long else "/sampling_params/max_tokens",
             rule="prompt and max_tokens fit the context of the base model",
-            fix=_longer(model, "shorten the prompt" if too_long else "lower max_tokens"),
+            fix=_or_longer(
+                catalog, model, "shorten the prompt" if too_long else "lower max_tokens"
+            ),
             requirement="sampling/length/refused",
             details={"reason": "PromptTooLong", "max_context_length": limit},
         )
     return length
 
 
-def _longer(model: CatalogModel, otherwise: str) -> str:
-    name = f"{model.base}:peft:N"
-    return f"{otherwise}, or use a variant with a longer context ({name}) where one is on offer"
+def _or_longer(catalog: Catalog, model: CatalogModel, otherwise: str) -> str:
+    """What to do about it: a row of the same weights with a longer context will do as well."""
+    rows = [row for row in catalog.rows_of(model.base) if row.trainable == model.trainable]
+    longer = [row.name for row in rows if row.context_length > model.context_length]
+    return f"{otherwise}, or use {longer[0]}" if longer else otherwise

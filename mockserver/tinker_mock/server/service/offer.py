@@ -10,7 +10,7 @@ SAMPLER_ONLY = "only `sampler_weights` checkpoints are sampled"
 
 
 def trainable(backend: Backend, name: str) -> CatalogModel:
-    """The row to train an adapter on. Raises BadRequest for one that is retired or sampling-only."""
+    """The row to train an adapter on. Raises BadRequest for a retired or sampling-only one."""
     model = backend.catalog.offered(name)
     if not model.trainable:
         raise BadRequest(

@@ -29,4 +29,5 @@ async def perform(backend: Backend, promise: Promise) -> Any:
     try:
         return await WORK[promise.operation](backend, promise)
     except EngineError as error:
-        raise OperationFailed(str(error)) from error
+        told = f"{error.code}: {error}" if error.code else str(error)
+        raise OperationFailed(told) from error
