@@ -66,7 +66,7 @@ def test_matches_the_textbook(small: BaseModel, told: dict[str, float]) -> None:
     trainer, reference, params = Trainer(small), Textbook(), {**DEFAULTS, **told}
     for step in range(40):
         if step % 7 != 6:
-            trainer.forward_backward(policy_data(step % 5, count=1))
+            trainer.forward_backward(policy_data(step % 5, count=1, weighted=True))
         varied = {**params, "learning_rate": params["learning_rate"] * (1 + step % 3)}
         reference.step(trainer, varied)
         trainer.optim_step(varied)
@@ -102,20 +102,22 @@ def test_coasting_in_closed_form_is_coasting_step_by_step(
 
 def test_a_step_without_data_still_coasts(small: BaseModel) -> None:
     trainer = Trainer(small)
-    trainer.forward_backward(policy_data(1))
+    trainer.forward_backward(policy_data(1, weighted=True))
     trainer.optim_step({"learning_rate": 1e-3})
     before = now(trainer)
-    assert trainer.optim_step({"learning_rate": 1e-3})["grad_norm"] == 0.0
+    assert trainer.optim_step({"learning_rate": 1e-3})["unclipped_grad_l2:mean"] == 0.0
     assert not np.array_equal(now(trainer), before)
 
 
 def test_gradient_norm_and_clipping(small: BaseModel) -> None:
     free, clipped = Trainer(small), Trainer(small)
     for trainer in (free, clipped):
-        trainer.forward_backward(policy_data(1))
+        trainer.forward_backward(policy_data(1, weighted=True))
     norm = float(np.linalg.norm(free.gradient()[1]))
-    assert free.optim_step({})["grad_norm"] == pytest.approx(norm)
-    assert clipped.optim_step({"grad_clip_norm": norm / 4})["grad_norm"] == pytest.approx(norm)
+    assert free.optim_step({})["unclipped_grad_l2:mean"] == pytest.approx(norm)
+    assert clipped.optim_step({"grad_clip_norm": norm / 4})[
+        "unclipped_grad_l2:mean"
+    ] == pytest.approx(norm)
     np.testing.assert_allclose(clipped.adam.first.values, free.adam.first.values / 4, atol=1e-12)
 
 
@@ -128,16 +130,16 @@ def test_norms_are_of_the_order_that_lora_shows(qwen: BaseModel) -> None:
             tokens = (stream.zipf(1.3, length + 1) - 1) % 100_000
             data.append(Datum(tokens[:-1], {"target_tokens": tokens[1:]}))
         trainer.forward_backward(data)
-        assert 0.1 < trainer.optim_step({})["grad_norm"] < 30
+        assert 0.1 < trainer.optim_step({})["unclipped_grad_l2:mean"] < 30
 
 
 def test_values_stay_bounded(small: BaseModel) -> None:
     trainer = Trainer(small)
     for _ in range(5):
-        trainer.forward_backward(policy_data(1))
+        trainer.forward_backward(policy_data(1, weighted=True))
         trainer.optim_step({"learning_rate": 1e3})
     assert np.abs(now(trainer)).max() <= MAX_VALUE * (1 + 1e-6)
-    result = trainer.forward(policy_data(1))
+    result = trainer.forward(policy_data(1, weighted=True))
     assert all(np.isfinite(o["logprobs"]).all() for o in result.outputs)
 
 

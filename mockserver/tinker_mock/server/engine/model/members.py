@@ -16,7 +16,7 @@ def spans(starts: Ints, lengths: Ints) -> Ints:
 
 
 class Members:
-    """Lists that grow: each has a stretch of the pool, and moves to a larger one when it is full."""
+    """Lists that grow: each has a stretch of the pool, and moves when it is full."""
 
     def __init__(self) -> None:
         none = np.zeros(0, dtype=np.int64)
@@ -50,7 +50,7 @@ class Members:
         length[touched] += counts
 
     def _move(self, full: Ints, wanted: Ints) -> None:
-        """Give full lists a stretch at the pool's end; a list that grew before gets twice as much."""
+        """Give full lists a stretch at the pool's end; one that grew before gets twice as much."""
         start, length, room = self.start.values, self.length.values, self.room.values
         old, size = spans(start[full], length[full]), np.where(length[full] > 0, 2 * wanted, wanted)
         fresh = self.pool.size + np.cumsum(size) - size

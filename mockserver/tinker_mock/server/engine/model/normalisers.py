@@ -32,7 +32,7 @@ at this share, and those that are left still sum to one within 1e-9.
 class Prepared:
     """Contexts that are ready, shorter ones first, and their entries end to end.
 
-    `levels` cut the contexts, `cuts` the entries by order; `lengths` is the entries of each context.
+    `levels` cut the contexts, `cuts` the entries by order; `lengths` counts each context's entries.
     """
 
     contexts: Ints

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinker_mock.server.engine.errors import EngineError
+from tinker_mock.server.engine.errors import EngineError, NonFinite
 from tinker_mock.server.engine.model.adapter import Adapter, AdapterShape
 from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import check_tokens
@@ -26,6 +26,7 @@ from tinker_mock.server.engine.training.losses.catalog import (
 from tinker_mock.server.engine.training.optimizers import adam_params, check_optimizer
 
 OUTPUT_TYPE = "TokenLogprobs"
+GRADIENT_NORM = "unclipped_grad_l2:mean"
 
 
 class Trainer:
@@ -127,13 +128,13 @@ class Trainer:
         return Questions(contexts, np.concatenate([target.ravel() for target in targets]), owner)
 
     def optim_step(self, params: Mapping[str, Any]) -> dict[str, float]:
-        """Apply the pending gradient; returns the norm before clipping and the step count."""
+        """Apply the pending gradient; returns its norm before clipping as a metric."""
         checked = adam_params(params)
         entries, slopes = self.gradient()
         slopes, norm = clip(slopes, checked["grad_clip_norm"])
         self.adam.apply(entries, slopes, checked)
         self.pending, self._snapshot = PendingSlopes(), None
-        return {"grad_norm": norm, "step": float(self.adam.step)}
+        return {GRADIENT_NORM: norm}
 
     def gradient(self) -> tuple[Ints, Floats]:
         """The pending gradient: the entries of the parameters it reaches, and dL/d(each)."""
@@ -162,6 +163,6 @@ def _join(terms: Sequence[LossTerm]) -> Floats:
 
 def _check_finite(slopes: Floats, loss: float) -> None:
     if not (np.all(np.isfinite(slopes)) and np.isfinite(loss)):
-        raise EngineError(
+        raise NonFinite(
             "data", "the loss or its gradient is not finite", "Check weights and advantages"
         )
