@@ -84,7 +84,7 @@ class TrainingRun:
 class Checkpoint:
     """Saved weights. `arrays` is the trainer's exact state; a sampler checkpoint has no moments.
 
-    `files` are an external checkpoint's ready-made files.
+    `recipients` are the age public keys an external checkpoint's files are encrypted for.
     """
 
     path: str
@@ -109,7 +109,7 @@ class Checkpoint:
     public: bool = False
     arrays: dict[str, Any] = field(default_factory=dict)
     weights: Weights | None = None
-    files: dict[str, bytes] = field(default_factory=dict)
+    recipients: list[str] = field(default_factory=list)
 
     @property
     def id(self) -> str:
