@@ -17,7 +17,6 @@ from tinker_mock.server.service.bases import base_of
 from tinker_mock.server.service.external import STATE_FILE, read_state
 from tinker_mock.server.serving.in_thread import RunningServer
 
-
 KEPT = "weights/kept"
 
 
@@ -160,7 +159,7 @@ def test_others_read_what_is_published_or_with_the_owners_key(
 ) -> None:
     api, model, path = trained
     body = {"session_id": stranger.session(), "model_seq_id": 0, "path": path, "optimizer": False}
-    assert stranger.post("load_weights", body).status_code == 404
+    assert stranger.post("load_weights", body).status_code == 403
     key = api.http.headers["x-api-key"]
     assert stranger.done("load_weights", {**body, "weights_access_token": key})
     wrong = stranger.post(
@@ -174,7 +173,7 @@ def test_others_read_what_is_published_or_with_the_owners_key(
     assert model in [run["training_run_id"] for run in runs]
     assert stranger.post(publish).status_code == 403
     assert api.http.delete(f"/api/v1/{publish}").status_code == 200
-    assert stranger.post("weights_info", {"tinker_path": path}).status_code == 404
+    assert stranger.post("weights_info", {"tinker_path": path}).status_code == 403
 
 
 def test_copies_share_weights_and_cannot_be_trained(trained: tuple[Api, str, str]) -> None:

@@ -10,6 +10,8 @@ from tinker_mock.server.catalog.reading import read_models
 from tinker_mock.server.errors import BadRequest
 
 LIST = "GET /api/v1/get_server_capabilities lists the models on offer"
+LONGEST_NAME = 200
+"""Of a model that another may be meant by."""
 
 
 def today_of(now: Callable[[], float]) -> Callable[[], date]:
@@ -83,7 +85,7 @@ class Catalog:
     def close_matches(self, name: str) -> list[str]:
         """Up to three names that look like `name`, organisation or not, best first; those of the
         same base model first of all."""
-        wanted = name.lower()
+        wanted = name.lower()[:LONGEST_NAME]
         by_key: dict[str, str] = {}
         for model in self.on_offer():
             by_key[model.name.lower()] = model.name

@@ -28,6 +28,7 @@ class CatalogModel:
     arch: str = "unknown"
     special_tokens: tuple[int, ...] = ()
     thinking: tuple[int, ...] = ()
+    thinking_prefix: tuple[int, ...] = ()
     turn_prefix: tuple[int, ...] = ()
     answer_prefix: tuple[int, ...] = ()
     answer_suffix: int | None = None

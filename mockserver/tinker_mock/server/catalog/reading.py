@@ -17,7 +17,7 @@ SHIPPED = Path(__file__).with_name("models.yaml")
 ARCHITECTURES = Path(__file__).with_name("architectures.yaml")
 VARIANT = re.compile(r"peft:(?P<length>[1-9]\d*)(:sampling-\w+)?")
 REQUIRED = ("vocabulary_size", "context_length", "end_tokens")
-WHOLE_NUMBERS = {"vocabulary_size", "tokenizer_size", "context_length"}
+LARGEST = {"vocabulary_size": 1 << 24, "tokenizer_size": 1 << 24, "context_length": 1 << 26}
 MAPPINGS = {"architecture", "image_tokens"}
 FIELDS = {field.name for field in fields(CatalogModel)} - {"name", "base"}
 
@@ -116,9 +116,10 @@ def _check(path: Path, name: str, told: Mapping[str, Any]) -> None:
     missing = [field for field in REQUIRED if not told.get(field)]
     unknown = sorted(set(told) - FIELDS)
     faults = [f"missing {missing}"] if missing else [f"unknown {unknown}"] if unknown else []
-    for field in sorted(WHOLE_NUMBERS & told.keys()):
-        if type(told[field]) is not int or told[field] < 1:
-            faults.append(f"{field} must be a positive integer, got {told[field]!r}")
+    for field in sorted(LARGEST.keys() & told.keys()):
+        if type(told[field]) is not int or not 1 <= told[field] <= LARGEST[field]:
+            most = LARGEST[field]
+            faults.append(f"{field} must be a whole number from 1 to {most}, got {told[field]!r}")
     if not faults and not isinstance(told["end_tokens"], list):
         faults.append(f"end_tokens must be a list of token ids, got {told['end_tokens']!r}")
     if type(told.get("retired", date.min)) is not date:

@@ -34,7 +34,7 @@ def load_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     run = _run(backend, exchange)
     seq_id = body.get("seq_id")
     lane = backend.promises.lanes.get(model_lane(run.id))
-    used = lane is not None and any(number != 1 for number in lane.submitted)
+    used = lane is not None and lane.highest > 1
     if (seq_id or 1) != 1 or (not seq_id and used):
         raise BadRequest(
             f"seq_id: LoadWeights is not permitted with seq_id {seq_id}",

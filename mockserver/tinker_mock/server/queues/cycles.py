@@ -1,5 +1,5 @@
-"""Clock cycles: the pool works in lock-step for all its models, as tinker-docs' "Under the Hood" has
-it: each cycle is a forward-backward pass and an optimizer step.
+"""Clock cycles: the pool works in lock-step for all its models (tinker-docs, "Under the Hood"):
+each cycle is a forward-backward pass and an optimizer step.
 
 Documented are the counts: a loop that waits for each result takes three cycles a step, one that
 submits optim_step before it waits takes one. Rules that give them: a pass takes part in the cycle

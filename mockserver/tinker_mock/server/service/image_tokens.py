@@ -45,7 +45,7 @@ def _resized(width: int, height: int, rule: Rule) -> int:
     elif area < least:
         grow = math.sqrt(least / (height * width))
         rows, columns = math.ceil(height * grow / tile), math.ceil(width * grow / tile)
-    return rows * columns
+    return int(rows * columns)
 
 
 def _padded(width: int, height: int, rule: Rule) -> int:
@@ -68,7 +68,7 @@ def _gridded(width: int, height: int, rule: Rule) -> int:
         rows, columns = math.ceil(factor * rows), math.ceil(factor * columns)
     rows = _multiple(rows, columns, merge, most)
     columns = _multiple(columns, rows, merge, most)
-    return rows * columns // (merge * merge)
+    return int(rows * columns // (merge * merge))
 
 
 def _multiple(sides: int, others: int, merge: int, most: int) -> int:
@@ -82,12 +82,12 @@ def _multiple(sides: int, others: int, merge: int, most: int) -> int:
 
 def _tiled(width: int, height: int, rule: Rule) -> int:
     patch = rule["patch"]
-    return -(-height // patch) * (width // patch + 1)
+    return int(-(-height // patch) * (width // patch + 1))
 
 
 def _begun(width: int, height: int, rule: Rule) -> int:
     patch = rule["patch"]
-    return -(-width // patch) * -(-height // patch)
+    return int(-(-width // patch) * -(-height // patch))
 
 
 RULES: Mapping[str, Callable[[int, int, Rule], int]] = {

@@ -78,7 +78,7 @@ async def load_weights(backend: Backend, promise: Promise) -> dict[str, Any]:
         )
     await backend.compute(load_state, trainer, arrays_of(source), with_optimizer)
     run.loaded_from = source.path
-    record(backend, tenant, "checkpoint.loaded", run.id, source.path, purpose="training")
+    record(backend, tenant, "checkpoint_read", run.id, source.path, purpose="training")
     return {"path": source.path, "model_id": run.id, "type": "load_weights"}
 
 
@@ -122,19 +122,17 @@ async def new_checkpoint(
 def store(backend: Backend, checkpoint: Checkpoint) -> None:
     """Keep a checkpoint; from now on its storage counts."""
     if checkpoint.path in backend.state.checkpoints:
-        checkpoints.remove(backend, backend.state.checkpoints[checkpoint.path], "overwritten")
+        checkpoints.remove(backend, backend.state.checkpoints[checkpoint.path], "overwrite")
     backend.state.checkpoints[checkpoint.path] = checkpoint
-    backend.state.storage.append(
-        StoragePeriod(
-            path=checkpoint.path,
-            tenant_id=checkpoint.tenant_id,
-            session_id=checkpoint.session_id,
-            project_id=checkpoint.project_id,
-            base_model=checkpoint.base_model,
-            size_bytes=checkpoint.size_bytes,
-            since=checkpoint.created_at,
-        )
+    backend.state.storage[f"{backend.ids.count('storage'):012d}"] = StoragePeriod(
+        path=checkpoint.path,
+        tenant_id=checkpoint.tenant_id,
+        session_id=checkpoint.session_id,
+        project_id=checkpoint.project_id,
+        base_model=checkpoint.base_model,
+        size_bytes=checkpoint.size_bytes,
+        since=checkpoint.created_at,
     )
     bill(backend, checkpoint.session_id, checkpoint.base_model, "checkpoint", 1)
     tenant = checkpoint.tenant_id
-    record(backend, tenant, "checkpoint.saved", checkpoint.run_id, checkpoint.path)
+    record(backend, tenant, "checkpoint_create", checkpoint.run_id, checkpoint.path)
