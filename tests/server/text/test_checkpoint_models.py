@@ -112,12 +112,12 @@ def test_training_state_is_not_sampled(text_mock: RunningServer, path: str) -> N
     assert post(text_mock, path, malformed).status_code == 400
 
 
-def test_another_tenant_does_not_see_it(text_mock: RunningServer, checkpoint: str) -> None:
+def test_another_tenants_checkpoint_is_private(text_mock: RunningServer, checkpoint: str) -> None:
     stranger = {"X-API-Key": "tml-stranger"}
     body = {"model": checkpoint, "prompt": "Once", "max_tokens": 4}
     refused = post(text_mock, "/oai/api/v1/completions", body, **stranger)
-    assert refused.status_code == 404
-    assert "no checkpoint" in refused.json()["detail"]
+    assert refused.status_code == 403
+    assert "private" in refused.json()["detail"]
 
 
 def test_a_script_fixes_the_answer_and_is_not_remembered(tinker_mock: RunningServer) -> None:

@@ -6,10 +6,12 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from tinker_mock.server.errors import LimitReached
 from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.faults.plans import Plan, Plans
 from tinker_mock.server.journal import Journal
 from tinker_mock.server.mutants import ActiveMutants
+from tinker_mock.server.observation import Observer
 from tinker_mock.server.queues import QueuePolicy
 from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.scenarios.scenario import Scenario, load_scenario, read_scenario
@@ -17,6 +19,7 @@ from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.state.store import State
 from tinker_mock.server.wire.connection import ParkedWork
+from tinker_mock.server.wire.exchange import App
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class MockControl:
         faults: FaultInjector,
         mutants: ActiveMutants,
         scenario: Scenario,
+        observer: Observer,
         parked: ParkedWork,
         watching: ParkedWork,
     ) -> None:
@@ -52,6 +56,9 @@ class MockControl:
         self.faults = faults
         self.mutants = mutants
         self.scenario = scenario
+        self.observer = observer
+        self.app: App
+        """Where requests enter; set when the app is made of this mock."""
         self.parked = parked
         """Requests of clients that wait."""
         self.watching = watching
@@ -85,8 +92,17 @@ class MockControl:
         return scenario
 
     async def take_snapshot(self) -> tuple[str, ControlSnapshot]:
-        """A copy of state, rule counters and plans, under a new id, taken while no work runs."""
-        backend = self.backend
+        """A copy of state, rule counters and plans, under a new id, taken while no work runs.
+
+        Raises LimitReached.
+        """
+        backend, most = self.backend, self.settings.max_snapshots
+        if len(self.snapshots) >= most:
+            raise LimitReached(
+                f"snapshots: this server holds {most} of them",
+                rule=f"at most {most}",
+                fix="delete one, or start the server with a higher --max-snapshots",
+            )
         await backend.promises.pause()
         try:
             state, taken_at = self._copied(backend.state), backend.clock.now()
@@ -113,6 +129,7 @@ class MockControl:
         """As after a fresh start: state, journal, plans, scripts, scenario and quirks."""
         self._continue_from(State())
         self.journal.reset()
+        self.observer.forget()
         self.plans.plans.clear()
         self.clear_scripts()
         self.backend.quirks.own = self.backend.quirks.started_with
@@ -137,7 +154,7 @@ class MockControl:
         return 1 if failing else 0
 
     def _continue_from(self, state: State) -> None:
-        self.backend.store.current = state
+        self.backend.store.replace(state)
         self.backend.promises.reload()
         self.policy.restart()
 

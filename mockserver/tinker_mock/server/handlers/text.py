@@ -77,7 +77,8 @@ async def create_completion(backend: Backend, exchange: Exchange) -> Answer:
         "created": int(backend.clock.now()),
         "model": body["model"],
     }
-    work = Completions(backend, model, head, choices_for(backend, model, body, params))
+    choices = await backend.compute(choices_for, backend, model, body, params)
+    work = Completions(backend, model, head, choices)
     request_id = {OPENAI_ID: head["id"]}
     if not body.get("stream"):
         return Answer(body=await work.whole(), headers=request_id)
@@ -93,7 +94,8 @@ async def create_chat_completion(backend: Backend, exchange: Exchange) -> Answer
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or 0
     params = openai_params(body, limit, entropy)
     asked = _asked_chat(backend, body, model)
-    turns = chat.turns_for(backend, model, asked, params, body.get("n") or 1)
+    count = body.get("n") or 1
+    turns = await backend.compute(chat.turns_for, backend, model, asked, params, count)
     envelope = Envelope(
         f"chatcmpl-{answer_id(backend, body, 'chat', entropy)}",
         int(backend.clock.now()),
@@ -142,7 +144,7 @@ async def create_message(backend: Backend, exchange: Exchange) -> Answer:
         anthropic_effort(body),
         cut=model.reasons_apart and Quirk.MAX_TOKENS_HELD not in backend.quirks,
     )
-    turns = chat.turns_for(backend, model, asked, params)
+    turns = await backend.compute(chat.turns_for, backend, model, asked, params)
     name = f"msg_{answer_id(backend, body, 'message', entropy).replace('-', '')[:24]}"
     usage = _prompt_usage(backend, exchange, turns[0])
     builder = MessageBuilder(name, body["model"], usage)
@@ -163,13 +165,15 @@ def _prompt_usage(backend: Backend, exchange: Exchange, turn: Turn) -> PromptUsa
     return PromptUsage(created=size - read, read=read)
 
 
-def count_message_tokens(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+async def count_message_tokens(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """How long the prompt of a message would be."""
     body = exchange.body
     model = text_model(backend, exchange.owner, body["model"])
     tools = _anthropic_tools(body)
     offered = tools.tools if tools.choice != "none" else []
-    prompt = model.chat_prompt(from_anthropic(body), offered or None, anthropic_effort(body))
+    prompt = await backend.compute(
+        model.chat_prompt, from_anthropic(body), offered or None, anthropic_effort(body)
+    )
     return {"input_tokens": len(prompt)}
 
 

@@ -13,6 +13,7 @@ from tinker_mock.server.http.traffic import Traffic
 from tinker_mock.server.wire.connection import ClientGone, Connection, ParkedWork
 from tinker_mock.server.wire.dialects import dialect_of
 from tinker_mock.server.wire.exchange import Answer, Exchange, Receive, Send
+from tinker_mock.server.wire.intake import Intake
 from tinker_mock.server.wire.problems import internal_error, problem
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Endpoint:
         answerer: Answerer,
         traffic: Traffic,
         parked: ParkedWork,
+        intake: Intake,
         rules: RequestRules,
         base_url: str = "",
         shaped: Callable[[str, Answer], Answer] = lambda path, answer: answer,
@@ -49,6 +51,7 @@ class Endpoint:
         self.answerer = answerer
         self.traffic = traffic
         self.parked = parked
+        self.intake = intake
         self.rules = rules
         self.base_url = base_url
         self.shaped = shaped
@@ -63,7 +66,7 @@ class Endpoint:
     ) -> None:
         """Serve one request. `refusal` is what is wrong with one that has no operation."""
         exchange = self._exchange(operation, scope)
-        async with Connection(receive, self.parked) as connection:
+        async with Connection(receive, self.parked, self.intake) as connection:
             with self.traffic.watch(exchange):
                 try:
                     answer = await self._answer(exchange, connection, refusal)
@@ -93,7 +96,8 @@ class Endpoint:
         self, exchange: Exchange, connection: Connection, refusal: ServiceError | None
     ) -> Answer:
         try:
-            exchange.raw_body = await connection.body()
+            length = exchange.headers.get("content-length", "")
+            exchange.raw_body = await connection.body(length)
             answer = await self.traffic.before(exchange)
             if answer is None:
                 answer = await self._ask(exchange, connection, refusal)
@@ -117,7 +121,7 @@ class Endpoint:
         try:
             if refusal is not None:
                 raise refusal
-            await self._judge(exchange)
+            await self._judge(exchange, connection)
         except ServiceError as error:
             if self.rules.refuse:
                 raise
@@ -126,14 +130,14 @@ class Endpoint:
         answer = self.answerer.answer(exchange)
         return answer if isinstance(answer, Answer) else await connection.wait_for(answer)
 
-    async def _judge(self, exchange: Exchange) -> None:
+    async def _judge(self, exchange: Exchange, connection: Connection) -> None:
         """Whose request it is, and whether it keeps the contract."""
         operation = exchange.operation
         assert operation is not None
         self.answerer.authenticate(exchange, operation)
         rewrite_alias(exchange, operation)
         judge_parameters(exchange, operation)
-        await decode_body(exchange, operation, self.rules)
+        await decode_body(exchange, operation, self.rules, connection)
 
     async def _deliver(
         self, exchange: Exchange, answer: Answer, connection: Connection, send: Send

@@ -94,7 +94,8 @@ class Turn:
     async def _json(self) -> AsyncGenerator[Event, None]:
         seed = self.backend.ids.number("json-answer", self.params.entropy)
         schema = self.json_schema or {}
-        value = value_for(schema, seed, "/response_format/json_schema/schema")
+        pointer = "/response_format/json_schema/schema"
+        value = await self.backend.compute(value_for, schema, seed, pointer)
         room = self.params.max_tokens - self.tokens
         ids = self.model.tokenizer.encode(json.dumps(value, ensure_ascii=False))
         decoder, pending = stop_decoder(self.model.tokenizer), []
