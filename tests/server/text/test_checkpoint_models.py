@@ -29,7 +29,7 @@ def checkpoint(text_mock: RunningServer) -> str:
     return saved(text_mock, "save_weights_for_sampler")
 
 
-def saved(text_mock: RunningServer, operation: str) -> str:
+def saved(text_mock: RunningServer, operation: str, base_model: str = MODEL) -> str:
     """The path of a fresh model's checkpoint."""
     session = post(
         text_mock,
@@ -42,7 +42,7 @@ def saved(text_mock: RunningServer, operation: str) -> str:
         {
             "session_id": session,
             "model_seq_id": 0,
-            "base_model": MODEL,
+            "base_model": base_model,
             "lora_config": {"rank": 8},
             "type": "create_model",
         },
@@ -86,6 +86,21 @@ def test_a_base_model_and_its_checkpoint_are_a_model(
     assert (found.status_code, found.json()["parent"]) == (200, MODEL)
 
 
+@pytest.mark.parametrize("path", list(CALLS)[:2])
+def test_the_base_model_gives_a_checkpoint_its_context(text_mock: RunningServer, path: str) -> None:
+    """A prompt that is longer than 65,536 tokens."""
+    base = "thinkingmachines/Inkling"
+    path_alone = saved(text_mock, "save_weights_for_sampler", base)
+    long = "a b c d " * 40_000
+    body = {**CALLS[path], "max_tokens": 4}
+    body |= {"prompt": long} if "prompt" in body else {"messages": [{**HELLO[0], "content": long}]}
+    alone = post(text_mock, path, {**body, "model": path_alone})
+    assert alone.status_code == 400
+    assert "> 65536" in alone.json()["detail"]
+    both = post(text_mock, path, {**body, "model": f"{base}:peft:262144;{path_alone}"})
+    assert both.status_code == 200, both.text
+
+
 @pytest.mark.parametrize("path", CALLS)
 def test_a_checkpoint_runs_on_no_other_base(
     text_mock: RunningServer, checkpoint: str, path: str
@@ -93,7 +108,7 @@ def test_a_checkpoint_runs_on_no_other_base(
     body = {**CALLS[path], "max_tokens": 4, "model": f"Qwen/Qwen3-8B;{checkpoint}"}
     refused = post(text_mock, path, body)
     assert refused.status_code == 400
-    assert f"was trained on {MODEL}, not Qwen/Qwen3-8B" in refused.text
+    assert f"was trained from {MODEL}, not Qwen/Qwen3-8B" in refused.text
     unknown = post(text_mock, path, {**body, "model": f"Qwen/Qwen3-9B;{checkpoint}"})
     assert unknown.status_code == 404
     missing = post(text_mock, path, {**body, "model": f"{MODEL};{checkpoint}-not"})

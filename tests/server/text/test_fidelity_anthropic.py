@@ -130,7 +130,7 @@ def test_a_cache_is_its_keys_and_its_models_own(
     client.messages.create(**body)
     with anthropic.Anthropic(api_key="tml-other", base_url=anthropic_url) as stranger:
         assert stranger.messages.create(**body).usage.cache_read_input_tokens == 0
-    other = client.messages.create(**{**body, "model": "Qwen/Qwen3-4B-Instruct-2507"})
+    other = client.messages.create(**{**body, "model": "Qwen/Qwen3.5-4B"})
     assert other.usage.cache_read_input_tokens == 0
 
 

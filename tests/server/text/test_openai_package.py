@@ -88,6 +88,7 @@ def test_chat_logprobs_are_the_models(client: openai.OpenAI) -> None:
     answer = client.chat.completions.create(
         model="Qwen/Qwen3-8B",
         messages=HELLO,
+        reasoning_effort="none",
         logprobs=True,
         top_logprobs=3,
         max_tokens=12,

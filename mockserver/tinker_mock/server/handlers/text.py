@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tinker_mock.server.errors import NotFound
 from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.service import checkpoints
 from tinker_mock.server.service.backend import Backend
@@ -49,10 +48,6 @@ def get_text_model(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """One of them, or a checkpoint on a base model of another context length."""
     name = exchange.path_params["model"]
     named = named_model(backend, exchange.owner, name)
-    if not named.catalog.sampleable:
-        raise NotFound(
-            f"model: {name!r} cannot be sampled", details={"wire_code": "model_not_found"}
-        )
     if named.checkpoint is None:
         return _model_object(name, CREATED)
     return _model_object(name, int(named.checkpoint.created_at), named.base_name)
