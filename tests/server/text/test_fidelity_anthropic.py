@@ -67,7 +67,7 @@ def test_inkling_thinks_by_default(client: anthropic.Anthropic) -> None:
 def test_more_effort_is_more_thinking(client: anthropic.Anthropic) -> None:
     spent = []
     for effort in ("low", "medium", "high", "xhigh", "max"):
-        message = client.messages.create(**asked(), output_config={"effort": effort})  # type: ignore[arg-type]
+        message = client.messages.create(**asked(output_config={"effort": effort}))
         spent.append(len(thought(message)))
     low, medium, high, xhigh, most = spent
     assert low < medium < high < min(xhigh, most)
@@ -77,21 +77,21 @@ def test_more_effort_is_more_thinking(client: anthropic.Anthropic) -> None:
 def test_another_effort_is_unprocessable(client: anthropic.Anthropic, effort: Any) -> None:
     for model in (INKLING, QWEN):
         with pytest.raises(anthropic.UnprocessableEntityError) as refused:
-            client.messages.create(**asked(model), output_config={"effort": effort})
+            client.messages.create(**asked(model, output_config={"effort": effort}))
         assert "effort" in refused.value.response.text
 
 
 def test_thinking_can_be_disabled_and_budgets_are_ignored(client: anthropic.Anthropic) -> None:
     for model in (INKLING, QWEN):
-        off = client.messages.create(**asked(model), thinking={"type": "disabled"})
+        off = client.messages.create(**asked(model, thinking={"type": "disabled"}))
         assert kinds(off) == ["text"]
         for thinking in ({"type": "adaptive"}, {"type": "enabled", "budget_tokens": 1024}):
-            on = client.messages.create(**asked(model), thinking=thinking)  # type: ignore[arg-type]
+            on = client.messages.create(**asked(model, thinking=thinking))
             assert kinds(on) == ["thinking", "text"]
 
 
 def test_thinking_blocks_are_replayed_verbatim(client: anthropic.Anthropic) -> None:
-    first = client.messages.create(**asked(), thinking={"type": "adaptive"})
+    first = client.messages.create(**asked(thinking={"type": "adaptive"}))
     said = [block.model_dump() for block in first.content]
     turns = [*HELLO, {"role": "assistant", "content": said}, {"role": "user", "content": "Go on."}]
     assert client.messages.create(**asked(messages=turns)).stop_reason == "end_turn"
@@ -225,6 +225,23 @@ def test_what_is_no_picture_for_the_model_is_refused(
 ) -> None:
     with pytest.raises(anthropic.BadRequestError, match=words):
         client.messages.create(**asked(model, messages=messages))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"type": "url", "url": "https://example.com/x.png"},
+        {"type": "base64", "media_type": ["image/png"], "data": "AAAA"},
+        {"type": "base64", "media_type": "image/png", "data": 7},
+        {"type": "base64", "media_type": "image/png"},
+        {},
+        None,
+    ],
+)
+def test_a_source_that_is_none_is_refused(client: anthropic.Anthropic, source: Any) -> None:
+    block: Any = {"type": "image", "source": source}
+    with pytest.raises(anthropic.BadRequestError, match=r"source|image"):
+        client.messages.create(**asked(messages=[{"role": "user", "content": [block]}]))
 
 
 def test_sound_is_not_taken(client: anthropic.Anthropic) -> None:

@@ -97,7 +97,7 @@ async def create_chat_completion(backend: Backend, exchange: Exchange) -> Answer
         model,
         bool(body.get("logprobs")),
     )
-    quirk = streams.quirk_of(exchange)
+    quirk = streams.kimi_quirk(exchange)
     events = chat.numbered(turns, quirk, inline=body.get("separate_reasoning") is False)
     usage = Usage(len(turns[0].prompt))
     if body.get("stream"):
@@ -117,13 +117,14 @@ async def create_chat_completion(backend: Backend, exchange: Exchange) -> Answer
 
 def _asked_chat(backend: Backend, body: dict[str, Any], model: TextModel) -> chat.Asked:
     """What a chat completion asks for; quirks leave out what the service was seen to ignore."""
-    quirks, schema = backend.quirks, chat.answer_schema(body)
-    loose = not model.reasons_apart or body.get("response_format", {}).get("type") != "json_object"
+    form = body.get("response_format") or {"type": "text"}
+    loose = not model.reasons_apart or form["type"] != "json_object"
+    held = not (loose and Quirk.RESPONSE_FORMAT_IGNORED in backend.quirks)
     return chat.Asked(
         openai_messages(body["messages"]),
-        NO_TOOLS if Quirk.TOOLS_IGNORED in quirks else tool_request(body),
+        NO_TOOLS if Quirk.TOOLS_IGNORED in backend.quirks else tool_request(body),
         openai_effort(body),
-        None if schema and loose and Quirk.RESPONSE_FORMAT_IGNORED in quirks else schema,
+        chat.answer_schema(form) if held else None,
     )
 
 
