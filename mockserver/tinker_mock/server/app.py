@@ -11,6 +11,7 @@ from tinker_mock.contracts import Operation, load_contract
 from tinker_mock.server.catalog import Catalog
 from tinker_mock.server.clock import Clock, clock_from
 from tinker_mock.server.control.answerer import ControlAnswerer
+from tinker_mock.server.control.front_door import FrontDoor
 from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.faults.injector import FaultInjector
@@ -25,6 +26,7 @@ from tinker_mock.server.ids import IdSource
 from tinker_mock.server.journal import Journal
 from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.mutants import ActiveMutants, MutantError
+from tinker_mock.server.observation import Observer
 from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy
 from tinker_mock.server.quirks import ActiveQuirks, UnknownQuirk
@@ -103,13 +105,24 @@ def build(
     quirks = _quirks(settings)
     clock = _clock(settings)
     policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits, settings.cycle)
-    backend = _backend(settings, clock, policy, quirks)
+    store = Store()
+    observer = Observer(store, clock)
+    backend = _backend(settings, clock, policy, store, observer, quirks)
     parked = ParkedWork()
     journal = Journal(clock, settings.journal_size, server=server)
     plans = Plans(backend.ids, names)
     faults = FaultInjector(backend, plans, scenario.rules, parked)
     control = MockControl(
-        backend, journal, policy, plans, faults, mutants, scenario, parked, watching=ParkedWork()
+        backend,
+        journal,
+        policy,
+        plans,
+        faults,
+        mutants,
+        scenario,
+        observer,
+        parked,
+        watching=ParkedWork(),
     )
     traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
     endpoint = Endpoint(answerer(backend), traffic, parked, rules, settings.base_url)
@@ -117,13 +130,19 @@ def build(
 
 
 def _backend(
-    settings: Settings, clock: Clock, policy: QueuePolicy, quirks: ActiveQuirks
+    settings: Settings,
+    clock: Clock,
+    policy: QueuePolicy,
+    store: Store,
+    observer: Observer,
+    quirks: ActiveQuirks,
 ) -> Backend:
     async def perform(promise: Promise) -> Any:
-        return await operations.perform(backend, promise)
+        result = await operations.perform(backend, promise)
+        await observer.note(promise, result)
+        return result
 
     grants = [Grant.parse(text) for text in settings.keys]
-    store = Store()
     ids = IdSource(settings.seed, store)
     compute = Compute(clock, settings.workers)
     backend = Backend(
@@ -153,7 +172,9 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
 
     served = _operations()
     routes = mounted(routes_for(mock.endpoint, served))
+    fallback: Any = Unmatched(mock.endpoint, served)
     if mock.backend.settings.control:
+        fallback = FrontDoor(fallback)
         contract = load_contract("control").operations
         answerer = ControlAnswerer(mock.control, contract)
         console = Endpoint(
@@ -162,8 +183,9 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
         routes += routes_for(console, contract.values())
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
-    app.router.default = Unmatched(mock.endpoint, served)
+    app.router.default = fallback
     app.state.mock = mock
+    mock.control.app = app
     return app
 
 

@@ -67,6 +67,8 @@ class Settings:
     workers: int = 2
     """Threads that run engine work."""
     journal_size: int = 10_000
+    log: str = "auto"
+    """`text`, `json` or `off`: a line a request on standard error; `auto`: text on a terminal."""
 
     @property
     def limits(self) -> Limits:

@@ -109,7 +109,7 @@ def test_a_window_of_usage_has_full_hours_and_at_most_14_days(
 
 @pytest.mark.tinker_mock(clock="manual")
 def test_costs_follow_the_published_prices(tinker_mock: RunningServer) -> None:
-    """Qwen3-8B costs .195, .60 and .44 a million tokens; a forward pass costs what training does."""
+    """Qwen3-8B: .195, .60 and .44 a million tokens; a forward pass costs what training does."""
     api = Api(tinker_mock, "tml-costs")
     with api.http:
         session = api.session()

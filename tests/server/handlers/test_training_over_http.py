@@ -156,7 +156,7 @@ def test_forward_only_leaves_no_gradient(api: Api) -> None:
 
 
 def test_metrics_are_those_of_the_service(api: Api) -> None:
-    """loss:sum and the clock cycle; the gradient's norm from steps that clip, nothing from others."""
+    """loss:sum and the clock cycle; the gradient's norm from steps that clip, else nothing."""
     model = api.model()
     passes = []
     for step in range(2):

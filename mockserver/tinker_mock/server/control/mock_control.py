@@ -10,6 +10,7 @@ from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.faults.plans import Plan, Plans
 from tinker_mock.server.journal import Journal
 from tinker_mock.server.mutants import ActiveMutants
+from tinker_mock.server.observation import Observer
 from tinker_mock.server.queues import QueuePolicy
 from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.scenarios.scenario import Scenario, load_scenario, read_scenario
@@ -17,6 +18,7 @@ from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.state.store import State
 from tinker_mock.server.wire.connection import ParkedWork
+from tinker_mock.server.wire.exchange import App
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class MockControl:
         faults: FaultInjector,
         mutants: ActiveMutants,
         scenario: Scenario,
+        observer: Observer,
         parked: ParkedWork,
         watching: ParkedWork,
     ) -> None:
@@ -52,6 +55,9 @@ class MockControl:
         self.faults = faults
         self.mutants = mutants
         self.scenario = scenario
+        self.observer = observer
+        self.app: App
+        """Where requests enter; set when the app is made of this mock."""
         self.parked = parked
         """Requests of clients that wait."""
         self.watching = watching
@@ -113,6 +119,7 @@ class MockControl:
         """As after a fresh start: state, journal, plans, scripts, scenario and quirks."""
         self._continue_from(State())
         self.journal.reset()
+        self.observer.forget()
         self.plans.plans.clear()
         self.clear_scripts()
         self.backend.quirks.own = self.backend.quirks.started_with

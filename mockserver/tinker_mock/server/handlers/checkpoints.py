@@ -59,7 +59,7 @@ def set_checkpoint_ttl(backend: Backend, exchange: Exchange) -> dict[str, Any]:
 def get_checkpoint_archive(backend: Backend, exchange: Exchange) -> Answer:
     """Where the archive is: a redirect, which every release takes."""
     checkpoint = _readable(backend, exchange)
-    url, expires = links.sign(backend, exchange.base_url, f"archive~{_file_key(checkpoint)}")
+    url, expires = links.archive_link(backend, exchange.base_url, checkpoint)
     run_id, path = checkpoint.run_id, checkpoint.path
     record(backend, exchange.owner, "checkpoint_read", run_id, path, purpose="download")
     headers = {"Location": url, "Expires": http_date(expires)}
@@ -73,7 +73,7 @@ def get_external_weights_urls(backend: Backend, exchange: Exchange) -> dict[str,
     checkpoint = _own(backend, exchange)
     urls, expires = {}, 0.0
     for name in checkpoint.files:
-        file_id = f"external~{_file_key(checkpoint)}~{name}"
+        file_id = f"external~{links.file_key(checkpoint)}~{name}"
         urls[name], expires = links.sign(backend, exchange.base_url, file_id)
     return {"urls": urls, "expires": wire_time(expires)}
 
@@ -127,10 +127,6 @@ def _readable(backend: Backend, exchange: Exchange) -> Checkpoint:
     kind = checkpoints.KINDS[params["kind"]]
     path = checkpoints.path_of(params["run_id"], kind, params["name"])
     return checkpoints.readable(backend, exchange.owner, path, "path")
-
-
-def _file_key(checkpoint: Checkpoint) -> str:
-    return checkpoint.path.removeprefix("tinker://").replace("/", "!")
 
 
 def _path_of_key(key: str) -> str:

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tinker_mock.server.errors import ConfigurationError
+from tinker_mock.server.journal.request_log import LOGS, request_log
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
+from tinker_mock.server.stand_in.vocabulary import NamedModel
 from tinker_mock.server.yaml_section import seconds
 
 
@@ -30,6 +33,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--port", type=port_number, default=DEFAULT_PORT, help="0 chooses a free port (%(default)s)"
     )
+    add_behaviour_options(parser)
+    add("--control", action=argparse.BooleanOptionalAction, default=True, help="serve /_mock")
+    add("--control-key", metavar="KEY", help="key that /_mock asks for")
+    add(
+        "--server",
+        choices=("hypercorn", "uvicorn", "granian"),
+        default="hypercorn",
+        help="HTTP server (%(default)s)",
+    )
+    add("--tls", action="store_true", help="HTTPS and HTTP/2 with a certificate made for this run")
+    add("--certfile", type=Path, help="TLS certificate (PEM)")
+    add("--keyfile", type=Path, help="TLS private key (PEM)")
+
+
+def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
+    """How a mock behaves, wherever it listens."""
+    add = parser.add_argument
     add("--seed", type=int, default=0, help="ids, samples and faults follow from it")
     add("--models", type=Path, metavar="FILE", help="YAML of further base models")
     add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
@@ -43,6 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--clock", default="real", help="real, xRATE (x60), manual or auto")
     add(
+        "--cycle",
+        type=cycle_length,
+        metavar="TIME",
+        help="work in clock cycles of that length (10s), as the service's worker pools do",
+    )
+    add(
         "--key",
         dest="keys",
         action="append",
@@ -51,29 +77,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an API key's role: admin, billing-admin, member or project-sampler; @KEY2: in whose "
         "organization (without: its own)",
     )
-    add(
-        "--cycle",
-        type=cycle_length,
-        metavar="TIME",
-        help="work in clock cycles of that length (10s), as the service's worker pools do",
-    )
     add("--strict", action="store_true", help="refuse request fields the contract does not know")
     add("--long-poll", type=float, default=30.0, metavar="S", help="seconds a poll is held")
     add("--break", dest="break_check", metavar="CHECK", help="violate exactly this check")
     add("--fail-on", choices=("violation",), help="exit with 1 if a client broke the contract")
-    add("--control", action=argparse.BooleanOptionalAction, default=True, help="serve /_mock")
-    add("--control-key", metavar="KEY", help="key that /_mock asks for")
-    add(
-        "--server",
-        choices=("hypercorn", "uvicorn", "granian"),
-        default="hypercorn",
-        help="HTTP server (%(default)s)",
-    )
-    add("--tls", action="store_true", help="HTTPS and HTTP/2 with a certificate made for this run")
-    add("--certfile", type=Path, help="TLS certificate (PEM)")
-    add("--keyfile", type=Path, help="TLS private key (PEM)")
     add("--client-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
     add("--dynamic-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
+    add_log_options(parser)
+
+
+def add_log_options(parser: argparse.ArgumentParser) -> None:
+    """`--log` and `--quiet`."""
+    add = parser.add_argument
+    add(
+        "--log",
+        choices=LOGS,
+        default="auto",
+        help="a line a request on standard error (auto: text on a terminal, off in a pipe)",
+    )
+    add("--quiet", dest="log", action="store_const", const="off", help="as --log off")
 
 
 def port_number(text: str) -> int:
@@ -97,8 +119,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     told["keys"] = tuple(arguments.keys)
     told["client_config"] = _flags(arguments.client_config, "--client-config")
     told["dynamic_config"] = _flags(arguments.dynamic_config, "--dynamic-config")
-    if arguments.certfile or arguments.keyfile:
-        told["keyfile"] = checked_key(arguments.certfile, arguments.keyfile)
+    if told.get("certfile") or told.get("keyfile"):
+        told["keyfile"] = checked_key(told.get("certfile"), told.get("keyfile"))
     return Settings(**told)
 
 
@@ -156,15 +178,31 @@ def serve(settings: Settings) -> int:
             settings = replace(settings, certfile=certfile, keyfile=keyfile)
         from tinker_mock.server.app import create_app
 
-        return serve_until_signal(create_app(settings), settings, listener)
+        app = create_app(settings)
+        note = tokenizers_at_hand(app.state.mock.backend.catalog.models.values())
+        return serve_until_signal(app, settings, listener, note)
 
 
-def serve_until_signal(app: Any, settings: Settings, listener: socket.socket) -> int:
+def tokenizers_at_hand(models: Iterable[NamedModel]) -> str:
+    """One line: how many models are read with their own tokenizer."""
+    from tinker_mock.server.tokenizers import has_own_files
+
+    found = [has_own_files(model) for model in models]
+    own, others = sum(found), len(found) - sum(found)
+    stand_ins = f"stand-ins for {others}" if own else f"stand-ins for all {others}"
+    return f"tokenizers: {f'own ones for {own} models, ' if own else ''}{stand_ins}"
+
+
+def serve_until_signal(
+    app: Any, settings: Settings, listener: socket.socket, note: str = ""
+) -> int:
     """Serve an app until SIGINT or SIGTERM, then say what was seen; returns the exit code."""
     # Every socket write hands the interpreter to the engine's threads: 5 ms are too long to wait.
     sys.setswitchinterval(0.0005)
-    asyncio.run(_until_signal(app, settings, listener))
-    return int(app.state.mock.control.exit_report())
+    control = app.state.mock.control
+    with request_log(control.journal, settings.log):
+        asyncio.run(_until_signal(app, settings, listener, note))
+    return int(control.exit_report())
 
 
 def bind_socket(host: str, port: int) -> socket.socket:
@@ -181,8 +219,8 @@ def bind_socket(host: str, port: int) -> socket.socket:
     return listener
 
 
-def announce(settings: Settings, certfile: str) -> None:
-    """The ready line and what to paste into a shell."""
+def announce(settings: Settings, certfile: str, note: str) -> None:
+    """The ready line, what to paste into a shell, and the note."""
     scheme = "https" if certfile else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"{scheme}://{host}:{settings.port}"
@@ -191,16 +229,18 @@ def announce(settings: Settings, certfile: str) -> None:
     print("export TINKER_API_KEY=tml-mock", flush=True)
     if certfile:
         print(f"export SSL_CERT_FILE={certfile}", flush=True)
+    if note:
+        print(f"# {note} (see: tinker-mock tokenizers)", flush=True)
 
 
-async def _until_signal(app: Any, settings: Settings, listener: socket.socket) -> None:
+async def _until_signal(app: Any, settings: Settings, listener: socket.socket, note: str) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
 
     async def until_stopped() -> None:
-        announce(settings, str(settings.certfile or ""))
+        announce(settings, str(settings.certfile or ""), note)
         await stopped.wait()
 
     from tinker_mock.server.serving.servers import serve_app

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tinker_mock.server.catalog.catalog import CatalogModel
@@ -14,7 +13,6 @@ from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of
 from tinker_mock.server.state.records import Tenant
 from tinker_mock.server.text.messages import flat_text
-from tinker_mock.server.text.placeholder_tokenizer import PlaceholderTokenizer
 from tinker_mock.server.tokenizers import templated_prompt, tokenizer_for
 
 if TYPE_CHECKING:
@@ -105,13 +103,13 @@ def text_model(backend: Backend, tenant: Tenant, name: str) -> TextModel:
 
 
 def tokenizer_of(model: CatalogModel) -> Tokenizer:
-    """The model's tokenizer, or its placeholder."""
-    return tokenizer_for(model) or placeholder_of(model)
-
-
-@cache
-def placeholder_of(model: CatalogModel) -> PlaceholderTokenizer:
-    """A placeholder with the model's vocabulary and special ids."""
-    first, last = model.special_tokens or (0, -1)
-    specials = frozenset(range(first, last + 1)) | {*model.end_tokens, *model.thinking}
-    return PlaceholderTokenizer(model.name, model.tokenizer_size, specials)
+    """The model's tokenizer; raises BadRequest for a model with too few ids to have one."""
+    tokenizer = tokenizer_for(model)
+    if tokenizer is None:
+        raise BadRequest(
+            f"model: {model.name} has {model.tokenizer_size} ids, too few for text",
+            pointer="/model",
+            rule="the model's vocabulary has an id for every byte",
+            fix="send token ids to asample",
+        )
+    return tokenizer
