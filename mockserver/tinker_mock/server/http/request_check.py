@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 else:
     protobuf_requests = LazyModule("tinker_mock.server.wire.protobuf_requests")
 
+BYTES = "application/octet-stream"
+"""A body that is a file: whatever it is, it is no matter of the contract."""
+
 
 @dataclass(frozen=True)
 class RequestRules:
@@ -38,7 +41,7 @@ class RequestRules:
 
 async def decode_body(exchange: Exchange, operation: Operation, rules: RequestRules) -> None:
     """Fill in `exchange.body` and judge it by the contract; raises what the client did wrong."""
-    if not operation.request_types:
+    if not operation.request_types or BYTES in operation.request_types:
         return
     if len(exchange.raw_body) < IN_THREAD:
         _decode(exchange, operation, rules)

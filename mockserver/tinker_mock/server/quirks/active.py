@@ -9,6 +9,7 @@ class Quirk(StrEnum):
     """Every quirk; `contracts/fidelity/quirks.yaml` says what each does and who says so."""
 
     TOOLS_IGNORED = "tools-ignored"
+    UPLOADS_CLOSED = "uploads-closed"
 
 
 class UnknownQuirk(ValueError):

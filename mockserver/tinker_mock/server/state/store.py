@@ -17,6 +17,7 @@ from tinker_mock.server.state.records import (
     TelemetrySummary,
     Tenant,
     TrainingRun,
+    Upload,
     UsageEvent,
 )
 
@@ -30,6 +31,7 @@ class State:
     runs: dict[str, TrainingRun] = field(default_factory=dict)
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     samplers: dict[str, SamplingSession] = field(default_factory=dict)
+    uploads: dict[str, Upload] = field(default_factory=dict)
     promises: dict[str, Promise] = field(default_factory=dict)
     lanes: dict[str, Lane] = field(default_factory=dict)
     usage: list[UsageEvent] = field(default_factory=list)
