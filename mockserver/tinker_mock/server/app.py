@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 
 from tinker_mock.contracts import Operation, load_contract
-from tinker_mock.server.catalog import Catalog
+from tinker_mock.server.catalog import Catalog, today_of
 from tinker_mock.server.clock import Clock, clock_from
 from tinker_mock.server.control.answerer import ControlAnswerer
 from tinker_mock.server.control.front_door import FrontDoor
@@ -31,15 +32,19 @@ from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy
 from tinker_mock.server.quirks import ActiveQuirks, UnknownQuirk
 from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
+from tinker_mock.server.service import housekeeping
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.batches import Batcher
 from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.service.roles import Grant
 from tinker_mock.server.settings import Settings
+from tinker_mock.server.signer import Signer, drawn_secret
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import State, Store
+from tinker_mock.server.text.error_shapes import ErrorShapes
 from tinker_mock.server.wire.connection import ParkedWork
+from tinker_mock.server.wire.intake import Intake
 from tinker_mock.server.yaml_section import ScenarioError
 
 if TYPE_CHECKING:
@@ -125,7 +130,11 @@ def build(
         watching=ParkedWork(),
     )
     traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
-    endpoint = Endpoint(answerer(backend), traffic, parked, rules, settings.base_url)
+    intake = Intake(settings.body_limits)
+    shapes = ErrorShapes(backend.quirks)
+    endpoint = Endpoint(
+        answerer(backend), traffic, parked, intake, rules, settings.base_url, shapes
+    )
     return Mock(backend, control, endpoint)
 
 
@@ -142,17 +151,22 @@ def _backend(
         await observer.note(promise, result)
         return result
 
+    def make_room() -> None:
+        housekeeping.admit_tenant(backend)
+
     grants = [Grant.parse(text) for text in settings.keys]
     ids = IdSource(settings.seed, store)
-    compute = Compute(clock, settings.workers)
+    signer = Signer(settings.secret.encode() if settings.secret else drawn_secret())
+    compute = Compute(clock, settings.work_limits)
     backend = Backend(
         settings=settings,
         store=store,
         clock=clock,
         ids=ids,
-        catalog=Catalog.load(settings.models),
-        authenticator=Authenticator(store, ids, clock, settings.jwt_lifetime, grants),
-        promises=PromiseBook(store, clock, policy, perform),
+        signer=signer,
+        catalog=_catalog(settings, clock),
+        authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room, grants),
+        promises=PromiseBook(store, clock, policy, perform, settings.kept_results),
         compute=compute,
         batches=Batcher(compute),
         quirks=quirks,
@@ -178,7 +192,11 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
         contract = load_contract("control").operations
         answerer = ControlAnswerer(mock.control, contract)
         console = Endpoint(
-            answerer, PlainTraffic(), mock.control.watching, RequestRules(content_types=False)
+            answerer,
+            PlainTraffic(),
+            mock.control.watching,
+            mock.endpoint.intake,
+            RequestRules(content_types=False),
         )
         routes += routes_for(console, contract.values())
     app = Starlette(routes=routes, lifespan=lifespan)
@@ -193,6 +211,19 @@ def _operations() -> list[Operation]:
     """What clients may ask for: Tinker's own operations and the text endpoints'."""
     tinker, inference = load_contract("tinker"), load_contract("inference")
     return [*tinker.operations.values(), *inference.operations.values()]
+
+
+def _catalog(settings: Settings, clock: Clock) -> Catalog:
+    if settings.include_retired:
+        return Catalog.load(settings.models)
+    if settings.catalog_date is None:
+        return Catalog.load(settings.models, today_of(clock.now))
+    try:
+        day = date.fromisoformat(settings.catalog_date)
+    except ValueError:
+        told = f"catalog_date: {settings.catalog_date!r} is no date; write it like 2026-06-12"
+        raise ConfigurationError(told) from None
+    return Catalog.load(settings.models, lambda: day)
 
 
 def _scenario(settings: Settings, names: list[str]) -> Scenario:

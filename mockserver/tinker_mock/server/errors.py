@@ -50,6 +50,13 @@ class Forbidden(ServiceError):
     kind = "permission"
 
 
+class LimitReached(ServiceError):
+    """The server holds as many of these as it was told to."""
+
+    status = 403
+    kind = "limit"
+
+
 class NotFound(ServiceError):
     """No such thing for this tenant."""
 

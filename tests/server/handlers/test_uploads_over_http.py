@@ -6,14 +6,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.server.conftest import BASE, Api, datum, training_step, update
+from tests.server.conftest import BASE, Api, sample, training_step, update
 from tinker_mock.server.serving.in_thread import RunningServer
 
 LORA = {"rank": 8, "train_attn": True, "train_mlp": True, "train_unembed": True}
 
 
 def exported(api: Api) -> tuple[str, dict[str, bytes]]:
-    """A trained model's logprobs source and its files, as save_weights_external gives them."""
+    """A trained model and its files, as save_weights_external gives them."""
     model = api.model(lora_config=LORA)
     for step in range(3):
         api.done("forward_backward", training_step(model, 2 * step + 1))
@@ -25,10 +25,10 @@ def exported(api: Api) -> tuple[str, dict[str, bytes]]:
     return model, {name: httpx.get(url).content for name, url in links.items()}
 
 
-def scored(api: Api, model: str, seq_id: int) -> list[float]:
-    body = {"data": [datum()], "loss_fn": "cross_entropy"}
-    told = api.done("forward", {"model_id": model, "seq_id": seq_id, "forward_input": body})
-    return list(told["loss_fn_outputs"][0]["logprobs"]["data"])
+def scored(api: Api, path: str) -> list[float]:
+    """What a checkpoint's sampler thinks of a prompt."""
+    told = api.done("asample", sample(api.sampler(model_path=path), 0, prompt_logprobs=True))
+    return list(told["prompt_logprobs"][1:])
 
 
 def uploaded(api: Api, files: dict[str, bytes], **more: Any) -> httpx.Response:
@@ -42,12 +42,12 @@ def uploaded(api: Api, files: dict[str, bytes], **more: Any) -> httpx.Response:
     return api.post("external_weights_upload_finish", {"upload_id": begun["upload_id"]})
 
 
-def test_what_was_exported_can_be_uploaded_and_trains_on_from_there(api: Api) -> None:
+def test_what_was_exported_can_be_uploaded_and_samples_the_same(api: Api) -> None:
     model, files = exported(api)
     path = uploaded(api, files).json()["tinker_path"]
-    body = {"session_id": api.session(), "model_seq_id": 0, "path": path, "optimizer": False}
-    again = api.done("load_weights", body)["model_id"]
-    assert scored(api, again, 1) == scored(api, model, 8)
+    named = {"model_id": model, "seq_id": 8, "path": "s"}
+    trained = api.done("save_weights_for_sampler", named)["path"]
+    assert scored(api, path) == scored(api, trained)
     (listed,) = [
         entry for entry in api.get("checkpoints").json()["checkpoints"]
         if entry["tinker_path"] == path
@@ -55,7 +55,7 @@ def test_what_was_exported_can_be_uploaded_and_trains_on_from_there(api: Api) ->
     assert listed["checkpoint_type"] == "external"
     assert listed["base_model"] == BASE
     assert listed["size_bytes"] == sum(map(len, files.values()))
-    assert api.get("billing/usage/checkpoints/current").json()["data"][0]["checkpoint_count"] == 2
+    assert api.get("billing/usage/checkpoints/current").json()["data"][0]["checkpoint_count"] == 3
 
 
 def test_finishing_twice_gives_the_same_checkpoint(api: Api) -> None:

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from tinker_mock.server.errors import LimitReached
 from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.faults.plans import Plan, Plans
 from tinker_mock.server.journal import Journal
@@ -91,8 +92,17 @@ class MockControl:
         return scenario
 
     async def take_snapshot(self) -> tuple[str, ControlSnapshot]:
-        """A copy of state, rule counters and plans, under a new id, taken while no work runs."""
-        backend = self.backend
+        """A copy of state, rule counters and plans, under a new id, taken while no work runs.
+
+        Raises LimitReached.
+        """
+        backend, most = self.backend, self.settings.max_snapshots
+        if len(self.snapshots) >= most:
+            raise LimitReached(
+                f"snapshots: this server holds {most} of them",
+                rule=f"at most {most}",
+                fix="delete one, or start the server with a higher --max-snapshots",
+            )
         await backend.promises.pause()
         try:
             state, taken_at = self._copied(backend.state), backend.clock.now()
@@ -144,7 +154,7 @@ class MockControl:
         return 1 if failing else 0
 
     def _continue_from(self, state: State) -> None:
-        self.backend.store.current = state
+        self.backend.store.replace(state)
         self.backend.promises.reload()
         self.policy.restart()
 

@@ -50,7 +50,7 @@ async def list_lanes(control: MockControl, exchange: Exchange) -> dict[str, Any]
                 "running": lane.current,
                 "waiting": {str(seq): request for seq, request in sorted(lane.slots.items())},
                 "blocked": lane.blocked(),
-                "completed": len(lane.completions),
+                "completed": lane.completed,
             }
             for lane in lanes
         ]

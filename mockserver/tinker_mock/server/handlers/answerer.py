@@ -6,8 +6,9 @@ from typing import Any
 from tinker_mock.contracts import Operation, load_contract
 from tinker_mock.server.errors import NameTaken, ServiceError
 from tinker_mock.server.handlers.table import Handler
-from tinker_mock.server.service import roles
+from tinker_mock.server.service import compute, roles
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.housekeeping import Housekeeper
 from tinker_mock.server.state.promise import model_lane
 from tinker_mock.server.wire.dialects import dialect_of
 from tinker_mock.server.wire.error_hints import add_hints
@@ -25,6 +26,7 @@ class MockAnswerer:
     def __init__(self, backend: Backend, handlers: Mapping[str, Handler]) -> None:
         self.backend = backend
         self.handlers = handlers
+        self.housekeeper = Housekeeper()
         self.text = load_contract("inference").operations
 
     def authenticate(self, exchange: Exchange, operation: Operation) -> None:
@@ -33,11 +35,13 @@ class MockAnswerer:
             return
         exchange.tenant = self.backend.authenticator.tenant(exchange.credential)
         exchange.dialect = dialect_of(exchange.headers, exchange.tenant.sdk_version)
+        compute.tenant.set(exchange.tenant.id)
 
     def answer(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
         """What the operation's handler says."""
         operation = exchange.operation
         assert operation is not None
+        self.housekeeper.look(self.backend)
         if exchange.tenant is not None:
             roles.check(exchange.tenant, operation.id, text_endpoint=operation.id in self.text)
         outcome = self.handlers[operation.id](self.backend, exchange)

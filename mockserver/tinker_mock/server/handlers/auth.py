@@ -29,7 +29,8 @@ def create_api_key(backend: Backend, exchange: Exchange) -> dict[str, Any]:
             rule="API keys are created by a logged-in user",
             fix="send Authorization: Bearer <access token>",
         )
-    key = "tml-" + backend.ids.next("api-key", bearer).replace("-", "")
+    number = backend.ids.count("api-key", bearer)
+    key = "tml-" + backend.signer.digest("api-key", bearer, number).hex()[:32]
     tenant = backend.authenticator.register(key)
     tenant.key_name, tenant.key_note = body["name"], body["note"]
     record(backend, tenant, "apikey_create", details={"name": tenant.key_name})

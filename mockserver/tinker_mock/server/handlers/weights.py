@@ -3,7 +3,7 @@
 from typing import Any
 
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.service import checkpoints, links, runs, sessions, uploads
+from tinker_mock.server.service import checkpoints, links, offer, runs, sessions, uploads
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import submit_creation, submit_to_run
 from tinker_mock.server.service.times import wire_time
@@ -59,7 +59,7 @@ def load_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     run = _run(backend, exchange)
     seq_id = body.get("seq_id")
     lane = backend.promises.lanes.get(model_lane(run.id))
-    used = lane is not None and any(number != 1 for number in lane.submitted)
+    used = lane is not None and lane.highest > 1
     if (seq_id or 1) != 1 or (not seq_id and used):
         raise BadRequest(
             f"seq_id: LoadWeights is not permitted with seq_id {seq_id}",
@@ -81,7 +81,7 @@ def _create_by_loading(backend: Backend, exchange: Exchange) -> dict[str, Any]:
         return {"request_id": known.request_id, "model_id": known.model_id}
     source = _check_source(backend, exchange)
     base_model = body.get("base_model") or source.base_model
-    backend.catalog.get(base_model)
+    offer.loadable(backend, source, base_model)
     optimizer = source.optimizer_config if body["optimizer"] else body.get("optimizer_config")
     lora = {
         "rank": source.rank,
@@ -97,7 +97,8 @@ def _create_by_loading(backend: Backend, exchange: Exchange) -> dict[str, Any]:
 def _check_source(backend: Backend, exchange: Exchange) -> Any:
     body = exchange.body
     token = body.get("weights_access_token")
-    return checkpoints.readable(backend, exchange.owner, body["path"], access_token=token)
+    found = checkpoints.readable(backend, exchange.owner, body["path"], access_token=token)
+    return offer.for_training(found)
 
 
 def _save(

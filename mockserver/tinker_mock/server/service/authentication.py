@@ -2,16 +2,15 @@
 
 import base64
 import hashlib
-import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
 
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.errors import ConfigurationError, Unauthenticated
-from tinker_mock.server.ids import IdSource
 from tinker_mock.server.service.roles import Grant
+from tinker_mock.server.signer import Signer
 from tinker_mock.server.state.records import Tenant
 from tinker_mock.server.state.store import Store
 
@@ -22,26 +21,28 @@ FIX = "send the key in the X-API-Key header (text endpoints also take Authorizat
 class Authenticator:
     """Finds the tenant of a request. Every well-formed key is a tenant of its own.
 
-    `grants` are the roles of keys that are not the admin of an organization of their own; raises
+    `make_room` is called before there is a new one; it may raise LimitReached. `grants` are the
+    roles of keys that are not the admin of an organization of their own; raises
     ConfigurationError for one of something that is no key.
     """
 
     def __init__(
         self,
         store: Store,
-        ids: IdSource,
+        signer: Signer,
         clock: Clock,
         jwt_lifetime: float,
+        make_room: Callable[[], None],
         grants: Iterable[Grant] = (),
     ) -> None:
         self.grants = {grant.key: grant for grant in grants}
         for grant in self.grants.values():
             check_grant(grant)
         self.store = store
-        self.ids = ids
+        self.make_room = make_room
+        self.signer = signer
         self.clock = clock
         self.jwt_lifetime = jwt_lifetime
-        self._secret = ids.derive("jwt-secret").encode()
 
     def tenant(self, credential: str) -> Tenant:
         """The tenant of a credential, an API key or a JWT; raises Unauthenticated."""
@@ -70,7 +71,7 @@ class Authenticator:
         }
         head = _segment(orjson.dumps({"alg": "HS256", "typ": "JWT"}))
         signed = f"{head}.{_segment(orjson.dumps(claims))}"
-        return f"{signed}.{self._signature(signed)}"
+        return f"{signed}.{_segment(self.signer.digest('jwt', signed))}"
 
     def register(self, key: str) -> Tenant:
         """The tenant of a raw key, made when the key is new."""
@@ -81,6 +82,7 @@ class Authenticator:
         tenant_id = f"user-{digest[:12]}"
         tenant = self.store.current.tenants.get(tenant_id)
         if tenant is None:
+            self.make_room()
             tenant = Tenant(
                 id=tenant_id,
                 key_id=int(digest[:8], 16),
@@ -114,8 +116,7 @@ class Authenticator:
     def _tenant_of_jwt(self, token: str) -> Tenant:
         signed, _, signature = token.rpartition(".")
         claims = _claims(signed.partition(".")[2])
-        genuine = hmac.compare_digest(signature.encode(), self._signature(signed).encode())
-        if not genuine or claims is None:
+        if claims is None or not self.signer.genuine(_bytes(signature), "jwt", signed):
             raise _invalid_token("the JWT was not issued by this server")
         if claims.get("exp", 0) <= self.clock.now():
             raise _invalid_token("the JWT has expired")
@@ -128,9 +129,6 @@ class Authenticator:
         if tenant.revoked:
             raise _refused("the API key was deleted", "a deleted key is no credential any more")
         return tenant
-
-    def _signature(self, signed: str) -> str:
-        return _segment(hmac.new(self._secret, signed.encode(), hashlib.sha256).digest())
 
 
 def is_key(text: str) -> bool:
@@ -149,9 +147,18 @@ def _segment(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
+def _bytes(segment: str) -> bytes:
+    """What a segment stands for; nothing for one that is not written as `_segment` writes it."""
+    try:
+        data = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    except ValueError:
+        return b""
+    return data if _segment(data) == segment else b""
+
+
 def _claims(segment: str) -> dict[str, Any] | None:
     try:
-        claims = orjson.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+        claims = orjson.loads(_bytes(segment))
     except ValueError:
         return None
     return claims if isinstance(claims, dict) else None

@@ -14,6 +14,7 @@ from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.batches import Batcher
 from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.settings import Limits, Settings
+from tinker_mock.server.signer import Signer
 from tinker_mock.server.state.store import State, Store
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Backend:
     store: Store
     clock: Clock
     ids: IdSource
+    signer: Signer
     catalog: Catalog
     authenticator: Authenticator
     promises: PromiseBook

@@ -161,7 +161,7 @@ def remove(backend: Backend, checkpoint: Checkpoint, action: str) -> None:
     """Delete a checkpoint and stop counting its storage."""
     del backend.state.checkpoints[checkpoint.path]
     ended = checkpoint.expires_at if action == "expire" else backend.clock.now()
-    for period in backend.state.storage:
+    for period in backend.state.storage.values():
         if period.path == checkpoint.path and period.until is None:
             period.until = ended
     tenant = checkpoint.tenant_id

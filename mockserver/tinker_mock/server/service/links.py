@@ -1,7 +1,5 @@
 """Signed links: URLs to files that work without a key, for a while."""
 
-import hashlib
-import hmac
 from urllib.parse import quote
 
 from tinker_mock.server.errors import Forbidden, Gone
@@ -14,7 +12,7 @@ ROUTE = "/api/v1/files"
 def sign(backend: Backend, base_url: str, file_id: str) -> tuple[str, float]:
     """A URL for a file and when it ends (Unix seconds)."""
     expires = int(backend.clock.now() + backend.settings.signed_url_lifetime)
-    signature = _signature(backend, file_id, expires)
+    signature = backend.signer.digest("link", file_id, expires).hex()
     url = f"{base_url}{ROUTE}/{quote(file_id, safe='')}?expires={expires}&signature={signature}"
     return url, float(expires)
 
@@ -31,8 +29,7 @@ def archive_link(backend: Backend, base_url: str, checkpoint: Checkpoint) -> tup
 
 def check(backend: Backend, file_id: str, expires: int, signature: str) -> None:
     """Raise Forbidden for a link this server did not make, Gone for one whose time is over."""
-    expected = _signature(backend, file_id, expires)
-    if not hmac.compare_digest(signature.encode(), expected.encode()):
+    if not backend.signer.genuine(_bytes(signature), "link", file_id, expires):
         raise Forbidden(
             "signature: the link was not signed by this server",
             pointer="/signature",
@@ -43,6 +40,8 @@ def check(backend: Backend, file_id: str, expires: int, signature: str) -> None:
         raise Gone("expires: the link's time is over", pointer="/expires", fix="ask for a new link")
 
 
-def _signature(backend: Backend, file_id: str, expires: int) -> str:
-    secret = backend.ids.derive("link-secret").encode()
-    return hmac.new(secret, f"{file_id}:{expires}".encode(), hashlib.sha256).hexdigest()
+def _bytes(signature: str) -> bytes:
+    try:
+        return bytes.fromhex(signature)
+    except ValueError:
+        return b""

@@ -118,21 +118,24 @@ def new_checkpoint(
 
 
 def store(backend: Backend, checkpoint: Checkpoint) -> None:
+    """Keep a checkpoint of a run and bill the save."""
+    keep(backend, checkpoint)
+    bill(backend, checkpoint.session_id, checkpoint.base_model, "checkpoint", 1)
+
+
+def keep(backend: Backend, checkpoint: Checkpoint) -> None:
     """Keep a checkpoint; from now on its storage counts."""
     if checkpoint.path in backend.state.checkpoints:
         checkpoints.remove(backend, backend.state.checkpoints[checkpoint.path], "overwrite")
     backend.state.checkpoints[checkpoint.path] = checkpoint
-    backend.state.storage.append(
-        StoragePeriod(
-            path=checkpoint.path,
-            tenant_id=checkpoint.tenant_id,
-            session_id=checkpoint.session_id,
-            project_id=checkpoint.project_id,
-            base_model=checkpoint.base_model,
-            size_bytes=checkpoint.size_bytes,
-            since=checkpoint.created_at,
-        )
+    backend.state.storage[f"{backend.ids.count('storage'):012d}"] = StoragePeriod(
+        path=checkpoint.path,
+        tenant_id=checkpoint.tenant_id,
+        session_id=checkpoint.session_id,
+        project_id=checkpoint.project_id,
+        base_model=checkpoint.base_model,
+        size_bytes=checkpoint.size_bytes,
+        since=checkpoint.created_at,
     )
-    bill(backend, checkpoint.session_id, checkpoint.base_model, "checkpoint", 1)
     tenant = checkpoint.tenant_id
     record(backend, tenant, "checkpoint_create", checkpoint.run_id, checkpoint.path)

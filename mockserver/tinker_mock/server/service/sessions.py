@@ -11,7 +11,7 @@ from tinker_mock.server.state.records import Session, Tenant
 def create_session(backend: Backend, tenant: Tenant, body: dict[str, Any]) -> Session:
     """Open a session; its id follows from the seed, the tenant and how many it had before."""
     now = backend.clock.now()
-    number = sum(1 for s in backend.state.sessions.values() if s.tenant_id == tenant.id)
+    number = backend.ids.count("session", tenant.id) - 1
     session = Session(
         id=backend.ids.derive("session", tenant.id, number),
         tenant_id=tenant.id,
@@ -116,6 +116,12 @@ def owned_sessions(backend: Backend, tenant: Tenant) -> list[Session]:
     for session in found:
         _expire(backend, session)
     return sorted(found, key=lambda s: (s.created_at, s.number), reverse=True)
+
+
+def expire_silent(backend: Backend) -> None:
+    """Cancel every session whose client has been silent for too long."""
+    for session in backend.state.sessions.values():
+        _expire(backend, session)
 
 
 def _expire(backend: Backend, session: Session) -> None:

@@ -12,11 +12,11 @@ from tinker_mock.server.engine import BaseModel, EngineError, Trainer, export_st
 from tinker_mock.server.errors import BadRequest, Forbidden, NotFound
 from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.service import checkpoints, links
-from tinker_mock.server.service.audit import record
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of
 from tinker_mock.server.service.external import STATE_FILE, read_state
-from tinker_mock.server.state.records import Checkpoint, StoragePeriod, Tenant, Upload
+from tinker_mock.server.service.saving import keep
+from tinker_mock.server.state.records import Checkpoint, Tenant, Upload
 
 CONFIG_FILE = "adapter_config.json"
 FILES = (CONFIG_FILE, "adapter_model.safetensors", STATE_FILE)
@@ -86,7 +86,7 @@ async def finish(backend: Backend, tenant: Tenant, upload_id: str) -> str:
         base = base_of(backend, upload.base_model)
         checkpoint = await backend.compute(_checkpoint, base, upload, backend.clock.now())
         if upload.path is None:
-            _store(backend, checkpoint)
+            keep(backend, checkpoint)
             upload.path, upload.files = checkpoint.path, {}
     return upload.path
 
@@ -135,23 +135,6 @@ def _check_config(content: bytes, upload: Upload) -> None:
             f"is for rank {told[0]} of {told[1]}, the upload for rank {wanted[0]} of {wanted[1]}"
         )
         raise _unfit(CONFIG_FILE, words, "start the upload with the adapter's own configuration")
-
-
-def _store(backend: Backend, checkpoint: Checkpoint) -> None:
-    backend.state.checkpoints[checkpoint.path] = checkpoint
-    backend.state.storage.append(
-        StoragePeriod(
-            path=checkpoint.path,
-            tenant_id=checkpoint.tenant_id,
-            session_id="",
-            project_id=checkpoint.project_id,
-            base_model=checkpoint.base_model,
-            size_bytes=checkpoint.size_bytes,
-            since=checkpoint.created_at,
-        )
-    )
-    tenant = checkpoint.tenant_id
-    record(backend, tenant, "checkpoint_create", checkpoint.run_id, checkpoint.path)
 
 
 def _unfit(name: str, found: str, fix: str) -> BadRequest:

@@ -12,12 +12,13 @@ from tinker_mock.server.service.search import urn
 from tinker_mock.server.service.times import wire_time
 from tinker_mock.server.state.records import Session, Tenant, UsageEvent
 
-HOUR = 3600.0
+MINUTE, HOUR = 60.0, 3600.0
 DAY = 24 * HOUR
 LONGEST_WINDOW = 14 * DAY
 GIGABYTE = 1e9
 
-Bucket = tuple[float, str, str, str, bool]
+Bucket = tuple[float, str, str, str, str, str, bool]
+"""Hour, user, session, project, base model, kind, cached."""
 Kind = Literal["training", "sampling_prefill", "sampling_sample", "checkpoint"]
 
 
@@ -30,19 +31,20 @@ def bill(
     cached: bool = False,
 ) -> None:
     """Count something billable for a session's owner."""
-    session = backend.state.sessions[session_id]
-    backend.state.usage.append(
-        UsageEvent(
-            at=backend.clock.now(),
-            tenant_id=session.tenant_id,
-            session_id=session.id,
-            project_id=session.project_id,
-            base_model=base_model,
-            kind=kind,
-            quantity=quantity,
-            cached=cached,
-        )
+    session, now = backend.state.sessions[session_id], backend.clock.now()
+    minute = int(now // MINUTE)
+    key = f"{minute} {session.id} {session.project_id} {base_model} {kind} {cached}"
+    event = UsageEvent(
+        at=now,
+        tenant_id=session.tenant_id,
+        session_id=session.id,
+        project_id=session.project_id,
+        base_model=base_model,
+        kind=kind,
+        quantity=0,
+        cached=cached,
     )
+    backend.state.usage.setdefault(key, event).quantity += quantity
 
 
 def usage(
@@ -55,7 +57,7 @@ def usage(
     """
     sums: dict[Bucket, int] = defaultdict(int)
     users = organization(backend.state, tenant)
-    for event in backend.state.usage:
+    for event in backend.state.usage.values():
         if event.tenant_id in users and start <= event.at < end:
             sums[_bucket(event)] += event.quantity
     data = [_event(backend, bucket, sums[bucket]) for bucket in sorted(sums)]
@@ -98,24 +100,24 @@ def storage_now(backend: Backend, tenant: Tenant, project_id: str | None) -> dic
 def _priced_through(backend: Backend, users: dict[str, Tenant]) -> str | None:
     """The start of the day: days before it have an invoice's prices, if anything was used."""
     today = backend.clock.now() // DAY * DAY
-    used = any(event.tenant_id in users and event.at < today for event in backend.state.usage)
+    used = any(
+        event.tenant_id in users and event.at < today for event in backend.state.usage.values()
+    )
     return wire_time(today) if used else None
 
 
 def _bucket(event: UsageEvent) -> Bucket:
-    hour = event.at // HOUR * HOUR
-    return hour, event.session_id, event.base_model, event.kind, event.cached
+    hour, whose = event.at // HOUR * HOUR, (event.tenant_id, event.session_id, event.project_id)
+    return (hour, *whose, event.base_model, event.kind, event.cached)
 
 
 def _event(backend: Backend, bucket: Bucket, quantity: int) -> dict[str, Any]:
-    hour, session_id, base_model, kind, cached = bucket
+    hour, user, session_id, project_id, base_model, kind, cached = bucket
     info: dict[str, Any] = {"type": kind}
     if kind == "sampling_prefill":
         info["cached"] = cached
     info["count" if kind == "checkpoint" else "token_count"] = quantity
-    session = backend.state.sessions[session_id]
-    tenant = backend.state.tenants[session.tenant_id]
-    event = _frame(tenant, session_id, session.project_id, hour, base_model)
+    event = _frame(backend.state.tenants[user], session_id, project_id, hour, base_model)
     event["event_info"] = info
     rate = token_rate(base_model, kind, cached)
     if rate is not None:
@@ -129,7 +131,7 @@ def _storage(
 ) -> list[dict[str, Any]]:
     """Gigabyte-hours of every checkpoint in every hour of the window it was kept."""
     hours: dict[tuple[float, str, str, str, str], float] = defaultdict(float)
-    for period in backend.state.storage:
+    for period in backend.state.storage.values():
         if period.tenant_id not in users:
             continue
         since, until = max(period.since, start), min(period.until or end, end)

@@ -11,12 +11,8 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from tinker_mock.server.errors import ConfigurationError
-from tinker_mock.server.serving.command import (
-    add_log_options,
-    bind_socket,
-    port_number,
-    serve_until_signal,
-)
+from tinker_mock.server.serving.command import bind_socket, serve_until_signal
+from tinker_mock.server.serving.options import add_log_options, port_number
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
 
 

@@ -28,7 +28,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tinker_mock.server.errors import ConfigurationError
-from tinker_mock.server.serving.command import add_behaviour_options, settings_of
+from tinker_mock.server.serving.options import add_behaviour_options, settings_of
 
 KEY = "tml-mock"
 NOT_FOUND, NOT_EXECUTABLE = 127, 126

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tinker_mock.server.engine.errors import EngineError
+from tinker_mock.server.budget import checkpoint
+from tinker_mock.server.engine.errors import EngineError, NonFinite
 from tinker_mock.server.engine.model.keys import Floats, Ints
 from tinker_mock.server.engine.training.custom_loss import CustomLoss, compile_loss
 from tinker_mock.server.engine.training.datum import Datum
@@ -128,7 +129,7 @@ def inputs_of(
                 "Give one value per target",
             )
         if not np.all(np.isfinite(array)):
-            raise EngineError(field, "holds a value that is not finite", "Replace NaN and inf")
+            raise NonFinite(field, "holds a value that is not finite", "Replace NaN and inf")
         found[rule.name] = array
     return found
 
@@ -152,7 +153,10 @@ def evaluate(
     settings: Mapping[str, float],
 ) -> tuple[list[LossTerm], dict[str, float]]:
     """Every datum's term and the batch's metrics; `loss:sum` is always among them."""
-    terms = [loss.term(p, i, settings) for p, i in zip(logprobs, inputs, strict=True)]
+    terms = []
+    for own, given in zip(logprobs, inputs, strict=True):
+        checkpoint()
+        terms.append(loss.term(own, given, settings))
     metrics = {"loss:sum": float(sum(term.value for term in terms))}
     for key in sorted({key for term in terms for key in term.metrics}):
         values = [term.metrics[key] for term in terms if key in term.metrics]
