@@ -5,7 +5,14 @@ from contextlib import closing
 from typing import Any
 
 from tinker_mock.server.errors import NotFound
-from tinker_mock.server.service import checkpoints, external, links, runs, traces
+from tinker_mock.server.service import (
+    checkpoint_search,
+    checkpoints,
+    external,
+    links,
+    runs,
+    traces,
+)
 from tinker_mock.server.service.audit import record
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.encryption import encrypted
@@ -34,6 +41,11 @@ def list_user_checkpoints(backend: Backend, exchange: Exchange) -> dict[str, Any
         "checkpoints": [checkpoints.as_listed(checkpoint) for checkpoint in page],
         "cursor": {"offset": offset, "limit": limit, "total_count": len(found)},
     }
+
+
+def search_checkpoints(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+    """Search checkpoints, newest first."""
+    return checkpoint_search.search(backend, exchange.owner, exchange.body)
 
 
 def delete_checkpoint(backend: Backend, exchange: Exchange) -> dict[str, Any]:

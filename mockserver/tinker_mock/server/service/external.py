@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from tinker_mock.server.engine import peft_adapter
@@ -72,8 +73,14 @@ def files_size(backend: Backend, checkpoint: Checkpoint) -> int:
 
 
 def read_state(content: bytes) -> dict[str, Any]:
-    """The engine's arrays from a `tinker_mock_state.safetensors`, for the engine's `load_state`."""
-    return dict(load(content))
+    """The engine's arrays from a `tinker_mock_state.safetensors`, for the engine's `load_state`.
+
+    Raises ValueError for bytes that are none.
+    """
+    try:
+        return dict(load(content))
+    except SafetensorError as error:
+        raise ValueError(f"no safetensors: {error}") from error
 
 
 def archive(backend: Backend, checkpoint: Checkpoint) -> tuple[int, Iterator[bytes]]:

@@ -120,6 +120,12 @@ async def new_checkpoint(
 
 
 def store(backend: Backend, checkpoint: Checkpoint) -> None:
+    """Keep a checkpoint of a run and bill the save."""
+    keep(backend, checkpoint)
+    bill(backend, checkpoint.session_id, checkpoint.base_model, "checkpoint", 1)
+
+
+def keep(backend: Backend, checkpoint: Checkpoint) -> None:
     """Keep a checkpoint; from now on its storage counts."""
     if checkpoint.path in backend.state.checkpoints:
         checkpoints.remove(backend, backend.state.checkpoints[checkpoint.path], "overwrite")
@@ -133,6 +139,5 @@ def store(backend: Backend, checkpoint: Checkpoint) -> None:
         size_bytes=checkpoint.size_bytes,
         since=checkpoint.created_at,
     )
-    bill(backend, checkpoint.session_id, checkpoint.base_model, "checkpoint", 1)
     tenant = checkpoint.tenant_id
     record(backend, tenant, "checkpoint_create", checkpoint.run_id, checkpoint.path)

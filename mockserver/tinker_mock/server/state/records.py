@@ -123,6 +123,21 @@ class Checkpoint(Record):
 
 
 @dataclass
+class Upload(Record):
+    """Weights on their way in: a link for each of an external checkpoint's files."""
+
+    id: str
+    tenant_id: str
+    project_id: str
+    base_model: str
+    lora_config: dict[str, Any]
+    created_at: float
+    files: dict[str, bytes] = field(default_factory=dict)
+    path: str | None = None
+    """Of the checkpoint that it became."""
+
+
+@dataclass
 class SamplingSession(Record):
     """What samples: a base model, a checkpoint or an ephemeral snapshot."""
 
