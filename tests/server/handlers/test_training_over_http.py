@@ -12,6 +12,7 @@ import zstandard
 
 from tests.server.conftest import TOKENS, Api, datum, sample, training_step, update
 from tinker_mock.contracts.protobuf import messages
+from tinker_mock.server.serving.in_thread import RunningServer
 
 VISION = "Qwen/Qwen3.5-4B"
 PROTOBUF = "application/x-protobuf"
@@ -173,6 +174,15 @@ def test_metrics_are_those_of_the_service(api: Api) -> None:
     whole = norm(api.done("optim_step", clipped(model, 9)))
     api.done("forward_backward", training_step(model, 10, datum(), datum()))
     assert norm(api.done("optim_step", clipped(model, 11))) == pytest.approx(2 * whole)
+
+
+@pytest.mark.tinker_mock(quirks=["gradient-norm-always"])
+def test_the_norm_is_told_by_every_step_with_the_quirk(tinker_mock: RunningServer) -> None:
+    api = Api(tinker_mock, "tml-norms")
+    with api.http:
+        model = api.model()
+        api.done("forward_backward", training_step(model, 1))
+        assert norm(api.done("optim_step", update(model, 2))) > 0
 
 
 def test_dimuon_is_chosen_at_creation_kept_by_a_resume_and_takes_its_own_parameters(
