@@ -169,8 +169,9 @@ class Drawer:
             row = normalisers.dense_log_weights(source)
         weights = np.exp(row)[: frozen.tokenizer_size]
         weights[frozen.column_of[: weights.size] != 0] = 0.0
-        listed = self.listings.tokens[self.listings.span(below)] if below >= 0 else []
-        weights[[token for token in listed if token < weights.size]] = 0.0
+        if below >= 0:
+            listed = self.listings.tokens[self.listings.span(below)]
+            weights[listed[listed < weights.size]] = 0.0
         running = np.cumsum(weights)
         spot = np.searchsorted(running, uniform(seed, TRIES)[0] * running[-1], "right")
         return min(int(spot), running.size - 1)

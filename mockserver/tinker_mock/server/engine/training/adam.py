@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from tinker_mock.server.engine.model.adapter import MAX_VALUE, RATE, Adapter
+from tinker_mock.server.engine.model.adapter import MAX_VALUE, RATE, Adapter, State
 from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.keys import Floats, Ints
 from tinker_mock.server.engine.training.gradient import Gradient
@@ -31,6 +32,8 @@ class Adam:
 
     The adapter's `values` are those of that step too: `values_of` says what they are by now.
     """
+
+    state_key = "steps"
 
     def __init__(self, adapter: Adapter) -> None:
         size = adapter.values.size
@@ -91,6 +94,28 @@ class Adam:
                 first[late], second[late], since[late]
             )
         return first, second
+
+    def packed(self, entries: Ints) -> State:
+        """What a checkpoint keeps of it, for these entries."""
+        self._make_room()
+        return {
+            "pairs.first": self.first.values[entries],
+            "pairs.second": self.second.values[entries],
+            "pairs.touched": self.touched.values[entries],
+            "pairs.at_touch": self.adapter.values.values[entries].astype(np.float32),
+            "steps": self.idle.packed(),
+        }
+
+    @classmethod
+    def from_packed(cls, adapter: Adapter, entries: Ints, state: Mapping[str, Any]) -> Adam:
+        """The same again."""
+        found = cls(adapter)
+        found.idle = IdleSteps.from_packed(state["steps"])
+        adapter.values.values[entries] = state["pairs.at_touch"]
+        found.first.values[entries] = state["pairs.first"]
+        found.second.values[entries] = state["pairs.second"]
+        found.touched.values[entries] = state["pairs.touched"]
+        return found
 
     def _coasted(self, entries: Ints) -> Floats:
         return self.idle.values_after(
