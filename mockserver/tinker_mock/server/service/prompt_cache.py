@@ -1,29 +1,30 @@
 """Which beginning of a prompt the server has read before.
 
 As in servers that cache prefixes by blocks: a block's digest covers everything before it, so equal
-digests mean equal beginnings. One cache a tenant and model; the oldest blocks make room.
+digests mean equal beginnings. Each owner has a cache of its own: a sampling session, or a tenant's
+model on the text endpoints. The oldest blocks make room.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinker_mock.server.service.backend import Backend
-from tinker_mock.server.state.records import Tenant
 
 BLOCK = 16
 MOST_BLOCKS = 16_384
 
 
-def cached_tokens(backend: Backend, tenant: Tenant, model: str, prompt: list[int]) -> int:
+def cached_tokens(backend: Backend, owner: str, prompt: Sequence[int] | NDArray[np.int64]) -> int:
     """How many tokens at the beginning of a prompt were read before, whole blocks only.
 
     From now on all of it counts as read. The last token is never cached: the answer begins there.
     """
     known = backend.state.prompt_blocks
     read, unbroken = 0, True
-    for digest in _digests(f"{tenant.id} {model}", prompt[:-1]):
+    for digest in _digests(owner, prompt[:-1]):
         unbroken = unbroken and digest in known
         read += BLOCK * unbroken
         known.pop(digest, None)
@@ -33,7 +34,7 @@ def cached_tokens(backend: Backend, tenant: Tenant, model: str, prompt: list[int
     return read
 
 
-def _digests(owner: str, tokens: list[int]) -> Iterator[str]:
+def _digests(owner: str, tokens: Sequence[int] | NDArray[np.int64]) -> Iterator[str]:
     """The digest of every whole block."""
     running = hashlib.blake2b(owner.encode(), digest_size=16)
     ids = np.asarray(tokens, dtype=np.int64)

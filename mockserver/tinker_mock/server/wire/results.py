@@ -70,7 +70,7 @@ def _json_sample(result: SampleResult) -> dict[str, Any]:
         ]
     if result.topk_prompt_logprobs is not None:
         body["topk_prompt_logprobs"] = _json_topk(result.topk_prompt_logprobs)
-    body["prompt_cache_hit_tokens"] = 0
+    body["prompt_cache_hit_tokens"] = result.prompt_cache_hits
     return body
 
 
@@ -97,6 +97,7 @@ def sample_message(result: SampleResult) -> Any:
         part.logprobs = sequence.logprobs.astype("<f4").tobytes()
         if sequence.topk is not None:
             _set_topk(part.topk_sampled_logprobs, sequence.topk)
+    message.prompt_cache_hit_tokens = result.prompt_cache_hits
     if result.prompt_logprobs is not None:
         message.prompt_logprobs = result.prompt_logprobs.astype("<f4").tobytes()
     if result.topk_prompt_logprobs is not None:
