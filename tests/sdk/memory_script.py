@@ -115,7 +115,7 @@ def rewards(service, loss):
             mine = told[12 * group : 12 * group + 12]
             reward = [float(any(t % 4 == group for t in s.tokens)) for s in mine]
             means.append(sum(reward) / 12)
-            for s, r in zip(mine, reward):
+            for s, r in zip(mine, reward, strict=True):
                 data.append(rollout(question(group), s, r - means[-1]))
         step(training, data, 3e-4, loss)
     return means
@@ -168,7 +168,7 @@ def pictures(service):
 def main():
     service = tinker.ServiceClient()
     four, _ = questions(service, 4, 1e-4)
-    many, training = questions(service, 64, 5e-4)
+    many, _ = questions(service, 64, 5e-4)
     eight, remembered = questions(service, 8, 2e-4)
     print(
         json.dumps(
