@@ -6,7 +6,7 @@ apply (`NAMED_SLOTS`, as offsets from the first slot).
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from tinker_mock.tokenizer.errors import TokenizerError
 from tinker_mock.tokenizer.protocols import SpecialTokens
 from tinker_mock.tokenizer.ranked import RankedTokenizer
 from tinker_mock.tokenizer.ranks import parse_ranks
-from tinker_mock.tokenizer.templates import ChatTemplate
+from tinker_mock.tokenizer.templates import ChatTemplate, variables_of
+from tinker_mock.tokenizer.typescript import tools_as_typescript
 
 RESERVED_SLOTS = 256
 _UPPER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]"
@@ -174,25 +175,19 @@ class KimiTokenizer(RankedTokenizer):
         self._special_ids -= {special[text] for text in kept if text in special}
         self.thinks = "<think>" in special
 
-    def apply_chat_template(
-        self,
-        messages: Sequence[Mapping[str, Any]],
-        *,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        documents: Sequence[Mapping[str, Any]] | None = None,
-        add_generation_prompt: bool = False,
-        **variables: Any,
-    ) -> str:
-        """As every tokenizer's, but the thinking models sort the keys of tool declarations."""
-        if tools is not None and self.thinks:
-            tools = [sorted_keys(tool) for tool in tools]
-        return super().apply_chat_template(
-            messages,
-            tools=tools,
-            documents=documents,
-            add_generation_prompt=add_generation_prompt,
-            **variables,
-        )
+    def prepared_tools(self, tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The thinking models sort the keys of tool declarations."""
+        return [sorted_keys(tool) for tool in tools] if self.thinks else tools
+
+    def template_extras(self, source: str, tools: list[dict[str, Any]] | None) -> dict[str, Any]:
+        """From K2.5 on, tools are declared in TypeScript; a schema that Moonshot's writer refuses
+        leaves them in JSON, as Moonshot's tokenizer does."""
+        if not tools or "tools_ts_str" not in variables_of(source):
+            return {}
+        try:
+            return {"tools_ts_str": tools_as_typescript(tools)}
+        except TokenizerError:
+            return {}
 
 
 def sorted_keys(value: Any) -> Any:
@@ -209,7 +204,7 @@ def _roles(configuration: Mapping[str, Any], special: Mapping[str, int]) -> Spec
         value = configuration.get(f"{role}_token", default)
         text = value.get("content") if isinstance(value, dict) else value
         roles[role] = text if text in special else None
-    return SpecialTokens(**roles, ids=dict(special))
+    return SpecialTokens(roles["bos"], roles["eos"], roles["pad"], roles["unk"], ids=dict(special))
 
 
 Fetch = Callable[[str], bytes]
