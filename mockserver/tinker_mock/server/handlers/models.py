@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.service import checkpoints, copying, runs, sessions
+from tinker_mock.server.service import checkpoints, copying, housekeeping, offer, runs, sessions
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import Submission, submit, submit_creation
 from tinker_mock.server.state.promise import model_lane
+from tinker_mock.server.tokenizers import folder_of
 from tinker_mock.server.wire.exchange import Exchange
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""Clients of these addresses see this machine's disk."""
 
 
 def create_model(backend: Backend, exchange: Exchange) -> dict[str, Any]:
@@ -18,26 +21,22 @@ def create_model(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     known = runs.same_creation(backend, session, number, exchange.fingerprint)
     if known is not None:
         return {"request_id": known.request_id, "model_id": known.model_id}
-    model = backend.catalog.get(body["base_model"])
-    if not model.trainable:
-        raise BadRequest(
-            f"base_model: {model.name!r} cannot be trained",
-            pointer="/base_model",
-            rule="the model is trainable",
-            fix="choose a model that get_server_capabilities lists as trainable",
-        )
+    offer.trainable(backend, body["base_model"])
     run = runs.new_run(backend, session, number, body["base_model"], body)
     return submit_creation(backend, run, "create_model", body, exchange.fingerprint)
 
 
-def get_info(backend: Backend, exchange: Exchange) -> dict[str, Any]:
-    """What a training run is made of."""
+async def get_info(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+    """What a training run is made of, and where its tokenizer is to be loaded from."""
     run = runs.get_run(backend, exchange.owner, exchange.body["model_id"])
     model = backend.catalog.get(run.base_model)
+    folder = None
+    if backend.settings.host in LOOPBACK:
+        folder = await backend.compute(folder_of, model)
     data = {
         "arch": model.arch,
         "model_name": run.base_model,
-        "tokenizer_id": model.tokenizer_id,
+        "tokenizer_id": folder or model.tokenizer_id,
     }
     return {
         "type": "get_info",
@@ -87,5 +86,6 @@ def copy_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     token = exchange.headers.get("x-tinker-weights-access-token")
     token = token or exchange.body.get("weights_access_token")
     key = exchange.headers.get("x-idempotency-key", "")
+    housekeeping.admit_session(backend)
     copy = copying.copy_weights(backend, exchange.owner, exchange.body, token, key)
     return {"tinker_path": copy.path}

@@ -6,30 +6,33 @@ from tinker_mock.server.engine.model.corpus import kept_documents
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.service.backend import Backend
-from tinker_mock.server.tokenizers import tokenizer_for
+from tinker_mock.server.tokenizers import own_tokenizer, text_is_installed, tokenizer_for
 
 
 def base_of(backend: Backend, name: str) -> BaseModel:
-    """The engine's base model of that name, made once. Raises BadRequest."""
+    """The engine's base model of a row of the catalogue, made once for all rows of its weights.
+
+    Raises BadRequest.
+    """
     model = backend.catalog.get(name)
-    if model.name not in backend.bases:
-        backend.bases[model.name] = engine_base(model)
-    return backend.bases[model.name]
+    if model.base not in backend.bases:
+        longest = max(row.context_length for row in backend.catalog.rows_of(model.base))
+        backend.bases[model.base] = engine_base(model, longest)
+    return backend.bases[model.base]
 
 
 def give_text(base: BaseModel, model: CatalogModel) -> None:
-    """Let a base model decode its tokens, if its tokenizer is on this machine.
+    """Let a base model decode its tokens; its own tokenizer is found when it appears later.
 
     Loading one takes a moment: call it in a worker thread, and only where text is needed.
     """
-    if base.decode is None:
-        tokenizer = tokenizer_for(model)
-        if tokenizer is not None:
-            base.decode = tokenizer.decode
+    tokenizer = tokenizer_for(model)
+    if tokenizer is not None:
+        base.decode = tokenizer.decode
 
 
-def engine_base(model: CatalogModel) -> BaseModel:
-    """The engine's model for a catalogue entry."""
+def engine_base(model: CatalogModel, context_length: int | None = None) -> BaseModel:
+    """The engine's model for a catalogue entry; its context is the entry's if none is given."""
     opening, closing = model.thinking or (None, None)
     grammar = ChatGrammar(
         end_tokens=model.end_tokens,
@@ -42,19 +45,21 @@ def engine_base(model: CatalogModel) -> BaseModel:
         specials=(model.special_tokens,) if len(model.special_tokens) == 2 else (),
     )
     return BaseModel(
-        model.name,
+        model.base,
         model.vocabulary_size,
         model.tokenizer_size,
         model.end_tokens,
         grammar=grammar,
-        context_length=model.context_length,
+        context_length=context_length or model.context_length,
         corpus=lambda: _texts(model, grammar),
     )
 
 
 def _texts(model: CatalogModel, grammar: ChatGrammar) -> list[Ints]:
-    """What the model's untrained text looks like; nothing without its tokenizer."""
+    """What the model's untrained text looks like; nothing without the extra that writes it."""
     tokenizer = tokenizer_for(model)
-    if tokenizer is None:
+    if tokenizer is None or not text_is_installed():
         return []
-    return kept_documents(f"{model.tokenizer_id} {model.family}", tokenizer.encode, grammar)
+    own = own_tokenizer(model) is not None
+    name = f"{model.tokenizer_id} {model.family}" if own else tokenizer.name
+    return kept_documents(name, tokenizer.encode, grammar)
