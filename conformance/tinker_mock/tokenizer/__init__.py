@@ -28,8 +28,9 @@ from tinker_mock.tokenizer.streams import DecodeStream, Sequence
 if TYPE_CHECKING:
     from tinker_mock.tokenizer.factory import load_tokenizer, load_tokenizer_async
     from tinker_mock.tokenizer.load_options import LoadOptions
+    from tinker_mock.tokenizer.rendering import LoadedTokenizer
     from tinker_mock.tokenizer.template_format import content_format
-    from tinker_mock.tokenizer.templates import ChatTemplate
+    from tinker_mock.tokenizer.templates import ChatTemplate, variables_of
 
 __all__ = [
     "ChatTemplate",
@@ -38,6 +39,7 @@ __all__ = [
     "Encoder",
     "Encoding",
     "LoadOptions",
+    "LoadedTokenizer",
     "Output",
     "Sequence",
     "SpecialTokens",
@@ -52,14 +54,17 @@ __all__ = [
     "load_tokenizer_async",
     "text_until_stop",
     "tokenizer_id_of",
+    "variables_of",
 ]
 
 _LATER = {
     "ChatTemplate": "templates",
     "LoadOptions": "load_options",
+    "LoadedTokenizer": "rendering",
     "content_format": "template_format",
     "load_tokenizer": "factory",
     "load_tokenizer_async": "factory",
+    "variables_of": "templates",
 }
 
 

@@ -12,7 +12,7 @@ from tinker_mock.tokenizer.file_kinds import load_directory, load_file, load_ran
 from tinker_mock.tokenizer.load_options import OPTION_NAMES, LoadOptions
 from tinker_mock.tokenizer.mock import MockTokenizer
 from tinker_mock.tokenizer.model_ids import REVISIONS, tokenizer_id_of
-from tinker_mock.tokenizer.protocols import Tokenizer
+from tinker_mock.tokenizer.rendering import LoadedTokenizer
 from tinker_mock.tokenizer.template_files import read_template
 
 MOCK_NAMES = ("mock", "test")
@@ -22,11 +22,13 @@ WATCHED = (".json", ".model", ".tiktoken", ".gguf", ".jinja", ".txt")
 
 Question = tuple[str, LoadOptions]
 Fingerprint = tuple[tuple[str, int, int, int], ...]
-_cache: dict[Question, tuple[Fingerprint, Tokenizer]] = {}
+_cache: dict[Question, tuple[Fingerprint, LoadedTokenizer]] = {}
 _loading: dict[Question, Lock] = {}
 
 
-def load_tokenizer(name: str | Path, options: LoadOptions | None = None, **more: Any) -> Tokenizer:
+def load_tokenizer(
+    name: str | Path, options: LoadOptions | None = None, **more: Any
+) -> LoadedTokenizer:
     """The tokenizer `name` stands for; the same object for the same name, options and files.
 
     `name` is "mock", a file, a directory, an OpenAI model or a Hugging Face id. Options are a
@@ -49,7 +51,7 @@ def load_tokenizer(name: str | Path, options: LoadOptions | None = None, **more:
 
 async def load_tokenizer_async(
     name: str | Path, options: LoadOptions | None = None, **more: Any
-) -> Tokenizer:
+) -> LoadedTokenizer:
     """As `load_tokenizer`, off the event loop."""
     return await asyncio.to_thread(load_tokenizer, name, options, **more)
 
@@ -105,7 +107,7 @@ def _fingerprints(place: Path | None, options: LoadOptions) -> Iterable[tuple[st
         yield str(file.resolve()), stat.st_size, stat.st_ctime_ns, stat.st_mtime_ns
 
 
-def _load(name: str, place: Path | None, options: LoadOptions) -> Tokenizer:
+def _load(name: str, place: Path | None, options: LoadOptions) -> LoadedTokenizer:
     if name in MOCK_NAMES:
         tokenizer = MockTokenizer()
         if (template := options.path("chat_template")) is not None:
@@ -121,7 +123,7 @@ def _load(name: str, place: Path | None, options: LoadOptions) -> Tokenizer:
     return load_directory(place, options, name=place.name if is_path else tokenizer_id_of(name))
 
 
-def _load_openai(name: str, options: LoadOptions) -> Tokenizer:
+def _load_openai(name: str, options: LoadOptions) -> LoadedTokenizer:
     from tinker_mock.tokenizer import openai
     from tinker_mock.tokenizer.hub import is_offline
 

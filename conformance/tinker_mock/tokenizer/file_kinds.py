@@ -5,7 +5,7 @@ from typing import Any
 
 from tinker_mock.tokenizer.errors import TokenizerError
 from tinker_mock.tokenizer.load_options import LoadOptions
-from tinker_mock.tokenizer.protocols import Tokenizer
+from tinker_mock.tokenizer.rendering import LoadedTokenizer
 from tinker_mock.tokenizer.repository import CONFIGURATION, Repository, read_object
 from tinker_mock.tokenizer.template_files import discover_template, read_template
 from tinker_mock.tokenizer.templates import ChatTemplate
@@ -15,7 +15,7 @@ _SENTENCEPIECE_STARTS = (b"\x0a\x09", b"\x08\x00")
 _SENTENCEPIECE_MARKS = (b"<unk", b"<s>", b"</s>")
 
 
-def load_directory(path: Path, options: LoadOptions, name: str) -> Tokenizer:
+def load_directory(path: Path, options: LoadOptions, name: str) -> LoadedTokenizer:
     """The best tokenizer a directory has: tokenizer.json, ranks, SentencePiece, vocab.json with
     merges.txt, GGUF."""
     if (path / "tokenizer.json").is_file():
@@ -43,7 +43,7 @@ def _first(*paths: Path) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def load_file(path: Path, options: LoadOptions) -> Tokenizer:
+def load_file(path: Path, options: LoadOptions) -> LoadedTokenizer:
     """By extension, else by content."""
     suffix, name = path.suffix.lower(), path.parent.name
     if path.name in ("vocab.json", "merges.txt") and path.with_name("merges.txt").is_file():
@@ -116,13 +116,13 @@ def _template(options: LoadOptions, directory: Path, configuration: Any) -> Chat
     return discover_template(directory, configuration)
 
 
-def _load_huggingface(path: Path, options: LoadOptions, name: str) -> Tokenizer:
+def _load_huggingface(path: Path, options: LoadOptions, name: str) -> LoadedTokenizer:
     from tinker_mock.tokenizer.huggingface import HuggingFaceTokenizer
 
     return HuggingFaceTokenizer.read(path, **_beside(path.parent, options, name))
 
 
-def _load_byte_pairs(directory: Path, options: LoadOptions, name: str) -> Tokenizer:
+def _load_byte_pairs(directory: Path, options: LoadOptions, name: str) -> LoadedTokenizer:
     from tinker_mock.tokenizer.byte_pair_files import read_backend
     from tinker_mock.tokenizer.huggingface import HuggingFaceTokenizer
 
@@ -131,13 +131,13 @@ def _load_byte_pairs(directory: Path, options: LoadOptions, name: str) -> Tokeni
     return HuggingFaceTokenizer(backend, **beside)
 
 
-def _load_sentencepiece(path: Path, options: LoadOptions, name: str) -> Tokenizer:
+def _load_sentencepiece(path: Path, options: LoadOptions, name: str) -> LoadedTokenizer:
     from tinker_mock.tokenizer.sentencepiece_model import SentencePieceTokenizer
 
     return SentencePieceTokenizer.read(path, **_beside(path.parent, options, name))
 
 
-def _load_gguf(path: Path, options: LoadOptions, name: str) -> Tokenizer:
+def _load_gguf(path: Path, options: LoadOptions, name: str) -> LoadedTokenizer:
     from tinker_mock.tokenizer.gguf_file import read_gguf
 
     given = options.path("chat_template")
@@ -149,7 +149,7 @@ def _load_gguf(path: Path, options: LoadOptions, name: str) -> Tokenizer:
     )
 
 
-def load_ranks(name: str, path: Path, options: LoadOptions) -> Tokenizer:
+def load_ranks(name: str, path: Path, options: LoadOptions) -> LoadedTokenizer:
     """A rank file: OpenAI's by its name, else Kimi's."""
     from tinker_mock.tokenizer import kimi, openai
 

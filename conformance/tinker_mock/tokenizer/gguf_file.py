@@ -8,7 +8,7 @@ from tinker_mock.tokenizer.byte_pair_files import LLAMA3, QWEN2, byte_pair_backe
 from tinker_mock.tokenizer.errors import TokenizerError
 from tinker_mock.tokenizer.extras import imported
 from tinker_mock.tokenizer.huggingface import HuggingFaceTokenizer
-from tinker_mock.tokenizer.protocols import Tokenizer
+from tinker_mock.tokenizer.rendering import LoadedTokenizer
 from tinker_mock.tokenizer.repository import Repository, Token
 from tinker_mock.tokenizer.sentencepiece_model import SentencePieceTokenizer, read_processor
 from tinker_mock.tokenizer.templates import ChatTemplate
@@ -24,7 +24,7 @@ CONTROL, USER_DEFINED = 3, 4
 UNIGRAM, BPE = 1, 2
 
 
-def read_gguf(path: Path, *, chat_template: ChatTemplate | None, **options: Any) -> Tokenizer:
+def read_gguf(path: Path, *, chat_template: ChatTemplate | None, **options: Any) -> LoadedTokenizer:
     """Raises TokenizerError `missing_package`, `invalid_gguf`, or `unsupported_format` for a kind
     of tokenizer that is not known here."""
     fields = _fields(path)
@@ -80,7 +80,7 @@ def _repository(fields: Mapping[str, Any], *, listed: bool) -> Repository:
     return Repository({}, _roles(fields), tuple(found) if listed else (), silent=False)
 
 
-def _byte_pairs(path: Path, fields: Mapping[str, Any], options: dict[str, Any]) -> Tokenizer:
+def _byte_pairs(path: Path, fields: Mapping[str, Any], options: dict[str, Any]) -> LoadedTokenizer:
     split = fields.get(f"{KEYS}pre", "default")
     if split not in SPLITS:
         raise _unknown(path, f"{KEYS}pre", split)

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload, runtime_checkable
 
-from tinker_mock.tokenizer.encodings import Encoding
-
 if TYPE_CHECKING:
     from tinker_mock.tokenizer.templates import ChatTemplate
 
@@ -57,16 +55,6 @@ class Encoder(Protocol):
         allow_special_tokens: bool | None = None,
     ) -> list[list[int]]:
         """As `encode` for each text, in order, on the backend's own threads."""
-        ...
-
-    def encoding(
-        self,
-        text: str,
-        *,
-        add_special_tokens: bool = False,
-        allow_special_tokens: bool | None = None,
-    ) -> Encoding:
-        """As `encode`, with the tokens and their places in the text."""
         ...
 
 

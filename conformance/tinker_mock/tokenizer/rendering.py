@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import Any, Literal, Protocol, cast, overload, runtime_checkable
 
+from tinker_mock.tokenizer.encodings import Encoding
 from tinker_mock.tokenizer.errors import TokenizerError
-from tinker_mock.tokenizer.protocols import SpecialTokens
+from tinker_mock.tokenizer.protocols import SpecialTokens, Tokenizer
 from tinker_mock.tokenizer.streams import DecodeStream
 from tinker_mock.tokenizer.template_format import ContentFormat, content_format
 from tinker_mock.tokenizer.templates import (
@@ -16,9 +17,6 @@ from tinker_mock.tokenizer.templates import (
     plain_tools,
     variables_of,
 )
-
-if TYPE_CHECKING:
-    from tinker_mock.tokenizer.protocols import Tokenizer
 
 NO_TEMPLATE = (
     "Cannot use chat template functions because tokenizer.chat_template is not set and no "
@@ -31,6 +29,32 @@ BOTH = (
 )
 
 
+@runtime_checkable
+class LoadedTokenizer(Tokenizer, Protocol):
+    """What `load_tokenizer` gives: the facade, with offsets, streams and the template's form."""
+
+    def encoding(
+        self,
+        text: str,
+        *,
+        add_special_tokens: bool = False,
+        allow_special_tokens: bool | None = None,
+    ) -> Encoding:
+        """As `encode`, with the tokens and their places in the text."""
+        ...
+
+    @property
+    def content_format(self) -> ContentFormat:
+        """Whether the template wants message content as a string or as a list of parts."""
+        ...
+
+    def decode_stream(
+        self, prompt: Sequence[int] = (), *, skip_special_tokens: bool = False
+    ) -> DecodeStream:
+        """A stream that tells tokens as text, after those of `prompt`."""
+        ...
+
+
 class Templated:
     """A tokenizer's chat template, rendered with its special tokens."""
 
@@ -38,10 +62,10 @@ class Templated:
     special_tokens: SpecialTokens = SpecialTokens()
 
     @staticmethod
-    def from_file(path: str | Path, **options: Any) -> "Tokenizer":
+    def from_file(path: str | Path, **options: Any) -> LoadedTokenizer:
         """The tokenizer in a file or directory; options are those of `LoadOptions`."""
         factory = import_module("tinker_mock.tokenizer.factory")
-        return cast("Tokenizer", factory.load_tokenizer(path, **options))
+        return cast(LoadedTokenizer, factory.load_tokenizer(path, **options))
 
     @property
     def content_format(self) -> ContentFormat:
@@ -52,7 +76,7 @@ class Templated:
         self, prompt: Sequence[int] = (), *, skip_special_tokens: bool = False
     ) -> DecodeStream:
         """A stream that tells tokens as text, after those of `prompt`."""
-        this = cast("Tokenizer", self)
+        this = cast(LoadedTokenizer, self)
         return DecodeStream(this, prompt, skip_special_tokens=skip_special_tokens)
 
     @overload
@@ -138,7 +162,7 @@ class Templated:
             )
 
     def _tokenized(self, rendered: Rendered, return_dict: bool, mask: bool) -> Any:
-        this = cast("Tokenizer", self)
+        this = cast(LoadedTokenizer, self)
         if not mask:
             ids = this.encode(rendered.text)
             return {"input_ids": ids, "attention_mask": [1] * len(ids)} if return_dict else ids
