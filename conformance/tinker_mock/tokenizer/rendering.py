@@ -129,7 +129,7 @@ class Templated:
         self._check_variables(source, variables)
         variables = {**self.template_extras(source, tools), **variables}
         rendered = template.render_with_spans(
-            list(map(_without_none, messages)),
+            self.prepared_messages(list(map(_without_none, messages)), source),
             tools=tools,
             documents=documents,
             chat_template=chat_template,
@@ -140,6 +140,10 @@ class Templated:
         if not tokenize:
             return rendered.text
         return self._tokenized(rendered, return_dict, return_assistant_tokens_mask)
+
+    def prepared_messages(self, messages: list[Any], source: str) -> list[Any]:
+        """The messages as the model's own tokenizer hands them to its template."""
+        return messages
 
     def prepared_tools(self, tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The tools as the model's own tokenizer hands them to its template."""
