@@ -56,6 +56,17 @@ def test_a_prompt_with_max_tokens_beyond_the_context_is_refused_at_once(api: Api
     assert len(api.done("asample", body)["sequences"][0]["tokens"]) == 68
 
 
+@pytest.mark.tinker_mock(quirks=("inkling-long-context",))
+def test_a_quirk_gives_plain_inkling_the_long_context(tinker_mock: RunningServer) -> None:
+    api = Api(tinker_mock, "tml-inkling")
+    with api.http:
+        sampler = api.sampler(base_model="thinkingmachines/Inkling-Small")
+        prompt = {"chunks": [{"tokens": [7] * 150_000}]}
+        assert api.done("asample", sample(sampler, 0, prompt=prompt))
+        prompt = {"chunks": [{"tokens": [7] * 300_000}]}
+        assert "> 262144" in refusal(api.post("asample", sample(sampler, 1, prompt=prompt)))
+
+
 def test_without_max_tokens_a_sample_ends_with_the_context(api: Api) -> None:
     prompt = {"chunks": [{"tokens": [7] * 32_760}]}
     body = sample(api.sampler(), 0, prompt=prompt, sampling_params={"stop": [], "seed": 1})

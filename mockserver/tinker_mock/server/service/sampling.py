@@ -8,6 +8,7 @@ from tinker_mock.server.service import checkpoints, offer
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
 from tinker_mock.server.service.inputs import prompt_tokens
+from tinker_mock.server.service.lengths import sampled_context
 from tinker_mock.server.service.tensors import dense_tensor
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import Promise
@@ -144,7 +145,9 @@ def engine_request(
     return SampleRequest(
         prompt=prompt,
         num_samples=sample_count(body),
-        max_tokens=model.context_length - prompt.size if max_tokens is None else max_tokens,
+        max_tokens=sampled_context(backend, model) - prompt.size
+        if max_tokens is None
+        else max_tokens,
         temperature=params.get("temperature", 1.0),
         top_k=params.get("top_k", -1),
         top_p=params.get("top_p", 1.0),

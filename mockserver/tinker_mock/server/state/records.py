@@ -89,7 +89,7 @@ class TrainingRun(Record):
 class Checkpoint(Record):
     """Saved weights. `arrays` is the trainer's exact state; a sampler checkpoint has no moments.
 
-    `files` are an external checkpoint's ready-made files.
+    `recipients` are the age public keys an external checkpoint's files are encrypted for.
     """
 
     path: str
@@ -114,12 +114,27 @@ class Checkpoint(Record):
     public: bool = False
     arrays: dict[str, Any] = field(default_factory=dict)
     weights: Weights | None = None
-    files: dict[str, bytes] = field(default_factory=dict)
+    recipients: list[str] = field(default_factory=list)
 
     @property
     def id(self) -> str:
         """`weights/x`, `sampler_weights/x` or `external_weights/x`."""
         return f"{FOLDERS[self.kind]}/{self.name}"
+
+
+@dataclass
+class Upload(Record):
+    """Weights on their way in: a link for each of an external checkpoint's files."""
+
+    id: str
+    tenant_id: str
+    project_id: str
+    base_model: str
+    lora_config: dict[str, Any]
+    created_at: float
+    files: dict[str, bytes] = field(default_factory=dict)
+    path: str | None = None
+    """Of the checkpoint that it became."""
 
 
 @dataclass

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinker_mock.server.budget import reserve
 from tinker_mock.server.engine.model.base_model import BaseModel
-from tinker_mock.server.engine.model.contexts import Contexts
+from tinker_mock.server.engine.model.contexts import Contexts, Trail
 from tinker_mock.server.engine.model.grammar import ASSISTANT, state_of
 from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.engine.sampling.counter_rng import Seeds
@@ -45,6 +45,7 @@ class Generation:
         kinds, distances, tails = zip(*(ends[id(prompt)] for prompt in prompts), strict=True)
         self._kind, self._distance = np.array(kinds), np.array(distances)
         self._tail = np.stack(tails)
+        self._trail = Trail(base.frozen, prompts)
         self._steps: list[tuple[Ints, Contexts]] = []
         self._block: Seeds = np.zeros((0, 0), dtype=np.uint64)
 
@@ -65,8 +66,7 @@ class Generation:
         scripted = np.full(run.size, -1, dtype=np.int64)
         lift = np.zeros(run.size)
         at = Contexts(
-            last=self._tail[run, -1],
-            before=self._tail[run, -2],
+            keys=self._trail.keys[:, run],
             state=state_of(self._kind[run], self._distance[run]),
             scripted=scripted,
             log_lift=lift,
@@ -101,6 +101,7 @@ class Generation:
         self.lengths[run] = self.length
         self._tail[run, :-1] = self._tail[run, 1:]
         self._tail[run, -1] = drawn
+        self._trail.advance(run, drawn)
         kind = frozen.mark_table[drawn]
         header = frozen.grammar.header
         if header:
@@ -125,11 +126,6 @@ class Generation:
         starts = np.cumsum(lengths) - lengths
         places = [starts[run] + step for step, (run, _) in enumerate(steps)]
         order = np.argsort(np.concatenate(places))
-        whole = Contexts(
-            *(
-                np.concatenate([getattr(at, name) for _, at in steps])[order]
-                for name in ("last", "before", "state", "scripted", "log_lift")
-            )
-        )
+        whole = Contexts.joined([at for _, at in steps]).take(order)
         tokens = [self.tokens[i, begin : begin + size] for i, size in enumerate(lengths)]
         return np.concatenate(tokens), lengths, whole

@@ -77,8 +77,7 @@ class BiasedSampling:
     def _row(self, at: Contexts, generated: Ints) -> Floats:
         """[tokenizer_size] log-probabilities."""
         size = self.scorer.frozen.tokenizer_size
-        here = at.take(np.zeros(size, dtype=np.int64))
-        row = self.scorer.lifted_log_weights(here, np.arange(size))
+        row = self.scorer.row(at)[:size]
         row = row + added(self.logit_bias, generated, size) / self.scorer.normalisers.temperature
         row -= row.max()
         normalised: Floats = row - np.log(np.exp(row).sum())
