@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 
 from tinker_mock.contracts import Operation, load_contract
+from tinker_mock.server.access import Access
 from tinker_mock.server.catalog import Catalog
 from tinker_mock.server.clock import Clock, clock_from
 from tinker_mock.server.control.answerer import ControlAnswerer
@@ -105,13 +106,16 @@ def build(
     parked = ParkedWork()
     journal = Journal(clock, settings.journal_size, server=server)
     plans = Plans(backend.ids, names)
-    faults = FaultInjector(backend, plans, scenario.rules, parked)
+    access = Access(settings)
+    faults = FaultInjector(backend, access, plans, scenario.rules, parked)
     control = MockControl(
         backend, journal, policy, plans, faults, mutants, scenario, parked, watching=ParkedWork()
     )
     traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
     intake = Intake(settings.body_limits)
-    endpoint = Endpoint(answerer(backend), traffic, parked, intake, rules, settings.base_url)
+    endpoint = Endpoint(
+        answerer(backend), traffic, parked, intake, access, rules, settings.base_url
+    )
     return Mock(backend, control, endpoint)
 
 
@@ -150,12 +154,14 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
     routes = mounted(routes_for(mock.endpoint, served))
     if mock.backend.settings.control:
         contract = load_contract("control").operations
-        answerer = ControlAnswerer(mock.control, contract)
+        access = mock.endpoint.access
+        answerer = ControlAnswerer(mock.control, access, contract)
         console = Endpoint(
             answerer,
             PlainTraffic(),
             mock.control.watching,
             mock.endpoint.intake,
+            access,
             RequestRules(content_types=False),
         )
         routes += routes_for(console, contract.values())

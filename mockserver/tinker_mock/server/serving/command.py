@@ -19,6 +19,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tinker_mock.server.errors import ConfigurationError
+from tinker_mock.server.serving import control_key, limit_options
+from tinker_mock.server.serving.control_key import announcement, guarded
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
 
 
@@ -34,11 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
     add("--clock", default="real", help="real, xRATE (x60), manual or auto")
     add("--strict", action="store_true", help="refuse request fields the contract does not know")
-    add("--long-poll", type=float, default=30.0, metavar="S", help="seconds a poll is held")
     add("--break", dest="break_check", metavar="CHECK", help="violate exactly this check")
     add("--fail-on", choices=("violation",), help="exit with 1 if a client broke the contract")
-    add("--control", action=argparse.BooleanOptionalAction, default=True, help="serve /_mock")
-    add("--control-key", metavar="KEY", help="key that /_mock asks for")
     add(
         "--server",
         choices=("hypercorn", "uvicorn", "granian"),
@@ -50,6 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--keyfile", type=Path, help="TLS private key (PEM)")
     add("--client-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
     add("--dynamic-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
+    control_key.add_arguments(parser)
+    limit_options.add_arguments(parser)
 
 
 def port_number(text: str) -> int:
@@ -62,6 +63,8 @@ def port_number(text: str) -> int:
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Settings from parsed options; raises ConfigurationError."""
     told = {k: v for k, v in vars(arguments).items() if k in Settings.__dataclass_fields__}
+    told["control_key"] = control_key.key_of(arguments)
+    told["base_url"] = control_key.checked_url(arguments.base_url)
     told["client_config"] = _flags(arguments.client_config, "--client-config")
     told["dynamic_config"] = _flags(arguments.dynamic_config, "--dynamic-config")
     if arguments.certfile or arguments.keyfile:
@@ -116,7 +119,7 @@ def serve(settings: Settings) -> int:
 
     with ExitStack() as stack:
         listener = stack.enter_context(bind_socket(settings.host, settings.port))
-        settings = replace(settings, port=listener.getsockname()[1])
+        settings = replace(guarded(settings), port=listener.getsockname()[1])
         if settings.tls and settings.certfile is None:
             directory = Path(stack.enter_context(TemporaryDirectory()))
             certfile, keyfile = make_certificate(directory, settings.host)
@@ -155,6 +158,8 @@ def announce(settings: Settings, certfile: str) -> None:
     url = f"{scheme}://{host}:{settings.port}"
     print(f"tinker-mock ready at {url}")
     print(f"export TINKER_BASE_URL={url}")
+    for line in announcement(settings):
+        print(line)
     print("export TINKER_API_KEY=tml-mock", flush=True)
     if certfile:
         print(f"export SSL_CERT_FILE={certfile}", flush=True)
