@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT_PORT = 8765
+KEPT_RESULTS = 10_000
 PREFIXES = ("", "/services/tinker-prod")
 """The API is served at the root and under the real service's prefix: only the host changes."""
 
@@ -57,11 +58,19 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     seed: int = 0
+    secret: str | None = None
+    """What links, tokens and API keys are signed with; None draws one for this run."""
     models: Path | None = None
     """YAML of models on offer, read after the shipped catalogue (same name: replaces it)."""
     scenario: str | None = None
+    quirks: Sequence[str] = ()
+    """Names of quirks that are on: see `tinker-mock explain quirk`."""
     clock: str = "real"
     """`real`, `x60` (60 times faster), `manual` or `auto` (manual, jumping from timer to timer)."""
+    keys: tuple[str, ...] = ()
+    """Roles of API keys, `KEY=ROLE` or `KEY=ROLE@KEY2` for a member of KEY2's organization."""
+    cycle: float | None = None
+    """Seconds of a clock cycle of the worker pool; None runs work at once. A scenario's counts."""
     strict: bool = False
     """Unknown request fields are an error (422) instead of a journal note."""
     break_check: str | None = None
@@ -82,6 +91,14 @@ class Settings:
     """Seconds of the machine's time that open connections get at the end."""
     long_poll: float = Limits.long_poll
     result_retention: float = Limits.retention
+    kept_results: int = KEPT_RESULTS
+    """Results that have been read stay readable until so many others have been read."""
+    keep: float = 7 * 24 * 3600.0
+    """Ended sessions, and the account of what was done, are kept for this long."""
+    max_tenants: int = 10_000
+    max_sessions: int = 10_000
+    """Sessions that are known; the oldest that have ended give way to new ones."""
+    max_snapshots: int = 100
     session_timeout: float = Limits.session_timeout
     gap_timeout: float = Limits.gap
     signed_url_lifetime: float = 900.0
@@ -99,6 +116,8 @@ class Settings:
     """Exchanges that are remembered; 0 for none."""
     journal_memory: int = 64
     """MiB that they take."""
+    log: str = "auto"
+    """`text`, `json` or `off`: a line a request on standard error; `auto`: text on a terminal."""
 
     @property
     def limits(self) -> Limits:

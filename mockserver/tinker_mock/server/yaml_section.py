@@ -15,6 +15,12 @@ LONGEST, MOST_NODES, DEEPEST = 100_000, 5_000, 32
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 
 
+def seconds(text: str) -> float | None:
+    """Seconds of `250ms`, `2s`, `5m`, `1h`; None when it is no time."""
+    match = DURATION.fullmatch(text)
+    return float(match[1]) * UNITS[match[2]] if match else None
+
+
 class ScenarioError(ValueError):
     """A scenario that cannot be loaded: `source:line: path: reason`."""
 
@@ -80,10 +86,10 @@ class Section:
         value = self.raw(key)
         if value is None:
             return default
-        match = DURATION.fullmatch(str(value))
-        if match is None:
+        found = seconds(str(value))
+        if found is None:
             raise self.fail(key, f"must be a time such as 250ms, 2s, 5m or 1h, got {value!r}")
-        return float(match[1]) * UNITS[match[2]]
+        return found
 
     def names(self, key: str) -> list[str]:
         """One text or a list of texts."""

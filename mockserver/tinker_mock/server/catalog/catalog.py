@@ -37,6 +37,7 @@ class CatalogModel:
     arch: str = "unknown"
     special_tokens: tuple[int, ...] = ()
     thinking: tuple[int, ...] = ()
+    thinking_prefix: tuple[int, ...] = ()
     turn_prefix: tuple[int, ...] = ()
     answer_prefix: tuple[int, ...] = ()
     answer_suffix: int | None = None
@@ -140,7 +141,7 @@ def _model(
     for field in WHOLE_NUMBERS & told.keys():
         if type(told[field]) is not int or not 1 <= told[field] <= LARGEST[field]:
             most = LARGEST[field]
-            fault = f"{field} must be a whole number from 1 to {most}, got {told[field]!r}"
+            fault = f"{field} must be a positive integer, at most {most}, got {told[field]!r}"
             raise ConfigurationError(f"models: {path}: {name}: {fault}")
     if not isinstance(told["end_tokens"], list):
         fault = f"end_tokens must be a list of token ids, got {told['end_tokens']!r}"

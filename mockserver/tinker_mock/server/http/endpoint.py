@@ -1,7 +1,7 @@
 """From an ASGI request to its answer: the one path of the mock, its control API and the proxy."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -11,7 +11,6 @@ from tinker_mock.server.errors import GoingDown, ServiceError
 from tinker_mock.server.http.aliases import rewrite_alias
 from tinker_mock.server.http.request_check import RequestRules, decode_body, judge_parameters
 from tinker_mock.server.http.traffic import Traffic
-from tinker_mock.server.text.error_shapes import in_api_shape
 from tinker_mock.server.wire.connection import ClientGone, Connection, ParkedWork
 from tinker_mock.server.wire.dialects import dialect_of
 from tinker_mock.server.wire.exchange import Answer, Exchange, Receive, Send
@@ -35,7 +34,10 @@ class Answerer(Protocol):
 
 
 class Endpoint:
-    """Takes exchanges from their request to the end of their answer."""
+    """Takes exchanges from their request to the end of their answer.
+
+    `shaped` gives a refusal the form of its path's API.
+    """
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class Endpoint:
         access: Access,
         rules: RequestRules,
         base_url: str = "",
+        shaped: Callable[[str, Answer], Answer] = lambda path, answer: answer,
     ) -> None:
         self.answerer = answerer
         self.traffic = traffic
@@ -54,6 +57,7 @@ class Endpoint:
         self.access = access
         self.rules = rules
         self.base_url = base_url
+        self.shaped = shaped
 
     async def run(
         self,
@@ -120,7 +124,7 @@ class Endpoint:
             log.exception("%s %s", exchange.method, exchange.path)
             exchange.error = error
             answer = internal_error(error)
-        return await self.traffic.after(exchange, in_api_shape(exchange.path, answer))
+        return await self.traffic.after(exchange, self.shaped(exchange.path, answer))
 
     async def _ask(
         self, exchange: Exchange, connection: Connection, refusal: ServiceError | None

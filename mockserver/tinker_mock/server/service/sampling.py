@@ -103,6 +103,7 @@ def open_sampler(
     )
     backend.state.samplers[identity] = sampler
     session.sampler_ids.append(identity)
+    session.touch()
     return sampler
 
 

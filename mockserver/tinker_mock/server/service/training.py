@@ -1,5 +1,6 @@
 """Work of the training operations: the engine does the numbers, the run keeps the count."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from tinker_mock.server.service.inputs import training_data
 from tinker_mock.server.service.runs import trainer_of
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import Promise
+
+CLOCK_CYCLE = "clock_cycle:unique"
+"""The metric that tells which step of the worker pool a pass took part in."""
 
 
 async def forward(backend: Backend, promise: Promise) -> LossResult:
@@ -44,7 +48,9 @@ async def _loss(
 
     result, tokens = await backend.compute(work)
     bill(backend, run.session_id, run.base_model, "training", tokens)
-    return result
+    # Without clock cycles a step of the run counts as one, so that the same run tells the same.
+    cycle = run.steps if promise.cycle is None else promise.cycle
+    return replace(result, metrics={CLOCK_CYCLE: float(cycle), **result.metrics})
 
 
 def _check_work(data: list[Datum], most: int) -> None:
@@ -72,14 +78,19 @@ def _custom_loss(backend: Backend, promise: Promise, loss_fn: str, config: dict[
 
 
 async def optim_step(backend: Backend, promise: Promise) -> dict[str, Any]:
-    """Work of optim_step: apply the accumulated gradients."""
+    """Work of optim_step: apply the accumulated gradients.
+
+    The gradient's norm is told only by steps that clip it, as at the service
+    (thinking-machines-lab/tinker-cookbook#275).
+    """
     run = backend.state.runs[promise.model_id]
     trainer = trainer_of(run)
     body = promise.payload
     params = dict(body.get("optimizer_params") or body.get("adam_params") or {})
     metrics = await backend.compute(trainer.optim_step, params)
     run.steps += 1
-    return {"metrics": metrics}
+    clips = (params.get("grad_clip_norm") or 0.0) > 0
+    return {"metrics": metrics if clips else {}}
 
 
 async def create_custom_loss(backend: Backend, promise: Promise) -> dict[str, Any]:
@@ -89,4 +100,5 @@ async def create_custom_loss(backend: Backend, promise: Promise) -> dict[str, An
     number = body["custom_loss_seq_id"]
     loss_id = backend.ids.derive("custom-loss", session.id, number)
     session.custom_losses[loss_id] = body
+    session.touch()
     return {"loss_id": loss_id, "type": "create_custom_loss"}

@@ -5,6 +5,7 @@ import os
 import secrets
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from tinker_mock.server.access import is_loopback
@@ -28,6 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a further name under which /_mock answers without a key",
     )
     add("--base-url", default="", metavar="URL", help="where clients reach it; links start with it")
+
+
+GIVEN = {"control_key", "base_url"}
+
+
+def given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings that need more than their option's value; raises ConfigurationError."""
+    return {"control_key": key_of(arguments), "base_url": checked_url(arguments.base_url)}
 
 
 def key_of(arguments: argparse.Namespace) -> str | None:

@@ -38,8 +38,9 @@ def seconds(least: float, most: float) -> Callable[[str], float]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All of them."""
-    add = parser.add_argument_group("limits").add_argument
     add_traffic_arguments(parser)
+    add_keeping_arguments(parser)
+    add = parser.add_argument_group("limits of work").add_argument
     add(
         "--long-poll",
         type=seconds(0, 3600),
@@ -75,6 +76,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="tokens one operation reads or writes (%(default)s)",
     )
+
+
+def add_keeping_arguments(parser: argparse.ArgumentParser) -> None:
+    """How long things are kept, and how many."""
+    add = parser.add_argument_group("limits of memory").add_argument
+    kept = seconds(0, 1e10)
+    add(
+        "--retention",
+        dest="result_retention",
+        type=kept,
+        default=Settings.result_retention,
+        metavar="S",
+        help="seconds that results stay readable (%(default)g)",
+    )
+    add(
+        "--keep",
+        type=kept,
+        default=Settings.keep,
+        metavar="S",
+        help="seconds that ended sessions and accounts are kept (%(default)g)",
+    )
+    for name, what in (
+        ("tenants", "API keys"),
+        ("sessions", "sessions"),
+        ("snapshots", "snapshots"),
+    ):
+        add(
+            f"--max-{name}",
+            type=whole(1, 10_000_000),
+            default=getattr(Settings, f"max_{name}"),
+            metavar="N",
+            help=f"{name} that are held at most (%(default)s)",
+        )
 
 
 def add_traffic_arguments(parser: argparse.ArgumentParser) -> None:

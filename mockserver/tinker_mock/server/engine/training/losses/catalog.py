@@ -28,6 +28,11 @@ LOSSES: dict[str, LossFunction] = {
     )
 }
 
+EXACT = frozenset({"importance_sampling", "ppo", "cispo", "dro", "gspo"})
+"""Losses that refuse inputs they do not take (tinker-docs, "Loss Functions"). cross_entropy ignores
+them: SDKs before 0.16 send it the inputs of a custom loss. Nothing says what stable_reinforce
+does with them."""
+
 
 def loss_named(name: str | LossFunction | Mapping[str, Any]) -> LossFunction:
     """The built-in loss of that name, or a custom loss (rebuilt if given as its request)."""
@@ -93,8 +98,10 @@ def targets_of(datum: Datum, index: int, loss: LossFunction) -> Ints:
 def inputs_of(
     datum: Datum, index: int, loss: LossFunction, shape: tuple[int, ...]
 ) -> dict[str, Floats]:
-    """The datum's float inputs, defaults filled in, shapes and finiteness checked."""
+    """The datum's float inputs, defaults filled in, names, shapes and finiteness checked."""
     found: dict[str, Floats] = {}
+    if loss.name in EXACT and LOSSES[loss.name] is loss:
+        _check_names(datum, index, loss)
     for rule in loss.rules:
         field = f"data[{index}].loss_fn_inputs.{rule.name}"
         value = datum.inputs.get(rule.name)
@@ -125,6 +132,18 @@ def inputs_of(
             raise EngineError(field, "holds a value that is not finite", "Replace NaN and inf")
         found[rule.name] = array
     return found
+
+
+def _check_names(datum: Datum, index: int, loss: LossFunction) -> None:
+    taken = ("target_tokens", *(rule.name for rule in loss.rules))
+    for name in datum.inputs:
+        if name not in taken:
+            mask = "; advantage 0 masks a position" if name in ("weights", "mask") else ""
+            raise EngineError(
+                f"data[{index}].loss_fn_inputs.{name}",
+                f"{loss.name} does not take it; it takes {', '.join(taken)}",
+                f"Leave it out{mask}",
+            )
 
 
 def evaluate(
