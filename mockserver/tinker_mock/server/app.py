@@ -114,7 +114,7 @@ def build(
     observer = Observer(store, clock)
     backend = _backend(settings, clock, policy, store, observer, quirks)
     parked = ParkedWork()
-    journal = Journal(clock, settings.journal_size, server=server)
+    journal = Journal(clock, settings.journal_size, settings.journal_memory, server=server)
     plans = Plans(backend.ids, names)
     access = Access(settings)
     faults = FaultInjector(backend, access, plans, scenario.rules, parked)

@@ -97,11 +97,7 @@ def add_keeping_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds that ended sessions and accounts are kept (%(default)g)",
     )
-    for name, what in (
-        ("tenants", "API keys"),
-        ("sessions", "sessions"),
-        ("snapshots", "snapshots"),
-    ):
+    for name in ("tenants", "sessions", "snapshots"):
         add(
             f"--max-{name}",
             type=whole(1, 10_000_000),
