@@ -31,4 +31,5 @@ async def perform(backend: Backend, promise: Promise) -> Any:
         with on_behalf_of(promise.tenant_id):
             return await WORK[promise.operation](backend, promise)
     except EngineError as error:
-        raise OperationFailed(str(error)) from error
+        told = f"{error.code}: {error}" if error.code else str(error)
+        raise OperationFailed(told) from error
