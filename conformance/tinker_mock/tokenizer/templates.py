@@ -1,7 +1,7 @@
 """Chat templates, rendered as the transformers library renders them.
 
-Templates come with models from strangers: they run in Jinja's immutable sandbox, see plain JSON
-values only, and cannot store underscore names on a namespace.
+Templates come with models from strangers: they run in a bounded sandbox, see plain JSON values
+only, and cannot store underscore names on a namespace.
 """
 
 import json
@@ -14,11 +14,26 @@ from typing import Any
 
 import jinja2
 from jinja2.ext import Extension, loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tinker_mock.tokenizer.errors import TokenizerError
+from tinker_mock.tokenizer.template_bounds import (
+    LONGEST_TEXT,
+    MOST_STEPS,
+    BoundedEnvironment,
+    bounded,
+    steps,
+)
 
 REASONING_FIELDS = ("reasoning_content", "thinking", "reasoning")
+FAILURES = (
+    jinja2.TemplateError,
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 Spans = list[tuple[int, int]]
 _rendering: ContextVar[tuple[list[str], Spans] | None] = ContextVar("rendering", default=None)
 
@@ -84,10 +99,10 @@ def to_json(
 
 def template_environment(now: Callable[[], datetime] = datetime.now) -> jinja2.Environment:
     """The environment chat templates expect; `now` answers `strftime_now`."""
-    environment = ImmutableSandboxedEnvironment(
+    environment = BoundedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[GenerationBlocks, loopcontrols]
     )
-    environment.filters["tojson"] = to_json
+    environment.filters["tojson"] = bounded("tojson", to_json)
     environment.globals.update(
         raise_exception=_raise_exception,
         strftime_now=lambda form: now().strftime(form),
@@ -192,12 +207,26 @@ class ChatTemplate:
             "add_generation_prompt": add_generation_prompt,
             **plain(variables),
         }
-        noted = _rendering.set((blocks, spans))
+        noted, counted = _rendering.set((blocks, spans)), steps.set([MOST_STEPS])
+        size = 0
         try:
             for block in template.generate(context):
                 blocks.append(block)
-        except (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
+                size += len(block)
+                if size > LONGEST_TEXT:
+                    raise ValueError(f"its text is longer than {LONGEST_TEXT} characters")
+        except (
+            RecursionError,
+            OverflowError,
+            MemoryError,
+            jinja2.TemplateError,
+            TypeError,
+            ValueError,
+            KeyError,
+            AttributeError,
+        ) as error:
             raise TokenizerError("template", f"The chat template failed: {error}") from error
         finally:
             _rendering.reset(noted)
+            steps.reset(counted)
         return Rendered("".join(blocks), tuple(spans))
