@@ -12,6 +12,7 @@ from tinker_mock.server.catalog import Catalog
 from tinker_mock.server.clock import Clock, clock_from
 from tinker_mock.server.control.answerer import ControlAnswerer
 from tinker_mock.server.control.mock_control import MockControl
+from tinker_mock.server.database.keeper import lasting
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.faults.plans import Plans
@@ -28,7 +29,7 @@ from tinker_mock.server.mutants import ActiveMutants, MutantError
 from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy
 from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
-from tinker_mock.server.service import housekeeping
+from tinker_mock.server.service import housekeeping, sessions
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.batches import Batcher
@@ -69,11 +70,19 @@ class Mock:
         """What happened on the wire."""
         return self.control.journal
 
+    def open(self) -> None:
+        """On the loop that serves: go on with what a data directory holds."""
+        if self.backend.store.keeper is not None:
+            sessions.all_here(self.backend)
+            self.backend.promises.reload()
+
     def close(self) -> None:
-        """Stop all work."""
+        """Stop all work, and let go of what is kept."""
         self.control.close()
         self.backend.promises.stop()
         self.backend.compute.close()
+        if self.backend.store.keeper is not None:
+            self.backend.store.keeper.close()
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -122,9 +131,15 @@ def _backend(settings: Settings, clock: Clock, policy: QueuePolicy) -> Backend:
     def make_room() -> None:
         housekeeping.admit_tenant(backend)
 
-    store = Store()
+    keeper = lasting(settings.data_dir, settings.seed, clock) if settings.data_dir else None
+    store = Store(keeper)
     ids = IdSource(settings.seed, store)
-    signer = Signer(settings.secret.encode() if settings.secret else drawn_secret())
+    secret = settings.secret.encode() if settings.secret else None
+    if keeper is not None:
+        store.current = keeper.load()
+        signer = Signer(keeper.directory.secret(secret, drawn_secret()))
+    else:
+        signer = Signer(secret or drawn_secret())
     compute = Compute(clock, settings.workers)
     backend = Backend(
         settings=settings,
@@ -146,6 +161,7 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        mock.open()
         yield
         if closing is not None:
             await closing()

@@ -5,7 +5,7 @@ from typing import Any
 
 from tinker_mock.server.engine import EngineError
 from tinker_mock.server.errors import OperationFailed
-from tinker_mock.server.service import runs, sampling, saving, training
+from tinker_mock.server.service import residence, runs, sampling, saving, training
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.promise import Promise
 
@@ -27,6 +27,9 @@ WORK: dict[str, Callable[[Backend, Promise], Awaitable[Any]]] = {
 async def perform(backend: Backend, promise: Promise) -> Any:
     """Do a promise's work; raises OperationFailed for what the client can mend."""
     try:
-        return await WORK[promise.operation](backend, promise)
+        await residence.wake(backend, promise)
+        result = await WORK[promise.operation](backend, promise)
+        residence.note(backend, promise)
+        return result
     except EngineError as error:
         raise OperationFailed(str(error)) from error

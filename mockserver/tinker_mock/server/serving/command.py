@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tinker_mock.server.database.keeper import stored_seed
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
 from tinker_mock.server.signer import VARIABLE, checked_secret, drawn_seed, secret_from
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--clock", default="real", help="real, xRATE (x60), manual or auto")
     add("--strict", action="store_true", help="refuse request fields the contract does not know")
     add("--long-poll", type=float, default=30.0, metavar="S", help="seconds a poll is held")
+    add("--data-dir", type=Path, metavar="DIR", help="keep the state there: it outlives the run")
     add_limits(parser)
     add("--break", dest="break_check", metavar="CHECK", help="violate exactly this check")
     add("--fail-on", choices=("violation",), help="exit with 1 if a client broke the contract")
@@ -94,13 +96,19 @@ def port_number(text: str) -> int:
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Settings from parsed options; raises ConfigurationError."""
     told = {k: v for k, v in vars(arguments).items() if k in Settings.__dataclass_fields__}
-    told["seed"] = drawn_seed() if arguments.seed is None else arguments.seed
+    told["seed"] = _seed(arguments) if arguments.seed is None else arguments.seed
     told["secret"] = _secret(arguments.secret_file)
     told["client_config"] = _flags(arguments.client_config, "--client-config")
     told["dynamic_config"] = _flags(arguments.dynamic_config, "--dynamic-config")
     if arguments.certfile or arguments.keyfile:
         told["keyfile"] = checked_key(arguments.certfile, arguments.keyfile)
     return Settings(**told)
+
+
+def _seed(arguments: argparse.Namespace) -> int:
+    """The seed of a run that was given none: its data directory's, or a new one."""
+    known = stored_seed(arguments.data_dir) if arguments.data_dir else None
+    return drawn_seed() if known is None else known
 
 
 def _secret(file: Path | None) -> str | None:

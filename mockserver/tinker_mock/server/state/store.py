@@ -22,6 +22,22 @@ from tinker_mock.server.state.records import (
 from tinker_mock.server.state.tables import Table
 
 
+class Counters(Counter[str]):
+    """Counters that note which of them have changed, where somebody keeps account."""
+
+    account: set[str] | None = None
+
+    def __setitem__(self, key: str, value: int) -> None:
+        super().__setitem__(key, value)
+        if self.account is not None:
+            self.account.add(key)
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        if self.account is not None:
+            self.account.add(key)
+
+
 @dataclass
 class State:
     """Every record, by its id."""
@@ -41,7 +57,7 @@ class State:
     """By number, in order."""
     telemetry: Table[TelemetrySummary] = field(default_factory=Table)
     """By session."""
-    counters: Counter[str] = field(default_factory=Counter)
+    counters: Counters = field(default_factory=lambda: Counters())
     """The id source's counters."""
 
     def clone(self, shared: list[Any]) -> State:
@@ -66,6 +82,16 @@ class Keeper(Protocol):
 
     async def kept(self) -> None:
         """Return once everything that has changed so far is kept. Raises StorageFull."""
+
+    def close(self) -> None:
+        """Keep what is left, and let go."""
+
+    async def request(self, request_id: str) -> tuple[str, dict[str, Any]]:
+        """Operation and body of a request that has to be done again."""
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why nothing can be kept at the moment."""
 
 
 class Store:
