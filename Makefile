@@ -49,6 +49,10 @@ conformance: $(STAMP) $(SDK_STAMP) ## Prove that mock, client, tokenizer and Kim
 ledger: $(STAMP) ## Renew contracts/requirements/README.md from the ledger
 	$(BIN)/tinker-mock conformance ledger --output contracts/requirements/README.md
 
+.PHONY: fidelity
+fidelity: $(STAMP) ## Renew docs/fidelity.md, how the mock differs from the service
+	$(BIN)/tinker-mock conformance fidelity --output docs/fidelity.md
+
 .PHONY: test
 test: $(STAMP) $(SDK_STAMP) $(if $(CI),$(COOKBOOK)/.installed) ## Run the project's own tests
 	$(BIN)/python -m pytest -n auto $(ARGS)

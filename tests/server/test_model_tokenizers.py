@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tinker_mock.server.tokenizers import tokenizer_for
+from tinker_mock.server.tokenizers import own_tokenizer
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "tokenizers"
 
@@ -35,7 +35,7 @@ def keep(directory: Path, name: str, fixture: str = "kimi_small") -> None:
 )
 def test_by_id_by_name_or_by_family(directory: Path, name: str) -> None:
     keep(directory, name)
-    found = tokenizer_for(Model())
+    found = own_tokenizer(Model())
     assert found is not None
     assert (found.name, found.vocab_size) == (name, 856)
 
@@ -43,7 +43,7 @@ def test_by_id_by_name_or_by_family(directory: Path, name: str) -> None:
 def test_the_models_own_directory_goes_before_its_familys(directory: Path) -> None:
     keep(directory, "kimi_k2")
     keep(directory, "Kimi-K2-Thinking", "bytelevel_small")
-    found = tokenizer_for(replace(Model(), tokenizer_size=603))
+    found = own_tokenizer(replace(Model(), tokenizer_size=603))
     assert found is not None
     assert found.name == "Kimi-K2-Thinking"
 
@@ -60,7 +60,7 @@ def test_kimi_models_share_ranks_but_not_special_tokens(
     directory: Path, name: str, style: str
 ) -> None:
     keep(directory, "kimi_k2")
-    found = tokenizer_for(Model(name, "kimi_k2", name))
+    found = own_tokenizer(Model(name, "kimi_k2", name))
     assert found is not None
     assert found.chat_template is not None
     assert found.chat_template.origin.endswith(f":{style}")
@@ -69,18 +69,18 @@ def test_kimi_models_share_ranks_but_not_special_tokens(
 
 def test_a_tokenizer_of_another_size_is_not_the_models(directory: Path) -> None:
     keep(directory, "kimi_k2")
-    assert tokenizer_for(replace(Model(), tokenizer_size=163_840)) is None
+    assert own_tokenizer(replace(Model(), tokenizer_size=163_840)) is None
 
 
 def test_a_local_path_as_tokenizer_id(directory: Path) -> None:
     path = str(FIXTURES / "bytelevel_small")
-    found = tokenizer_for(Model("local/model", "", path, 603))
+    found = own_tokenizer(Model("local/model", "", path, 603))
     assert found is not None
-    assert found is tokenizer_for(Model("local/other", "", path, 603))
+    assert found is own_tokenizer(Model("local/other", "", path, 603))
 
 
 def test_shipped_tokenizers_are_found_by_family(directory: Path) -> None:
-    found = tokenizer_for(Model("tiny/model", "bytelevel_small", "tiny/model", 603))
+    found = own_tokenizer(Model("tiny/model", "bytelevel_small", "tiny/model", 603))
     assert found is not None
 
 
@@ -89,4 +89,4 @@ def test_nothing_is_downloaded_unasked(directory: Path, monkeypatch: pytest.Monk
         raise AssertionError("a network access")
 
     monkeypatch.setattr("tinker_mock.tokenizer.hub._download", refuse)
-    assert tokenizer_for(Model("org/unheard-of", "", "org/unheard-of", 7)) is None
+    assert own_tokenizer(Model("org/unheard-of", "", "org/unheard-of", 7)) is None

@@ -11,6 +11,7 @@ from tinker_mock.contracts import Operation, load_contract
 from tinker_mock.server.catalog import Catalog
 from tinker_mock.server.clock import Clock, clock_from
 from tinker_mock.server.control.answerer import ControlAnswerer
+from tinker_mock.server.control.front_door import FrontDoor
 from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.database.keeper import lasting
 from tinker_mock.server.errors import ConfigurationError
@@ -26,19 +27,24 @@ from tinker_mock.server.ids import IdSource
 from tinker_mock.server.journal import Journal
 from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.mutants import ActiveMutants, MutantError
+from tinker_mock.server.observation import Observer
 from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy
+from tinker_mock.server.quirks import ActiveQuirks, UnknownQuirk
 from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
 from tinker_mock.server.service import housekeeping, sessions
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.batches import Batcher
 from tinker_mock.server.service.compute import Compute
+from tinker_mock.server.service.roles import Grant
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.signer import Signer, drawn_secret
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import State, Store
+from tinker_mock.server.text.error_shapes import ErrorShapes
 from tinker_mock.server.wire.connection import ParkedWork
+from tinker_mock.server.wire.intake import Intake
 from tinker_mock.server.yaml_section import ScenarioError
 
 if TYPE_CHECKING:
@@ -109,38 +115,68 @@ def build(
     names = [operation.id for operation in _operations()]
     scenario = _scenario(settings, names)
     mutants = _mutants(settings)
+    quirks = _quirks(settings)
     clock = _clock(settings)
-    policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits)
-    backend = _backend(settings, clock, policy)
+    policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits, settings.cycle)
+    store, secret = _store(settings, clock)
+    observer = Observer(store, clock)
+    backend = _backend(settings, clock, policy, store, Signer(secret), observer, quirks)
     parked = ParkedWork()
     journal = Journal(clock, settings.journal_size, server=server)
     plans = Plans(backend.ids, names)
     faults = FaultInjector(backend, plans, scenario.rules, parked)
     control = MockControl(
-        backend, journal, policy, plans, faults, mutants, scenario, parked, watching=ParkedWork()
+        backend,
+        journal,
+        policy,
+        plans,
+        faults,
+        mutants,
+        scenario,
+        observer,
+        parked,
+        watching=ParkedWork(),
     )
     traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
-    endpoint = Endpoint(answerer(backend), traffic, parked, rules, settings.base_url)
+    intake = Intake(settings.body_limits)
+    shapes = ErrorShapes(backend.quirks)
+    endpoint = Endpoint(
+        answerer(backend), traffic, parked, intake, rules, settings.base_url, shapes
+    )
     return Mock(backend, control, endpoint)
 
 
-def _backend(settings: Settings, clock: Clock, policy: QueuePolicy) -> Backend:
+def _store(settings: Settings, clock: Clock) -> tuple[Store, bytes]:
+    """Where the state is, and the secret that belongs to it."""
+    given = settings.secret.encode() if settings.secret else None
+    if settings.data_dir is None:
+        return Store(), given or drawn_secret()
+    keeper = lasting(settings.data_dir, settings.seed, clock)
+    store = Store(keeper)
+    store.current = keeper.load()
+    return store, given or keeper.directory.secret(drawn_secret())
+
+
+def _backend(
+    settings: Settings,
+    clock: Clock,
+    policy: QueuePolicy,
+    store: Store,
+    signer: Signer,
+    observer: Observer,
+    quirks: ActiveQuirks,
+) -> Backend:
     async def perform(promise: Promise) -> Any:
-        return await operations.perform(backend, promise)
+        result = await operations.perform(backend, promise)
+        await observer.note(promise, result)
+        return result
 
     def make_room() -> None:
         housekeeping.admit_tenant(backend)
 
-    keeper = lasting(settings.data_dir, settings.seed, clock) if settings.data_dir else None
-    store = Store(keeper)
+    grants = [Grant.parse(text) for text in settings.keys]
     ids = IdSource(settings.seed, store)
-    secret = settings.secret.encode() if settings.secret else None
-    if keeper is not None:
-        store.current = keeper.load()
-        signer = Signer(keeper.directory.secret(secret, drawn_secret()))
-    else:
-        signer = Signer(secret or drawn_secret())
-    compute = Compute(clock, settings.workers)
+    compute = Compute(clock, settings.work_limits)
     backend = Backend(
         settings=settings,
         store=store,
@@ -148,10 +184,11 @@ def _backend(settings: Settings, clock: Clock, policy: QueuePolicy) -> Backend:
         ids=ids,
         signer=signer,
         catalog=Catalog.load(settings.models),
-        authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room),
+        authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room, grants),
         promises=PromiseBook(store, clock, policy, perform, settings.kept_results),
         compute=compute,
         batches=Batcher(compute),
+        quirks=quirks,
     )
     return backend
 
@@ -169,17 +206,24 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
 
     served = _operations()
     routes = mounted(routes_for(mock.endpoint, served))
+    fallback: Any = Unmatched(mock.endpoint, served)
     if mock.backend.settings.control:
+        fallback = FrontDoor(fallback)
         contract = load_contract("control").operations
         answerer = ControlAnswerer(mock.control, contract)
         console = Endpoint(
-            answerer, PlainTraffic(), mock.control.watching, RequestRules(content_types=False)
+            answerer,
+            PlainTraffic(),
+            mock.control.watching,
+            mock.endpoint.intake,
+            RequestRules(content_types=False),
         )
         routes += routes_for(console, contract.values())
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
-    app.router.default = Unmatched(mock.endpoint, served)
+    app.router.default = fallback
     app.state.mock = mock
+    mock.control.app = app
     return app
 
 
@@ -202,6 +246,13 @@ def _mutants(settings: Settings) -> ActiveMutants:
     try:
         return ActiveMutants(settings.break_check)
     except MutantError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _quirks(settings: Settings) -> ActiveQuirks:
+    try:
+        return ActiveQuirks(settings.quirks)
+    except UnknownQuirk as error:
         raise ConfigurationError(str(error)) from error
 
 

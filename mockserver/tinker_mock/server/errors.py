@@ -86,6 +86,12 @@ class Conflict(ServiceError):
     kind = "conflict"
 
 
+class NameTaken(Conflict):
+    """A checkpoint of that name is there; the request has used up its number all the same."""
+
+    kind = "already_exists"
+
+
 class Gone(ServiceError):
     """It existed and its time is over: an expired promise, session or checkpoint."""
 

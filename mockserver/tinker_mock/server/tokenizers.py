@@ -1,27 +1,34 @@
-"""The one seam to `tinker_mock.tokenizer`: which tokenizer a model on offer has on this machine.
+"""The one seam to `tinker_mock.tokenizer`: which tokenizer a model on offer is read with.
 
 Looked for, in this order: `tokenizer_id` as a local path; the directory TINKER_MOCK_TOKENIZERS
 (by default `shared/tokenizers` beside the repository) and then the shipped fixtures, under the
-model's id, its last part, or its family; the Hugging Face cache. Nothing is downloaded unless
-asked. Reading one needs the extra `text` as a whole: without it no model has a tokenizer.
+model's id, its last part, or its family; the Hugging Face cache. Nothing is downloaded. Reading one
+needs the extra `text` as a whole. A model whose own tokenizer is not found has a stand-in.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tinker_mock.contracts.locations import FIXTURES, ROOT
 from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.stand_in import (
+    MARK,
+    NamedModel,
+    StandInTokenizer,
+    Vocabulary,
+    stand_in_folder,
+    vocabulary_of,
+)
 
 if TYPE_CHECKING:
     from tinker_mock.tokenizer import ChatTemplate as ChatTemplate
-    from tinker_mock.tokenizer import SpecialTokens as SpecialTokens
     from tinker_mock.tokenizer import StopSequenceDecoder
     from tinker_mock.tokenizer import Tokenizer as Tokenizer
 
@@ -32,32 +39,47 @@ INSTALL = "pip install 'tinker-mock[text]'"
 _log = logging.getLogger(__name__)
 
 
-class TokenizedModel(Protocol):
-    """What is asked of a catalog's model."""
+def tokenizer_for(model: NamedModel) -> Tokenizer | None:
+    """The model's tokenizer, shared by all callers: its own, else its stand-in.
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def family(self) -> str: ...
-    @property
-    def tokenizer_id(self) -> str: ...
-    @property
-    def tokenizer_size(self) -> int: ...
-
-
-def tokenizer_for(model: TokenizedModel, *, download: bool = False) -> Tokenizer | None:
-    """The model's tokenizer, shared by all callers; None when it is not on this machine.
-
-    A tokenizer of another size than the catalog says is not this model's, and passed over.
+    None only for models with fewer ids than bytes and marks.
     """
-    return _find(
-        model.name,
-        model.family,
-        model.tokenizer_id,
-        model.tokenizer_size,
-        os.environ.get(ENVIRONMENT, ""),
-        download,
-    )
+    return own_tokenizer(model) or _stand_in(model)
+
+
+def own_tokenizer(model: NamedModel) -> Tokenizer | None:
+    """The model's own tokenizer if it is on this machine; one that appears later is found.
+
+    A tokenizer of another size than the catalogue says is not this model's, and passed over.
+    """
+    name = (model.name, model.family, model.tokenizer_id, model.tokenizer_size)
+    sources = tuple(_sources(model.name, model.family, model.tokenizer_id))
+    return _load(name, sources, tuple(_state_of(source) for source, _ in sources))
+
+
+def folder_of(model: NamedModel) -> str | None:
+    """The directory on this machine from which a client loads what the server reads with.
+
+    None where there is none: a tokenizer in a form that only its own code reads, no disk to write.
+    """
+    for source, _ in _sources(model.name, model.family, model.tokenizer_id):
+        for directory in _directories(source):
+            tokenizer = own_tokenizer(model)
+            if tokenizer is not None and (directory / "tokenizer.json").is_file():
+                return str(directory.resolve())
+    if own_tokenizer(model) is not None:
+        return None
+    try:
+        return str(stand_in_folder(model))
+    except (ValueError, OSError) as problem:
+        _log.warning("%s: no stand-in tokenizer on disk: %s", model.name, problem)
+        return None
+
+
+def has_own_files(model: NamedModel) -> bool:
+    """Whether something that may be the model's own tokenizer is here; nothing is loaded."""
+    found = _sources(model.name, model.family, model.tokenizer_id)
+    return text_is_installed() and any(_state_of(source) for source, _ in found)
 
 
 @cache
@@ -73,20 +95,23 @@ def tokenizer_directory() -> Path:
 
 
 @lru_cache(maxsize=256)
-def _find(
-    name: str, family: str, tokenizer_id: str, size: int, environment: str, download: bool
+def _load(
+    model: tuple[str, str, str, int],
+    sources: tuple[tuple[str, str | None], ...],
+    state: tuple[tuple[str, ...], ...],
 ) -> Tokenizer | None:
+    """`state` is what the sources' directories hold: the answer is kept as long as it is that."""
+    name, _, _, size = model
+    here = [source for source, files in zip(sources, state, strict=True) if files]
+    if not here:
+        return None
     if not text_is_installed():
-        here = [
-            source for source, _ in _sources(name, family, tokenizer_id) if Path(source).exists()
-        ]
-        if here:
-            _log.warning("%s: its tokenizer in %s needs %s", name, here[0], INSTALL)
+        _log.warning("%s: its tokenizer in %s needs %s", name, here[0][0], INSTALL)
         return None
     from tinker_mock.tokenizer import LoadOptions, TokenizerError, load_tokenizer
 
-    for source, kimi_table in _sources(name, family, tokenizer_id):
-        options = LoadOptions(kimi_table=kimi_table, offline=not download)
+    for source, kimi_table in here:
+        options = LoadOptions(kimi_table=kimi_table, offline=True)
         try:
             tokenizer = load_tokenizer(source, options)
         except TokenizerError as error:
@@ -96,6 +121,31 @@ def _find(
             return tokenizer
         _log.info("%s: %s has %d ids, not %d", name, source, tokenizer.vocab_size, size)
     return None
+
+
+def _stand_in(model: NamedModel) -> StandInTokenizer | None:
+    name = (model.family, model.tokenizer_size, model.end_tokens, model.thinking)
+    return _make_stand_in(model.name, name, lambda: vocabulary_of(model))
+
+
+def _make_stand_in(
+    name: str, identity: tuple[object, ...], vocabulary: Callable[[], Vocabulary]
+) -> StandInTokenizer | None:
+    if (name, identity) not in _stand_ins:
+        try:
+            ids = vocabulary()
+        except ValueError as problem:
+            _log.warning("%s has no tokenizer: %s", name, problem)
+            _stand_ins[name, identity] = None
+            return None
+        from tinker_mock.tokenizer import SpecialTokens
+
+        roles = SpecialTokens(bos=ids.bos, eos=ids.eos, pad=ids.eos, ids=ids.marks)
+        _stand_ins[name, identity] = StandInTokenizer(f"stand-in for {name}", ids, roles)
+    return _stand_ins[name, identity]
+
+
+_stand_ins: dict[tuple[str, tuple[object, ...]], StandInTokenizer | None] = {}
 
 
 def _sources(name: str, family: str, tokenizer_id: str) -> Iterator[tuple[str, str | None]]:
@@ -115,6 +165,28 @@ def _sources(name: str, family: str, tokenizer_id: str) -> Iterator[tuple[str, s
     yield tokenizer_id, None
 
 
+def _state_of(source: str) -> tuple[str, ...]:
+    """The files from which a tokenizer would be read; () for none."""
+    files = [file for folder in _directories(source) for file in sorted(folder.glob("*tok*"))]
+    files += [Path(source)] if Path(source).is_file() else []
+    return tuple(f"{file}:{file.stat().st_mtime_ns}" for file in files)
+
+
+def _directories(source: str) -> list[Path]:
+    """The source itself, or its downloads in the Hugging Face cache."""
+    if Path(source).is_dir():
+        return [Path(source)]
+    snapshots = _hub_cache() / f"models--{source.replace('/', '--')}" / "snapshots"
+    found = sorted(snapshots.glob("*")) if snapshots.is_dir() else []
+    return [folder for folder in found if not (folder / MARK).is_file()]
+
+
+def _hub_cache() -> Path:
+    """Where huggingface_hub keeps downloads."""
+    home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
+
+
 def _kimi_table(name: str) -> str | None:
     """Kimi models share their ranks and differ in their special tokens."""
     if "Kimi-K2" not in name:
@@ -122,13 +194,6 @@ def _kimi_table(name: str) -> str | None:
     if "Thinking" in name:
         return "k2_thinking"
     return "k25" if "Kimi-K2." in name else "k2_instruct"
-
-
-def no_special_tokens() -> SpecialTokens:
-    """Special tokens of a tokenizer that names none."""
-    from tinker_mock.tokenizer import SpecialTokens
-
-    return SpecialTokens()
 
 
 def stop_decoder(tokenizer: Tokenizer, stops: tuple[str, ...] = ()) -> StopSequenceDecoder:
@@ -143,12 +208,12 @@ def templated_prompt(
     messages: list[dict[str, Any]],
     tools: list[dict[str, Any]] | None,
     variables: dict[str, Any],
-) -> list[int]:
-    """The prompt ids of a conversation under the tokenizer's chat template; raises BadRequest."""
+) -> str:
+    """A conversation under the tokenizer's chat template; raises BadRequest."""
     from tinker_mock.tokenizer import TokenizerError
 
     try:
-        text = tokenizer.apply_chat_template(
+        return tokenizer.apply_chat_template(
             messages, tools=tools, add_generation_prompt=True, **variables
         )
     except TokenizerError as error:
@@ -158,4 +223,3 @@ def templated_prompt(
             rule="the conversation fits the model's chat template",
             fix="see the template's message; roles and their order are the usual cause",
         ) from error
-    return tokenizer.encode(text, allow_special_tokens=True)

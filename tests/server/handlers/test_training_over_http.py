@@ -20,6 +20,16 @@ def loss(result: dict[str, Any]) -> float:
     return float(result["metrics"]["loss:sum"])
 
 
+def norm(result: dict[str, Any]) -> float:
+    return float(result["metrics"]["unclipped_grad_l2:mean"])
+
+
+def clipped(model: str, seq_id: int) -> dict[str, Any]:
+    """An optim_step that tells the gradient's norm and does not cut it."""
+    params = {"learning_rate": 1e-3, "grad_clip_norm": 1e12}
+    return {"model_id": model, "seq_id": seq_id, "adam_params": params}
+
+
 def png(width: int, height: int) -> str:
     """A PNG file of that size, in base64."""
 
@@ -142,7 +152,43 @@ def test_forward_only_leaves_no_gradient(api: Api) -> None:
     content = protobuf_step(model, 1, forward_only=True).SerializeToString()
     headers = {"Content-Type": PROTOBUF}
     api.http.post("/api/v1/forward_backward", content=content, headers=headers)
-    assert api.done("optim_step", update(model, 2))["metrics"]["grad_norm"] == 0
+    assert norm(api.done("optim_step", clipped(model, 2))) == 0
+
+
+def test_metrics_are_those_of_the_service(api: Api) -> None:
+    """loss:sum and the clock cycle; a gradient's norm from steps that clip, from no others."""
+    model = api.model()
+    passes = []
+    for step in range(2):
+        passes.append(api.done("forward_backward", training_step(model, 3 * step + 1))["metrics"])
+        repeated = training_step(model, 3 * step + 2)
+        passes.append(api.done("forward_backward", repeated)["metrics"])
+        assert api.done("optim_step", update(model, 3 * step + 3))["metrics"] == {}
+    assert all(set(told) == {"loss:sum", "clock_cycle:unique"} for told in passes)
+    assert [told["clock_cycle:unique"] for told in passes] == [0, 0, 1, 1]
+    once = norm(api.done("optim_step", clipped(model, 7)))
+    assert once == 0
+    api.done("forward_backward", training_step(model, 8))
+    whole = norm(api.done("optim_step", clipped(model, 9)))
+    api.done("forward_backward", training_step(model, 10, datum(), datum()))
+    assert norm(api.done("optim_step", clipped(model, 11))) == pytest.approx(2 * whole, rel=0.2)
+
+
+def test_policy_losses_refuse_weights_by_name(api: Api) -> None:
+    size = len(TOKENS) - 1
+    inputs = {
+        name: {"data": [1.0] * size, "dtype": "float32"}
+        for name in ("logprobs", "advantages", "weights")
+    }
+    inputs["target_tokens"] = {"data": TOKENS[1:], "dtype": "int64"}
+    model = api.model()
+    given = {"data": [datum(**inputs)], "loss_fn": "importance_sampling"}
+    body = {"model_id": model, "seq_id": 1, "forward_backward_input": given}
+    failed = api.outcome(api.submit("forward_backward", body))
+    assert failed["category"] == "user"
+    assert failed["error"].startswith("data[0].loss_fn_inputs.weights: importance_sampling")
+    del given["data"][0]["loss_fn_inputs"]["weights"]
+    api.done("forward_backward", {**body, "seq_id": 2})
 
 
 def test_sparse_targets_are_spread_out(api: Api) -> None:

@@ -17,7 +17,10 @@ from tinker_mock.server.errors import BadRequest, ConfigurationError
 SHIPPED = Path(__file__).with_name("models.yaml")
 SUFFIX = re.compile(r":peft:\d+$")
 REQUIRED = ("vocabulary_size", "context_length", "end_tokens")
-WHOLE_NUMBERS = {"vocabulary_size", "tokenizer_size", "context_length"}
+LARGEST = {"vocabulary_size": 1 << 24, "tokenizer_size": 1 << 24, "context_length": 1 << 26}
+WHOLE_NUMBERS = LARGEST.keys()
+LONGEST_NAME = 200
+"""Of a model that another may be meant by."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class CatalogModel:
     arch: str = "unknown"
     special_tokens: tuple[int, ...] = ()
     thinking: tuple[int, ...] = ()
+    thinking_prefix: tuple[int, ...] = ()
     turn_prefix: tuple[int, ...] = ()
     answer_prefix: tuple[int, ...] = ()
     answer_suffix: int | None = None
@@ -84,7 +88,7 @@ class Catalog:
 
     def close_matches(self, name: str) -> list[str]:
         """Up to three names that look like `name`, organisation or not, best first."""
-        wanted = name.lower()
+        wanted = name.lower()[:LONGEST_NAME]
         by_key: dict[str, str] = {}
         for known in self.models:
             by_key[known.lower()] = known
@@ -135,8 +139,9 @@ def _model(
         fault = f"missing {missing}" if missing else f"unknown {unknown}"
         raise ConfigurationError(f"models: {path}: {name}: {fault}")
     for field in WHOLE_NUMBERS & told.keys():
-        if type(told[field]) is not int or told[field] < 1:
-            fault = f"{field} must be a positive integer, got {told[field]!r}"
+        if type(told[field]) is not int or not 1 <= told[field] <= LARGEST[field]:
+            most = LARGEST[field]
+            fault = f"{field} must be a whole number from 1 to {most}, got {told[field]!r}"
             raise ConfigurationError(f"models: {path}: {name}: {fault}")
     if not isinstance(told["end_tokens"], list):
         fault = f"end_tokens must be a list of token ids, got {told['end_tokens']!r}"

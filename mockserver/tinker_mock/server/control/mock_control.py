@@ -11,12 +11,15 @@ from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.faults.plans import Plan, Plans
 from tinker_mock.server.journal import Journal
 from tinker_mock.server.mutants import ActiveMutants
+from tinker_mock.server.observation import Observer
 from tinker_mock.server.queues import QueuePolicy
+from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.scenarios.scenario import Scenario, load_scenario, read_scenario
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.state.store import State
 from tinker_mock.server.wire.connection import ParkedWork
+from tinker_mock.server.wire.exchange import App
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class ControlSnapshot:
     taken_at: float
     scenario: Scenario
     plans: dict[str, Plan]
+    quirks: frozenset[Quirk]
 
 
 class MockControl:
@@ -41,6 +45,7 @@ class MockControl:
         faults: FaultInjector,
         mutants: ActiveMutants,
         scenario: Scenario,
+        observer: Observer,
         parked: ParkedWork,
         watching: ParkedWork,
     ) -> None:
@@ -51,6 +56,9 @@ class MockControl:
         self.faults = faults
         self.mutants = mutants
         self.scenario = scenario
+        self.observer = observer
+        self.app: App
+        """Where requests enter; set when the app is made of this mock."""
         self.parked = parked
         """Requests of clients that wait."""
         self.watching = watching
@@ -60,6 +68,7 @@ class MockControl:
         self.closing = False
         self._numbers = itertools.count(1)
         self._original = copy.deepcopy(scenario)
+        backend.quirks.of_scenario = scenario.quirks
 
     @property
     def settings(self) -> Settings:
@@ -79,6 +88,7 @@ class MockControl:
         self.scenario = scenario
         self.faults.rules = scenario.rules
         self.policy.apply(scenario.queue)
+        self.backend.quirks.of_scenario = scenario.quirks
         return scenario
 
     async def take_snapshot(self) -> tuple[str, ControlSnapshot]:
@@ -99,7 +109,7 @@ class MockControl:
         finally:
             backend.promises.resume()
         scenario, plans = copy.deepcopy(self.scenario), copy.deepcopy(self.plans.plans)
-        snapshot = ControlSnapshot(state, taken_at, scenario, plans)
+        snapshot = ControlSnapshot(state, taken_at, scenario, plans, backend.quirks.own)
         key = f"snapshot-{next(self._numbers)}"
         self.snapshots[key] = snapshot
         return key, snapshot
@@ -112,14 +122,17 @@ class MockControl:
         self._continue_from(self._copied(snapshot.state))
         promises.resume()
         self.plans.plans = copy.deepcopy(snapshot.plans)
+        self.backend.quirks.own = snapshot.quirks
         self.use(copy.deepcopy(snapshot.scenario))
 
     def reset(self) -> None:
-        """As after a fresh start: state, journal, plans, scripts, the scenario served with."""
+        """As after a fresh start: state, journal, plans, scripts, scenario and quirks."""
         self._continue_from(State())
         self.journal.reset()
+        self.observer.forget()
         self.plans.plans.clear()
         self.clear_scripts()
+        self.backend.quirks.own = self.backend.quirks.started_with
         self.use(copy.deepcopy(self._original))
 
     def clear_scripts(self) -> None:

@@ -23,6 +23,7 @@ def _described(control: MockControl, promise: Promise) -> dict[str, Any]:
         "held": promise.request_id in control.policy.held(),
         "polls": promise.polls,
         "submitted_at": promise.submitted_at,
+        "started_at": promise.started_at,
         "finished_at": promise.finished_at,
         "error": promise.outcome.error or None if promise.outcome else None,
     }

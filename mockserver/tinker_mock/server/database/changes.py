@@ -10,7 +10,7 @@ import orjson
 
 from tinker_mock.server.database.rows import FILED, KINDS, row_of
 from tinker_mock.server.database.sqlite import Statement
-from tinker_mock.server.database.values import encode
+from tinker_mock.server.database.values import OPTIONS, encode
 from tinker_mock.server.database.weight_files import Filed
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import TrainingRun
@@ -58,9 +58,7 @@ class Changes:
             self._told()
 
     def __bool__(self) -> bool:
-        return bool(
-            self.everything or self.facts or self.counters or any(self.tables.values())
-        )
+        return bool(self.everything or self.facts or self.counters or any(self.tables.values()))
 
     def put_back(self, change: Change) -> None:
         """What could not be kept is to be kept still."""
@@ -204,7 +202,7 @@ def _row(table: str, key: str, row: dict[str, Any] | None) -> list[Statement]:
         found.append(("DELETE FROM files WHERE owner = ?", (owner,)))
     if row is None:
         return [*found, (f"DELETE FROM {table} WHERE id = ?", (key,))]
-    body = orjson.dumps(row, default=_written, option=orjson.OPT_NON_STR_KEYS)
+    body = orjson.dumps(row, default=_written, option=OPTIONS)
     upsert = "ON CONFLICT(id) DO UPDATE SET row=excluded.row"
     found.append((f"INSERT INTO {table} (id, row) VALUES (?, ?) {upsert}", (key, body)))
     for name in filed:

@@ -1,10 +1,10 @@
 """A data directory: the database, the weights, the secret, and who uses it.
 
-    state.sqlite      the database
-    weights/          one file for what has the same content
-    snapshots/        named copies of the database
-    secret            what links and tokens are signed with
-    lock              the process that uses the directory
+* `state.sqlite`: the database
+* `weights/`: one file for what has the same content
+* `snapshots/`: named copies of the database
+* `secret`: what links and tokens are signed with
+* `lock`: the process that uses the directory
 """
 
 from __future__ import annotations
@@ -39,10 +39,8 @@ class DataDirectory:
             raise ConfigurationError(f"--data-dir {path}: {error.strerror}") from error
         self.database = Database(path / DATABASE)
 
-    def secret(self, given: bytes | None, drawn: bytes) -> bytes:
-        """The secret that was given, or the directory's, which is the drawn one when it is new."""
-        if given is not None:
-            return given
+    def secret(self, drawn: bytes) -> bytes:
+        """The directory's secret, which is the drawn one when it has none yet."""
         file = self.path / SECRET
         if not file.exists():
             write_whole(file, drawn)
@@ -72,10 +70,8 @@ def _locked(path: Path) -> int:
         owner = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)
         raise ConfigurationError(
-            f"--data-dir {path.parent}: in use by process {owner}; stop it, or use another directory"
+            f"--data-dir {path.parent}: in use by process {owner}; stop that one, or use another"
         ) from None
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
-
-

@@ -86,7 +86,9 @@ class Database:
         """Become what another database holds, but for facts of this server."""
         self._connection.execute("ATTACH ? AS other", (str(path),))
         try:
-            tables = [f"DELETE FROM {t}; INSERT INTO {t} SELECT * FROM other.{t};" for t in EVERYTHING]
+            tables = [
+                f"DELETE FROM {t}; INSERT INTO {t} SELECT * FROM other.{t};" for t in EVERYTHING
+            ]
             self._connection.executescript(f"BEGIN IMMEDIATE; {''.join(tables)} COMMIT;")
         except BaseException:
             if self._connection.in_transaction:

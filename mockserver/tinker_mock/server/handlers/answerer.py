@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from tinker_mock.contracts import Operation
-from tinker_mock.server.errors import ServiceError, StorageFull
+from tinker_mock.contracts import Operation, load_contract
+from tinker_mock.server.errors import NameTaken, ServiceError, StorageFull
 from tinker_mock.server.handlers.table import Handler
+from tinker_mock.server.service import compute, roles
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.housekeeping import Housekeeper
 from tinker_mock.server.state.promise import model_lane
@@ -29,6 +30,7 @@ class MockAnswerer:
         self.backend = backend
         self.handlers = handlers
         self.housekeeper = Housekeeper()
+        self.text = load_contract("inference").operations
 
     def authenticate(self, exchange: Exchange, operation: Operation) -> None:
         """The credential's tenant, and the release that its newest session was opened with."""
@@ -36,26 +38,30 @@ class MockAnswerer:
             return
         exchange.tenant = self.backend.authenticator.tenant(exchange.credential)
         exchange.dialect = dialect_of(exchange.headers, exchange.tenant.sdk_version)
+        compute.tenant.set(exchange.tenant.id)
 
     def answer(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
         """What the operation's handler says."""
-        assert exchange.operation is not None
+        operation = exchange.operation
+        assert operation is not None
         self.housekeeper.look(self.backend)
-        if self.backend.store.keeper is not None:
-            return self._kept(exchange, self.backend.store.keeper)
-        outcome = self.handlers[exchange.operation.id](self.backend, exchange)
+        if exchange.tenant is not None:
+            roles.check(exchange.tenant, operation.id, text_endpoint=operation.id in self.text)
+        keeper = self.backend.store.keeper
+        if keeper is not None:
+            return self._kept(exchange, operation, keeper)
+        outcome = self.handlers[operation.id](self.backend, exchange)
         if isinstance(outcome, Awaitable):
             return _awaited(outcome)
         return outcome if isinstance(outcome, Answer) else Answer(body=outcome)
 
-    async def _kept(self, exchange: Exchange, keeper: Keeper) -> Answer:
+    async def _kept(self, exchange: Exchange, operation: Operation, keeper: Keeper) -> Answer:
         """The answer, once everything that it may tell of is kept; nothing new is begun while
         nothing can be kept, and what is there can be read. Raises StorageFull."""
-        assert exchange.operation is not None
-        reads = exchange.operation.method == "GET" or exchange.operation.id in READS
+        reads = operation.method == "GET" or operation.id in READS
         if keeper.failure is not None and not reads:
             await keeper.kept()
-        outcome = self.handlers[exchange.operation.id](self.backend, exchange)
+        outcome = self.handlers[operation.id](self.backend, exchange)
         if isinstance(outcome, Awaitable):
             outcome = await outcome
         try:
@@ -68,7 +74,7 @@ class MockAnswerer:
     def refused(self, exchange: Exchange, error: ServiceError) -> None:
         """Say which requirement is enforced; do not wait for a number that was used up."""
         add_hints(error, exchange.operation)
-        if error.status in FINAL:
+        if error.status in FINAL or isinstance(error, NameTaken):
             self._skip_number(exchange)
 
     def _skip_number(self, exchange: Exchange) -> None:

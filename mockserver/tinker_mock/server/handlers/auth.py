@@ -33,7 +33,7 @@ def create_api_key(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     key = "tml-" + backend.signer.digest("api-key", bearer, number).hex()[:32]
     tenant = backend.authenticator.register(key)
     tenant.key_name, tenant.key_note = body["name"], body["note"]
-    record(backend, tenant, "apikey.created", details={"name": tenant.key_name})
+    record(backend, tenant, "apikey_create", details={"name": tenant.key_name})
     return {"api_key": key, "id": tenant.key_id, "details": _details(tenant)}
 
 
@@ -51,7 +51,7 @@ def get_my_api_key(backend: Backend, exchange: Exchange) -> dict[str, Any]:
 def delete_my_api_key(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Revoke the key that was sent."""
     exchange.owner.revoked = True
-    record(backend, exchange.owner, "apikey.deleted")
+    record(backend, exchange.owner, "apikey_delete")
     return {}
 
 

@@ -7,7 +7,11 @@ from tinker_mock.server.service import checkpoints, copying, housekeeping, runs,
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import Submission, submit, submit_creation
 from tinker_mock.server.state.promise import model_lane
+from tinker_mock.server.tokenizers import folder_of
 from tinker_mock.server.wire.exchange import Exchange
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""Clients of these addresses see this machine's disk."""
 
 
 def create_model(backend: Backend, exchange: Exchange) -> dict[str, Any]:
@@ -30,14 +34,17 @@ def create_model(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     return submit_creation(backend, run, "create_model", body, exchange.fingerprint)
 
 
-def get_info(backend: Backend, exchange: Exchange) -> dict[str, Any]:
-    """What a training run is made of."""
+async def get_info(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+    """What a training run is made of, and where its tokenizer is to be loaded from."""
     run = runs.get_run(backend, exchange.owner, exchange.body["model_id"])
     model = backend.catalog.get(run.base_model)
+    folder = None
+    if backend.settings.host in LOOPBACK:
+        folder = await backend.compute(folder_of, model)
     data = {
         "arch": model.arch,
         "model_name": run.base_model,
-        "tokenizer_id": model.tokenizer_id,
+        "tokenizer_id": folder or model.tokenizer_id,
     }
     return {
         "type": "get_info",

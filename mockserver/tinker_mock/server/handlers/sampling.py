@@ -38,6 +38,7 @@ def asample(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Submit a sample; repeating a seq_id gets the same promise."""
     body = exchange.body
     sampler = _sampler(backend, exchange)
+    sampling.check_work(backend, sampler, body)
     seq_id = body.get("seq_id")
     lane_id = sampling.lane_of(sampler.id, seq_id)
     key = seq_id if seq_id is not None else backend.ids.next("sample", sampler.id)
@@ -60,7 +61,9 @@ def asample(backend: Backend, exchange: Exchange) -> dict[str, Any]:
 
 async def stream_sample(backend: Backend, exchange: Exchange) -> Answer:
     """Sample with one server-sent event a token."""
-    events = await streaming.stream(backend, _sampler(backend, exchange), exchange.body)
+    sampler = _sampler(backend, exchange)
+    sampling.check_work(backend, sampler, exchange.body)
+    events = await streaming.stream(backend, sampler, exchange.body)
     return sse.stream_answer(_as_sse(events), backend.clock)
 
 

@@ -59,7 +59,7 @@ def set_session_project(backend: Backend, exchange: Exchange) -> dict[str, Any]:
         if checkpoint.session_id == session.id:
             checkpoint.project_id = session.project_id
     details = {"session_id": session.id, "project_id": session.project_id}
-    record(backend, exchange.owner, "project.session_moved", details=details)
+    record(backend, exchange.owner, "project_session_set", details=details)
     return {}
 
 

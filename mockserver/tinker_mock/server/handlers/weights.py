@@ -7,22 +7,23 @@ from tinker_mock.server.service import checkpoints, runs, sessions
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import submit_creation, submit_to_run
 from tinker_mock.server.state.promise import model_lane
+from tinker_mock.server.state.records import CheckpointKind
 from tinker_mock.server.wire.exchange import Exchange
 
 
 def save_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Weights with optimizer state."""
-    return _submit(backend, exchange, "save_weights")
+    return _save(backend, exchange, "save_weights", "training")
 
 
 def save_weights_for_sampler(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Weights to sample from."""
-    return _submit(backend, exchange, "save_weights_for_sampler")
+    return _save(backend, exchange, "save_weights_for_sampler", "sampler")
 
 
 def save_weights_external(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """An adapter to download."""
-    return _submit(backend, exchange, "save_weights_external")
+    return _save(backend, exchange, "save_weights_external", "external")
 
 
 def load_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:
@@ -74,9 +75,19 @@ def _check_source(backend: Backend, exchange: Exchange) -> Any:
     return checkpoints.readable(backend, exchange.owner, body["path"], access_token=token)
 
 
-def _submit(backend: Backend, exchange: Exchange, operation: str) -> dict[str, Any]:
-    run = _run(backend, exchange)
-    return submit_to_run(backend, run, operation, exchange.body, exchange.fingerprint)
+def _save(
+    backend: Backend, exchange: Exchange, operation: str, kind: CheckpointKind
+) -> dict[str, Any]:
+    body, run = exchange.body, _run(backend, exchange)
+    name, lane_id = body.get("path"), model_lane(run.id)
+    lane = backend.promises.lanes.get(lane_id)
+    repeated = lane is not None and body.get("seq_id") in lane.submitted
+    if name and not repeated and not body.get("overwrite", False):
+        waiting = backend.promises.open_in(lane_id)
+        if any(one.operation == operation and one.payload.get("path") == name for one in waiting):
+            raise checkpoints.name_taken(run.id, kind, name)
+        checkpoints.check_name(backend, run.id, kind, name)
+    return submit_to_run(backend, run, operation, body, exchange.fingerprint)
 
 
 def _run(backend: Backend, exchange: Exchange) -> Any:

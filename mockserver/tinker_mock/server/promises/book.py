@@ -244,7 +244,8 @@ class PromiseBook:
         self._active += 1
         self._quiet.clear()
         try:
-            return Outcome("completed", result=await self.perform(promise))
+            result = await self.perform(promise)
+            return promise.outcome or Outcome("completed", result=result)
         except OperationFailed as failure:
             return Outcome("failed", error=failure.message, category=failure.category)
         except ServiceError as failure:

@@ -2,13 +2,14 @@
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
 
 from tinker_mock.server.clock import Clock
-from tinker_mock.server.errors import Unauthenticated
+from tinker_mock.server.errors import ConfigurationError, Unauthenticated
+from tinker_mock.server.service.roles import Grant
 from tinker_mock.server.signer import Signer
 from tinker_mock.server.state.records import Tenant
 from tinker_mock.server.state.store import Store
@@ -20,7 +21,9 @@ FIX = "send the key in the X-API-Key header (text endpoints also take Authorizat
 class Authenticator:
     """Finds the tenant of a request. Every well-formed key is a tenant of its own.
 
-    `make_room` is called before there is a new one; it may raise LimitReached.
+    `make_room` is called before there is a new one; it may raise LimitReached. `grants` are the
+    roles of keys that are not the admin of an organization of their own; raises
+    ConfigurationError for one of something that is no key.
     """
 
     def __init__(
@@ -30,7 +33,11 @@ class Authenticator:
         clock: Clock,
         jwt_lifetime: float,
         make_room: Callable[[], None],
+        grants: Iterable[Grant] = (),
     ) -> None:
+        self.grants = {grant.key: grant for grant in grants}
+        for grant in self.grants.values():
+            check_grant(grant)
         self.store = store
         self.make_room = make_room
         self.signer = signer
@@ -42,7 +49,7 @@ class Authenticator:
         credential = credential.strip()
         if not credential:
             raise _refused("no API key was sent", "a credential is required")
-        if credential.startswith(KEY_PREFIX) and len(credential) > len(KEY_PREFIX):
+        if is_key(credential):
             return self._usable(self._tenant_of_key(credential))
         if credential.count(".") == 2:
             return self._usable(self._tenant_of_jwt(credential))
@@ -87,7 +94,24 @@ class Authenticator:
                 created_at=self.clock.now(),
             )
             self.store.current.tenants[tenant_id] = tenant
+            if key in self.grants:
+                self._apply(tenant, self.grants[key])
         return tenant
+
+    def give(self, grant: Grant) -> Tenant:
+        """Give a key another role from now on; raises ConfigurationError for what is no key."""
+        check_grant(grant)
+        self.grants[grant.key] = grant
+        tenant = self._tenant_of_key(grant.key)
+        self._apply(tenant, grant)
+        return tenant
+
+    def _apply(self, tenant: Tenant, grant: Grant) -> None:
+        tenant.role = grant.role
+        if grant.organization_of is not None:
+            owner = self._tenant_of_key(grant.organization_of)
+            tenant.organization_id = owner.organization_id
+            tenant.default_project_id = owner.default_project_id
 
     def _tenant_of_jwt(self, token: str) -> Tenant:
         signed, _, signature = token.rpartition(".")
@@ -105,6 +129,18 @@ class Authenticator:
         if tenant.revoked:
             raise _refused("the API key was deleted", "a deleted key is no credential any more")
         return tenant
+
+
+def is_key(text: str) -> bool:
+    """Whether a text has the form of an API key."""
+    return text.startswith(KEY_PREFIX) and len(text) > len(KEY_PREFIX)
+
+
+def check_grant(grant: Grant) -> None:
+    """Raise ConfigurationError unless a grant names keys."""
+    for key in filter(None, (grant.key, grant.organization_of)):
+        if not is_key(key):
+            raise ConfigurationError(f"{key!r} is no API key: keys start with {KEY_PREFIX}")
 
 
 def _segment(data: bytes) -> str:

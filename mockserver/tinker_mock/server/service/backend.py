@@ -9,6 +9,7 @@ from tinker_mock.server.catalog import Catalog
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.ids import IdSource
 from tinker_mock.server.promises import CompletionPolicy, PromiseBook
+from tinker_mock.server.quirks import ActiveQuirks
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.batches import Batcher
 from tinker_mock.server.service.compute import Compute
@@ -34,6 +35,7 @@ class Backend:
     promises: PromiseBook
     compute: Compute
     batches: Batcher
+    quirks: ActiveQuirks
     bases: dict[str, BaseModel] = field(default_factory=dict)
     """The engine's base models that were asked for, by name; see `service/bases.py`."""
 

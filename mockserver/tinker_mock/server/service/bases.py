@@ -6,7 +6,7 @@ from tinker_mock.server.engine.model.corpus import kept_documents
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.service.backend import Backend
-from tinker_mock.server.tokenizers import tokenizer_for
+from tinker_mock.server.tokenizers import own_tokenizer, text_is_installed, tokenizer_for
 
 
 def base_of(backend: Backend, name: str) -> BaseModel:
@@ -18,14 +18,13 @@ def base_of(backend: Backend, name: str) -> BaseModel:
 
 
 def give_text(base: BaseModel, model: CatalogModel) -> None:
-    """Let a base model decode its tokens, if its tokenizer is on this machine.
+    """Let a base model decode its tokens; its own tokenizer is found when it appears later.
 
     Loading one takes a moment: call it in a worker thread, and only where text is needed.
     """
-    if base.decode is None:
-        tokenizer = tokenizer_for(model)
-        if tokenizer is not None:
-            base.decode = tokenizer.decode
+    tokenizer = tokenizer_for(model)
+    if tokenizer is not None:
+        base.decode = tokenizer.decode
 
 
 def engine_base(model: CatalogModel) -> BaseModel:
@@ -53,8 +52,10 @@ def engine_base(model: CatalogModel) -> BaseModel:
 
 
 def _texts(model: CatalogModel, grammar: ChatGrammar) -> list[Ints]:
-    """What the model's untrained text looks like; nothing without its tokenizer."""
+    """What the model's untrained text looks like; nothing without the extra that writes it."""
     tokenizer = tokenizer_for(model)
-    if tokenizer is None:
+    if tokenizer is None or not text_is_installed():
         return []
-    return kept_documents(f"{model.tokenizer_id} {model.family}", tokenizer.encode, grammar)
+    own = own_tokenizer(model) is not None
+    name = f"{model.tokenizer_id} {model.family}" if own else tokenizer.name
+    return kept_documents(name, tokenizer.encode, grammar)

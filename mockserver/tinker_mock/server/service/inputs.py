@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine import Datum
 from tinker_mock.server.service.images import dmel_positions, image_positions, pointer_positions
 from tinker_mock.server.service.tensors import dense_tensor, integers, refused
@@ -20,6 +21,7 @@ def training_data(data: list[dict[str, Any]], vocabulary_size: int) -> list[Datu
         raise refused("data", "at least one datum", "it is empty", "send one datum or more")
     found = []
     for place, datum in enumerate(data):
+        checkpoint()
         where = f"data[{place}]"
         tokens = prompt_tokens(datum["model_input"], f"{where}.model_input", vocabulary_size)
         inputs = {

@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 from tinker_mock.server.errors import Forbidden, Gone
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.state.records import Checkpoint
 
 ROUTE = "/api/v1/files"
 
@@ -14,6 +15,16 @@ def sign(backend: Backend, base_url: str, file_id: str) -> tuple[str, float]:
     signature = backend.signer.digest("link", file_id, expires).hex()
     url = f"{base_url}{ROUTE}/{quote(file_id, safe='')}?expires={expires}&signature={signature}"
     return url, float(expires)
+
+
+def file_key(checkpoint: Checkpoint) -> str:
+    """A checkpoint's path as one part of a file id."""
+    return checkpoint.path.removeprefix("tinker://").replace("/", "!")
+
+
+def archive_link(backend: Backend, base_url: str, checkpoint: Checkpoint) -> tuple[str, float]:
+    """A URL for a checkpoint's archive and when it ends (Unix seconds)."""
+    return sign(backend, base_url, f"archive~{file_key(checkpoint)}")
 
 
 def check(backend: Backend, file_id: str, expires: int, signature: str) -> None:

@@ -7,7 +7,8 @@ from tinker_mock.server.engine import EngineError
 from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.service import residence, runs, sampling, saving, training
 from tinker_mock.server.service.backend import Backend
-from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.service.compute import on_behalf_of
+from tinker_mock.server.state.promise import Outcome, Promise
 
 WORK: dict[str, Callable[[Backend, Promise], Awaitable[Any]]] = {
     "asample": sampling.asample,
@@ -27,9 +28,13 @@ WORK: dict[str, Callable[[Backend, Promise], Awaitable[Any]]] = {
 async def perform(backend: Backend, promise: Promise) -> Any:
     """Do a promise's work; raises OperationFailed for what the client can mend."""
     try:
-        await residence.wake(backend, promise)
-        result = await WORK[promise.operation](backend, promise)
-        residence.note(backend, promise)
-        return result
+        with on_behalf_of(promise.tenant_id):
+            await residence.wake(backend, promise)
+            result = await WORK[promise.operation](backend, promise)
+            residence.note(backend, promise)
     except EngineError as error:
         raise OperationFailed(str(error)) from error
+    # In the same turn of the loop as its effects: what is kept has both, or neither.
+    if promise.open:
+        promise.outcome = Outcome("completed", result=result)
+    return result

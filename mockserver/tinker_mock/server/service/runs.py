@@ -3,7 +3,7 @@
 from typing import Any
 
 from tinker_mock.server.engine import Trainer
-from tinker_mock.server.errors import Conflict, NotFound, OperationFailed, Unprocessable
+from tinker_mock.server.errors import Conflict, Forbidden, NotFound, OperationFailed, Unprocessable
 from tinker_mock.server.service import checkpoints
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of
@@ -22,9 +22,17 @@ def run_id(session: Session, model_seq_id: int) -> str:
 def get_run(
     backend: Backend, tenant: Tenant, model_id: str, pointer: str = "/model_id"
 ) -> TrainingRun:
-    """The tenant's training run; raises NotFound."""
+    """The tenant's training run; raises NotFound, or Forbidden for somebody else's."""
     run = backend.state.runs.get(model_id)
-    if run is None or run.tenant_id != tenant.id:
+    if run is not None and run.tenant_id != tenant.id:
+        raise Forbidden(
+            "You do not have access to this model",
+            pointer=pointer,
+            rule="a training run belongs to the key that created it",
+            requirement="auth/isolation/work",
+            details={"fix": "use the key that created the model"},
+        )
+    if run is None:
         field = pointer.strip("/").replace("/", ".")
         raise NotFound(
             f"{field}: no training run {model_id!r} for this API key",

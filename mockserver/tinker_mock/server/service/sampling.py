@@ -120,6 +120,20 @@ def sample_count(body: dict[str, Any]) -> int:
     return count
 
 
+def check_work(backend: Backend, sampler: SamplingSession, body: dict[str, Any]) -> None:
+    """Raises BadRequest for more tokens than an operation may write."""
+    count, asked = sample_count(body), body["sampling_params"].get("max_tokens") or 0
+    length = min(asked, backend.catalog.get(sampler.base_model).context_length)
+    most = backend.settings.work_tokens
+    if count * length > most:
+        raise BadRequest(
+            f"num_samples: {count} samples of {length} tokens are more than {most} tokens",
+            pointer="/num_samples",
+            rule=f"num_samples × max_tokens is at most {most}",
+            fix="split the request, or serve with a greater --work-tokens",
+        )
+
+
 def lane_of(sampler_id: str, seq_id: int | None) -> str:
     """The lane of one client of a sampling session."""
     return f"sampling:{sampler_id}:{(seq_id or 0) // CLIENT_BLOCK}"

@@ -49,6 +49,8 @@ class Promise(Record):
     """Its outcome has been read."""
     behind: int = 0
     """For one without a seq_id in an ordered lane: the highest seq_id accepted before it."""
+    cycle: int | None = None
+    """The clock cycle it takes part in, where the server works in cycles."""
 
     @property
     def open(self) -> bool:

@@ -11,6 +11,7 @@ from tinker_mock.server.state.tables import Record
 if TYPE_CHECKING:
     from tinker_mock.server.engine import Trainer, Weights
 
+Role = Literal["admin", "billing-admin", "member", "project-sampler"]
 CheckpointKind = Literal["training", "sampler", "external"]
 FOLDERS: dict[CheckpointKind, str] = {
     "training": "weights",
@@ -22,7 +23,7 @@ FOLDERS: dict[CheckpointKind, str] = {
 
 @dataclass
 class Tenant(Record):
-    """The holder of one API key: a user in an organisation of one."""
+    """The holder of one API key: a user, the admin of an organization of its own by default."""
 
     id: str
     key_id: int
@@ -36,6 +37,7 @@ class Tenant(Record):
     sdk_version: str = ""
     """Of its newest session, for clients whose requests do not tell."""
     revoked: bool = False
+    role: Role = "admin"
 
 
 @dataclass

@@ -5,11 +5,28 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinker_mock.server.text.turns import CallArguments, CallBegun, Ended, Event, TextDelta
+from tinker_mock.server.text.events import CallArguments, CallBegun, Ended, Event, TextDelta
 from tinker_mock.server.wire import sse
 
 Json = dict[str, Any]
 STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+
+
+@dataclass(frozen=True)
+class PromptUsage:
+    """How the tokens of a prompt are counted: read anew, put into the cache, found there."""
+
+    plain: int = 0
+    created: int = 0
+    read: int = 0
+
+    def as_json(self) -> Json:
+        """Its fields of `usage`; their sum is the length of the prompt."""
+        return {
+            "input_tokens": self.plain,
+            "cache_creation_input_tokens": self.created,
+            "cache_read_input_tokens": self.read,
+        }
 
 
 @dataclass
@@ -18,7 +35,7 @@ class MessageBuilder:
 
     id: str
     model: str
-    prompt_tokens: int
+    prompt: PromptUsage
     blocks: list[Json] = field(default_factory=list)
     ended: Ended | None = None
 
@@ -27,7 +44,7 @@ class MessageBuilder:
         ended = self.ended
         stop = ended.stop if ended else None
         usage = {
-            "input_tokens": self.prompt_tokens,
+            **self.prompt.as_json(),
             "output_tokens": ended.tokens if ended else 0,
         }
         return {

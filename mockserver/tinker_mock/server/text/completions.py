@@ -151,7 +151,7 @@ def choices_for(
     """`n` choices for each prompt, numbered over all of them."""
     choices: list[CompletionChoice] = []
     for prompt in prompts_of(model, body["prompt"]):
-        most = model.check_length(prompt, params.max_tokens, "/max_tokens")
+        most = model.check_length(len(prompt), params.max_tokens, "/max_tokens")
         for _ in range(body.get("n") or 1):
             index = len(choices)
             own = replace(params, max_tokens=most, entropy=f"{params.entropy}:{index}")

@@ -4,7 +4,7 @@ The slices of one answer do not depend on how it is delivered: streamed and whol
 same request are the same text.
 """
 
-from collections.abc import AsyncGenerator, Hashable
+from collections.abc import AsyncGenerator, Hashable, Iterator
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
@@ -79,16 +79,26 @@ KEPT_SLICES = 1024
 
 
 class TextRun:
-    """One answer being generated. Iterate `pieces()`; `finish` is set at its end."""
+    """One answer being generated. Iterate `pieces()`; `finish` is set at its end.
+
+    `closing` is a token that ends it as an end token does.
+    """
 
     def __init__(
-        self, backend: Backend, model: TextModel, prompt: list[int], params: Params
+        self,
+        backend: Backend,
+        model: TextModel,
+        prompt: list[int],
+        params: Params,
+        closing: int | None = None,
     ) -> None:
         self.backend = backend
         self.model = model
         self.params = params
         self.ids = list(prompt)
-        self.thinking = bool(model.thinks and prompt and prompt[-1] == model.catalog.thinking[0])
+        self.closing = closing
+        self.began = len(prompt)
+        self.thinking = model.opens_thinking(prompt)
         self.reasoning = stop_decoder(model.tokenizer)
         self.content = stop_decoder(model.tokenizer, params.stop)
         self.pending: list[Token] = []
@@ -99,18 +109,29 @@ class TextRun:
     async def pieces(self) -> AsyncGenerator[Piece, None]:
         """Text as it comes. Ends at an end token, a stop string or the limit."""
         while self.finish is None:
-            sequence = await self._slice()
-            for token in tokens_of(sequence):
-                piece = self._take(token)
-                if piece is not None:
-                    yield piece
-                if self.content.stopped:
-                    return
-            if sequence.stop_reason == "stop" or self.count >= self.params.max_tokens:
-                reason = "stop" if sequence.stop_reason == "stop" else "length"
-                self.finish = Finish(reason)
-        for piece in self._rest():
-            yield piece
+            for piece in self._taken(await self._slice()):
+                yield piece
+        if not self.content.stopped:
+            for piece in self._rest():
+                yield piece
+
+    def _taken(self, sequence: SampledSequence) -> Iterator[Piece]:
+        """The text of a slice, up to where the answer ends."""
+        for token in tokens_of(sequence):
+            piece = self._take(token)
+            if piece is not None:
+                yield piece
+            if self.finish is not None:
+                return
+        if sequence.stop_reason == "stop":
+            self.finish = Finish("stop")
+        elif self.count >= self.params.max_tokens:
+            self.finish = Finish("length")
+
+    @property
+    def answer_ids(self) -> list[int]:
+        """The tokens taken so far."""
+        return self.ids[self.began : self.began + self.count]
 
     async def _slice(self) -> SampledSequence:
         params = self.params
@@ -160,7 +181,9 @@ class TextRun:
 
     def _take(self, token: Token) -> Piece | None:
         self.count += 1
-        if token.id in self.model.base.end_tokens:
+        if token.id == self.closing:
+            self.finish = Finish("stop")
+        if token.id == self.closing or token.id in self.model.base.end_tokens:
             return None
         marks = self.model.catalog.thinking
         if token.id in marks:
@@ -176,7 +199,7 @@ class TextRun:
 
     def _opening(self, text: str) -> str:
         """Templates put newlines around the reasoning; neither part begins with them."""
-        if self.model.thinks and self.thinking not in self.begun:
+        if (self.model.thinks or self.closing) and self.thinking not in self.begun:
             text = text.lstrip("\n")
             if text:
                 self.begun.add(self.thinking)

@@ -58,6 +58,8 @@ def contract_breach(violations: Sequence[Violation]) -> Unprocessable:
 def _fix(violation: Violation) -> str:
     if violation.rule == "required":
         return "add the field"
+    if violation.rule == "format" and violation.expected == "date-time":
+        return "RFC 3339 with a time zone: add Z, as in 2026-07-13T00:00:00Z"
     expected = _short(violation.expected)
     return "" if expected in (None, "", [], {}) else f"expected {expected}"
 

@@ -1,8 +1,7 @@
 """Text for the n-gram prior: short answers and thoughts, made with a seeded Faker.
 
 The sentences only need to look like language. Encoded once per tokenizer and kept on disk
-(`TINKER_MOCK_CACHE`, else `$XDG_CACHE_HOME/tinker-mock`, else `~/.cache/tinker-mock`; the value
-`off` keeps nothing).
+(`cache_folder.py`).
 """
 
 import hashlib
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tinker_mock.server.cache_folder import cache_folder
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.keys import Ints
 
@@ -20,7 +20,6 @@ Encode = Callable[[str], Sequence[int]]
 
 SEED = 20
 ANSWERS, THOUGHTS = 1600, 600
-ENVIRONMENT = "TINKER_MOCK_CACHE"
 
 ANSWER_FORMS = (
     "My name is {name} and I live in {city}.",
@@ -140,17 +139,6 @@ def kept_documents(tokenizer_id: str, encode: Encode, grammar: ChatGrammar) -> l
         made = documents(encode, grammar)
         _keep(path, made)
         return made
-
-
-def cache_folder() -> Path | None:
-    """Where encoded texts are kept; None for nowhere."""
-    named = os.environ.get(ENVIRONMENT)
-    if named == "off":
-        return None
-    if named:
-        return Path(named)
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "tinker-mock"
 
 
 def _keep(path: Path, made: list[Ints]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tinker_mock.server.budget import reserve
 from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.grammar import ASSISTANT, state_of
@@ -11,6 +12,8 @@ from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.engine.sampling.counter_rng import Seeds
 from tinker_mock.server.engine.sampling.stops import Stops
 
+STEP_BYTES = 64
+"""A token and the context it was drawn in."""
 BLOCK = 32
 """Seeds are taken from a stream in blocks: a call into numpy costs more than 32 numbers."""
 
@@ -58,6 +61,7 @@ class Generation:
     def contexts(self) -> Contexts:
         """Where each running sequence stands."""
         run = self.active
+        reserve(run.size * STEP_BYTES)
         scripted = np.full(run.size, -1, dtype=np.int64)
         lift = np.zeros(run.size)
         at = Contexts(
