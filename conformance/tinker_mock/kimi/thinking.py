@@ -21,7 +21,7 @@ def asked_to_think(request: Mapping[str, Any]) -> bool | None:
     """What the request itself says about thinking; None if it says nothing."""
     thinking = request.get("thinking")
     if isinstance(thinking, Mapping) and "type" in thinking:
-        return thinking["type"] != "disabled"
+        return bool(thinking["type"] != "disabled")
     if isinstance(thinking, bool):
         return thinking
     for holder in ("chat_template_kwargs", "extra_body"):

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 
 from tinker_mock.contracts import Operation, load_contract
-from tinker_mock.server.catalog import Catalog
+from tinker_mock.server.catalog import Catalog, today_of
 from tinker_mock.server.clock import Clock, clock_from
 from tinker_mock.server.control.answerer import ControlAnswerer
 from tinker_mock.server.control.front_door import FrontDoor
@@ -183,7 +184,7 @@ def _backend(
         clock=clock,
         ids=ids,
         signer=signer,
-        catalog=Catalog.load(settings.models),
+        catalog=_catalog(settings, clock),
         authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room, grants),
         promises=PromiseBook(store, clock, policy, perform, settings.kept_results),
         compute=compute,
@@ -231,6 +232,19 @@ def _operations() -> list[Operation]:
     """What clients may ask for: Tinker's own operations and the text endpoints'."""
     tinker, inference = load_contract("tinker"), load_contract("inference")
     return [*tinker.operations.values(), *inference.operations.values()]
+
+
+def _catalog(settings: Settings, clock: Clock) -> Catalog:
+    if settings.include_retired:
+        return Catalog.load(settings.models)
+    if settings.catalog_date is None:
+        return Catalog.load(settings.models, today_of(clock.now))
+    try:
+        day = date.fromisoformat(settings.catalog_date)
+    except ValueError:
+        told = f"catalog_date: {settings.catalog_date!r} is no date; write it like 2026-06-12"
+        raise ConfigurationError(told) from None
+    return Catalog.load(settings.models, lambda: day)
 
 
 def _scenario(settings: Settings, names: list[str]) -> Scenario:

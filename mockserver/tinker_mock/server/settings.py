@@ -62,6 +62,12 @@ class Settings:
     """What links, tokens and API keys are signed with; None draws one for this run."""
     models: Path | None = None
     """YAML of models on offer, read after the shipped catalogue (same name: replaces it)."""
+    include_retired: bool = False
+    """Models that the service has retired are on offer all the same."""
+    catalog_date: str | None = None
+    """The day (YYYY-MM-DD) whose models are on offer; None: the day of the server's clock."""
+    adapter_shapes: str = "real"
+    """`real`: archives have the modules and shapes of the base model; `compact`: a small one."""
     scenario: str | None = None
     quirks: Sequence[str] = ()
     """Names of quirks that are on: see `tinker-mock explain quirk`."""

@@ -152,11 +152,11 @@ def _check_size(text: str, source: str) -> None:
     sizes: dict[str, int] = {}
     count = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in {anchor for anchor, _ in open_nodes}:
                 raise ScenarioError(source, line, "", f"*{event.anchor} is inside of itself")
-            count += sizes.get(event.anchor, 1)
+            count += sizes.get(event.anchor or "", 1)
         elif isinstance(event, yaml.NodeEvent):
             count += 1
             if isinstance(event, yaml.ScalarEvent):

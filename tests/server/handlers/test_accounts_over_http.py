@@ -173,7 +173,7 @@ def test_telemetry_is_accepted_and_counted(api: Api) -> None:
 def test_capabilities_list_every_model(api: Api) -> None:
     models = api.get("get_server_capabilities").json()["supported_models"]
     names = {model["model_name"] for model in models}
-    assert {"Qwen/Qwen3-8B", "moonshotai/Kimi-K2-Thinking", "openai/gpt-oss-20b"} <= names
+    assert {"Qwen/Qwen3-8B", "moonshotai/Kimi-K2.6:peft:131072", "openai/gpt-oss-20b"} <= names
     assert all(model["max_context_length"] > 0 for model in models)
 
 
@@ -189,10 +189,10 @@ def test_flags_are_those_of_the_run(tinker_mock: RunningServer) -> None:
 
 
 def test_what_is_known_of_a_model(api: Api) -> None:
-    model = api.model(base_model="Qwen/Qwen3-8B:peft:7", lora_config={"rank": 4})
+    model = api.model(base_model="openai/gpt-oss-120b:peft:131072", lora_config={"rank": 4})
     info = api.post("get_info", {"model_id": model}).json()
-    assert info["model_data"]["tokenizer_id"] == "Qwen/Qwen3-8B"
-    assert (info["lora_rank"], info["model_name"]) == (4, "Qwen/Qwen3-8B:peft:7")
+    assert info["model_data"]["tokenizer_id"] == "openai/gpt-oss-120b"
+    assert (info["lora_rank"], info["model_name"]) == (4, "openai/gpt-oss-120b:peft:131072")
     run = api.get(f"training_runs/{model}").json()
     assert (run["lora_rank"], run["is_lora"], run["corrupted"]) == (4, True, False)
 
@@ -201,7 +201,7 @@ def test_a_creation_is_repeatable_and_its_number_unique(api: Api) -> None:
     body = {"session_id": api.session(), "model_seq_id": 0, "base_model": "Qwen/Qwen3-8B"}
     first = api.post("create_model", body).json()
     assert api.post("create_model", body).json() == first
-    other = api.post("create_model", {**body, "base_model": "Qwen/Qwen3-32B"})
+    other = api.post("create_model", {**body, "base_model": "Qwen/Qwen3.5-4B"})
     assert other.status_code == 409
     unknown = api.post("create_model", {**body, "model_seq_id": 1, "base_model": "Qwen/Qwen3-8"})
     assert unknown.status_code == 400

@@ -13,6 +13,7 @@ import zstandard
 from tests.server.conftest import TOKENS, Api, datum, sample, training_step, update
 from tinker_mock.contracts.protobuf import messages
 
+VISION = "Qwen/Qwen3.5-4B"
 PROTOBUF = "application/x-protobuf"
 
 
@@ -222,8 +223,8 @@ def test_sparse_targets_are_spread_out(api: Api) -> None:
 
 
 CHUNKS = {
-    "image with a count": ({"data": png(56, 28), "format": "png", "expected_tokens": 3}, 3),
-    "image measured": ({"data": png(56, 30), "format": "png"}, 4),
+    "image with a count": ({"data": png(224, 224), "format": "png", "expected_tokens": 64}, 64),
+    "image measured": ({"data": png(640, 320), "format": "png"}, 200),
     "asset pointer": (
         {
             "location": "s3://x/y.png",
@@ -245,13 +246,25 @@ def test_pictures_and_sounds_take_their_positions(api: Api, kind: str) -> None:
         "model_input": {"chunks": [{"tokens": [1, 2]}, chunk]},
         "loss_fn_inputs": weighted(size),
     }
-    result = api.done("forward_backward", training_step(api.model(), 1, example))
+    step = training_step(api.model(base_model=VISION), 1, example)
+    result = api.done("forward_backward", step)
     assert result["loss_fn_outputs"][0]["logprobs"]["shape"] == [size]
 
 
 WRONG = {
     "not base64": ({"data": "***", "format": "png"}, "data[0].model_input.chunks[0].data"),
     "not a png": ({"data": "AAAA", "format": "png"}, "not a png image"),
+    "a size that nobody decodes": (
+        {
+            "data": base64.b64encode(b"\x89PNG\r\n\x1a\n0000IHDR" + b"0" * 24).decode(),
+            "format": "png",
+        },
+        "data[0].model_input.chunks[0].data: its header says 808464432 x 808464432 pixels",
+    ),
+    "no header": (
+        {"data": base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"0" * 40).decode(), "format": "png"},
+        "the IHDR chunk is missing",
+    ),
     "a cut header": ({"dmel": "AAU="}, "data[0].model_input.chunks[0].dmel"),
 }
 
@@ -260,8 +273,10 @@ WRONG = {
 def test_broken_pictures_are_named(api: Api, case: str) -> None:
     chunk, named = WRONG[case]
     example = {"model_input": {"chunks": [chunk]}, "loss_fn_inputs": weighted(1)}
-    failed = api.submit("forward_backward", training_step(api.model(), 1, example))
-    assert named in api.outcome(failed)["error"]
+    step = training_step(api.model(base_model=VISION), 1, example)
+    refused = api.post("forward_backward", step)
+    assert refused.status_code == 400
+    assert named in refused.json()["detail"]
 
 
 def test_a_custom_loss_is_kept_and_run(api: Api) -> None:

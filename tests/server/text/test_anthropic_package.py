@@ -70,7 +70,7 @@ ORDER = {
 
 def test_stop_sequences_and_limits_have_their_reasons(client: anthropic.Anthropic) -> None:
     asked: dict[str, Any] = {
-        "model": "Qwen/Qwen3-4B-Instruct-2507",
+        "model": "Qwen/Qwen3-8B",
         "messages": HELLO,
         "max_tokens": 200,
     }

@@ -7,7 +7,7 @@ import pytest
 
 from tinker_mock.server.serving.in_thread import RunningServer
 
-MODEL = "Qwen/Qwen3-4B-Instruct-2507"
+MODEL = "Qwen/Qwen3.5-4B"
 KEY = {"X-API-Key": "tml-checkpoints"}
 
 

@@ -13,7 +13,7 @@ from tinker_mock.server.serving.in_thread import RunningServer
 CONTRACT = load_contract("inference")
 HEADERS = {"Authorization": "Bearer tml-contract"}
 CHAT = [{"role": "user", "content": "What is the weather in Bonn?"}]
-MODEL = "moonshotai/Kimi-K2-Thinking"
+MODEL = "moonshotai/Kimi-K2.6"
 
 
 def component(name: str) -> Any:

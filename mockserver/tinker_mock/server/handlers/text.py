@@ -40,7 +40,7 @@ def list_text_models(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     ]
     if Quirk.MODELS_LIST_OWN in backend.quirks:
         return {"object": "list", "data": own}
-    offered = backend.catalog.models.values()
+    offered = backend.catalog.on_offer()
     models = [_model_object(model.name, CREATED) for model in offered if model.sampleable]
     return {"object": "list", "data": models + own}
 

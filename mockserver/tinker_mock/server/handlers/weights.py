@@ -3,7 +3,7 @@
 from typing import Any
 
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.service import checkpoints, runs, sessions
+from tinker_mock.server.service import checkpoints, offer, runs, sessions
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import submit_creation, submit_to_run
 from tinker_mock.server.state.promise import model_lane
@@ -56,7 +56,7 @@ def _create_by_loading(backend: Backend, exchange: Exchange) -> dict[str, Any]:
         return {"request_id": known.request_id, "model_id": known.model_id}
     source = _check_source(backend, exchange)
     base_model = body.get("base_model") or source.base_model
-    backend.catalog.get(base_model)
+    offer.loadable(backend, source, base_model)
     optimizer = source.optimizer_config if body["optimizer"] else body.get("optimizer_config")
     lora = {
         "rank": source.rank,
@@ -72,7 +72,8 @@ def _create_by_loading(backend: Backend, exchange: Exchange) -> dict[str, Any]:
 def _check_source(backend: Backend, exchange: Exchange) -> Any:
     body = exchange.body
     token = body.get("weights_access_token")
-    return checkpoints.readable(backend, exchange.owner, body["path"], access_token=token)
+    found = checkpoints.readable(backend, exchange.owner, body["path"], access_token=token)
+    return offer.for_training(found)
 
 
 def _save(

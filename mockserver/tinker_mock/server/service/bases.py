@@ -10,11 +10,15 @@ from tinker_mock.server.tokenizers import own_tokenizer, text_is_installed, toke
 
 
 def base_of(backend: Backend, name: str) -> BaseModel:
-    """The engine's base model of that name, made once. Raises BadRequest."""
+    """The engine's base model of a row of the catalogue, made once for all rows of its weights.
+
+    Raises BadRequest.
+    """
     model = backend.catalog.get(name)
-    if model.name not in backend.bases:
-        backend.bases[model.name] = engine_base(model)
-    return backend.bases[model.name]
+    if model.base not in backend.bases:
+        longest = max(row.context_length for row in backend.catalog.rows_of(model.base))
+        backend.bases[model.base] = engine_base(model, longest)
+    return backend.bases[model.base]
 
 
 def give_text(base: BaseModel, model: CatalogModel) -> None:
@@ -27,8 +31,8 @@ def give_text(base: BaseModel, model: CatalogModel) -> None:
         base.decode = tokenizer.decode
 
 
-def engine_base(model: CatalogModel) -> BaseModel:
-    """The engine's model for a catalogue entry."""
+def engine_base(model: CatalogModel, context_length: int | None = None) -> BaseModel:
+    """The engine's model for a catalogue entry; its context is the entry's if none is given."""
     opening, closing = model.thinking or (None, None)
     grammar = ChatGrammar(
         end_tokens=model.end_tokens,
@@ -41,12 +45,12 @@ def engine_base(model: CatalogModel) -> BaseModel:
         specials=(model.special_tokens,) if len(model.special_tokens) == 2 else (),
     )
     return BaseModel(
-        model.name,
+        model.base,
         model.vocabulary_size,
         model.tokenizer_size,
         model.end_tokens,
         grammar=grammar,
-        context_length=model.context_length,
+        context_length=context_length or model.context_length,
         corpus=lambda: _texts(model, grammar),
     )
 

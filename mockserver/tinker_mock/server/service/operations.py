@@ -33,7 +33,8 @@ async def perform(backend: Backend, promise: Promise) -> Any:
             result = await WORK[promise.operation](backend, promise)
             residence.note(backend, promise)
     except EngineError as error:
-        raise OperationFailed(str(error)) from error
+        told = f"{error.code}: {error}" if error.code else str(error)
+        raise OperationFailed(told) from error
     # In the same turn of the loop as its effects: what is kept has both, or neither.
     if promise.open:
         promise.outcome = Outcome("completed", result=result)

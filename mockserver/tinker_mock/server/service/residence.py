@@ -68,6 +68,6 @@ def _again(
         raise OperationFailed(f"{run.id}: {operation} cannot be done again", "server")
     given = body["forward_backward_input"]
     config = dict(given.get("loss_fn_config") or {})
-    data = training_data(given["data"], trainer.base.vocabulary_size)
+    data = training_data(given["data"], backend.catalog.get(run.base_model))
     loss = loss_of(backend, run.session_id, given["loss_fn"], config)
     trainer.forward_backward(data, loss, config)

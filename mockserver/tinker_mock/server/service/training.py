@@ -38,9 +38,10 @@ async def _loss(
     config = dict(given.get("loss_fn_config") or {})
     loss_fn = given["loss_fn"]
     loss = loss_of(backend, promise.session_id, loss_fn, config)
+    model = backend.catalog.get(run.base_model)
 
     def work() -> tuple[LossResult, int]:
-        data = training_data(given["data"], trainer.base.vocabulary_size)
+        data = training_data(given["data"], model)
         _check_work(data, backend.settings.work_tokens)
         step = trainer.forward_backward if backward else trainer.forward
         result = step(data, loss, config)

@@ -99,7 +99,9 @@ def storage_now(backend: Backend, tenant: Tenant, project_id: str | None) -> dic
 def _priced_through(backend: Backend, users: dict[str, Tenant]) -> str | None:
     """The start of the day: days before it have an invoice's prices, if anything was used."""
     today = backend.clock.now() // DAY * DAY
-    used = any(event.tenant_id in users and event.at < today for event in backend.state.usage)
+    used = any(
+        event.tenant_id in users and event.at < today for event in backend.state.usage.values()
+    )
     return wire_time(today) if used else None
 
 

@@ -19,6 +19,14 @@ def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, help="ids, samples and faults follow from it (default: drawn, printed)")
     add("--secret-file", type=Path, metavar="FILE", help="what links and tokens are signed with")
     add("--models", type=Path, metavar="FILE", help="YAML of further base models")
+    add("--include-retired", action="store_true", help="offer models that the service retired too")
+    add("--catalog-date", metavar="DATE", help="offer the models of that day (YYYY-MM-DD)")
+    add(
+        "--adapter-shapes",
+        choices=("real", "compact"),
+        default="real",
+        help="archives as large as the base model's adapters, or small (%(default)s)",
+    )
     add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
     add(
         "--quirk",

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from tinker_mock.server.catalog import CatalogModel
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.service.images import image_positions
+from tinker_mock.server.service.positions import positions_of
 
 PICTURE = "\ufdd0"
 """Stands in a message's text for one picture: a code point that no text has."""
@@ -38,6 +39,7 @@ def pictures_of(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [chunk for message in messages for chunk in message.get("pictures", ())]
 
 
-def picture_tokens(chunk: dict[str, Any]) -> int:
-    """How many tokens a picture takes; raises BadRequest for what is none."""
-    return image_positions(chunk, chunk["where"])
+def picture_tokens(chunk: dict[str, Any], model: CatalogModel) -> int:
+    """How many tokens a picture takes; raises BadRequest for what is none, and for a model that
+    sees none."""
+    return positions_of(chunk, chunk["where"], model)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tinker_mock.server.catalog.catalog import CatalogModel
+from tinker_mock.server.catalog import CatalogModel
 from tinker_mock.server.engine import BaseModel, Weights
 from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.service.backend import Backend
@@ -92,7 +92,7 @@ class TextModel:
                 rule="pictures are for vision models",
                 fix="leave the picture out, or use a vision model",
             )
-        sizes = [picture_tokens(chunk) for chunk in chunks]
+        sizes = [picture_tokens(chunk, self.catalog) for chunk in chunks]
         if sum(sizes) > self.catalog.context_length:
             self.check_length(sum(sizes), 1, "/messages")
         return iter(sizes)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinker_mock.server.engine.errors import EngineError
+from tinker_mock.server.engine.errors import EngineError, NonFinite
 from tinker_mock.server.engine.model.adapter import AdapterShape, Parameters
 from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import check_tokens
@@ -161,6 +161,6 @@ def _join(terms: Sequence[LossTerm]) -> Floats:
 
 def _check_finite(slopes: Floats, loss: float) -> None:
     if not (np.all(np.isfinite(slopes)) and np.isfinite(loss)):
-        raise EngineError(
+        raise NonFinite(
             "data", "the loss or its gradient is not finite", "Check weights and advantages"
         )

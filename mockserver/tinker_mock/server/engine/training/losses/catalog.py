@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinker_mock.server.budget import checkpoint
-from tinker_mock.server.engine.errors import EngineError
+from tinker_mock.server.engine.errors import EngineError, NonFinite
 from tinker_mock.server.engine.model.keys import Floats, Ints
 from tinker_mock.server.engine.training.custom_loss import CustomLoss, compile_loss
 from tinker_mock.server.engine.training.datum import Datum
@@ -129,7 +129,7 @@ def inputs_of(
                 "Give one value per target",
             )
         if not np.all(np.isfinite(array)):
-            raise EngineError(field, "holds a value that is not finite", "Replace NaN and inf")
+            raise NonFinite(field, "holds a value that is not finite", "Replace NaN and inf")
         found[rule.name] = array
     return found
 
