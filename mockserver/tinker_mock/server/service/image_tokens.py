@@ -14,6 +14,7 @@ for 28 x 28 pixels that were begun.
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 Rule = Mapping[str, Any]
 BEGUN: Rule = {"rule": "begun", "patch": 28}
