@@ -164,7 +164,7 @@ class DirectoryKeeper:
             raise StorageFull(
                 f"data directory: cannot be written: {error}",
                 rule="an operation is accepted once it is kept",
-                fix="free space on the server's disk and repeat the request",
+                fix="free space on the server's disk and ask again, with the next seq_id if any",
             ) from error
         finally:
             self._commit, self._gathered = None, False

@@ -96,8 +96,11 @@ def _parts(data: bytes, at: int, shapes: list[Any]) -> list[Any]:
     parts: list[Any] = []
     for dtype, shape in shapes:
         if dtype == BYTES:
-            parts.append(data[at : at + shape[0]])
-            at += int(shape[0])
+            part = data[at : at + shape[0]]
+            if len(part) != shape[0]:
+                raise Unreadable("its end is missing")
+            parts.append(part)
+            at += len(part)
             continue
         kind = np.dtype(dtype)
         if kind.hasobject:
