@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.server.database.crash import crash
+from tests.bench.crash import crash
 
 
 def test_every_acknowledged_operation_runs_exactly_once_and_in_order(tmp_path: Path) -> None:

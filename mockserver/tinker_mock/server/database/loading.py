@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import orjson
 
 from tinker_mock.server.database.rows import KINDS, enter_lanes, record_of
@@ -11,7 +9,6 @@ from tinker_mock.server.database.sqlite import Database
 from tinker_mock.server.database.values import decode
 from tinker_mock.server.database.weight_files import WeightFiles
 from tinker_mock.server.state.store import State
-from tinker_mock.server.state.tables import Table
 
 
 def load_state(database: Database, files: WeightFiles) -> State:
@@ -19,7 +16,7 @@ def load_state(database: Database, files: WeightFiles) -> State:
     state = State()
     tables = state.tables()
     for name in KINDS:
-        table = cast("Table[Any]", tables[name])
+        table = tables[name]
         for key, row in database.rows(f"SELECT id, row FROM {name} ORDER BY place"):
             table[key] = record_of(name, orjson.loads(row), files)
     for key, value in database.rows("SELECT id, value FROM counters"):

@@ -103,12 +103,13 @@ def record_of(table: str, row: Mapping[str, Any], files: WeightFiles) -> Record:
 def _unfiled(each: Any, name: str | None, shape: Any, files: WeightFiles) -> Any:
     if name is None:
         return each.default_factory() if each.default_factory is not MISSING else None
+    filed: Any = Filed(files, name)
     if each.name != "weights":
-        return Filed(files, name)
+        return filed
     from tinker_mock.server.engine import Weights
     from tinker_mock.server.engine.model.adapter import AdapterShape
 
-    return Weights(AdapterShape(**shape), Filed(files, name))
+    return Weights(AdapterShape(**shape), filed)
 
 
 def enter_lanes(promises: Mapping[str, Promise], lanes: Mapping[str, Lane]) -> None:

@@ -161,4 +161,4 @@ def _prune_counters(backend: Backend) -> None:
         kind, _, rest = key.partition("\x1f")
         owner = rest.partition("\x1f")[0]
         if kind == "text" or (kind in OWNED and owner not in alive):
-            del counters[key]
+            counters.forget(key)

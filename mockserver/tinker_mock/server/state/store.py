@@ -32,8 +32,9 @@ class Counters(Counter[str]):
         if self.account is not None:
             self.account.add(key)
 
-    def __delitem__(self, key: str) -> None:
-        super().__delitem__(key)
+    def forget(self, key: str) -> None:
+        """Begin at 1 again."""
+        del self[key]
         if self.account is not None:
             self.account.add(key)
 

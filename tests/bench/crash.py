@@ -1,6 +1,6 @@
 """kill -9 again and again under clients that train and sample, and what they saw in the end.
 
-    python tests/server/database/crash.py --points 200 --clients 20 --seed 0
+    python tests/bench/crash.py --points 200 --clients 20 --seed 0
 
 The server is killed at random moments and started again on the same directory; clients repeat what
 was not answered. In the end every loss, sample and step count must be that of a run that nobody
@@ -183,14 +183,16 @@ class Server:
         self.process.stdout.close()
 
 
-async def disturbed(server: Server, clients: int, points: int, seed: int) -> list[Seen]:
+async def disturbed(
+    server: Server, clients: int, points: int, seed: int, longest: float
+) -> list[Seen]:
     """What clients saw while the server was killed at `points` moments."""
     dice, over = random.Random(seed), asyncio.Event()
     await asyncio.to_thread(server.start)
     playing = [Client(server.port, number) for number in range(clients)]
     tasks = [asyncio.create_task(one.run(lambda _: over.is_set())) for one in playing]
     for _ in range(points):
-        await asyncio.sleep(dice.uniform(0.0, 0.6))
+        await asyncio.sleep(dice.uniform(0.0, longest))
         server.end(signal.SIGKILL)
         await asyncio.to_thread(server.start)
         if any(task.done() for task in tasks):
@@ -243,11 +245,14 @@ def compare(found: list[Seen], expected: list[Seen]) -> None:
             raise Refused(f"client {number}: samples {one.samples} instead of {other.samples}")
 
 
-def crash(directory: Path, points: int, clients: int, seed: int) -> int:
-    """Play it; returns how many steps were compared. Raises Refused."""
+def crash(directory: Path, points: int, clients: int, seed: int, longest: float = 0.6) -> int:
+    """Play it; returns how many steps were compared. Raises Refused.
+
+    `longest`: seconds that the server runs between two kills, at most.
+    """
     server = Server("--seed", str(seed), "--data-dir", str(directory))
     try:
-        found = asyncio.run(disturbed(server, clients, points, seed))
+        found = asyncio.run(disturbed(server, clients, points, seed, longest))
     finally:
         server.end(signal.SIGTERM)
     peace = Server("--seed", str(seed))
@@ -264,10 +269,11 @@ def main() -> int:
     parser.add_argument("--points", type=int, default=200)
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--longest", type=float, default=2.0, metavar="S")
     asked = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        steps = crash(Path(folder) / "data", asked.points, asked.clients, asked.seed)
+        steps = crash(Path(folder) / "data", asked.points, asked.clients, asked.seed, asked.longest)
     seconds = time.monotonic() - began
     print(f"{steps} steps ran exactly once and in order ({seconds:.0f} s)")
     return 0
