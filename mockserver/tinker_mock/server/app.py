@@ -80,6 +80,7 @@ class Mock:
     def open(self) -> None:
         """On the loop that serves: go on with what a data directory holds."""
         if self.backend.store.keeper is not None:
+            self.control.recall()
             sessions.all_here(self.backend)
             self.backend.promises.reload()
 

@@ -22,7 +22,7 @@ from tinker_mock.server.database.changes import Change, Changes, gather, stateme
 from tinker_mock.server.database.directory import DATABASE, DataDirectory
 from tinker_mock.server.database.loading import load_state
 from tinker_mock.server.database.schema import EVERYTHING
-from tinker_mock.server.database.sqlite import Statement
+from tinker_mock.server.database.sqlite import Database, Statement
 from tinker_mock.server.database.values import decode
 from tinker_mock.server.database.weight_files import Filed
 from tinker_mock.server.errors import ConfigurationError, StorageFull
@@ -85,6 +85,7 @@ class DirectoryKeeper:
         self._later: asyncio.TimerHandle | None = None
         self._let_go = 0
         self._gathered = self._closed = False
+        self._writing = asyncio.Lock()
 
     # --- the Keeper protocol ----------------------------------------------------------------
 
@@ -117,6 +118,9 @@ class DirectoryKeeper:
 
     def fact(self, name: str) -> Any:
         """Something about the whole server, None when it was never told."""
+        told = self._changes.facts.get(name)
+        if told is not None:
+            return orjson.loads(told)
         value = self.directory.database.one("SELECT value FROM facts WHERE id = ?", name)
         return None if value is None else orjson.loads(value)
 
@@ -124,6 +128,34 @@ class DirectoryKeeper:
         """Keep something about the whole server, with the next commit."""
         self._changes.facts[name] = orjson.dumps(value)
         self._changed()
+
+    # --- copies -----------------------------------------------------------------------------
+
+    def copies(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for path in sorted(self.directory.snapshots.glob("*.sqlite")):
+            copy = Database(path)
+            time = copy.one("SELECT value FROM facts WHERE id = ?", TIME)
+            copy.close()
+            found[path.stem] = orjson.loads(time) if time else 0.0
+        return dict(sorted(found.items(), key=lambda one: one[1]))
+
+    async def copy(self, name: str) -> None:
+        await self.kept()
+        async with self._writing:
+            await self.in_thread(self.directory.database.copy_to, self._path(name))
+
+    async def become(self, name: str) -> State:
+        await self.kept()
+        async with self._writing:  # what belongs to the state of before is not written any more
+            await self.in_thread(self.directory.database.copy_from, self._path(name))
+            return self.load()
+
+    async def forget(self, name: str) -> None:
+        await self.in_thread(self._path(name).unlink)
+
+    def _path(self, name: str) -> Path:
+        return self.directory.snapshots / f"{name}.sqlite"
 
     async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do something with the directory between two commits."""
@@ -151,6 +183,10 @@ class DirectoryKeeper:
             self._later.cancel()
             self._later = None
         await asyncio.sleep(0)  # what else changes in this turn of the loop comes along
+        async with self._writing:
+            await self._gather_and_write()
+
+    async def _gather_and_write(self) -> None:
         change = gather(self._changes, self._state)
         change.facts[TIME] = orjson.dumps(self.now())
         self._gathered = True

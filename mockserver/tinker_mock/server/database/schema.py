@@ -37,3 +37,5 @@ MIGRATIONS = (
 VERSION = len(MIGRATIONS)
 EVERYTHING = (*KINDS, "requests", "outcomes", "counters", "files")
 """What a reset empties."""
+BEHAVIOUR = ("scenario", "quirks", "scripts")
+"""Facts that a snapshot brings back."""

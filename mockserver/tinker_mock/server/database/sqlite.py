@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tinker_mock.server.database.schema import EVERYTHING, MIGRATIONS, VERSION
+from tinker_mock.server.database.schema import BEHAVIOUR, EVERYTHING, MIGRATIONS, VERSION
 from tinker_mock.server.errors import ConfigurationError
 
 Statement = tuple[str, tuple[Any, ...]]
@@ -89,7 +89,11 @@ class Database:
             tables = [
                 f"DELETE FROM {t}; INSERT INTO {t} SELECT * FROM other.{t};" for t in EVERYTHING
             ]
-            self._connection.executescript(f"BEGIN IMMEDIATE; {''.join(tables)} COMMIT;")
+            self._connection.executescript(
+                f"BEGIN IMMEDIATE; {''.join(tables)}"
+                f"INSERT OR REPLACE INTO facts SELECT * FROM other.facts WHERE id IN {BEHAVIOUR};"
+                "COMMIT;"
+            )
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

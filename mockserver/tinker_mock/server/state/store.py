@@ -89,6 +89,24 @@ class Keeper(Protocol):
     def close(self) -> None:
         """Keep what is left, and let go."""
 
+    def fact(self, name: str) -> Any:
+        """Something about the whole server, None when it was never told."""
+
+    def tell(self, name: str, value: Any) -> None:
+        """Keep something about the whole server."""
+
+    def copies(self) -> dict[str, float]:
+        """Names of the copies of the state, and the Unix time of each."""
+
+    async def copy(self, name: str) -> None:
+        """Keep a copy of the state as it is."""
+
+    async def become(self, name: str) -> State:
+        """The state of a copy, which is the one to keep from now on."""
+
+    async def forget(self, name: str) -> None:
+        """Remove a copy."""
+
     async def request(self, request_id: str) -> tuple[str, dict[str, Any]]:
         """Operation and body of a request that has to be done again."""
 
