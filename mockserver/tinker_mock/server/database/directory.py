@@ -21,6 +21,14 @@ DATABASE, WEIGHTS, SNAPSHOTS = "state.sqlite", "weights", "snapshots"
 SECRET, LOCK = "secret", "lock"
 
 
+class InUse(Exception):
+    """Another process uses the directory."""
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(f"in use by process {owner}")
+        self.owner = owner
+
+
 class DataDirectory:
     """An opened directory; nobody else can open it meanwhile.
 
@@ -31,13 +39,21 @@ class DataDirectory:
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(path / LOCK)
+            self._lock = locked(path / LOCK)
             self.files = WeightFiles(path / WEIGHTS)
             self.snapshots = path / SNAPSHOTS
             self.snapshots.mkdir(exist_ok=True)
+        except InUse as error:
+            raise ConfigurationError(
+                f"--data-dir {path}: {error}; stop that one, or use another directory"
+            ) from error
         except OSError as error:
             raise ConfigurationError(f"--data-dir {path}: {error.strerror}") from error
-        self.database = Database(path / DATABASE)
+        try:
+            self.database = Database(path / DATABASE)
+        except ConfigurationError:
+            os.close(self._lock)
+            raise
 
     def secret(self, drawn: bytes) -> bytes:
         """The directory's secret, which is the drawn one when it has none yet."""
@@ -62,16 +78,15 @@ class DataDirectory:
         os.close(self._lock)
 
 
-def _locked(path: Path) -> int:
+def locked(path: Path) -> int:
+    """The lock of a directory, held until its descriptor is closed. Raises InUse."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         owner = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)
-        raise ConfigurationError(
-            f"--data-dir {path.parent}: in use by process {owner}; stop that one, or use another"
-        ) from None
+        raise InUse(owner) from None
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
