@@ -30,10 +30,10 @@ class Textbook:
         self.steps = 0
 
     def step(self, trainer: Trainer, params: dict[str, float]) -> None:
-        entries, slopes = trainer.gradient()
+        found = trainer.gradient()
         size = trainer.adapter.values.size
         gradient = np.zeros(size)
-        gradient[entries] = slopes
+        gradient[found.entries] = found.slopes
         self.first, self.second, self.value = (
             np.pad(a, (0, size - a.size)) for a in (self.first, self.second, self.value)
         )
@@ -113,7 +113,7 @@ def test_gradient_norm_and_clipping(small: BaseModel) -> None:
     free, clipped = Trainer(small), Trainer(small)
     for trainer in (free, clipped):
         trainer.forward_backward(policy_data(1, weighted=True))
-    norm = float(np.linalg.norm(free.gradient()[1]))
+    norm = float(np.linalg.norm(free.gradient().slopes))
     assert free.optim_step({})["unclipped_grad_l2:mean"] == pytest.approx(norm)
     assert clipped.optim_step({"grad_clip_norm": norm / 4})[
         "unclipped_grad_l2:mean"

@@ -52,7 +52,9 @@ def test_a_prompt_with_max_tokens_beyond_the_context_is_refused_at_once(api: Api
         assert refusal(api.post(path, body)) == (
             "Prompt length plus max_tokens exceeds the model's context window: 32700 + 100 > 32768"
         )
-    body = sample(sampler, 1, prompt=prompt, sampling_params={"max_tokens": 68, "seed": 1})
+    body = sample(
+        sampler, 1, prompt=prompt, sampling_params={"max_tokens": 68, "seed": 1, "stop": []}
+    )
     assert len(api.done("asample", body)["sequences"][0]["tokens"]) == 68
 
 

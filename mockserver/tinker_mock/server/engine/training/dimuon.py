@@ -23,6 +23,7 @@ import numpy as np
 from tinker_mock.server.engine.model.adapter import MAX_VALUE, RATE, Adapter, State
 from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.training.gradient import Gradient
 
 REFERENCE_RANK = 32
 MOMENTUM, STEPS = "dimuon.momentum", "dimuon.steps"
@@ -43,12 +44,12 @@ class Dimuon:
         found: Floats = self.adapter.values.values[entries]
         return found
 
-    def apply(self, entries: Ints, gradient: Floats, params: Mapping[str, float]) -> None:
-        """One step with this gradient of these parameters (distinct), and none of all others."""
+    def apply(self, gradient: Gradient, params: Mapping[str, float]) -> None:
+        """One step with this gradient, which all other parameters have none of."""
         self.momentum.extend_by(self.adapter.values.size - self.momentum.size, 0.0)
         momentum = self.momentum.values
         momentum *= params["beta1"]
-        momentum[entries] += (1 - params["beta1"]) * gradient
+        momentum[gradient.entries] += (1 - params["beta1"]) * gradient.slopes
         moving = np.flatnonzero(momentum)
         table, rank = self.adapter.table, self.adapter.shape.rank
         contexts, tokens = table.context.values[moving], table.token.values[moving]

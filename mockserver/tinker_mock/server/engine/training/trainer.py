@@ -1,6 +1,7 @@
 """Training one adapter: forward, forward_backward, optim_step, snapshot."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tinker_mock.server.engine.model.score import Questions, Scorer
 from tinker_mock.server.engine.model.weights import Weights
 from tinker_mock.server.engine.training.adam import clip
 from tinker_mock.server.engine.training.datum import Datum, LossResult
-from tinker_mock.server.engine.training.gradient import PendingSlopes, gradient
+from tinker_mock.server.engine.training.gradient import Gradient, PendingSlopes, gradient
 from tinker_mock.server.engine.training.losses import LossFunction, LossTerm, evaluate
 from tinker_mock.server.engine.training.losses.catalog import (
     inputs_of,
@@ -140,16 +141,16 @@ class Trainer:
     def optim_step(self, params: Mapping[str, Any]) -> dict[str, float]:
         """Apply the pending gradient; returns its norm before clipping as a metric."""
         checked = step_params(self.kind, params)
-        entries, slopes = self.gradient()
-        slopes, norm = clip(slopes, checked["grad_clip_norm"])
-        self.optimizer.apply(entries, slopes, checked)
+        found = self.gradient()
+        slopes, norm = clip(found.slopes, checked["grad_clip_norm"])
+        self.optimizer.apply(replace(found, slopes=slopes), checked)
         self.pending, self._snapshot = PendingSlopes(), None
         return {GRADIENT_NORM: norm}
 
-    def gradient(self) -> tuple[Ints, Floats]:
-        """The pending gradient: the entries of the parameters it reaches, and dL/d(each)."""
+    def gradient(self) -> Gradient:
+        """The pending gradient."""
         if not self.pending:
-            return np.zeros(0, dtype=np.int64), np.zeros(0)
+            return Gradient.nothing()
         self.pending.admitted(self.adapter)
         return gradient(self.adapter, self.scorer, self.pending)
 
