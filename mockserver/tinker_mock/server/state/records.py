@@ -97,7 +97,7 @@ class TrainingRun(Record):
 class Checkpoint(Record):
     """Saved weights. `arrays` is the trainer's exact state; a sampler checkpoint has no moments.
 
-    `files` are an external checkpoint's ready-made files.
+    `recipients` are the age public keys an external checkpoint's files are encrypted for.
     """
 
     path: str
@@ -122,12 +122,27 @@ class Checkpoint(Record):
     public: bool = False
     arrays: Mapping[str, Any] = field(default_factory=dict)
     weights: Weights | None = None
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    recipients: list[str] = field(default_factory=list)
 
     @property
     def id(self) -> str:
         """`weights/x`, `sampler_weights/x` or `external_weights/x`."""
         return f"{FOLDERS[self.kind]}/{self.name}"
+
+
+@dataclass
+class Upload(Record):
+    """Weights on their way in: a link for each of an external checkpoint's files."""
+
+    id: str
+    tenant_id: str
+    project_id: str
+    base_model: str
+    lora_config: dict[str, Any]
+    created_at: float
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    path: str | None = None
+    """Of the checkpoint that it became."""
 
 
 @dataclass

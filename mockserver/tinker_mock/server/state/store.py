@@ -17,6 +17,7 @@ from tinker_mock.server.state.records import (
     TelemetrySummary,
     Tenant,
     TrainingRun,
+    Upload,
     UsageEvent,
 )
 from tinker_mock.server.state.tables import Table
@@ -48,6 +49,7 @@ class State:
     runs: Table[TrainingRun] = field(default_factory=Table)
     checkpoints: Table[Checkpoint] = field(default_factory=Table)
     samplers: Table[SamplingSession] = field(default_factory=Table)
+    uploads: Table[Upload] = field(default_factory=Table)
     promises: Table[Promise] = field(default_factory=Table)
     lanes: Table[Lane] = field(default_factory=Table)
     usage: Table[UsageEvent] = field(default_factory=Table)
