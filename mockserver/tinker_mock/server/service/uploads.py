@@ -116,7 +116,6 @@ def _checkpoint(base: BaseModel, upload: Upload, now: float) -> Checkpoint:
         rank=lora.get("rank", 32),
         arrays=export_state(trainer),
         weights=trainer.snapshot(),
-        files=dict(upload.files),
         **switches,
     )
 
