@@ -63,7 +63,7 @@ def put_file(backend: Backend, file_id: str, content: bytes) -> None:
             rule="links of external_weights_upload_start are written to, until it is finished",
             fix="start an upload",
         )
-    upload.files[parts[1]] = content
+    upload.files = {**upload.files, parts[1]: content}
 
 
 async def finish(backend: Backend, tenant: Tenant, upload_id: str) -> str:
