@@ -117,6 +117,10 @@ def _from_header(text: str) -> Step:
         ) from None
 
 
+WORDS = {504: "Timeout while publishing request"}
+"""The service's own words for a status (cookbook, skills/debug)."""
+
+
 def _refusal(effect: Effect) -> Answer:
     headers = dict(effect.headers)
     if effect.seconds:
@@ -126,7 +130,8 @@ def _refusal(effect: Effect) -> Answer:
     body: Any = effect.body
     if body is None:
         error = {"code": "fault", "category": "server", "effect": effect.word}
-        body = {"detail": f"fault injected by the mock: {effect.word}", "error": error}
+        injected = f"fault injected by the mock: {effect.word}"
+        body = {"detail": WORDS.get(effect.status, injected), "error": error}
     return Answer(effect.status, body, headers=headers)
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 else:
     protobuf_requests = LazyModule("tinker_mock.server.wire.protobuf_requests")
 
+BYTES = "application/octet-stream"
+"""A body that is a file: whatever it is, it is no matter of the contract."""
+
 
 SMALL = 1024
 """Compressed bodies up to this size become a megabyte at most: they need no thread."""
@@ -47,7 +50,7 @@ async def decode_body(
     compute: Compute,
 ) -> None:
     """Fill in `exchange.body` and judge it by the contract; raises what the client did wrong."""
-    if not operation.request_types:
+    if not operation.request_types or BYTES in operation.request_types:
         return
     content = exchange.raw_body
     encoding = encoding_of(exchange.headers.get("content-encoding", ""))
