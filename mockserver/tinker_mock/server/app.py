@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 
 from tinker_mock.contracts import Operation, load_contract
+from tinker_mock.server.access import Access
 from tinker_mock.server.catalog import Catalog, today_of
 from tinker_mock.server.clock import Clock, clock_from
 from tinker_mock.server.control.answerer import ControlAnswerer
@@ -114,9 +115,10 @@ def build(
     observer = Observer(store, clock)
     backend = _backend(settings, clock, policy, store, observer, quirks)
     parked = ParkedWork()
-    journal = Journal(clock, settings.journal_size, server=server)
+    journal = Journal(clock, settings.journal_size, settings.journal_memory, server=server)
     plans = Plans(backend.ids, names)
-    faults = FaultInjector(backend, plans, scenario.rules, parked)
+    access = Access(settings)
+    faults = FaultInjector(backend, access, plans, scenario.rules, parked)
     control = MockControl(
         backend,
         journal,
@@ -133,7 +135,7 @@ def build(
     intake = Intake(settings.body_limits)
     shapes = ErrorShapes(backend.quirks)
     endpoint = Endpoint(
-        answerer(backend), traffic, parked, intake, rules, settings.base_url, shapes
+        answerer(backend), traffic, parked, intake, access, rules, settings.base_url, shapes
     )
     return Mock(backend, control, endpoint)
 
@@ -190,12 +192,14 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
     if mock.backend.settings.control:
         fallback = FrontDoor(fallback)
         contract = load_contract("control").operations
-        answerer = ControlAnswerer(mock.control, contract)
+        access = mock.endpoint.access
+        answerer = ControlAnswerer(mock.control, access, contract)
         console = Endpoint(
             answerer,
             PlainTraffic(),
             mock.control.watching,
             mock.endpoint.intake,
+            access,
             RequestRules(content_types=False),
         )
         routes += routes_for(console, contract.values())

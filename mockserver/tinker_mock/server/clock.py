@@ -27,6 +27,7 @@ DEFAULT_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z, where a manual clock st
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 """Seconds of each unit that a duration may be written in: `250ms`, `2s`, `5m`, `1h`."""
 SOCKET_PATIENCE = 0.005  # real seconds clients behind a socket get to react before a jump
+SLOWEST, FASTEST = 1e-3, 1e6  # rates of a scaled clock
 SETTLE_TURNS = 5  # loop turns without activity before the loop counts as idle
 
 skew: ContextVar[float] = ContextVar("clock_skew", default=0.0)
@@ -318,7 +319,10 @@ def clock_from(spec: str) -> Clock:
         return ManualClock(autojump=True, patience=SOCKET_PATIENCE)
     if spec.startswith("x"):
         try:
-            return ScaledClock(float(spec[1:]))
+            rate = float(spec[1:])
         except ValueError as error:
             raise ValueError(f"clock: {spec!r}: {error}; try x60") from None
+        if not SLOWEST <= rate <= FASTEST:
+            raise ValueError(f"clock: {spec!r}: the rate is from {SLOWEST:g} to {FASTEST:g}")
+        return ScaledClock(rate)
     raise ValueError(f"clock: {spec!r} is none of real, xRATE, manual, auto")

@@ -10,10 +10,10 @@ import orjson
 from tinker_mock.contracts import Operation
 from tinker_mock.contracts.schema import coerce
 from tinker_mock.server.errors import Unprocessable, UnsupportedMediaType
-from tinker_mock.server.http.decompression import decompressed, encoding_of
 from tinker_mock.server.http.json_body import read_json
 from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.wire.connection import Connection
+from tinker_mock.server.wire.decompression import decompressed, encoding_of
 from tinker_mock.server.wire.exchange import IN_THREAD, JSON, PROTOBUF, Exchange
 from tinker_mock.server.wire.problems import contract_breach
 

@@ -16,6 +16,7 @@ class Quirk(StrEnum):
     RESPONSE_FORMAT_IGNORED = "response-format-ignored"
     TOOLS_IGNORED = "tools-ignored"
     UPLOADS_CLOSED = "uploads-closed"
+    GRADIENT_NORM_ALWAYS = "gradient-norm-always"
 
 
 class UnknownQuirk(ValueError):

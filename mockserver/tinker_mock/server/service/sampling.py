@@ -1,5 +1,7 @@
 """Sampling sessions, and the work of asample."""
 
+from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import Any
 
 from tinker_mock.server.engine import Sampler, SampleRequest, SampleResult, Weights
@@ -17,6 +19,8 @@ from tinker_mock.server.state.records import SamplingSession, Session, Tenant
 CLIENT_BLOCK = 10**9
 """A cloned sampling client numbers its requests from clone × 10⁹."""
 MAX_SAMPLES = 1024
+FEW_SAMPLES = 8
+"""Requests for more are a batch of their own."""
 FIRST_SLICE, SLICE = 4, 16
 """Tokens that a stream draws at a time."""
 
@@ -176,17 +180,51 @@ def entropy_of(backend: Backend, sampler: SamplingSession, seq_id: int | None) -
 
 
 async def asample(backend: Backend, promise: Promise) -> SampleResult:
-    """Work of asample."""
+    """Work of asample; with that of others on the same weights where requests are alike."""
     sampler = backend.state.samplers[promise.model_id]
-    base = base_of(backend, sampler.base_model)
-    entropy = entropy_of(backend, sampler, promise.seq_id)
-
-    def work() -> tuple[SampleResult, int]:
-        request = engine_request(backend, sampler, promise.payload, entropy)
-        return Sampler(base, sampler.weights).sample(request), request.prompt.size
-
-    result, prefill = await backend.compute(work)
+    asked = Asked(backend, sampler, promise.payload, entropy_of(backend, sampler, promise.seq_id))
+    if sample_count(promise.payload) > FEW_SAMPLES:
+        (done,) = await backend.compute(sampled_together, [asked])
+    else:
+        done = await backend.batches.run(asked.key, lambda: sampled_together, asked)
+    result, prefill = done
     sampled = sum(sequence.tokens.size for sequence in result.sequences)
     bill(backend, sampler.session_id, sampler.base_model, "sampling_prefill", prefill)
     bill(backend, sampler.session_id, sampler.base_model, "sampling_sample", sampled)
     return result
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for samples as it came; it is read in the thread that answers it."""
+
+    backend: Backend
+    sampler: SamplingSession
+    body: dict[str, Any]
+    entropy: str
+
+    @property
+    def key(self) -> Hashable:
+        """What requests have in common that may be sampled in one call."""
+        params, sampler = self.body["sampling_params"], self.sampler
+        wanted = [params.get(name) for name in ("temperature", "top_k", "top_p")]
+        stop, shown = params.get("stop"), self.body.get("topk_sample_logprobs")
+        stop = tuple(stop) if isinstance(stop, list) else stop
+        return (
+            "asample",
+            sampler.tenant_id,
+            sampler.base_model,
+            sampler.weights,
+            *wanted,
+            stop,
+            shown,
+        )
+
+
+def sampled_together(asked: list[Asked]) -> list[tuple[SampleResult, int]]:
+    """The results of requests of one key, and their prompts' lengths. Raises BadRequest."""
+    first = asked[0]
+    base = base_of(first.backend, first.sampler.base_model)
+    requests = [engine_request(one.backend, one.sampler, one.body, one.entropy) for one in asked]
+    results = Sampler(base, first.sampler.weights).sample_together(requests)
+    return [(result, r.prompt.size) for result, r in zip(results, requests, strict=True)]

@@ -8,6 +8,7 @@ import numpy as np
 from tinker_mock.server.engine import Datum, LossResult
 from tinker_mock.server.engine.training.custom_loss import compile_loss
 from tinker_mock.server.errors import OperationFailed
+from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.inputs import training_data
 from tinker_mock.server.service.runs import trainer_of
@@ -91,7 +92,8 @@ async def optim_step(backend: Backend, promise: Promise) -> dict[str, Any]:
     metrics = await backend.compute(trainer.optim_step, params)
     run.steps += 1
     clips = (params.get("grad_clip_norm") or 0.0) > 0
-    return {"metrics": metrics if clips else {}}
+    told = clips or Quirk.GRADIENT_NORM_ALWAYS in backend.quirks
+    return {"metrics": metrics if told else {}}
 
 
 async def create_custom_loss(backend: Backend, promise: Promise) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.journal.request_log import request_log
+from tinker_mock.server.serving import control_key
 from tinker_mock.server.serving.options import add_behaviour_options, port_number, settings_of
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
 from tinker_mock.server.stand_in.vocabulary import NamedModel
@@ -34,8 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port", type=port_number, default=DEFAULT_PORT, help="0 chooses a free port (%(default)s)"
     )
     add_behaviour_options(parser)
-    add("--control", action=argparse.BooleanOptionalAction, default=True, help="serve /_mock")
-    add("--control-key", metavar="KEY", help="key that /_mock asks for")
+    control_key.add_arguments(parser)
     add(
         "--server",
         choices=("hypercorn", "uvicorn", "granian"),
@@ -71,7 +71,7 @@ def serve(settings: Settings, seed_drawn: bool = False) -> int:
 
     with ExitStack() as stack:
         listener = stack.enter_context(bind_socket(settings.host, settings.port))
-        settings = replace(settings, port=listener.getsockname()[1])
+        settings = replace(control_key.guarded(settings), port=listener.getsockname()[1])
         if settings.tls and settings.certfile is None:
             directory = Path(stack.enter_context(TemporaryDirectory()))
             certfile, keyfile = make_certificate(directory, settings.host)
@@ -129,6 +129,8 @@ def announce(settings: Settings, certfile: str, note: str) -> None:
     url = f"{scheme}://{host}:{settings.port}"
     print(f"tinker-mock ready at {url}")
     print(f"export TINKER_BASE_URL={url}")
+    for line in control_key.announcement(settings):
+        print(line)
     print("export TINKER_API_KEY=tml-mock", flush=True)
     if certfile:
         print(f"export SSL_CERT_FILE={certfile}", flush=True)

@@ -117,18 +117,22 @@ def _prefixes(tokens: Ints, place: Ints, first: Ints) -> Hashes:
 class Trail:
     """What the context names of growing sequences are computed from: one row per sequence.
 
-    `keys` [orders - 1, rows] name the contexts at their ends.
+    `keys` [orders - 1, rows] name the contexts at their ends. Row i continues `prompts[rows[i]]`.
     """
 
-    def __init__(self, frozen: FrozenModel, prompts: Sequence[Ints]) -> None:
+    def __init__(self, frozen: FrozenModel, prompts: Sequence[Ints], rows: Ints) -> None:
         self.frozen = frozen
         self._length = 0
-        self._place = np.array([p.size for p in prompts], dtype=np.int64)
-        ends = {id(p): _End(frozen, p) for p in prompts}
-        rows = [ends[id(p)] for p in prompts]
-        self._sum = np.array([row.sum for row in rows], dtype=np.uint64)
-        self._history = [np.stack(level) for level in zip(*(r.history for r in rows), strict=True)]
-        self.keys = np.stack([row.keys for row in rows], axis=1)
+        lengths = np.array([prompt.size for prompt in prompts], dtype=np.int64)
+        history, keys = _ends(frozen, prompts)
+        begins = np.cumsum(lengths) - lengths
+        place = np.arange(int(lengths.sum())) - np.repeat(begins, lengths)
+        sums = np.add.reduceat(placed(np.concatenate(prompts), place), begins)
+        if frozen.whole_prefix:
+            keys.append(scrambled(sums.copy()))
+        self._place, self._sum = lengths[rows], sums[rows]
+        self._history = [level[rows] for level in history]
+        self.keys = np.stack(keys)[:, rows]
 
     def advance(self, rows: Ints, tokens: Ints) -> None:
         """Append a token to each of the rows."""
@@ -150,24 +154,20 @@ class Trail:
         self._length += 1
 
 
-class _End:
-    """The end of one prompt: its keys, and of each window size the last as many hashes."""
-
-    def __init__(self, frozen: FrozenModel, prompt: Ints) -> None:
-        longest = frozen.windows[-1]
-        tail = np.full(2 * longest, START[0])
+def _ends(frozen: FrozenModel, prompts: Sequence[Ints]) -> tuple[list[Hashes], list[Hashes]]:
+    """Of each window size the last as many hashes of every prompt, and their windows' names."""
+    longest = frozen.windows[-1]
+    tails = np.full((len(prompts), 2 * longest), START[0])
+    for tail, prompt in zip(tails, prompts, strict=True):
         kept = prompt[-2 * longest :]
         tail[tail.size - kept.size :] = kept
-        self.history: list[Hashes] = []
-        grams, size, keys = features(tail), 1, []
-        while True:
-            if size in frozen.windows:
-                keys.append(grams[-1])
-            if size >= longest:
-                break
-            self.history.append(grams[-size:].copy())
-            grams, size = joined(grams[size:], grams[:-size]), 2 * size
-        self.sum = placed(prompt, np.arange(prompt.size)).sum(dtype=np.uint64)
-        if frozen.whole_prefix:
-            keys.append(scrambled(self.sum.reshape(1).copy())[0])
-        self.keys = np.array(keys, dtype=np.uint64)
+    history: list[Hashes] = []
+    keys: list[Hashes] = []
+    grams, size = features(tails.ravel()).reshape(tails.shape), 1
+    while True:
+        if size in frozen.windows:
+            keys.append(grams[:, -1])
+        if size >= longest:
+            return history, keys
+        history.append(grams[:, -size:])
+        grams, size = joined(grams[:, size:], grams[:, :-size]), 2 * size

@@ -16,6 +16,7 @@ from tinker_mock.server.engine.model.context_tables import ContextTable
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.keys import Floats, Ints
 from tinker_mock.server.engine.model.normalisers import Normalisers, Prepared
+from tinker_mock.server.engine.model.numbering import Numbering
 
 T = TypeVar("T")
 
@@ -68,6 +69,7 @@ class Scorer:
         self.table = table
         self.normalisers = normalisers
         self.live = live
+        self.numbers = Numbering()
         self._marks: Ints = np.zeros(0, dtype=np.int64)
         self._derived: dict[Callable[[Scorer], Any], Any] = {}
 
