@@ -70,10 +70,9 @@ def test_momentum_is_an_average_with_beta1(small: BaseModel) -> None:
     for beta in (0.9, 0.5):
         trainer.forward_backward(policy_data(1, weighted=True))
         found = trainer.gradient()
-        entries, slopes = found.entries, found.slopes
-        expected = beta * expected + (1 - beta) * slopes
+        expected = beta * expected + (1 - beta) * found.slopes
         trainer.optim_step({**STEP, "beta1": beta})
-    np.testing.assert_allclose(trainer.optimizer.momentum.values[entries], expected)  # type: ignore[union-attr]
+    np.testing.assert_allclose(trainer.optimizer.momentum.values[found.entries], expected)  # type: ignore[union-attr]
 
 
 def test_repeated_steps_lower_the_loss(small: BaseModel) -> None:

@@ -83,18 +83,6 @@ class Adam:
         self.touched.values[entries] = step
         self.idle.record(params)
 
-    def _moments_of(self, entries: Ints) -> tuple[Floats, Floats]:
-        """What is left of the moments of entries."""
-        first: Floats = self.first.values[entries]
-        second: Floats = self.second.values[entries]
-        since = self.touched.values[entries]
-        late = np.flatnonzero(since != self.step)
-        if late.size:
-            first[late], second[late] = self.idle.moments_after(
-                first[late], second[late], since[late]
-            )
-        return first, second
-
     def packed(self, entries: Ints) -> State:
         """What a checkpoint keeps of it, for these entries."""
         self._make_room()
@@ -116,6 +104,18 @@ class Adam:
         found.second.values[entries] = state["pairs.second"]
         found.touched.values[entries] = state["pairs.touched"]
         return found
+
+    def _moments_of(self, entries: Ints) -> tuple[Floats, Floats]:
+        """What is left of the moments of entries."""
+        first: Floats = self.first.values[entries]
+        second: Floats = self.second.values[entries]
+        since = self.touched.values[entries]
+        late = np.flatnonzero(since != self.step)
+        if late.size:
+            first[late], second[late] = self.idle.moments_after(
+                first[late], second[late], since[late]
+            )
+        return first, second
 
     def _coasted(self, entries: Ints) -> Floats:
         return self.idle.values_after(

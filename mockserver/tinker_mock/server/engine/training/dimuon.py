@@ -45,7 +45,7 @@ class Dimuon:
         return found
 
     def apply(self, gradient: Gradient, params: Mapping[str, float]) -> None:
-        """One step: all parameters that the gradient does not name have none."""
+        """One step with this gradient, which all other parameters have none of."""
         self.momentum.extend_by(self.adapter.values.size - self.momentum.size, 0.0)
         momentum = self.momentum.values
         momentum *= params["beta1"]
