@@ -17,16 +17,17 @@ THOUGHT, SAID = [5012, 613, 7714, 8215, 916], [317, 4118, 519, 620]
 
 @pytest.fixture
 def checkpoint(text_mock: RunningServer) -> str:
-    """Weights that know one thought and one answer by heart."""
+    """Weights that know one thought and one answer by heart, whatever stands before."""
     api = Api(text_mock, KEY)
     thought = [MODEL_BEGINS, THINKING, *THOUGHT, MESSAGE_ENDS]
     answer = [MODEL_BEGINS, TEXT, *SAID, MESSAGE_ENDS, TURN_ENDS]
-    known = datum([MESSAGE_ENDS, *thought, *answer])
     model = api.model(base_model=BASE)
-    for step in range(30):
+    for step in range(40):
+        before = range(300 + 20 * step, 320 + 20 * step)
+        known = datum([*before, MESSAGE_ENDS, *thought, *answer])
         api.done("forward_backward", training_step(model, 2 * step + 1, known))
-        api.done("optim_step", update(model, 2 * step + 2, learning_rate=5e-4))
-    body = {"model_id": model, "path": "thoughts", "seq_id": 61}
+        api.done("optim_step", update(model, 2 * step + 2, learning_rate=1e-3))
+    body = {"model_id": model, "path": "thoughts", "seq_id": 81}
     path = str(api.done("save_weights_for_sampler", body)["path"])
     api.http.close()
     return path
@@ -68,4 +69,5 @@ def test_a_little_effort_cuts_a_learnt_thought(text_mock: RunningServer, checkpo
     answer = asked(text_mock, checkpoint, reasoning_effort=0.03)
     message = answer["choices"][0]["message"]
     assert message["reasoning_content"] == decoded(text_mock, THOUGHT[:2])
-    assert message["content"] == decoded(text_mock, SAID)
+    # It may think again first: what it learnt to say follows a whole thought.
+    assert message["content"].endswith(decoded(text_mock, SAID))
