@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -28,6 +28,7 @@ from tinker_mock.server.mutants import ActiveMutants, MutantError
 from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy
 from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
+from tinker_mock.server.scripts import ScriptFault, Scripts, scripts_from
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.batches import Batcher
@@ -39,6 +40,7 @@ from tinker_mock.server.wire.connection import ParkedWork
 from tinker_mock.server.yaml_section import ScenarioError
 
 if TYPE_CHECKING:
+    from tinker_mock.server.engine import BaseModel
     from tinker_mock.server.service import operations
 else:
     operations = LazyModule("tinker_mock.server.service.operations")
@@ -51,6 +53,8 @@ class Mock:
     backend: Backend
     control: MockControl
     endpoint: Endpoint
+    script_warnings: list[str] = field(default_factory=list)
+    """What may keep scripts of the start from firing."""
 
     @property
     def clock(self) -> Clock:
@@ -101,6 +105,7 @@ def build(
     clock = _clock(settings)
     policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits)
     backend = _backend(settings, clock, policy)
+    script_warnings = _start_scripts(settings, backend)
     parked = ParkedWork()
     journal = Journal(clock, settings.journal_size, server=server)
     plans = Plans(backend.ids, names)
@@ -110,14 +115,15 @@ def build(
     )
     traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
     endpoint = Endpoint(answerer(backend), traffic, parked, rules, settings.base_url)
-    return Mock(backend, control, endpoint)
+    return Mock(backend, control, endpoint, script_warnings)
 
 
 def _backend(settings: Settings, clock: Clock, policy: QueuePolicy) -> Backend:
     async def perform(promise: Promise) -> Any:
         return await operations.perform(backend, promise)
 
-    store = Store()
+    store, catalog = Store(), Catalog.load(settings.models)
+    bases: dict[str, BaseModel] = {}
     ids = IdSource(settings.seed, store)
     compute = Compute(clock, settings.workers)
     backend = Backend(
@@ -125,11 +131,13 @@ def _backend(settings: Settings, clock: Clock, policy: QueuePolicy) -> Backend:
         store=store,
         clock=clock,
         ids=ids,
-        catalog=Catalog.load(settings.models),
+        catalog=catalog,
         authenticator=Authenticator(store, ids, clock, settings.jwt_lifetime),
         promises=PromiseBook(store, clock, policy, perform),
         compute=compute,
         batches=Batcher(compute),
+        scripts=Scripts(catalog, bases),
+        bases=bases,
     )
     return backend
 
@@ -164,6 +172,13 @@ def _operations() -> list[Operation]:
     """What clients may ask for: Tinker's own operations and the text endpoints'."""
     tinker, inference = load_contract("tinker"), load_contract("inference")
     return [*tinker.operations.values(), *inference.operations.values()]
+
+
+def _start_scripts(settings: Settings, backend: Backend) -> list[str]:
+    try:
+        return backend.scripts.begin_with(scripts_from(settings.scripts))
+    except ScriptFault as fault:
+        raise ConfigurationError(f"scripts: {fault}. {fault.fix}") from fault
 
 
 def _scenario(settings: Settings, names: list[str]) -> Scenario:

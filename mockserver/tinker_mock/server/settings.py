@@ -34,6 +34,9 @@ class Settings:
     models: Path | None = None
     """YAML of models on offer, read after the shipped catalogue (same name: replaces it)."""
     scenario: str | None = None
+    scripts: Any = None
+    """Answers to prompts: a YAML file, a script's fields, a function from prompt to answer, or
+    several of those (`scripts/sources.py`)."""
     clock: str = "real"
     """`real`, `x60` (60 times faster), `manual` or `auto` (manual, jumping from timer to timer)."""
     strict: bool = False

@@ -4,7 +4,6 @@ import copy
 import itertools
 import sys
 from dataclasses import dataclass
-from typing import Any
 
 from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.faults.plans import Plan, Plans
@@ -55,7 +54,6 @@ class MockControl:
         self.watching = watching
         """Requests of the control API that wait."""
         self.snapshots: dict[str, ControlSnapshot] = {}
-        self.scripts: list[dict[str, Any]] = []
         self.closing = False
         self._numbers = itertools.count(1)
         self._original = copy.deepcopy(scenario)
@@ -109,14 +107,8 @@ class MockControl:
         self._continue_from(State())
         self.journal.reset()
         self.plans.plans.clear()
-        self.clear_scripts()
+        self.backend.scripts.restart()
         self.use(copy.deepcopy(self._original))
-
-    def clear_scripts(self) -> None:
-        """Forget scripted answers."""
-        self.scripts.clear()
-        for base in self.backend.bases.values():
-            base.scripted_answers.clear()
 
     def close(self) -> None:
         """The server goes down: say so, and end everything that waits."""

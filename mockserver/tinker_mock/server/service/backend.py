@@ -17,6 +17,7 @@ from tinker_mock.server.state.store import State, Store
 
 if TYPE_CHECKING:
     from tinker_mock.server.engine import BaseModel
+    from tinker_mock.server.scripts import Scripts
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Backend:
     promises: PromiseBook
     compute: Compute
     batches: Batcher
+    scripts: Scripts
     bases: dict[str, BaseModel] = field(default_factory=dict)
     """The engine's base models that were asked for, by name; see `service/bases.py`."""
 

@@ -13,7 +13,9 @@ def base_of(backend: Backend, name: str) -> BaseModel:
     """The engine's base model of that name, made once. Raises BadRequest."""
     model = backend.catalog.get(name)
     if model.name not in backend.bases:
-        backend.bases[model.name] = engine_base(model)
+        base = engine_base(model)
+        backend.scripts.give(base, model)
+        backend.bases[model.name] = base
     return backend.bases[model.name]
 
 

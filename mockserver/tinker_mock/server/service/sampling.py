@@ -4,6 +4,7 @@ from typing import Any
 
 from tinker_mock.server.engine import Sampler, SampleRequest, SampleResult, Weights
 from tinker_mock.server.errors import BadRequest, Conflict, NotFound, Unprocessable
+from tinker_mock.server.scripts.draw import Draw
 from tinker_mock.server.service import checkpoints
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
@@ -126,15 +127,16 @@ def lane_of(sampler_id: str, seq_id: int | None) -> str:
 
 def engine_request(
     backend: Backend, sampler: SamplingSession, body: dict[str, Any], entropy: str
-) -> SampleRequest:
-    """The engine's request for a wire request; raises BadRequest."""
+) -> tuple[SampleRequest, Draw]:
+    """The engine's request for a wire request, and what it draws of scripts; raises BadRequest."""
     params = body["sampling_params"]
     base = base_of(backend, sampler.base_model)
     prompt = prompt_tokens(body["prompt"], "prompt", base.vocabulary_size)
-    if _has_strings(params.get("stop")):
+    if _has_strings(params.get("stop")) or base.scripted_answers:
         give_text(base, backend.catalog.get(sampler.base_model))
     target = body.get("target_prompt_logprobs")
-    return SampleRequest(
+    draw = Draw(base, prompt)
+    request = SampleRequest(
         prompt=prompt,
         num_samples=sample_count(body),
         max_tokens=params.get("max_tokens"),
@@ -151,7 +153,9 @@ def engine_request(
         target_prompt_logprobs=target
         and dense_tensor(target, "target_prompt_logprobs", integer=True),
         prompt_alt_tokens_k=body.get("prompt_alt_tokens_k") or 0,
+        begin=draw.begin(),
     )
+    return request, draw
 
 
 def _has_strings(stop: Any) -> bool:
@@ -172,8 +176,11 @@ async def asample(backend: Backend, promise: Promise) -> SampleResult:
     entropy = entropy_of(backend, sampler, promise.seq_id)
 
     def work() -> tuple[SampleResult, int]:
-        request = engine_request(backend, sampler, promise.payload, entropy)
-        return Sampler(base, sampler.weights).sample(request), request.prompt.size
+        request, draw = engine_request(backend, sampler, promise.payload, entropy)
+        result = Sampler(base, sampler.weights).sample(request)
+        for sequence in result.sequences:
+            draw.count(sequence.tokens.tolist())
+        return result, request.prompt.size
 
     result, prefill = await backend.compute(work)
     sampled = sum(sequence.tokens.size for sequence in result.sequences)

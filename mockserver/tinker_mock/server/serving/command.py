@@ -4,6 +4,7 @@ examples:
   tinker-mock serve                              # then paste what it prints into your shell
   tinker-mock serve --port 0 --seed 7 --scenario rate-limited --fail-on violation
   tinker-mock serve --clock auto --models mine.yaml --tls
+  tinker-mock serve --scripts answers.yaml       # prompts with answers that you wrote
 """
 
 import argparse
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="ids, samples and faults follow from it")
     add("--models", type=Path, metavar="FILE", help="YAML of further base models")
     add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
+    add("--scripts", type=Path, metavar="FILE", help="YAML of answers to prompts")
     add("--clock", default="real", help="real, xRATE (x60), manual or auto")
     add("--strict", action="store_true", help="refuse request fields the contract does not know")
     add("--long-poll", type=float, default=30.0, metavar="S", help="seconds a poll is held")
@@ -126,6 +128,8 @@ def serve(settings: Settings) -> int:
         from tinker_mock.server.app import create_app
 
         app = create_app(settings)
+        for warning in app.state.mock.script_warnings:
+            print(f"tinker-mock serve: scripts: {warning}", file=sys.stderr)
         note = tokenizers_at_hand(app.state.mock.backend.catalog.models.values())
         return serve_until_signal(app, settings, listener, note)
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinker_mock.server.text.turns import CallArguments, CallBegun, Ended, Event, TextDelta
+from tinker_mock.server.text.events import CallArguments, CallBegun, Ended, Event, TextDelta
 from tinker_mock.server.wire import sse
 
 Json = dict[str, Any]

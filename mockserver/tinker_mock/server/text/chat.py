@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.text.events import Ended, Event
 from tinker_mock.server.text.generation import Params
 from tinker_mock.server.text.messages import Message
 from tinker_mock.server.text.quirks import applied
+from tinker_mock.server.text.scripted_draw import ScriptedDraw
 from tinker_mock.server.text.text_model import TextModel
 from tinker_mock.server.text.tool_choice import ToolRequest, tool_uses
-from tinker_mock.server.text.turns import Ended, Event, Turn
+from tinker_mock.server.text.turns import Turn
 
 MOST_UNASKED = 4096
 """Longest answer to a request that names no limit."""
@@ -41,12 +43,12 @@ def turns_for(
     asked = params.max_tokens or None
     room = model.check_length(prompt, asked, "/messages")
     schema = answer_schema(body)
-    turns = []
+    turns, scripted = [], ScriptedDraw(backend, model, prompt)
     for index in range(count):
         entropy = f"{params.entropy}:{index}"
         uses = tool_uses(tools, messages, backend.ids, entropy, kimi=model.is_kimi)
         own = replace(params, max_tokens=min(room, asked or MOST_UNASKED), entropy=entropy)
-        turns.append(Turn(backend, model, prompt, own, uses, schema))
+        turns.append(Turn(backend, model, prompt, own, uses, schema, scripted))
     return turns
 
 

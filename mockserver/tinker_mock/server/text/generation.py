@@ -17,18 +17,22 @@ from tinker_mock.server.engine import (
     SampledSequence,
     Sampler,
     SampleRequest,
-    ScriptedAnswer,
     Weights,
 )
+from tinker_mock.server.engine.model.scripted_answers import Script
+from tinker_mock.server.engine.sampling.scripted_run import Begin
 from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.lru import LruCache
+from tinker_mock.server.scripts.draw import Draw
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.sampling import FIRST_SLICE, SLICE
+from tinker_mock.server.text.scripted_draw import ScriptedDraw
 from tinker_mock.server.text.text_model import TextModel
 from tinker_mock.server.tokenizers import stop_decoder
 
 SMALLEST_TOP_P = 1e-6
-Key = tuple[Weights | None, tuple[ScriptedAnswer, ...], tuple[int, ...], "Params", int, int | None]
+Where = tuple[tuple[int, ...], int, Begin]
+Key = tuple[Weights | None, tuple[Script, ...], Where, "Params", int | None]
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,19 @@ class TextRun:
     """One answer being generated. Iterate `pieces()`; `finish` is set at its end."""
 
     def __init__(
-        self, backend: Backend, model: TextModel, prompt: list[int], params: Params
+        self,
+        backend: Backend,
+        model: TextModel,
+        prompt: list[int],
+        params: Params,
+        scripted: ScriptedDraw | None = None,
     ) -> None:
         self.backend = backend
         self.model = model
         self.params = params
+        self.scripted = scripted or ScriptedDraw(backend, model, prompt)
         self.ids = list(prompt)
+        self.taken: list[Token] = []
         self.thinking = bool(model.thinks and prompt and prompt[-1] == model.catalog.thinking[0])
         self.reasoning = stop_decoder(model.tokenizer)
         self.content = stop_decoder(model.tokenizer, params.stop)
@@ -98,21 +109,31 @@ class TextRun:
 
     async def pieces(self) -> AsyncGenerator[Piece, None]:
         """Text as it comes. Ends at an end token, a stop string or the limit."""
+        draw = await self.scripted.drawn()
         while self.finish is None:
-            sequence = await self._slice()
+            sequence = await self._slice(draw)
             for token in tokens_of(sequence):
                 piece = self._take(token)
                 if piece is not None:
                     yield piece
                 if self.content.stopped:
+                    draw.count(self.answer_ids)
                     return
             if sequence.stop_reason == "stop" or self.count >= self.params.max_tokens:
                 reason = "stop" if sequence.stop_reason == "stop" else "length"
                 self.finish = Finish(reason)
+            elif draw.due and not self.params.ignore_end and draw.over(self.answer_ids):
+                self.finish = Finish("stop")
+        draw.count(self.answer_ids)
         for piece in self._rest():
             yield piece
 
-    async def _slice(self) -> SampledSequence:
+    @property
+    def answer_ids(self) -> list[int]:
+        """The tokens taken so far."""
+        return [token.id for token in self.taken]
+
+    async def _slice(self, draw: Draw) -> SampledSequence:
         params = self.params
         size = FIRST_SLICE if self.count == 0 else SLICE
         request = SampleRequest(
@@ -125,6 +146,7 @@ class TextRun:
             topk_sample_logprobs=params.logprobs or 0,
             stop=[] if params.ignore_end else None,
             logit_bias=params.logit_bias and replace(params.logit_bias, generated=self.count),
+            begin=draw.begin(self.count),
         )
         cache = SEEDED.setdefault(self.model.base, LruCache(KEPT_SLICES))
         key = self._key(request)
@@ -142,7 +164,8 @@ class TextRun:
             return None
         model, params = self.model, self.params
         scripted = model.base.scripted_answers.entries
-        return (model.weights, scripted, tuple(self.ids), params, self.count, request.max_tokens)
+        where = (tuple(self.ids), self.count, request.begin)
+        return (model.weights, scripted, where, params, request.max_tokens)
 
     async def _sampled(self, request: SampleRequest) -> SampledSequence:
         model = self.model
@@ -160,6 +183,7 @@ class TextRun:
 
     def _take(self, token: Token) -> Piece | None:
         self.count += 1
+        self.taken.append(token)
         if token.id in self.model.base.end_tokens:
             return None
         marks = self.model.catalog.thinking

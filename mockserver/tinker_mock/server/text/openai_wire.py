@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinker_mock.server.text.events import CallArguments, CallBegun, Ended, Event, TextDelta
 from tinker_mock.server.text.generation import Token
 from tinker_mock.server.text.quirks import split_delta
 from tinker_mock.server.text.text_model import TextModel
-from tinker_mock.server.text.turns import CallArguments, CallBegun, Ended, Event, TextDelta
 from tinker_mock.server.wire import sse
 
 Json = dict[str, Any]

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from tinker_mock.server.text.turns import CallArguments, CallBegun, Ended, Event, TextDelta
+from tinker_mock.server.text.events import CallArguments, CallBegun, Ended, Event, TextDelta
 
 SECTION_BEGIN, SECTION_END = "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"
 CALL_BEGIN, CALL_END = "<|tool_call_begin|>", "<|tool_call_end|>"

@@ -9,53 +9,18 @@ from typing import Any
 import numpy as np
 
 from tinker_mock.server.engine import Sampler, SampleRequest
+from tinker_mock.server.scripts.draw import Draw
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.text.events import CallArguments, CallBegun, Ended, Event, TextDelta
 from tinker_mock.server.text.generation import Params, TextRun, Token
 from tinker_mock.server.text.schema_values import value_for
+from tinker_mock.server.text.scripted_draw import ScriptedDraw
 from tinker_mock.server.text.text_model import TextModel
+from tinker_mock.server.text.told_answer import ToldAnswer
 from tinker_mock.server.text.tool_choice import ToolUse
 from tinker_mock.server.tokenizers import stop_decoder
 
 THOUGHTS_BEFORE_A_CALL = 24
-
-
-@dataclass(frozen=True)
-class TextDelta:
-    """More content, or more reasoning."""
-
-    text: str
-    tokens: tuple[Token, ...] = ()
-    thinking: bool = False
-
-
-@dataclass(frozen=True)
-class CallBegun:
-    """Call `number` begins."""
-
-    number: int
-    id: str
-    name: str
-
-
-@dataclass(frozen=True)
-class CallArguments:
-    """More of call `number`'s JSON."""
-
-    number: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The turn is over: "stop", "length" or "tool_calls"; tokens as counted."""
-
-    reason: str
-    stop: str | None = None
-    tokens: int = 0
-    thoughts: int = 0
-
-
-Event = TextDelta | CallBegun | CallArguments | Ended
 
 
 @dataclass
@@ -68,11 +33,19 @@ class Turn:
     params: Params
     uses: list[ToolUse] = field(default_factory=list)
     json_schema: dict[str, Any] | None = None
+    scripted: ScriptedDraw | None = None
     tokens: int = 0
     thoughts: int = 0
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The turn, as it comes into being."""
+        scripted = self.scripted or ScriptedDraw(self.backend, self.model, self.prompt)
+        draw = await scripted.drawn()
+        if draw.due:
+            async with aclosing(self._told(draw, scripted)) as told:
+                async for event in told:
+                    yield event
+            return
         if not self.uses and self.json_schema is None:
             async with aclosing(self._words()) as words:
                 async for event in words:
@@ -93,8 +66,26 @@ class Turn:
                 return
         yield self._ended("tool_calls")
 
+    async def _told(self, draw: Draw, scripted: ScriptedDraw) -> AsyncGenerator[Event, None]:
+        """A script's answer; other words, if the model has learned to say those."""
+        params = replace(self.params, stop=())
+        run = TextRun(self.backend, self.model, self.prompt, params, scripted)
+        async with aclosing(run.pieces()) as pieces:
+            async for _ in pieces:
+                pass
+        answer = draw.given(run.answer_ids)
+        if answer is None:
+            async with aclosing(self._words()) as words:
+                async for event in words:
+                    yield event
+            return
+        for told in ToldAnswer(run, answer, self.params.stop, self.params.entropy).events():
+            if isinstance(told, Ended):
+                self.tokens, self.thoughts = told.tokens, told.thoughts
+            yield told
+
     async def _words(self) -> AsyncGenerator[Event, None]:
-        run = TextRun(self.backend, self.model, self.prompt, self.params)
+        run = TextRun(self.backend, self.model, self.prompt, self.params, self.scripted)
         async with aclosing(run.pieces()) as pieces:
             async for piece in pieces:
                 self.thoughts += len(piece.tokens) if piece.thinking else 0
@@ -170,6 +161,3 @@ class Turn:
 
     def _ended(self, reason: str, stop: str | None = None) -> Ended:
         return Ended(reason, stop, self.tokens, self.thoughts)
-
-
-Events = AsyncGenerator[Event, None]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.frozen_model import FrozenModel
@@ -17,8 +19,8 @@ from tinker_mock.server.engine.model.keys import Floats, Ints
 class Contexts:
     """Parallel arrays [N].
 
-    `scripted` is the token that a scripted answer favours (-1 for none), `log_lift` the logarithm
-    of the factor on its weight.
+    `scripted` [K, N] are the tokens that scripted answers favour (-1 for none), `log_lift` [K, N]
+    the logarithms of the factors on their weights.
     """
 
     last: Ints
@@ -32,14 +34,14 @@ class Contexts:
         return self.last.size
 
     @property
-    def identity(self) -> tuple[int, int, int, int, float]:
+    def identity(self) -> tuple[float, ...]:
         """What the first context's distribution depends on; a key to keep things by."""
         return (
             int(self.last[0]),
             int(self.before[0]),
             int(self.state[0]),
-            int(self.scripted[0]),
-            float(self.log_lift[0]),
+            *self.scripted[:, 0].tolist(),
+            *self.log_lift[:, 0].tolist(),
         )
 
     def take(self, index: Ints | slice) -> Contexts:
@@ -47,8 +49,33 @@ class Contexts:
             self.last[index],
             self.before[index],
             self.state[index],
-            self.scripted[index],
-            self.log_lift[index],
+            self.scripted[:, index],
+            self.log_lift[:, index],
+        )
+
+    def lifts(self) -> Iterator[tuple[Ints, Floats]]:
+        """(token, log of its factor), [N] each, of one scripted alternative after the other."""
+        return zip(self.scripted, self.log_lift, strict=True)
+
+    def with_lifts(self, scripted: Ints, log_lift: Floats) -> Contexts:
+        """The same places with these alternatives."""
+        return replace(self, scripted=scripted, log_lift=log_lift)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Contexts]) -> Contexts:
+        """All places of the parts, in order."""
+        most = max(part.scripted.shape[0] for part in parts)
+
+        def padded(array: NDArray[Any], filler: float) -> NDArray[Any]:
+            missing = most - array.shape[0]
+            return np.pad(array, ((0, missing), (0, 0)), constant_values=filler)
+
+        return cls(
+            np.concatenate([part.last for part in parts]),
+            np.concatenate([part.before for part in parts]),
+            np.concatenate([part.state for part in parts]),
+            np.concatenate([padded(part.scripted, -1) for part in parts], axis=1),
+            np.concatenate([padded(part.log_lift, 0.0) for part in parts], axis=1),
         )
 
 
@@ -79,6 +106,6 @@ def contexts_of(frozen: FrozenModel, sequences: Sequence[Ints]) -> Contexts:
         last=last,
         before=before,
         state=state_of(kind, distance),
-        scripted=np.full(last.size, -1, dtype=np.int64),
-        log_lift=np.zeros(last.size),
+        scripted=np.zeros((0, last.size), dtype=np.int64),
+        log_lift=np.zeros((0, last.size)),
     )

@@ -102,9 +102,11 @@ class Scorer:
 
     def lifted_log_weights(self, contexts: Contexts, tokens: Ints) -> Floats:
         """Log weights with the grammar's factor and the lift of scripted answers."""
-        lift = contexts.log_lift / self.normalisers.temperature
-        lifted = np.where(contexts.scripted == tokens, lift, 0.0)
-        return self.log_weights(contexts, tokens) + lifted
+        found = self.log_weights(contexts, tokens)
+        for scripted, log_lift in contexts.lifts():
+            lift = log_lift / self.normalisers.temperature
+            found = found + np.where(scripted == tokens, lift, 0.0)
+        return found
 
     def totals(self, contexts: Contexts) -> Floats:
         """Normalisers with nothing scripted, [N]."""
@@ -117,12 +119,9 @@ class Scorer:
         return total
 
     def _apply_scripted(self, plan: ScoringPlan, weights: Floats, totals: Floats) -> None:
-        due = np.flatnonzero(plan.contexts.scripted >= 0)
-        if due.size == 0:
-            return
-        contexts = plan.contexts.take(due)
-        lift = contexts.log_lift / self.normalisers.temperature
-        favoured = self.log_weights(contexts, contexts.scripted)
-        totals[due] = np.log(np.exp(totals[due]) + np.exp(favoured) * np.expm1(lift))
-        same = contexts.scripted == plan.tokens[due]
-        weights[due] += np.where(same, lift, 0.0)
+        for scripted, log_lift in plan.contexts.lifts():
+            due = np.flatnonzero(scripted >= 0)
+            lift = log_lift[due] / self.normalisers.temperature
+            favoured = self.log_weights(plan.contexts.take(due), scripted[due])
+            totals[due] = np.log(np.exp(totals[due]) + np.exp(favoured) * np.expm1(lift))
+            weights[due] += np.where(scripted[due] == plan.tokens[due], lift, 0.0)

@@ -114,24 +114,26 @@ class Drawer:
         return order_of, np.where(deep >= 0, deep, np.maximum(shallow, 0))
 
     def _special_weights(self, contexts: Contexts) -> Floats:
-        """[N, G (+ 1)] weights of grammar tokens, and what a scripted token gains."""
+        """[N, G + K] weights of grammar tokens, and what scripted tokens gain."""
         normalisers, pair = self.scorer.normalisers, self.frozen.space.pair
         rows = self.scorer.tables.row_of(contexts.last, pair(contexts.last, contexts.before))
         special = normalisers.grammar[rows] * normalisers.factors[contexts.state, 1:]
         special = special * self.grammar_allowed
-        if not np.any(contexts.scripted >= 0):
-            return special
-        extra = np.zeros((contexts.size, 1))
-        due = np.flatnonzero(contexts.scripted >= 0)
-        at = contexts.take(due)
-        lift = np.expm1(at.log_lift / normalisers.temperature)
-        extra[due, 0] = np.exp(self.scorer.log_weights(at, at.scripted)) * lift
-        return np.concatenate([special, extra], axis=1)
+        gains = [special]
+        for scripted, log_lift in contexts.lifts():
+            due = np.flatnonzero(scripted >= 0)
+            lift = np.expm1(log_lift[due] / normalisers.temperature)
+            gain = np.zeros((contexts.size, 1))
+            favoured = self.scorer.log_weights(contexts.take(due), scripted[due])
+            gain[due, 0] = np.exp(favoured) * lift
+            gains.append(gain)
+        return np.concatenate(gains, axis=1)
 
     def _special_tokens(self, contexts: Contexts, column: Ints) -> Ints:
-        known = np.append(self.frozen.grammar.tokens, 0)
-        scripted = column >= self.frozen.grammar.tokens.size
-        return np.where(scripted, contexts.scripted, known[np.where(scripted, -1, column)])
+        grammar = np.repeat(self.frozen.grammar.tokens[:, None], contexts.size, axis=1)
+        offered = np.concatenate([grammar, contexts.scripted])
+        found: Ints = offered[column, np.arange(contexts.size)]
+        return found
 
     def _ordinary(
         self, contexts: Contexts, order_of: Ints, index: Ints, share: Floats, seeds: Seeds

@@ -9,6 +9,7 @@ from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.grammar import ASSISTANT, state_of
 from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.engine.sampling.counter_rng import Seeds
+from tinker_mock.server.engine.sampling.scripted_run import Begin, ScriptedRun
 from tinker_mock.server.engine.sampling.stops import Stops
 
 BLOCK = 32
@@ -27,6 +28,7 @@ class Generation:
         prompts: Sequence[Ints],
         streams: list[np.random.Generator],
         stops: Stops,
+        begins: Sequence[Begin],
     ) -> None:
         self.base = base
         self.prompts = prompts
@@ -43,6 +45,7 @@ class Generation:
         self._kind, self._distance = np.array(kinds), np.array(distances)
         self._tail = np.stack(tails)
         self._steps: list[tuple[Ints, Contexts]] = []
+        self._scripts = ScriptedRun(base, prompts, begins) if base.scripted_answers else None
         self._block: Seeds = np.zeros((0, 0), dtype=np.uint64)
 
     def _end(self, prompt: Ints) -> tuple[int, int, Ints]:
@@ -56,26 +59,21 @@ class Generation:
         return int(kind[-1]), int(distance[-1]), tail
 
     def contexts(self) -> Contexts:
-        """Where each running sequence stands."""
+        """Where each running sequence stands, as it is drawn from."""
         run = self.active
-        scripted = np.full(run.size, -1, dtype=np.int64)
-        lift = np.zeros(run.size)
         at = Contexts(
             last=self._tail[run, -1],
             before=self._tail[run, -2],
             state=state_of(self._kind[run], self._distance[run]),
-            scripted=scripted,
-            log_lift=lift,
+            scripted=np.zeros((0, run.size), dtype=np.int64),
+            log_lift=np.zeros((0, run.size)),
         )
-        if self.base.scripted_answers:
-            for i, sequence in enumerate(run):
-                whole = np.concatenate(
-                    [self.prompts[int(sequence)], self.tokens[sequence, : self.length]]
-                )
-                end = self.base.read([whole]).take(slice(-1, None))
-                scripted[i], lift[i] = end.scripted[0], end.log_lift[0]
-        self._steps.append((run, at))
-        return at
+        if self._scripts is None:
+            self._steps.append((run, at))
+            return at
+        scored, drawn = self._scripts.lifted(at, run)
+        self._steps.append((run, scored))
+        return drawn
 
     def seeds(self) -> Seeds:
         """[running] one seed per sequence, for its next token."""
@@ -107,6 +105,8 @@ class Generation:
         )
         self._kind[run] = np.where(marked, kind, self._kind[run])
         self._distance[run] = np.where(marked, 0, self._distance[run] + 1)
+        if self._scripts is not None:
+            self._scripts.advance(run, self.tokens[run, : self.length], kind == ASSISTANT)
         ended = self.stops.reached(self.tokens[run, : self.length])
         self.stopped[run[ended]] = True
         self.active = run[~ended]
@@ -121,11 +121,6 @@ class Generation:
         starts = np.cumsum(lengths) - lengths
         places = [starts[run] + step for step, (run, _) in enumerate(steps)]
         order = np.argsort(np.concatenate(places))
-        whole = Contexts(
-            *(
-                np.concatenate([getattr(at, name) for _, at in steps])[order]
-                for name in ("last", "before", "state", "scripted", "log_lift")
-            )
-        )
+        whole = Contexts.joined([at for _, at in steps]).take(order)
         tokens = [self.tokens[i, begin : begin + size] for i, size in enumerate(lengths)]
         return np.concatenate(tokens), lengths, whole

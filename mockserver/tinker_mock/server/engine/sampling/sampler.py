@@ -21,6 +21,7 @@ from tinker_mock.server.engine.sampling.requests import (
     shown_temperature,
 )
 from tinker_mock.server.engine.sampling.results import SampledSequence, SampleResult
+from tinker_mock.server.engine.sampling.scripted_run import Begin
 from tinker_mock.server.engine.sampling.stops import Stops
 from tinker_mock.server.engine.sampling.tables import SamplingTables
 
@@ -87,7 +88,8 @@ class Sampler:
             raise EngineError(
                 "max_tokens", "must be the same and above 0", "Sample them one by one"
             )
-        return self._run(requests[0], prompts, streams, limits.pop())
+        begins = [request.begin for request in requests]
+        return self._run(requests[0], prompts, streams, limits.pop(), begins)
 
     def _checked(self, request: SampleRequest) -> Ints:
         """The prompt's tokens."""
@@ -104,7 +106,8 @@ class Sampler:
             )
             return [empty] * request.num_samples
         streams = [stream_of(request, prompt, i) for i in range(request.num_samples)]
-        return self._run(request, [prompt] * request.num_samples, streams, limit)
+        begins = [request.begin] * request.num_samples
+        return self._run(request, [prompt] * request.num_samples, streams, limit, begins)
 
     def _run(
         self,
@@ -112,6 +115,7 @@ class Sampler:
         prompts: list[Ints],
         streams: list[np.random.Generator],
         limit: int,
+        begins: list[Begin],
     ) -> list[SampledSequence]:
         tables, logit_bias = self.tables(shown_temperature(request)), request.logit_bias
         if logit_bias is not None:
@@ -120,10 +124,10 @@ class Sampler:
         if logit_bias is not None:
             biased = BiasedSampling(tables.scorer, request, logit_bias)
             return [
-                biased.sample(Generation(self.base, [prompt], [stream], stops), limit)
-                for prompt, stream in zip(prompts, streams, strict=True)
+                biased.sample(Generation(self.base, [prompt], [stream], stops, [begin]), limit)
+                for prompt, stream, begin in zip(prompts, streams, begins, strict=True)
             ]
-        run = Generation(self.base, prompts, streams, stops)
+        run = Generation(self.base, prompts, streams, stops, begins)
         _grow(request, tables, run, limit)
         return _collected(request, tables, run, 0)
 
@@ -131,7 +135,8 @@ class Sampler:
         self, request: SampleRequest, prompt: Ints, index: int, cuts: list[int], stops: Stops
     ) -> Iterator[SampledSequence]:
         tables = self.tables(shown_temperature(request))
-        run = Generation(self.base, [prompt], [stream_of(request, prompt, index)], stops)
+        streams = [stream_of(request, prompt, index)]
+        run = Generation(self.base, [prompt], streams, stops, [request.begin])
         for cut in cuts:
             begin = run.length
             _grow(request, tables, run, cut)

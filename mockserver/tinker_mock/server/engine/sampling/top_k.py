@@ -109,7 +109,7 @@ class TopKTable:
     def special(self, context: Contexts) -> Floats:
         """[G] weights of the grammar's tokens."""
         normalisers, tokens = self.scorer.normalisers, self.frozen.grammar.tokens
-        if not np.any(context.scripted >= 0):
+        if context.scripted.shape[0] == 0:
             where = self.frozen.space.pair(context.last, context.before)
             row = self.scorer.tables.row_of(context.last, where)
             plain: Floats = normalisers.grammar[row[0]] * normalisers.factors[context.state[0], 1:]
@@ -131,12 +131,13 @@ class TopKTable:
 
     def _cut(self, context: Contexts, tokens: Ints, weights: Floats, k: int) -> RankedTokens:
         total = float(self.scorer.totals(context)[0])
-        scripted = int(context.scripted[0])
-        if scripted >= 0:
-            lifted = float(np.exp(self.scorer.lifted_log_weights(context, context.scripted)[0]))
-            total += lifted - float(np.exp(self.scorer.log_weights(context, context.scripted)[0]))
-            others = tokens != scripted
-            tokens = np.append(tokens[others], scripted)
+        for row in context.scripted:
+            if row[0] < 0:
+                continue
+            lifted = float(np.exp(self.scorer.lifted_log_weights(context, row)[0]))
+            total += lifted - float(np.exp(self.scorer.log_weights(context, row)[0]))
+            others = tokens != row[0]
+            tokens = np.append(tokens[others], row[0])
             weights = np.append(weights[others], lifted)
         kept = (tokens < self.frozen.tokenizer_size) & (weights > 0)
         tokens, weights = tokens[kept], weights[kept]

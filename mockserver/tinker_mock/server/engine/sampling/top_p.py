@@ -93,13 +93,14 @@ class TopPTable:
         return TailSums(self._order0)
 
     def _listed(self, context: Contexts) -> tuple[Ints, Floats]:
-        """What the context lists, the scripted token among it."""
+        """What the context lists, scripted tokens among it."""
         tokens, weights = self.top_k.listed(context)
-        scripted = int(context.scripted[0])
-        if scripted >= 0 and self.frozen.column_of[scripted] == 0:
-            others = tokens != scripted
-            lifted = np.exp(self.scorer.lifted_log_weights(context, context.scripted))
-            return np.append(tokens[others], scripted), np.append(weights[others], lifted)
+        for row in context.scripted:
+            if row[0] >= 0 and self.frozen.column_of[row[0]] == 0:
+                others = tokens != row[0]
+                lifted = np.exp(self.scorer.lifted_log_weights(context, row))
+                tokens = np.append(tokens[others], row[0])
+                weights = np.append(weights[others], lifted)
         return tokens, weights
 
     def _search(self, context: Contexts, top_p: float) -> float:

@@ -63,13 +63,12 @@ class PendingSlopes:
     def _gather_scripted(
         self, scorer: Scorer, plan: ScoringPlan, slopes: Floats, totals: Floats
     ) -> None:
-        due = np.flatnonzero((plan.contexts.scripted >= 0) & (slopes != 0.0))
-        if due.size == 0:
-            return
-        at = plan.contexts.take(due)
-        extra = np.exp(scorer.log_weights(at, at.scripted) - totals[due]) * np.expm1(at.log_lift)
-        self.pull_keys.append(scorer.frozen.space.triple(at.last, at.before, at.scripted))
-        self.pulls.append(-slopes[due] * extra)
+        for scripted, log_lift in plan.contexts.lifts():
+            due = np.flatnonzero((scripted >= 0) & (slopes != 0.0))
+            at, tokens = plan.contexts.take(due), scripted[due]
+            weights = np.exp(scorer.log_weights(at, tokens) - totals[due])
+            self.pull_keys.append(scorer.frozen.space.triple(at.last, at.before, tokens))
+            self.pulls.append(-slopes[due] * weights * np.expm1(log_lift[due]))
 
     def __bool__(self) -> bool:
         return bool(self.pulls)
