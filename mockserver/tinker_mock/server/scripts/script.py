@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-CERTAINLY = 0.999
+CERTAINLY = 0.99999
 """How likely the untrained model gives one of a script's answers, unless told otherwise."""
 
 ORDERS = ("mixture", "sequence")

@@ -50,7 +50,7 @@ class BaseModel:
         self.end_tokens = tuple(end_tokens) or grammar.end_tokens
         self.context_length = context_length
         self.decode = decode
-        self.scripted_answers = ScriptedAnswers(grammar)
+        self.scripted_answers = ScriptedAnswers(grammar, size)
         self._resident: LruCache[Weights, Parameters] = LruCache(MOST_RESIDENT)
 
     @property

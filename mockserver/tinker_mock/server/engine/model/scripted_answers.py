@@ -32,11 +32,15 @@ LONGEST_PREFILL = 8
 
 @dataclass(frozen=True)
 class Prompt:
-    """What stands before an answer. `turn` is where the assistant's turn begins in `tokens`."""
+    """What stands before an answer. `turn` is where the assistant's turn begins in `tokens`.
+
+    Ids from `size` on have no text.
+    """
 
     tokens: tuple[int, ...]
     turn: int
     decode: Decode | None
+    size: int
 
     @cached_property
     def text(self) -> str | None:
@@ -51,7 +55,7 @@ class Prompt:
     def _text(self, begin: int) -> str | None:
         if self.decode is None:
             return None
-        return self.decode([token for token in self.tokens[begin:] if token >= 0])
+        return self.decode([t for t in self.tokens[begin:] if 0 <= t < self.size])
 
 
 class Script(Protocol):
@@ -105,8 +109,9 @@ class ScriptedAnswer:
 class ScriptedAnswers:
     """The scripts of one base model, newest first."""
 
-    def __init__(self, grammar: ChatGrammar) -> None:
+    def __init__(self, grammar: ChatGrammar, tokenizer_size: int) -> None:
         self.grammar = grammar
+        self.tokenizer_size = tokenizer_size
         self.decode: Decode | None = None
         self._scripts: tuple[Script, ...] = ()
         self._sampled: dict[int, None] = {}
@@ -190,7 +195,7 @@ class ScriptedAnswers:
         ordered = sorted(opens)
         path, at = None, ordered[0] if ordered else len(listed)
         while at < len(listed):
-            if at in sampled or at in headers or (path is None and at in opens):
+            if at in sampled or (path is None and at in opens):
                 path = self._start(listed, at, int(hashes[at]))
             if path is None:
                 later = bisect.bisect_right(ordered, at)
@@ -206,7 +211,7 @@ class ScriptedAnswers:
     def _resolved(self, tokens: list[int]) -> Path | None:
         header = self.grammar.header
         turn = max(ends_of(tokens, header), default=len(tokens) - 1) + 1 if header else len(tokens)
-        prompt = Prompt(tuple(tokens), turn, self.decode)
+        prompt = Prompt(tuple(tokens), turn, self.decode, self.tokenizer_size)
         for script in self._scripts:
             answers = tuple(script.answers(prompt))
             if answers:
@@ -234,7 +239,8 @@ class ScriptedAnswers:
         return found
 
     def _blank(self, token: int) -> bool:
-        return self.decode is not None and token >= 0 and not self.decode([token]).strip()
+        known = self.decode is not None and 0 <= token < self.tokenizer_size
+        return known and not (self.decode and self.decode([token]).strip())
 
 
 def checked_pattern(pattern: str) -> re.Pattern[str]:

@@ -67,6 +67,6 @@ class ScriptedRun:
         for place, row in enumerate(run.tolist()):
             path = self.paths[row]
             self.paths[row] = None if path is None else path.step(int(grown[place, -1]))
-            if opened[place]:
+            if opened[place] and self.paths[row] is None:
                 whole = np.concatenate([self.prompts[row], grown[place]])
                 self.paths[row] = self.base.scripted_answers.path_at_end(whole)
