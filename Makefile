@@ -49,6 +49,10 @@ conformance: $(STAMP) $(SDK_STAMP) ## Prove that mock, client, tokenizer and Kim
 ledger: $(STAMP) ## Renew contracts/requirements/README.md from the ledger
 	$(BIN)/tinker-mock conformance ledger --output contracts/requirements/README.md
 
+.PHONY: fidelity
+fidelity: $(STAMP) ## Renew docs/fidelity.md, how the mock differs from the service
+	$(BIN)/tinker-mock conformance fidelity --output docs/fidelity.md
+
 .PHONY: test
 test: $(STAMP) $(SDK_STAMP) $(if $(CI),$(COOKBOOK)/.installed) ## Run the project's own tests
 	$(BIN)/python -m pytest -n auto $(ARGS)
@@ -68,6 +72,10 @@ peers: $(STAMP) ## Take the reference client through a server: TINKER_BASE_URL, 
 .PHONY: bench
 bench: $(STAMP) ## Measure against named peers; prints ratios (BENCH=engine for one)
 	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; $(BIN)/python $$script; done
+
+.PHONY: soak
+soak: $(STAMP) ## A million operations through one server, and its memory (ARGS="--operations N")
+	$(BIN)/python tests/bench/soak_memory.py $(ARGS)
 
 $(COOKBOOK)/.installed: tests/cookbook/requirements.txt
 	$(PYTHON) -m venv $(COOKBOOK)

@@ -17,7 +17,7 @@ from tinker_mock.client.watch.events import EventHub
 from tinker_mock.client.watch.tracing import trace_requests
 from tinker_mock.suite.mock_process import mock_server
 
-BASE = "meta-llama/Llama-3.2-1B"
+BASE = "Qwen/Qwen3-8B"
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from tinker_mock.client.types.records import TrainingRun
 from tinker_mock.suite.mock_process import mock_server
 
 pytestmark = pytest.mark.anyio
-BASE = "meta-llama/Llama-3.2-1B"
+BASE = "Qwen/Qwen3-8B"
 TOKENS = list(range(100, 110))
 RUN = TrainingRun("run", BASE, "me", True, "2025-01-01T00:00:00Z", corrupted=True)
 

@@ -13,7 +13,7 @@ from tinker_mock.client.rest.client import AsyncRestClient
 from tinker_mock.suite.mock_process import mock_server
 
 pytestmark = pytest.mark.anyio
-BASE = "meta-llama/Llama-3.2-1B"
+BASE = "Qwen/Qwen3-8B"
 
 
 @pytest.fixture(scope="module")

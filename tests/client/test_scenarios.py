@@ -29,7 +29,7 @@ from tinker_mock.server.settings import Settings
 pytestmark = pytest.mark.anyio
 RATE = 200.0
 ENDLESS = 1e9
-BASE = "meta-llama/Llama-3.2-1B"
+BASE = "Qwen/Qwen3-8B"
 TOKENS = list(range(100, 110))
 LIBRARY = Path(__file__).parents[2] / "mockserver" / "tinker_mock" / "server" / "scenarios"
 ALL = {page.stem for page in LIBRARY.glob("*.md") if page.stem != "README"}

@@ -11,6 +11,7 @@ import yaml
 from jsonschema_rs import Draft202012Validator
 
 from tinker_mock.contracts import load_contract
+from tinker_mock.contracts.fidelity import STRENGTHS, read_differences, read_quirks
 from tinker_mock.contracts.locations import CONTRACTS
 from tinker_mock.contracts.pointer import look_up
 from tinker_mock.server.effects import GRAMMAR, MAPPING_KEYS
@@ -32,12 +33,21 @@ FOLDERS = {
     "mutant": ["mockserver/tinker_mock/server/mutants/broken"],
     "case": ["conformance/tinker_mock/suite/server/cases"],
     "baseline": ["conformance/baselines", "tests/fauxmplementations"],
+    "quirk": ["contracts/fidelity/quirks.yaml"],
+    "difference": ["contracts/fidelity/differences.yaml"],
 }
+
+
+def yaml_files(place: Path) -> list[Path]:
+    """The files of a folder, or the one file."""
+    return sorted(place.glob("*.yaml")) if place.is_dir() else [place]
+
+
 SHIPPED = [
     pytest.param(kind, path, id=f"{kind}-{path.stem}")
     for kind, folders in FOLDERS.items()
     for folder in folders
-    for path in sorted((ROOT / folder).glob("*.yaml"))
+    for path in yaml_files(ROOT / folder)
 ]
 
 
@@ -48,7 +58,8 @@ def test_every_format_has_files_and_a_schema() -> None:
 @pytest.mark.parametrize(("kind", "path"), SHIPPED)
 def test_what_ships_fits_its_schema_and_names_it(kind: str, path: Path) -> None:
     text = path.read_text("utf-8")
-    errors = Draft202012Validator(SCHEMAS[kind]).iter_errors(yaml.safe_load(text))
+    document = json.loads(json.dumps(yaml.safe_load(text), default=str))  # dates are text there
+    errors = Draft202012Validator(SCHEMAS[kind]).iter_errors(document)
     assert [f"{error.instance_path}: {error.message}" for error in errors] == []
     named = re.match(r"# yaml-language-server: \$schema=(\S+)\n", text)
     assert named, "the first line names the schema for editors"
@@ -71,6 +82,8 @@ def read(kind: str, text: str, directory: Path) -> None:
         "mutant": lambda: read_mutants(text),
         "case": lambda: read_cases(text, "t.yaml"),
         "baseline": lambda: read_baseline(directory / "t.yaml"),
+        "quirk": lambda: read_quirks(text),
+        "difference": lambda: read_differences(text),
     }
     readers[kind]()
 
@@ -80,6 +93,17 @@ def case(**change: Any) -> dict[str, Any]:
     return {"operation": "asample", "body": "sample", "cases": spoilt}
 
 
+def quirk(**change: Any) -> dict[str, Any]:
+    said = {"sentence": "s", "default": "d", "reason": "r", "decided": "2026-11-28"}
+    return {"q": {**said, "for_default": [WITNESS], "for_quirk": [WITNESS], **change}}
+
+
+def difference(**change: Any) -> dict[str, Any]:
+    said = {"service": "s", "mock": "m", "reason": "r", "decided": "2026-11-28"}
+    return {"d": {**said, "witnesses": [WITNESS], **change}}
+
+
+WITNESS = {"strength": "sdk", "source": "s", "date": "2026-11-28"}
 RULE = {"effects": "drop"}
 LIMIT = {"requests": 1, "per": "1s"}
 GOOD: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -124,6 +148,10 @@ GOOD: dict[str, tuple[str, dict[str, Any], str]] = {
     "case/$defs/case": ("case", case(value={}), "/cases/a~1b~1c"),
     "case/$defs/change": ("case", case(remove=True), "/cases/a~1b~1c/change/~1prompt"),
     "baseline": ("baseline", {}, ""),
+    "quirk/$defs/quirk": ("quirk", quirk(), "/q"),
+    "quirk/$defs/witness": ("quirk", quirk(), "/q/for_quirk/0"),
+    "difference/$defs/difference": ("difference", difference(), "/d"),
+    "difference/$defs/witness": ("difference", difference(), "/d/witnesses/0"),
 }
 """Every closed object of the schemas: a document that holds one, and where in it."""
 
@@ -168,6 +196,8 @@ def test_values_are_those_of_the_readers() -> None:
         (scenario["rate_limit"]["properties"]["mode"], MODES),
         (scenario["match"]["properties"]["scope"], SCOPES),
         (SCHEMAS["case"]["properties"]["body"], BODIES),
+        (SCHEMAS["quirk"]["$defs"]["witness"]["properties"]["strength"], STRENGTHS),
+        (SCHEMAS["difference"]["$defs"]["witness"]["properties"]["strength"], STRENGTHS),
     ]
     for schema, known in enums:
         assert sorted(schema["enum"]) == sorted(known)

@@ -40,6 +40,6 @@ data = [datum([11, 12, 13, 14], -8.0, 1.0), datum([21, 22, 23], -9.0, -0.5)]
 steps = []
 for _ in range(4):
     passed = client.forward_backward_custom(data, handle)
-    stepped = client.optim_step(tinker.AdamParams(learning_rate=1e-3))
+    stepped = client.optim_step(tinker.AdamParams(learning_rate=1e-3, grad_clip_norm=1e12))
     steps.append({**passed.result().metrics, **stepped.result().metrics})
 print(json.dumps({"loss_id": handle.loss_id, "steps": steps}), flush=True)

@@ -9,7 +9,7 @@ from tinker_mock.server.serving.in_thread import RunningServer
 from tinker_mock.server.settings import Settings
 from tinker_mock.suite.sdk.environment import newest
 
-SHARED = ("loss:sum", "custom/ratio:mean", "custom/clipped:sum", "grad_norm")
+SHARED = ("loss:sum", "custom/ratio:mean", "custom/clipped:sum", "unclipped_grad_l2:mean")
 
 
 def trained(on_the_server: bool) -> dict[str, Any]:

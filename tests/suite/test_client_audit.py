@@ -56,6 +56,33 @@ def test_a_careless_client_is_found_out(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+NAIVE = """
+import os
+from tinker_mock.client import AdamParams, Datum, ModelInput, ServiceClient
+data = [Datum.of(ModelInput.from_ints([1, 2, 3]), target_tokens=[2, 3, 4], weights=[1.0] * 3)]
+with ServiceClient() as service:
+    training = service.create_lora_training_client(os.environ["TINKER_MOCK_MODEL"], rank=4)
+    for _ in range(3):
+        training.forward_backward(data, "cross_entropy").result()
+        training.optim_step(AdamParams()).result()
+"""
+
+
+def paced(command: list[str]) -> tuple[Status, str]:
+    found = audit_client(command, ("cycles",), timeout=300)
+    (verdict,) = [one for one in found if one.check == "client/training/pipelined"]
+    return verdict.status, verdict.actual
+
+
+def test_a_loop_that_waits_for_each_result_is_told_what_it_costs(tmp_path: Path) -> None:
+    program = tmp_path / "naive.py"
+    program.write_text(NAIVE)
+    status, actual = paced([sys.executable, str(program)])
+    assert status is Status.WARN
+    assert "your loop took 3 cycles a step; submit optim_step before waiting: 1" in actual
+    assert paced(REFERENCE)[0] is Status.PASS
+
+
 def test_the_command_tells_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "client", "--situation", "sunny", "--", "true"]) == 2
     assert "no situation 'sunny'" in capsys.readouterr().err

@@ -60,6 +60,8 @@ def test_there_are_enough_checks_of_each_kind() -> None:
     ("change", "words"),
     [
         ({"source": "inferred: so it seems"}, "never a MUST"),
+        ({"source": "reported a reader of the docs 2026-08-03"}, "never a MUST"),
+        ({"source": "docs https://tinker-docs.thinkingmachines.ai/"}, "no known form"),
         ({"source": "I think"}, "no known form"),
         ({"level": "MAYBE"}, "level must be"),
         ({"checks": []}, "checks or the reason"),

@@ -16,7 +16,7 @@ from tinker_mock.suite.core.verdict import Status
 from tinker_mock.suite.providers.judge import Judge, load_requests
 from tinker_mock.suite.providers.provider import Provider
 
-MODEL = "moonshotai/Kimi-K2-Thinking"
+MODEL = "moonshotai/Kimi-K2.6"
 RULES = {check: rule for check, rule in requirement_of().items() if rule.chapter == "kimi"}
 
 

@@ -7,9 +7,11 @@ the suite.
 
 COMMANDS = {
     "serve": ("server.serving.command", "start the mock server"),
+    "run": ("server.serving.run_command", "run a program against a mock of its own"),
     "proxy": ("server.serving.proxy_command", "forward to a real endpoint and judge what passes"),
     "tokenizers": ("server.serving.tokenizers_command", "which tokenizers are here; stand-ins"),
     "scenarios": ("server.scenarios.command", "how the mock can misbehave; check a file"),
+    "explain quirk": ("server.quirks.command", "what a quirk does, and who says so"),
     "conformance run": ("suite.commands.run", "judge a server"),
     "conformance provider": ("suite.commands.provider", "judge a provider of a Kimi model"),
     "conformance tokenizer": ("suite.commands.tokenizer", "judge a tokenizer"),
@@ -19,6 +21,10 @@ COMMANDS = {
     "conformance compare": ("suite.commands.compare", "show what differs between two results"),
     "conformance matrix": ("suite.commands.matrix", "one page of targets x checks"),
     "conformance ledger": ("suite.commands.ledger", "write the ledger as a Markdown page"),
+    "conformance fidelity": (
+        "suite.commands.fidelity",
+        "write how the mock differs from the service",
+    ),
     "conformance self": ("suite.commands.self_test", "judge this project by its own suite"),
     "audit sdk": ("suite.sdk.command", "real SDK releases against the mock, step by step"),
     "audit client": ("suite.client.command", "any program, judged by what it says"),
@@ -35,6 +41,7 @@ COMMANDS = {
 GROUPS = {
     "": "an offline simulator of the Tinker API and a conformance suite for it",
     "conformance": "judge a server, a provider or a tokenizer; list, explain, compare",
+    "explain": "what a name of this project means",
     "audit": "judge real SDK releases, or any client, by what they say to the mock",
 }
 

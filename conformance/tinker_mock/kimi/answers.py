@@ -5,18 +5,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from tinker_mock.kimi.call_ids import IdForm, IdRepair
+from tinker_mock.kimi.histories import counted_history
 from tinker_mock.kimi.options import KimiOptions
 from tinker_mock.kimi.reports import Report, Reporter
-from tinker_mock.kimi.stream_parser import CallArguments, CallStart, StreamParser, Text, Unparsed
+from tinker_mock.kimi.stream_parser import CallArguments, CallEnd, CallStart
+from tinker_mock.kimi.texts import Found, MarkedTexts, with_rest
 
-TEXT_FIELDS = ("content", "reasoning_content")
-FINAL_REASONS = frozenset({"tool_calls", "length", "content_filter"})
-"""Reasons that stay: a truncated answer must not look like one whose calls can be run."""
+LOOPED_REASONS = (None, "", "stop")
+"""Reasons that become tool_calls. Every other one stays: an answer that was cut off, filtered or
+broken by an error must not look like one whose calls can be run."""
 
 
 def looped_finish_reason(reason: Any, options: KimiOptions, report: Reporter) -> Any:
     """The finish_reason of an answer that has tool calls."""
-    if not options.enforce_finish_reason_loop or reason in FINAL_REASONS:
+    if not options.enforce_finish_reason_loop or reason not in LOOPED_REASONS:
         return reason
     report(Report("finish-reason", f"{reason!r} becomes 'tool_calls'"))
     return "tool_calls"
@@ -39,15 +41,21 @@ def _choice(choice: Any, request: Mapping[str, Any], options: KimiOptions, repor
     message = dict(message)
     native = message.get("tool_calls")
     calls = list(native) if isinstance(native, list) else []
+    cut_off = False
     if options.manual_tool_parsing:
-        calls += _take_marked_calls(message, request, options, report)
+        marked, cut_off = _take_marked_calls(message, request, options, report)
+        calls += marked
     if not calls:
         return {**choice, "message": message}
     if options.repairs_ids:
         form = IdForm(options.id_prefix)
-        repair = IdRepair(form, request.get("messages"), renumber_all=options.id_normalization)
+        repair = IdRepair(
+            form, counted_history(request, options), renumber_all=options.id_normalization
+        )
         calls = [_with_id(call, repair, report) for call in calls]
     message["tool_calls"] = calls
+    if cut_off or choice.get("error"):
+        return {**choice, "message": message}
     if "finish_reason" not in choice and not options.enforce_finish_reason_loop:
         return {**choice, "message": message}
     reason = looped_finish_reason(choice.get("finish_reason"), options, report)
@@ -56,28 +64,46 @@ def _choice(choice: Any, request: Mapping[str, Any], options: KimiOptions, repor
 
 def _take_marked_calls(
     message: dict[str, Any], request: Mapping[str, Any], options: KimiOptions, report: Reporter
-) -> list[dict[str, Any]]:
-    """Move marked calls out of the message's texts; what is no call stays in the text."""
-    calls: list[dict[str, Any]] = []
-    for field in TEXT_FIELDS:
-        if not isinstance(message.get(field), str):
-            continue
-        parser = StreamParser(request.get("tools"), options.tool_tokens)
-        text, found = "", len(calls)
-        for event in parser.feed(message[field]) + parser.finish():
-            match event:
-                case Text(piece):
-                    text += piece
-                case Unparsed(raw):
-                    report(Report("unparsed", raw))
-                    text += raw
-                case CallStart(_, id, name):
-                    calls.append(tool_call(id, name))
-                case CallArguments(index, piece):
-                    calls[found + index]["function"]["arguments"] += piece
-        if len(calls) > found or text != message[field]:
-            message[field] = text or None
-    return calls
+) -> tuple[list[dict[str, Any]], bool]:
+    """Move marked calls out of the message's texts; what is no call stays in the text. Also says
+    whether the text ended inside a call that cannot be run as it stands."""
+    texts = MarkedTexts(request.get("tools"), options.tool_tokens, report)
+    taken, found = texts.take(message)
+    rest, late = texts.finish()
+    calls, cut_off = marked_calls(found + late)
+    for field, value in taken.items():
+        if field in rest or value != message[field]:
+            message[field] = with_rest(value, rest.get(field))
+    return calls, cut_off
+
+
+def marked_calls(found: Found) -> tuple[list[dict[str, Any]], bool]:
+    """The calls that events tell, in the order they began, and whether one is cut off."""
+    pieces: dict[tuple[str, int], list[str]] = {}
+    calls: dict[tuple[str, int], dict[str, Any]] = {}
+    unended = set()
+    for field, event in found:
+        match event:
+            case CallStart(index, id, name):
+                calls[field, index] = tool_call(id, name)
+                pieces[field, index] = []
+            case CallArguments(index, piece):
+                pieces[field, index].append(piece)
+            case CallEnd(index, complete) if not complete:
+                unended.add((field, index))
+    for key, call in calls.items():
+        call["function"]["arguments"] = "".join(pieces[key])
+    cut_off = any(not is_json(calls[key]["function"]["arguments"]) for key in unended)
+    return list(calls.values()), cut_off
+
+
+def is_json(text: str) -> bool:
+    """Whether arguments can be read."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def tool_call(id: str, name: str, arguments: str = "") -> dict[str, Any]:

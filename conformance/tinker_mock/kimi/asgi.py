@@ -61,7 +61,7 @@ class _Answer:
         self.send = send
         self.start: Message | None = None
         self.rewriter: StreamRewriter | None = None
-        self.body = b""
+        self.body: list[bytes] = []
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start" and 200 <= message["status"] < 300:
@@ -91,10 +91,10 @@ class _Answer:
             if out or not more:
                 await self.send({**message, "body": out})
             return
-        self.body += chunk
+        self.body.append(chunk)
         if more or self.start is None:
             return
-        body = transformed_answer(self.transformer, self.body, self.request)
+        body = transformed_answer(self.transformer, b"".join(self.body), self.request)
         headers = new_headers(list(self.start.get("headers", ())), len(body))
         start, self.start = self.start, None
         await self.send({**start, "headers": headers})
@@ -102,12 +102,13 @@ class _Answer:
 
 
 async def _whole_body(receive: Receive) -> bytes:
-    body, more = b"", True
+    body: list[bytes] = []
+    more = True
     while more:
         message = await receive()
-        body += message.get("body", b"")
+        body.append(message.get("body", b""))
         more = message["type"] == "http.request" and message.get("more_body", False)
-    return body
+    return b"".join(body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

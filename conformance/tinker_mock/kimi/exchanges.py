@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
+from tinker_mock.kimi import json_text
 from tinker_mock.kimi.registry import Transformer
 from tinker_mock.kimi.streams import EVENT_STREAM
 
@@ -20,7 +19,7 @@ def is_chat(method: str, path: str) -> bool:
 def parsed_request(body: bytes) -> dict[str, Any] | None:
     """The request's JSON object; None for anything else, which passes untouched."""
     try:
-        value = orjson.loads(body)
+        value = json_text.read(body)
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
@@ -28,17 +27,17 @@ def parsed_request(body: bytes) -> dict[str, Any] | None:
 
 def transformed_request(transformer: Transformer, request: dict[str, Any]) -> bytes:
     """The request's bytes for the provider. Raises `ToolMessageError`."""
-    return orjson.dumps(transformer.request_in(request))
+    return json_text.write(transformer.request_in(request))
 
 
 def transformed_answer(transformer: Transformer, body: bytes, request: Mapping[str, Any]) -> bytes:
     """A whole answer's bytes; one that is not JSON is passed on as it came."""
     try:
-        parsed = orjson.loads(body)
+        parsed = json_text.read(body)
     except ValueError:
         return body
     changed = transformer.response(parsed, request)
-    return body if changed == parsed else orjson.dumps(changed)
+    return body if changed == parsed else json_text.write(changed)
 
 
 def new_headers(

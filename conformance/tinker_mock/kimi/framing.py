@@ -14,32 +14,36 @@ class Frame:
     data: str | None
     head: bytes = b""
 
-    def with_data(self, data: str) -> bytes:
+    def with_data(self, data: bytes) -> bytes:
         """The same event around other data."""
-        return self.head + f"data: {data}\n\n".encode()
+        return self.head + b"data: " + data + b"\n\n"
 
 
 class LineReader:
-    """Bytes in, whole lines (with their ends) out."""
+    """Bytes in, whole lines (with their ends) out; each byte is looked at once."""
 
     def __init__(self) -> None:
-        self.buffer = b""
+        self.parts: list[bytes] = []
+        self.open_cr = b""
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Lines that are complete. A CR at the very end waits for its LF."""
-        self.buffer += chunk
+        chunk = self.open_cr + chunk
+        self.open_cr = b"\r" if chunk.endswith(b"\r") else b""
+        decided = len(chunk) - len(self.open_cr)
         lines, at = [], 0
-        for match in LINE_END.finditer(self.buffer):
-            if match.group() == b"\r" and match.end() == len(self.buffer):
-                break
-            lines.append(self.buffer[at : match.end()])
+        for match in LINE_END.finditer(chunk, 0, decided):
+            lines.append(b"".join([*self.parts, chunk[at : match.end()]]))
+            self.parts.clear()
             at = match.end()
-        self.buffer = self.buffer[at:]
+        if at < decided:
+            self.parts.append(chunk[at:decided])
         return lines
 
     def finish(self) -> list[bytes]:
         """The unterminated last line, if any."""
-        rest, self.buffer = self.buffer, b""
+        rest = b"".join([*self.parts, self.open_cr])
+        self.parts, self.open_cr = [], b""
         return [rest] if rest else []
 
 
@@ -71,14 +75,15 @@ class EventReader:
 
     def _frame(self) -> Frame:
         lines, self.pending = self.pending, []
-        data, head = [], b""
+        data: list[str] = []
+        head: list[bytes] = []
         for line in lines:
             name, _, value = line.rstrip(b"\r\n").partition(b":")
             if name == b"data":
                 data.append(value.removeprefix(b" ").decode("utf-8", "replace"))
             elif line.strip(b"\r\n"):
-                head += line.rstrip(b"\r\n") + b"\n"
-        return Frame(b"".join(lines), "\n".join(data) if data else None, head)
+                head.append(line.rstrip(b"\r\n") + b"\n")
+        return Frame(b"".join(lines), "\n".join(data) if data else None, b"".join(head))
 
 
 class JsonLinesReader:

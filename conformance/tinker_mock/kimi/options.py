@@ -40,6 +40,10 @@ class KimiOptions:
     repair_on_mismatch: bool = _option("repairOnMismatch", True)
     id_prefix: str = _option("idPrefix", "functions")
     counter_scope: str = _option("counterScope", "conversation")
+    repair_history: bool = _option("repairHistory", True)
+    """Past calls get Kimi's ids, and their reasoning_content where thinking demands it."""
+    fit_tool_choice: bool = _option("fitToolChoice", True)
+    """A forced tool choice that thinking refuses becomes one that is taken."""
     tool_tokens: ToolTokens = field(default_factory=ToolTokens, metadata={"json": "toolTokens"})
 
     @property

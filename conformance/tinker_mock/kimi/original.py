@@ -119,23 +119,31 @@ class OriginalStream:
         self.messages = (request or {}).get("messages") or []
         self.options = options
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self.buffer = ""
+        self.waiting: list[str] = []
+        self.has_line = False
         self.calls: dict[Any, dict[str, Any]] = {}
         self.finalized = False
 
     def feed(self, chunk: bytes) -> bytes:
         """Lines up to the last newline, or up to `[DONE]`."""
-        self.buffer += self.decoder.decode(chunk)
-        out = ""
-        while "\n" in self.buffer:
-            raw, _, self.buffer = self.buffer.partition("\n")
+        text = self.decoder.decode(chunk)
+        self.waiting.append(text)
+        if not (self.has_line or "\n" in text):
+            return b""
+        *lines, rest = "".join(self.waiting).split("\n")
+        out = []
+        for at, raw in enumerate(lines):
             line = raw.rstrip(WHITESPACE)
             data = line[5:].lstrip(WHITESPACE) if line.startswith("data:") else None
             if data == "[DONE]":
-                out += self._flush() + "data: [DONE]\n\n"
+                out.append(self._flush() + "data: [DONE]\n\n")
+                self.has_line = at + 1 < len(lines)
+                self.waiting = ["\n".join([*lines[at + 1 :], rest])]
                 break
-            out += raw + "\n" if data is None else self._data(data, raw)
-        return out.encode("utf-8", "surrogatepass")
+            out.append(raw + "\n" if data is None else self._data(data, raw))
+        else:
+            self.waiting, self.has_line = [rest], False
+        return "".join(out).encode("utf-8", "surrogatepass")
 
     def finish(self) -> bytes:
         """The synthesized chunk, if it is still due; an unterminated line is lost."""

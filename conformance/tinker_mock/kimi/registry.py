@@ -99,7 +99,9 @@ class Registry:
         """A provider's chain for one model: its own, then the model's."""
         config = provider.get("transformer") or {"use": []}
         own = config.get(model)
-        use = [*config.get("use", []), *(own["use"] if isinstance(own, Mapping) else [])]
+        if own is not None and not (isinstance(own, Mapping) and isinstance(own.get("use"), list)):
+            raise OptionError(f'the transformer entry of {model} needs a list "use"')
+        use = [*config.get("use", []), *(own["use"] if own else [])]
         return self.chain({"use": use}, report)
 
     def _entry(self, entry: Any, report: Reporter) -> Transformer:

@@ -20,6 +20,9 @@ KINDS = {
     "unparsed": "marked text that is no tool call; left in the content",
     "id-repaired": "a tool-call id that was not in the conversation's form",
     "finish-reason": "an answer with tool calls that did not finish with tool_calls",
+    "history-id": "a past tool-call id that was not in Kimi's form, or was used before",
+    "reasoning-added": "a past turn with calls and without the reasoning that thinking demands",
+    "tool-choice": "a forced tool choice that the model would have refused",
     "tool-fragment": "a fragment of a tool call that could not be used",
 }
 

@@ -80,11 +80,14 @@ class State(Enum):
 
 @dataclass
 class _Call:
-    raw: str = ""
+    """The call being read. Pieces are joined once, so that long calls cost what they are long."""
+
+    raw: list[str] = field(default_factory=list)
+    written_id: list[str] = field(default_factory=list)
     id: str = ""
     index: int | None = None
-    pending: str = ""
-    space: str = ""
+    pending: list[str] = field(default_factory=list)
+    space: list[str] = field(default_factory=list)
     arguments_begun: bool = False
     arguments_seen: bool = False
     in_section: bool = True
@@ -105,8 +108,8 @@ class StreamParser:
         self.call = _Call()
         self.count = 0
         self.after_section = False
-        self.trailing = ""
-        self.noise = ""
+        self.trailing: list[str] = []
+        self.noise: list[str] = []
 
     def feed(self, text: str) -> list[Event]:
         """What the next piece of text adds."""
@@ -131,15 +134,15 @@ class StreamParser:
     def _outside(self, kind: Kind | None, piece: str) -> Iterator[Event]:
         if kind is Kind.SECTION_BEGIN:
             if self.trailing:
-                yield Text(self.trailing)
-                self.trailing = ""
+                yield Text("".join(self.trailing))
+                self.trailing.clear()
             self.state = State.SECTION
         elif kind is Kind.CALL_BEGIN and self.policy.lenient:
             self._begin_call(piece, in_section=False)
         elif kind is Kind.SECTION_END and self.policy.strip_stray_ends:
             return
         elif self.after_section and not self.policy.trailing:
-            self.trailing += piece
+            self.trailing.append(piece)
         else:
             yield Text(piece)
 
@@ -151,21 +154,22 @@ class StreamParser:
         elif kind is Kind.CALL_BEGIN:
             self._begin_call(piece, in_section=True)
         elif kind is not Kind.SECTION_BEGIN:
-            self.noise += piece
+            self.noise.append(piece)
 
     def _end_noise(self) -> Iterator[Event]:
-        noise, self.noise = self.noise, ""
+        noise = "".join(self.noise)
+        self.noise.clear()
         if noise.strip():
             yield Unparsed(noise)
 
     def _begin_call(self, piece: str, *, in_section: bool) -> None:
         self.state = State.ID
-        self.call = _Call(raw=piece, in_section=in_section)
+        self.call = _Call(raw=[piece], in_section=in_section)
 
     def _in_call(self, kind: Kind | None, piece: str) -> Iterator[Event]:
         if kind in (Kind.CALL_END, Kind.CALL_BEGIN, Kind.SECTION_END):
             if kind is Kind.CALL_END and self.call.index is None:
-                self.call.raw += piece
+                self.call.raw.append(piece)
             in_section = self.call.in_section
             yield from self._end_call(complete=True)
             self.state = State.SECTION if in_section else State.OUTSIDE
@@ -173,19 +177,19 @@ class StreamParser:
                 yield from self._on(kind, piece)
             return
         if self.call.index is None:
-            self.call.raw += piece
+            self.call.raw.append(piece)
         if self.state is State.ID:
             if kind is Kind.ARGUMENTS:
                 yield from self._begin_arguments()
             else:
-                self.call.id += piece
+                self.call.written_id.append(piece)
             return
         yield from self._arguments(piece)
 
     def _begin_arguments(self) -> Iterator[Event]:
         self.state = State.ARGUMENTS
         self.call.arguments_begun = True
-        self.call.id = self.call.id.strip()
+        self.call.id = "".join(self.call.written_id).strip()
         name = name_from_id(self.call.id, self.toolbox, lenient=self.policy.lenient)
         if name:
             yield self._start(name)
@@ -196,16 +200,18 @@ class StreamParser:
 
     def _arguments(self, piece: str) -> Iterator[Event]:
         """Pass arguments on without the space around them."""
-        text = self.call.space + piece
-        if not self.call.arguments_seen:
-            text = text.lstrip()
-        kept = text.rstrip()
-        self.call.space = text[len(kept) :]
-        if not kept:
+        text = piece if self.call.arguments_seen else piece.lstrip()
+        ends = len(text.rstrip())
+        if ends:
+            kept = "".join([*self.call.space, text[:ends]])
+            self.call.space.clear()
+        if ends < len(text):
+            self.call.space.append(text[ends:])
+        if not ends:
             return
         self.call.arguments_seen = True
         if self.call.index is None:
-            self.call.pending += kept
+            self.call.pending.append(kept)
         else:
             yield CallArguments(self.call.index, kept)
 
@@ -214,18 +220,18 @@ class StreamParser:
         if call.index is None:
             name = self._late_name()
             if name is None:
-                yield Unparsed(call.raw)
+                yield Unparsed("".join(call.raw))
                 return
             yield self._start(name)
             if call.pending:
-                yield CallArguments(self.count - 1, call.pending)
+                yield CallArguments(self.count - 1, "".join(call.pending))
         yield CallEnd(self.count - 1, complete)
 
     def _late_name(self) -> str | None:
         """The function of a call whose id did not tell it, once its arguments are there."""
         call = self.call
         if call.arguments_begun and needs_arguments(call.id, lenient=self.policy.lenient):
-            return name_from_arguments(call.pending, self.toolbox)
+            return name_from_arguments("".join(call.pending), self.toolbox)
         return None
 
 

@@ -7,26 +7,20 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import orjson
-
-from tinker_mock.kimi.answers import TEXT_FIELDS, looped_finish_reason
+from tinker_mock.kimi import json_text
+from tinker_mock.kimi.answers import is_json, looped_finish_reason
 from tinker_mock.kimi.call_ids import IdForm, IdRepair
 from tinker_mock.kimi.fragments import CallGatherer
 from tinker_mock.kimi.framing import EventReader, Frame, JsonLinesReader
+from tinker_mock.kimi.histories import counted_history
 from tinker_mock.kimi.naming import Toolbox
 from tinker_mock.kimi.options import KimiOptions
 from tinker_mock.kimi.reports import Report, Reporter
-from tinker_mock.kimi.stream_parser import (
-    CallArguments,
-    CallStart,
-    Event,
-    StreamParser,
-    Text,
-    Unparsed,
-)
+from tinker_mock.kimi.stream_parser import CallArguments, CallEnd, CallStart
+from tinker_mock.kimi.texts import TEXT_FIELDS, Found, MarkedTexts
 
 DONE = "[DONE]"
-OF_INTEREST = re.compile(r'"tool_calls"|"finish_reason"\s*:\s*"')
+OF_INTEREST = re.compile(r'"tool_calls"|"finish_reason"\s*:\s*"|"error"')
 JSON_LINES = "application/x-ndjson"
 EVENT_STREAM = "text/event-stream"
 
@@ -55,27 +49,28 @@ class ChoiceStream:
         repair = None
         if options.repairs_ids:
             form = IdForm(options.id_prefix)
-            repair = IdRepair(form, request.get("messages"), renumber_all=options.id_normalization)
+            repair = IdRepair(
+                form, counted_history(request, options), renumber_all=options.id_normalization
+            )
         tools = request.get("tools")
         self.gatherer = CallGatherer(repair, Toolbox(tools), report)
         self.touches_calls = options.repairs_ids or options.assemble_tool_deltas
-        self.parsers = {
-            field: StreamParser(tools, options.tool_tokens)
-            for field in (TEXT_FIELDS if options.manual_tool_parsing else ())
-        }
-        self.whole: dict[int, dict[str, Any]] = {}
+        self.texts = None
+        if options.manual_tool_parsing:
+            self.texts = MarkedTexts(tools, options.tool_tokens, report)
+        self.whole: dict[int, WholeCall] = {}
+        self.open: dict[tuple[str, int], list[str]] = {}
         self.saw_calls = False
         self.finished = False
+        self.failed = False
 
     def delta(self, delta: Mapping[str, Any]) -> dict[str, Any]:
         """The delta that goes out for one that came in."""
         out = dict(delta)
         calls: list[dict[str, Any]] = []
-        for field, parser in self.parsers.items():
-            if isinstance(out.get(field), str) and out[field]:
-                text, marked = self._events(field, parser.feed(out[field]))
-                out[field] = text
-                calls += marked
+        if self.texts is not None:
+            out, found = self.texts.take(delta)
+            calls += self._told(found)
         fragments = delta.get("tool_calls")
         if isinstance(fragments, list) and fragments:
             self.saw_calls = True
@@ -88,21 +83,20 @@ class ChoiceStream:
         """A last delta with everything that was held back; empty if nothing was."""
         out: dict[str, Any] = {}
         calls: list[dict[str, Any]] = []
-        for field, parser in self.parsers.items():
-            text, marked = self._events(field, parser.finish())
-            if text:
-                out[field] = text
-            calls += marked
+        if self.texts is not None:
+            out, found = self.texts.finish()
+            calls += self._told(found)
         calls += self.gatherer.finish()
         out = self._with_calls(out, calls)
         if self.whole:
-            out["tool_calls"], self.whole = [self.whole[n] for n in sorted(self.whole)], {}
+            out["tool_calls"] = [self.whole[number].written() for number in sorted(self.whole)]
+            self.whole = {}
         return out
 
     def reason(self, reason: Any) -> Any:
         """The finish_reason that goes out."""
         self.finished = self.finished or bool(reason)
-        if not self.saw_calls or not reason:
+        if not self.saw_calls or not reason or self.failed:
             return reason
         return looped_finish_reason(reason, self.options, self.report)
 
@@ -112,26 +106,39 @@ class ChoiceStream:
             return {**out, "tool_calls": calls} if calls else out
         for call in calls:
             if "id" in call:
-                self.whole[call["index"]] = call
+                self.whole[call["index"]] = WholeCall(call)
             else:
-                function = self.whole[call["index"]]["function"]
-                function["arguments"] += call["function"]["arguments"]
+                self.whole[call["index"]].more.append(call["function"]["arguments"])
         return out
 
-    def _events(self, field: str, events: list[Event]) -> tuple[str, list[dict[str, Any]]]:
-        text, calls = "", []
-        for event in events:
+    def _told(self, found: Found) -> list[dict[str, Any]]:
+        """The fragments that the events of marked calls tell."""
+        calls: list[dict[str, Any]] = []
+        for field, event in found:
             match event:
-                case Text(piece):
-                    text += piece
-                case Unparsed(raw):
-                    self.report(Report("unparsed", raw))
-                    text += raw
                 case CallStart(index, id, name):
+                    self.open[field, index] = []
                     calls += self.gatherer.add(_fragment(index, "", id, name), field)
                 case CallArguments(index, piece):
+                    self.open[field, index].append(piece)
                     calls += self.gatherer.add(_fragment(index, piece), field)
-        return text, calls
+                case CallEnd(index, complete):
+                    arguments = "".join(self.open.pop((field, index)))
+                    self.failed |= not complete and not is_json(arguments)
+        return calls
+
+
+class WholeCall:
+    """A call that is gathered to be sent at once."""
+
+    def __init__(self, first: dict[str, Any]) -> None:
+        self.first = first
+        self.more = [first["function"]["arguments"] or ""]
+
+    def written(self) -> dict[str, Any]:
+        """The call, complete."""
+        function = {**self.first["function"], "arguments": json_text.joined("".join(self.more))}
+        return {**self.first, "function": function}
 
 
 def _fragment(index: int, arguments: str, id: str = "", name: str = "") -> dict[str, Any]:
@@ -157,6 +164,7 @@ class ChunkStream:
         self.choices: dict[int, ChoiceStream] = {}
         self.latest = ""
         self.done = False
+        self.failed = False
 
     def feed(self, chunk: bytes) -> bytes:
         """Frames that are complete, rewritten."""
@@ -180,11 +188,14 @@ class ChunkStream:
             self.latest = frame.data
             return frame.raw
         try:
-            chunk = orjson.loads(frame.data)
+            chunk = json_text.read(frame.data)
         except ValueError:
             self.report(Report("bad-body", f"a frame that is not JSON: {frame.data[:200]!r}"))
             return frame.raw
-        if not isinstance(chunk, dict) or not isinstance(chunk.get("choices"), list):
+        if not isinstance(chunk, dict):
+            return frame.raw
+        self.failed = self.failed or bool(chunk.get("error"))
+        if not isinstance(chunk.get("choices"), list):
             return frame.raw
         self.latest = frame.data
         chunks = self._chunks(chunk)
@@ -192,8 +203,8 @@ class ChunkStream:
             return frame.raw
         if not chunks:
             return b""
-        first, *rest = [orjson.dumps(one).decode() for one in chunks]
-        return frame.with_data(first) + b"".join(f"data: {one}\n\n".encode() for one in rest)
+        first, *rest = map(json_text.write, chunks)
+        return frame.with_data(first) + b"".join(b"data: " + one + b"\n\n" for one in rest)
 
     def _chunks(self, chunk: dict[str, Any]) -> list[dict[str, Any]]:
         """The chunks that go out for one that came in: none, itself, or some more before it."""
@@ -206,7 +217,8 @@ class ChunkStream:
             rewritten = self._choice(choice, before)
             if rewritten is not None:
                 choices.append(rewritten)
-        if not choices and chunk["choices"] and not chunk.get("usage"):
+        said_more = chunk.get("usage") or chunk.get("error")
+        if not choices and chunk["choices"] and not said_more:
             return before
         return [*before, {**chunk, "choices": choices}]
 
@@ -225,6 +237,7 @@ class ChunkStream:
             said_nothing = isinstance(given, dict) and out["delta"] != given
             return None if said_nothing and not any(out["delta"].values()) else out
         last = state.flush()
+        state.failed |= self.failed or bool(choice.get("error"))
         out["finish_reason"] = state.reason(choice["finish_reason"])
         if last:
             before.append(self._chunk(index, last, None))
@@ -242,10 +255,10 @@ class ChunkStream:
     def _chunk(self, index: int, delta: dict[str, Any], reason: str | None) -> dict[str, Any]:
         """A chunk of our own, in the envelope of the provider's latest."""
         try:
-            latest = orjson.loads(self.latest)
+            latest = json_text.read(self.latest)
         except ValueError:
             latest = {"object": "chat.completion.chunk"}
-        envelope = {k: v for k, v in latest.items() if k not in ("choices", "usage")}
+        envelope = {k: v for k, v in latest.items() if k not in ("choices", "usage", "error")}
         choice = {"index": index, "delta": delta, "finish_reason": reason}
         return {**envelope, "choices": [choice]}
 
@@ -254,8 +267,9 @@ class ChunkStream:
         chunks = []
         for index, state in sorted(self.choices.items()):
             delta = state.flush()
-            forgot = ended and state.saw_calls and not state.finished
+            failed = self.failed or state.failed
+            forgot = ended and state.saw_calls and not state.finished and not failed
             reason = state.reason("stop") if forgot else None
             if delta or reason:
                 chunks.append(self._chunk(index, delta, reason))
-        return b"".join(b"data: " + orjson.dumps(one) + b"\n\n" for one in chunks)
+        return b"".join(b"data: " + json_text.write(one) + b"\n\n" for one in chunks)

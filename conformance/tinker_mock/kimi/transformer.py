@@ -7,14 +7,14 @@ and servers. An instance holds options only and may be shared: state belongs to 
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
-from tinker_mock.kimi import original
+from tinker_mock.kimi import json_text, original
 from tinker_mock.kimi.answers import rewrite_answer
+from tinker_mock.kimi.histories import with_kimi_ids, with_reasoning
 from tinker_mock.kimi.javascript import stringify
 from tinker_mock.kimi.options import KimiOptions, OptionError
 from tinker_mock.kimi.reports import Report, Reporter, log_report
 from tinker_mock.kimi.streams import ChunkStream, StreamRewriter, is_streaming
+from tinker_mock.kimi.thinking import thinks, with_possible_tool_choice
 
 TOOL_MESSAGE_RULE = "Tool messages must have tool_call_id and content"
 
@@ -56,7 +56,20 @@ class KimiTransformer:
         if self.original and out != request:
             request["tool_choice"] = out["tool_choice"]  # the original changes its argument
             return request
-        return out
+        return out if self.original else self._acceptable(out)
+
+    def _acceptable(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A copy that a Kimi endpoint takes, with the history it understands."""
+        if self.options.fit_tool_choice:
+            request = with_possible_tool_choice(request, self.report)
+        messages = request.get("messages")
+        if not self.options.repair_history or not isinstance(messages, list):
+            return request
+        if self.options.repairs_ids:
+            messages = with_kimi_ids(messages, self.options.id_prefix, self.report)
+        if thinks(request):
+            messages = with_reasoning(messages, self.report)
+        return {**request, "messages": messages}
 
     def request_out(self, request: dict[str, Any]) -> dict[str, Any]:
         """A copy with `tool_choice` filled in when there are tools and no choice."""
@@ -94,14 +107,14 @@ class KimiTransformer:
     def response_bytes(self, body: bytes, request: Mapping[str, Any] | None = None) -> bytes:
         """`response` for a body as it came; one that is not JSON passes unchanged."""
         try:
-            parsed = orjson.loads(body)
+            parsed = json_text.read(body)
         except ValueError:
             self.report(Report("bad-body", f"not JSON: {body[:200]!r}"))
             return body
         changed = self.response(parsed, request)
         if changed == parsed:
             return body
-        return stringify(changed).encode() if self.original else orjson.dumps(changed)
+        return stringify(changed).encode() if self.original else json_text.write(changed)
 
     def stream(
         self, content_type: str, request: Mapping[str, Any] | None = None

@@ -22,7 +22,8 @@ def mock_server(arguments: Sequence[str] = (), command: str = "serve") -> Iterat
     Raises MockDidNotStart with what it printed if it does not become ready.
     """
     # -P: the directory we are started in may have packages named like those we import.
-    program = [sys.executable, "-P", "-m", "tinker_mock.cli", command, "--port", "0", *arguments]
+    program = [sys.executable, "-P", "-m", "tinker_mock.cli", command, "--port", "0"]
+    program += ["--seed", "0", *arguments]  # the same every time, unless another seed is asked for
     process = subprocess.Popen(
         program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
     )

@@ -40,7 +40,10 @@ CHAPTERS = (
 SOURCE = re.compile(
     r"sdk-code \d+\.\d+\.\d+ \S+:\d+|sdk-docs \S.*|recorded \d{4}-\d\d-\d\d.*"
     r"|peer \S+#\d+.*|upstream \S.*|inferred\b.*"
+    r"|(docs|cookbook|tracker|reported) \S.* \d{4}-\d\d-\d\d"
 )
+WEAK = ("inferred", "reported")
+"""Sources that a rule which MUST hold cannot stand on."""
 NEWEST = (0, 38, 0)
 OLDEST = (0, 7, 0)
 
@@ -107,8 +110,8 @@ def parse_row(row: Mapping[str, Any], chapter: str) -> Requirement:
         raise LedgerError(f"{name}: level must be one of {', '.join(LEVELS)}")
     if not SOURCE.fullmatch(str(row.get("source", ""))):
         raise LedgerError(f"{name}: source {row.get('source')!r} has no known form")
-    if row["level"] == "MUST" and str(row["source"]).startswith("inferred"):
-        raise LedgerError(f"{name}: an inferred rule is never a MUST")
+    if row["level"] == "MUST" and str(row["source"]).startswith(WEAK):
+        raise LedgerError(f"{name}: an inferred or reported rule is never a MUST")
     checks = row.get("checks", () if row.get("unproved") else (name,))
     if bool(checks) == bool(row.get("unproved")):
         raise LedgerError(f"{name}: name either checks or the reason why it is unproved")

@@ -3,14 +3,16 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 
 from tinker_mock.contracts import Operation, load_contract
-from tinker_mock.server.catalog import Catalog
+from tinker_mock.server.catalog import Catalog, today_of
 from tinker_mock.server.clock import Clock, clock_from
 from tinker_mock.server.control.answerer import ControlAnswerer
+from tinker_mock.server.control.front_door import FrontDoor
 from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.faults.injector import FaultInjector
@@ -25,18 +27,25 @@ from tinker_mock.server.ids import IdSource
 from tinker_mock.server.journal import Journal
 from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.mutants import ActiveMutants, MutantError
+from tinker_mock.server.observation import Observer
 from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy
+from tinker_mock.server.quirks import ActiveQuirks, UnknownQuirk
 from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
 from tinker_mock.server.scripts import ScriptFault, Scripts, scripts_from
+from tinker_mock.server.service import housekeeping
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.batches import Batcher
 from tinker_mock.server.service.compute import Compute
+from tinker_mock.server.service.roles import Grant
 from tinker_mock.server.settings import Settings
+from tinker_mock.server.signer import Signer, drawn_secret
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import State, Store
+from tinker_mock.server.text.error_shapes import ErrorShapes
 from tinker_mock.server.wire.connection import ParkedWork
+from tinker_mock.server.wire.intake import Intake
 from tinker_mock.server.yaml_section import ScenarioError
 
 if TYPE_CHECKING:
@@ -102,40 +111,72 @@ def build(
     names = [operation.id for operation in _operations()]
     scenario = _scenario(settings, names)
     mutants = _mutants(settings)
+    quirks = _quirks(settings)
     clock = _clock(settings)
-    policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits)
-    backend = _backend(settings, clock, policy)
+    policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits, settings.cycle)
+    store = Store()
+    observer = Observer(store, clock)
+    backend = _backend(settings, clock, policy, store, observer, quirks)
     script_warnings = _start_scripts(settings, backend)
     parked = ParkedWork()
     journal = Journal(clock, settings.journal_size, server=server)
     plans = Plans(backend.ids, names)
     faults = FaultInjector(backend, plans, scenario.rules, parked)
     control = MockControl(
-        backend, journal, policy, plans, faults, mutants, scenario, parked, watching=ParkedWork()
+        backend,
+        journal,
+        policy,
+        plans,
+        faults,
+        mutants,
+        scenario,
+        observer,
+        parked,
+        watching=ParkedWork(),
     )
     traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
-    endpoint = Endpoint(answerer(backend), traffic, parked, rules, settings.base_url)
+    intake = Intake(settings.body_limits)
+    shapes = ErrorShapes(backend.quirks)
+    endpoint = Endpoint(
+        answerer(backend), traffic, parked, intake, rules, settings.base_url, shapes
+    )
     return Mock(backend, control, endpoint, script_warnings)
 
 
-def _backend(settings: Settings, clock: Clock, policy: QueuePolicy) -> Backend:
+def _backend(
+    settings: Settings,
+    clock: Clock,
+    policy: QueuePolicy,
+    store: Store,
+    observer: Observer,
+    quirks: ActiveQuirks,
+) -> Backend:
     async def perform(promise: Promise) -> Any:
-        return await operations.perform(backend, promise)
+        result = await operations.perform(backend, promise)
+        await observer.note(promise, result)
+        return result
 
-    store, catalog = Store(), Catalog.load(settings.models)
+    def make_room() -> None:
+        housekeeping.admit_tenant(backend)
+
+    grants = [Grant.parse(text) for text in settings.keys]
+    catalog = _catalog(settings, clock)
     bases: dict[str, BaseModel] = {}
     ids = IdSource(settings.seed, store)
-    compute = Compute(clock, settings.workers)
+    signer = Signer(settings.secret.encode() if settings.secret else drawn_secret())
+    compute = Compute(clock, settings.work_limits)
     backend = Backend(
         settings=settings,
         store=store,
         clock=clock,
         ids=ids,
+        signer=signer,
         catalog=catalog,
-        authenticator=Authenticator(store, ids, clock, settings.jwt_lifetime),
-        promises=PromiseBook(store, clock, policy, perform),
+        authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room, grants),
+        promises=PromiseBook(store, clock, policy, perform, settings.kept_results),
         compute=compute,
         batches=Batcher(compute),
+        quirks=quirks,
         scripts=Scripts(catalog, bases),
         bases=bases,
     )
@@ -154,17 +195,24 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
 
     served = _operations()
     routes = mounted(routes_for(mock.endpoint, served))
+    fallback: Any = Unmatched(mock.endpoint, served)
     if mock.backend.settings.control:
+        fallback = FrontDoor(fallback)
         contract = load_contract("control").operations
         answerer = ControlAnswerer(mock.control, contract)
         console = Endpoint(
-            answerer, PlainTraffic(), mock.control.watching, RequestRules(content_types=False)
+            answerer,
+            PlainTraffic(),
+            mock.control.watching,
+            mock.endpoint.intake,
+            RequestRules(content_types=False),
         )
         routes += routes_for(console, contract.values())
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
-    app.router.default = Unmatched(mock.endpoint, served)
+    app.router.default = fallback
     app.state.mock = mock
+    mock.control.app = app
     return app
 
 
@@ -181,6 +229,19 @@ def _start_scripts(settings: Settings, backend: Backend) -> list[str]:
         raise ConfigurationError(f"scripts: {fault}. {fault.fix}") from fault
 
 
+def _catalog(settings: Settings, clock: Clock) -> Catalog:
+    if settings.include_retired:
+        return Catalog.load(settings.models)
+    if settings.catalog_date is None:
+        return Catalog.load(settings.models, today_of(clock.now))
+    try:
+        day = date.fromisoformat(settings.catalog_date)
+    except ValueError:
+        told = f"catalog_date: {settings.catalog_date!r} is no date; write it like 2026-06-12"
+        raise ConfigurationError(told) from None
+    return Catalog.load(settings.models, lambda: day)
+
+
 def _scenario(settings: Settings, names: list[str]) -> Scenario:
     if not settings.scenario:
         return healthy()
@@ -194,6 +255,13 @@ def _mutants(settings: Settings) -> ActiveMutants:
     try:
         return ActiveMutants(settings.break_check)
     except MutantError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _quirks(settings: Settings) -> ActiveQuirks:
+    try:
+        return ActiveQuirks(settings.quirks)
+    except UnknownQuirk as error:
         raise ConfigurationError(str(error)) from error
 
 

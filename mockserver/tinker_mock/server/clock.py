@@ -47,6 +47,9 @@ _hold: ContextVar[_Hold | None] = ContextVar("clock_hold", default=None)
 class Clock(Protocol):
     """What the server needs of time; seconds everywhere."""
 
+    patience: float
+    """Real seconds that clients get to react before a clock that jumps does so."""
+
     def now(self) -> float:
         """Unix time, for the wire."""
 
@@ -77,6 +80,7 @@ class _TimerClock(ABC):
     """The parts all clocks share: the queue, waiting, and the count of work under way."""
 
     def __init__(self) -> None:
+        self.patience = 0.0
         self.timers = TimerQueue()
         self._working = 0
         self._unoccupied = asyncio.Event()

@@ -50,6 +50,13 @@ class Forbidden(ServiceError):
     kind = "permission"
 
 
+class LimitReached(ServiceError):
+    """The server holds as many of these as it was told to."""
+
+    status = 403
+    kind = "limit"
+
+
 class NotFound(ServiceError):
     """No such thing for this tenant."""
 
@@ -69,6 +76,12 @@ class Conflict(ServiceError):
 
     status = 409
     kind = "conflict"
+
+
+class NameTaken(Conflict):
+    """A checkpoint of that name is there; the request has used up its number all the same."""
+
+    kind = "already_exists"
 
 
 class Gone(ServiceError):

@@ -25,10 +25,14 @@ class IdSource:
 
     def next(self, kind: str, *parts: object) -> str:
         """The next id of `kind` under `parts`, for things that carry no number of their own."""
+        return self.derive(kind, *parts, self.count(kind, *parts))
+
+    def count(self, kind: str, *parts: object) -> int:
+        """How many of `kind` there are under `parts`, with one more: 1, 2, 3, …"""
         key = "\x1f".join([kind, *map(str, parts)])
         counters = self.store.current.counters
         counters[key] += 1
-        return self.derive(kind, *parts, counters[key])
+        return counters[key]
 
     def number(self, kind: str, *parts: object) -> int:
         """A 63-bit number of `kind` for `parts`: seeds of generators, key ids."""

@@ -245,12 +245,12 @@ def templated_prompt(
     messages: list[dict[str, Any]],
     tools: list[dict[str, Any]] | None,
     variables: dict[str, Any],
-) -> list[int]:
-    """The prompt ids of a conversation under the tokenizer's chat template; raises BadRequest."""
+) -> str:
+    """A conversation under the tokenizer's chat template; raises BadRequest."""
     from tinker_mock.tokenizer import TokenizerError
 
     try:
-        text = tokenizer.apply_chat_template(
+        return tokenizer.apply_chat_template(
             messages, tools=tools, add_generation_prompt=True, **variables
         )
     except TokenizerError as error:
@@ -260,4 +260,3 @@ def templated_prompt(
             rule="the conversation fits the model's chat template",
             fix="see the template's message; roles and their order are the usual cause",
         ) from error
-    return tokenizer.encode(text, allow_special_tokens=True)

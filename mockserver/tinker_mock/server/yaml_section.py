@@ -10,7 +10,15 @@ import yaml
 
 from tinker_mock.server.clock import UNITS
 
+LONGEST, MOST_NODES, DEEPEST = 100_000, 5_000, 32
+"""Of a document: characters, values and levels."""
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+
+
+def seconds(text: str) -> float | None:
+    """Seconds of `250ms`, `2s`, `5m`, `1h`; None when it is no time."""
+    match = DURATION.fullmatch(text)
+    return float(match[1]) * UNITS[match[2]] if match else None
 
 
 class ScenarioError(ValueError):
@@ -78,10 +86,10 @@ class Section:
         value = self.raw(key)
         if value is None:
             return default
-        match = DURATION.fullmatch(str(value))
-        if match is None:
+        found = seconds(str(value))
+        if found is None:
             raise self.fail(key, f"must be a time such as 250ms, 2s, 5m or 1h, got {value!r}")
-        return float(match[1]) * UNITS[match[2]]
+        return found
 
     def names(self, key: str) -> list[str]:
         """One text or a list of texts."""
@@ -119,6 +127,7 @@ class Section:
 def read_section(text: str, source: str) -> Section:
     """The document's top mapping. Raises ScenarioError for anything that is not one."""
     try:
+        _check_size(text, source)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -130,6 +139,36 @@ def read_section(text: str, source: str) -> Section:
     lines: dict[str, int] = {}
     _number_lines(node, "", lines)
     return Section(value, source, "", lines)
+
+
+def _check_size(text: str, source: str) -> None:
+    """Raises ScenarioError for more than is ever needed, before anything recursive looks at it.
+
+    An alias counts as much as what it stands for.
+    """
+    if len(text) > LONGEST:
+        raise ScenarioError(source, 1, "", f"is longer than {LONGEST} characters")
+    open_nodes: list[tuple[str | None, int]] = []  # anchor, and the count where it began
+    sizes: dict[str, int] = {}
+    count = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor in {anchor for anchor, _ in open_nodes}:
+                raise ScenarioError(source, line, "", f"*{event.anchor} is inside of itself")
+            count += sizes.get(event.anchor or "", 1)
+        elif isinstance(event, yaml.NodeEvent):
+            count += 1
+            if isinstance(event, yaml.ScalarEvent):
+                sizes[event.anchor or ""] = 1
+            else:
+                open_nodes.append((event.anchor, count))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, begun = open_nodes.pop()
+            sizes[anchor or ""] = count - begun + 1
+        if count > MOST_NODES or len(open_nodes) > DEEPEST:
+            reason = f"has more than {MOST_NODES} values, or nests deeper than {DEEPEST}"
+            raise ScenarioError(source, line, "", reason)
 
 
 def _number_lines(node: yaml.Node, path: str, lines: dict[str, int]) -> None:

@@ -1,5 +1,6 @@
 """The catalogue: the real service's names, a user's own, and names that nearly fit."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,61 @@ def test_every_model_is_consistent() -> None:
         assert model.chat or not model.thinking
 
 
-def test_a_peft_suffix_means_the_same_base() -> None:
-    assert Catalog.load().get("Qwen/Qwen3-8B:peft:3").name == "Qwen/Qwen3-8B"
+def test_a_variant_is_a_row_of_its_own_with_the_weights_of_its_base() -> None:
+    catalog = Catalog.load()
+    plain = catalog.get("moonshotai/Kimi-K2.6")
+    longer = catalog.get("moonshotai/Kimi-K2.6:peft:131072")
+    assert (plain.context_length, longer.context_length) == (32768, 131072)
+    assert plain.base == longer.base == "moonshotai/Kimi-K2.6"
+    assert longer.trainable
+
+
+def test_only_listed_variants_exist() -> None:
+    for name in ("Qwen/Qwen3-8B:peft:131072", "moonshotai/Kimi-K2.6:peft:131071"):
+        with pytest.raises(BadRequest, match="unknown base model"):
+            Catalog.load().get(name)
+
+
+def test_some_models_are_on_offer_as_a_variant_only() -> None:
+    with pytest.raises(BadRequest) as refusal:
+        Catalog.load().get("zai-org/GLM-5.3")
+    assert refusal.value.details["close_matches"][0] == "zai-org/GLM-5.3:peft:262144"
+
+
+def test_a_serverless_row_is_for_sampling() -> None:
+    row = Catalog.load().get("thinkingmachines/Inkling:peft:262144:sampling-nvfp4")
+    assert (row.context_length, row.trainable, row.sampleable) == (262144, False, True)
+
+
+def catalog_of(day: str) -> Catalog:
+    return Catalog.load(today=lambda: date.fromisoformat(day))
+
+
+def test_a_retired_model_is_refused_from_its_day_on_and_names_what_to_use() -> None:
+    name = "moonshotai/Kimi-K2.5"
+    assert catalog_of("2026-07-11").offered(name).name == name
+    with pytest.raises(BadRequest, match="retired on 2026-07-12") as refusal:
+        catalog_of("2026-07-12").offered(name)
+    assert "moonshotai/Kimi-K2.6" in refusal.value.fix
+    assert name not in {row.name for row in catalog_of("2026-07-12").on_offer()}
+    assert Catalog.load().offered(name).name == name
+
+
+def test_a_replacement_that_is_retired_too_names_its_own() -> None:
+    name = "Qwen/Qwen3.5-27B"
+    for day, wanted in (("2026-06-12", "Qwen/Qwen3.6-27B"), ("2026-09-02", "Qwen/Qwen3.8-27B")):
+        with pytest.raises(BadRequest) as refusal:
+            catalog_of(day).offered(name)
+        assert refusal.value.details["replacement"] == wanted
+
+
+def test_every_retired_model_leads_to_one_on_offer() -> None:
+    catalog = catalog_of("2026-11-28")
+    retired = [model for model in catalog.models.values() if model.retired]
+    first = [model for model in retired if str(model.retired) == "2026-06-12"]
+    assert len(first) == 22
+    names = {row.name for row in catalog.on_offer()}
+    assert {catalog.replacement_of(model) for model in retired} <= names
 
 
 @pytest.mark.parametrize(
@@ -63,7 +117,17 @@ def test_own_models_join_and_replace(tmp_path: Path) -> None:
     assert "Qwen/Qwen3-32B" in catalog.models
 
 
+def test_an_own_model_that_replaces_a_shipped_one_replaces_its_variants(tmp_path: Path) -> None:
+    file = tmp_path / "models.yaml"
+    file.write_text("models:\n  moonshotai/Kimi-K2.6: {family: qwen3, variants: ['peft:99']}\n")
+    rows = {row.name for row in Catalog.load(file).rows_of("moonshotai/Kimi-K2.6")}
+    assert rows == {"moonshotai/Kimi-K2.6", "moonshotai/Kimi-K2.6:peft:99"}
+
+
 WRONG = {
+    "models:\n  a/b: {family: qwen3, variants: [long]}": "variant 'long'",
+    "models:\n  a/b: {family: qwen3, retired: soon}": "retired must be a date",
+    "models:\n  a/b: {family: qwen3, architecture: 3}": "architecture must be a mapping",
     "models:\n  a/b: {family: nobody}": "unknown family 'nobody'",
     "models:\n  a/b: {context_length: 3, end_tokens: [1]}": "vocabulary_size",
     "models:\n  a/b: {family: qwen3, colour: red}": "colour",

@@ -43,8 +43,10 @@ def qwen() -> BaseModel:
     return BaseModel("Qwen/Qwen3-8B", 151936, 151669, grammar=grammar)
 
 
-def policy_data(seed: int, count: int = 5, high: int = SMALL) -> list[Datum]:
-    """Datums that fit every policy loss."""
+def policy_data(
+    seed: int, count: int = 5, high: int = SMALL, weighted: bool = False
+) -> list[Datum]:
+    """Datums that fit every policy loss; with weights they fit cross_entropy alone."""
     stream = np.random.default_rng(seed)
     data = []
     for _ in range(count):
@@ -54,8 +56,10 @@ def policy_data(seed: int, count: int = 5, high: int = SMALL) -> list[Datum]:
             "target_tokens": tokens[1:],
             "logprobs": stream.normal(-4.0, 0.6, size).astype(np.float32),
             "advantages": stream.normal(0.0, 1.0, size).astype(np.float32),
-            "weights": stream.normal(0.0, 1.0, size).astype(np.float32),
         }
+        weights = stream.normal(0.0, 1.0, size).astype(np.float32)
+        if weighted:
+            inputs["weights"] = weights
         data.append(Datum(tokens[:-1], inputs))
     return data
 
@@ -65,6 +69,6 @@ def trained(small: BaseModel) -> Trainer:
     """A few steps in, so that parameters of every order are away from zero."""
     trainer = Trainer(small, rank=4)
     for step in range(3):
-        trainer.forward_backward(policy_data(step), "cross_entropy")
+        trainer.forward_backward(policy_data(step, weighted=True), "cross_entropy")
         trainer.optim_step({"learning_rate": 2e-3})
     return trainer

@@ -24,14 +24,16 @@ from tinker_mock.server.engine.model.base_model import MOST_RESIDENT
 
 
 def logprob_bytes(trainer: Trainer) -> bytes:
-    outputs = trainer.forward(policy_data(77)).outputs
+    outputs = trainer.forward(policy_data(77, weighted=True)).outputs
     return b"".join(o["logprobs"].tobytes() for o in outputs)
 
 
 def train(trainer: Trainer, steps: range) -> list[float]:
     losses = []
     for step in steps:
-        losses.append(trainer.forward_backward(policy_data(step)).metrics["loss:sum"])
+        losses.append(
+            trainer.forward_backward(policy_data(step, weighted=True)).metrics["loss:sum"]
+        )
         trainer.optim_step({"learning_rate": 1e-3})
     return losses
 
@@ -59,9 +61,9 @@ def test_weights_alone_reset_the_optimizer(trained: Trainer) -> None:
 
 def test_loading_drops_a_pending_gradient(trained: Trainer) -> None:
     state = export_state(trained)
-    trained.forward_backward(policy_data(1))
+    trained.forward_backward(policy_data(1, weighted=True))
     load_state(trained, state, with_optimizer=True)
-    assert trained.optim_step({"learning_rate": 0.0})["grad_norm"] == 0.0
+    assert trained.optim_step({"learning_rate": 0.0})["unclipped_grad_l2:mean"] == 0.0
 
 
 def test_peft_files_bring_back_the_same_weights(trained: Trainer) -> None:
@@ -119,7 +121,7 @@ def test_weights_dropped_from_memory_come_back_the_same(trained: Trainer) -> Non
 
 def test_a_snapshot_without_a_step_between_is_the_same(trained: Trainer) -> None:
     first = trained.snapshot()
-    trained.forward_backward(policy_data(1))
+    trained.forward_backward(policy_data(1, weighted=True))
     assert trained.snapshot() is first
     assert copy.deepcopy(first) is first
 

@@ -36,7 +36,7 @@ def test_sums_to_one_after_any_training(prompt: list[int], temperature: float, r
     base = BaseModel("tests/sums", SMALL, 57, end_tokens=(50,))
     trainer = Trainer(base, rank=2)
     for step in range(4):
-        trainer.forward_backward(policy_data(step))
+        trainer.forward_backward(policy_data(step, weighted=True))
         trainer.optim_step({"learning_rate": rate})
     scorer = base.scorer(trainer.snapshot(), temperature)
     total = np.exp(log_distribution(base, scorer, np.array(prompt))).sum()
@@ -48,7 +48,7 @@ def test_sums_to_one_after_any_training(prompt: list[int], temperature: float, r
 )
 def test_sums_to_one_over_a_full_vocabulary(qwen: BaseModel, prompt: list[int]) -> None:
     trainer = Trainer(qwen)
-    data = policy_data(3, high=151_936) + policy_data(4, high=200)
+    data = policy_data(3, high=151_936, weighted=True) + policy_data(4, high=200, weighted=True)
     for _ in range(5):
         trainer.forward_backward(
             [*data, Datum(np.array(prompt), {"target_tokens": np.array(prompt)})]
@@ -75,7 +75,7 @@ def test_cancellation_is_repaired(small: BaseModel) -> None:
 
 def test_training_prompts_and_samples_agree(qwen: BaseModel) -> None:
     trainer = Trainer(qwen)
-    trainer.forward_backward(policy_data(8, high=3000))
+    trainer.forward_backward(policy_data(8, high=3000, weighted=True))
     trainer.optim_step({"learning_rate": 1e-3})
     sampler = Sampler(qwen, trainer.snapshot())
     prompt = np.array([151644, 77091, 198, 40, 41])
@@ -91,7 +91,7 @@ def test_training_prompts_and_samples_agree(qwen: BaseModel) -> None:
 
 def test_numbers_do_not_depend_on_the_batch(qwen: BaseModel) -> None:
     trainer = Trainer(qwen)
-    data = policy_data(9, count=30, high=400)
+    data = policy_data(9, count=30, high=400, weighted=True)
     for _ in range(3):
         trainer.forward_backward(data)
         trainer.optim_step({"learning_rate": 1e-3})
@@ -108,7 +108,7 @@ def test_numbers_do_not_depend_on_the_batch(qwen: BaseModel) -> None:
 
 def test_forward_leaves_no_trace(trained: Trainer) -> None:
     before = {name: array.tobytes() for name, array in export_state(trained).items()}
-    trained.forward(policy_data(50))
+    trained.forward(policy_data(50, weighted=True))
     assert not trained.pending
     assert {name: array.tobytes() for name, array in export_state(trained).items()} == before
 
@@ -117,7 +117,7 @@ def test_snapshots_do_not_change(trained: Trainer) -> None:
     snapshot = trained.snapshot()
     request = SampleRequest(np.array([1, 2, 3]), max_tokens=1, prompt_logprobs=True)
     before = Sampler(trained.base, snapshot).sample(request).prompt_logprobs
-    trained.forward_backward(policy_data(1))
+    trained.forward_backward(policy_data(1, weighted=True))
     trained.optim_step({"learning_rate": 1e-2})
     after = Sampler(trained.base, snapshot).sample(request).prompt_logprobs
     assert before is not None

@@ -44,7 +44,11 @@ def test_ppo_takes_the_smaller_branch() -> None:
     assert found.value == pytest.approx(-np.minimum(RATIO * ADV, clipped * ADV).sum())
     # 1.35 with A > 0 and 0.37 with A < 0 are clipped away, the other two are not.
     np.testing.assert_allclose(found.slopes, [0.0, -RATIO[1], 2.0, 0.0])
-    assert found.metrics == {"clip_fraction:mean": 0.5}
+    assert found.metrics == {
+        "ppo_mean_ratio:mean": pytest.approx(RATIO.mean()),
+        "ppo_clipped_fraction:mean": 0.75,  # all but the ratio of 1
+        "ppo_kl_div:mean": pytest.approx((OLD - LOGP).mean()),
+    }
 
 
 def test_clipping_may_come_per_token() -> None:
@@ -55,9 +59,39 @@ def test_clipping_may_come_per_token() -> None:
 
 def test_cispo_holds_the_clipped_ratio_constant() -> None:
     found = term("cispo")
+    assert found.value == pytest.approx(-(RATIO * LOGP * ADV).sum())
+    narrow = term("cispo", clip_low_threshold=0.8, clip_high_threshold=1.2)
     coefficient = np.clip(RATIO, 0.8, 1.2)
-    assert found.value == pytest.approx(-(coefficient * LOGP * ADV).sum())
-    np.testing.assert_allclose(found.slopes, -coefficient * ADV)
+    assert narrow.value == pytest.approx(-(coefficient * LOGP * ADV).sum())
+    np.testing.assert_allclose(narrow.slopes, -coefficient * ADV)
+
+
+def test_cispo_clips_at_0_and_4_unless_told_otherwise() -> None:
+    """Ratios 10 and 1/10: the first weighs 4, the second is not raised."""
+    far = {"logprobs": LOGP[:2] - np.log([10.0, 0.1]), "advantages": np.ones(2)}
+    slopes = LOSSES["cispo"].term(LOGP[:2], far, LOSSES["cispo"].settings).slopes
+    np.testing.assert_allclose(slopes, [-4.0, -0.1])
+
+
+@pytest.mark.parametrize("loss", ["importance_sampling", "ppo", "cispo", "dro", "gspo"])
+@pytest.mark.parametrize("extra", ["weights", "mask"])
+def test_policy_losses_refuse_inputs_they_do_not_take(
+    small: BaseModel, loss: str, extra: str
+) -> None:
+    field = f"data[1].loss_fn_inputs.{extra}"
+    trainer = Trainer(small)
+    with pytest.raises(EngineError) as refused:
+        trainer.forward_backward(with_inputs(**{extra: np.ones(5, dtype=np.float32)}), loss)
+    assert field in str(refused.value)
+    assert "advantage 0 masks a position" in str(refused.value)
+    assert trainer.optim_step({})["unclipped_grad_l2:mean"] == 0
+
+
+def test_cross_entropy_ignores_inputs_it_does_not_take(small: BaseModel) -> None:
+    data = policy_data(1)
+    bare = [Datum(d.tokens, {"target_tokens": d.inputs["target_tokens"]}) for d in data]
+    found = Trainer(small).forward(data, "cross_entropy").metrics
+    assert found == Trainer(small).forward(bare, "cross_entropy").metrics
 
 
 def test_dro_has_a_quadratic_penalty() -> None:
@@ -120,7 +154,7 @@ def test_far_off_policy_data_stays_finite(small: BaseModel, loss: str) -> None:
         datum.inputs["logprobs"][:] = -5000.0
     trainer = Trainer(small)
     trainer.forward_backward(data, loss)
-    assert math.isfinite(trainer.optim_step({})["grad_norm"])
+    assert math.isfinite(trainer.optim_step({})["unclipped_grad_l2:mean"])
 
 
 def with_inputs(**changes: Any) -> list[Datum]:
@@ -164,7 +198,7 @@ def test_matrix_targets_are_for_cross_entropy_only(small: BaseModel) -> None:
 
 
 def test_values_that_are_not_finite_are_refused(small: BaseModel) -> None:
-    data = with_inputs(weights=None)
+    data = policy_data(1, weighted=True)
     data[0].inputs["weights"][0] = np.nan
     with pytest.raises(EngineError, match="not finite"):
         Trainer(small).forward_backward(data)

@@ -20,7 +20,7 @@ def pending_gradient(trainer: Trainer) -> list[np.ndarray]:
 def test_matches_the_textbook(small: BaseModel) -> None:
     """Three steps on one batch: every parameter follows AdamW as published."""
     trainer = Trainer(small)
-    data = policy_data(1)
+    data = policy_data(1, weighted=True)
     lr, b1, b2, eps, decay = 3e-3, 0.8, 0.9, 1e-8, 0.1
     params = {
         "learning_rate": lr, "beta1": b1, "beta2": b2, "eps": eps, "weight_decay": decay
@@ -42,20 +42,22 @@ def test_matches_the_textbook(small: BaseModel) -> None:
 
 def test_a_step_without_data_still_coasts(small: BaseModel) -> None:
     trainer = Trainer(small)
-    trainer.forward_backward(policy_data(1))
+    trainer.forward_backward(policy_data(1, weighted=True))
     trainer.optim_step({"learning_rate": 1e-3})
     before = trainer.parameters.values[1].copy()
-    assert trainer.optim_step({"learning_rate": 1e-3})["grad_norm"] == 0.0
+    assert trainer.optim_step({"learning_rate": 1e-3})["unclipped_grad_l2:mean"] == 0.0
     assert not np.array_equal(trainer.parameters.values[1], before)
 
 
 def test_gradient_norm_and_clipping(small: BaseModel) -> None:
     free, clipped = Trainer(small), Trainer(small)
     for trainer in (free, clipped):
-        trainer.forward_backward(policy_data(1))
+        trainer.forward_backward(policy_data(1, weighted=True))
     norm = math.sqrt(sum(float(g @ g) for g in pending_gradient(free)))
-    assert free.optim_step({})["grad_norm"] == pytest.approx(norm)
-    assert clipped.optim_step({"grad_clip_norm": norm / 4})["grad_norm"] == pytest.approx(norm)
+    assert free.optim_step({})["unclipped_grad_l2:mean"] == pytest.approx(norm)
+    assert clipped.optim_step({"grad_clip_norm": norm / 4})[
+        "unclipped_grad_l2:mean"
+    ] == pytest.approx(norm)
     for whole, quarter in zip(free.moments.first, clipped.moments.first, strict=True):
         np.testing.assert_allclose(quarter, whole / 4, atol=1e-12)
 
@@ -63,11 +65,11 @@ def test_gradient_norm_and_clipping(small: BaseModel) -> None:
 def test_values_stay_bounded(small: BaseModel) -> None:
     trainer = Trainer(small)
     for _ in range(5):
-        trainer.forward_backward(policy_data(1))
+        trainer.forward_backward(policy_data(1, weighted=True))
         trainer.optim_step({"learning_rate": 1e3})
     for scale, values in zip(SCALE, trainer.parameters.values, strict=True):
         assert np.abs(values).max() <= MAX_SHIFT / scale * (1 + 1e-6)
-    result = trainer.forward(policy_data(1))
+    result = trainer.forward(policy_data(1, weighted=True))
     assert all(np.isfinite(o["logprobs"]).all() for o in result.outputs)
 
 

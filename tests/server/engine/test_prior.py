@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tinker_mock.server.cache_folder import cache_folder
 from tinker_mock.server.engine import BaseModel, ChatGrammar, Sampler, SampleRequest
 from tinker_mock.server.engine.model import corpus
-from tinker_mock.server.cache_folder import cache_folder
 from tinker_mock.server.engine.model.corpus import documents, kept_documents, texts
 from tinker_mock.server.engine.model.keys import KeySpace
 from tinker_mock.server.engine.model.prior import build_prior

@@ -210,7 +210,7 @@ def test_slices_are_refused_before_the_first(sampler: Sampler) -> None:
 
 def test_padding_rows_are_never_sampled(small: BaseModel) -> None:
     trainer = Trainer(small)
-    data = policy_data(1)
+    data = policy_data(1, weighted=True)
     for datum in data:
         datum.inputs["target_tokens"][:] = 60
         datum.inputs["weights"][:] = 1.0

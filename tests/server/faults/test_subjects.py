@@ -40,7 +40,7 @@ def forward_backward(model_id: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("base_model", "hit"), [("Qwen/Qwen3-8B", True), ("Qwen/Qwen3-32B", False)]
+    ("base_model", "hit"), [("Qwen/Qwen3-8B", True), ("Qwen/Qwen3.5-4B", False)]
 )
 def test_a_rule_names_the_base_model(http: httpx.Client, base_model: str, hit: bool) -> None:
     model_id, sampler_id = start(http, base_model)

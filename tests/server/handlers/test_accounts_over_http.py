@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.server.conftest import TOKENS, Api, sample, training_step
+from tests.server.conftest import TOKENS, Api, datum, sample, training_step
+from tinker_mock.server.catalog.prices import token_rate
 from tinker_mock.server.serving.in_thread import RunningServer
 
 WINDOW = {"starting_on": "2026-01-01T00:00:00Z", "ending_before": "2026-01-02T00:00:00Z"}
@@ -83,14 +84,58 @@ def test_usage_is_what_was_done(tinker_mock: RunningServer) -> None:
     assert usage["sessions"] == {session: {"user_metadata": {"team": "x"}}}
 
 
-def test_a_window_has_a_direction(api: Api) -> None:
-    refused = api.get(
-        "billing/usage/events",
-        starting_on=WINDOW["ending_before"],
-        ending_before=WINDOW["starting_on"],
-    )
-    assert refused.status_code == 400
-    assert "ending_before" in refused.json()["detail"]
+@pytest.mark.parametrize(
+    ("start", "end", "status", "words"),
+    [
+        ("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z", 400, "ending_before: must be later"),
+        ("2026-01-01T00:30:00Z", "2026-01-02T00:00:00Z", 400, "starting_on: must be a full hour"),
+        ("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", 400, "ending_before: must be a full hour"),
+        ("2026-01-01T00:00:00Z", "2026-01-15T01:00:00Z", 400, "at most 14 days"),
+        ("2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z", 400, "not be in the future"),
+        ("2026-01-01T00:00:00", "2026-01-02T00:00:00Z", 422, "add Z"),
+        ("2026-01-01T01:00:00+01:00", "2026-01-15T00:00:00Z", 200, ""),
+    ],
+)
+@pytest.mark.tinker_mock(clock="manual")
+def test_a_window_of_usage_has_full_hours_and_at_most_14_days(
+    tinker_mock: RunningServer, start: str, end: str, status: int, words: str
+) -> None:
+    api = Api(tinker_mock, "tml-window")
+    with api.http:
+        answer = api.get("billing/usage/events", starting_on=start, ending_before=end)
+    assert answer.status_code == status
+    assert words in answer.text
+
+
+@pytest.mark.tinker_mock(clock="manual")
+def test_costs_follow_the_published_prices(tinker_mock: RunningServer) -> None:
+    """Qwen3-8B: .195, .60 and .44 a million tokens; a forward pass costs what training does."""
+    api = Api(tinker_mock, "tml-costs")
+    with api.http:
+        session = api.session()
+        model = api.model(session)
+        forward = {"data": [datum()], "loss_fn": "cross_entropy"}
+        api.done("forward", {"model_id": model, "seq_id": 1, "forward_input": forward})
+        told = api.done("asample", sample(api.sampler(session), 0))
+        api.done("save_weights", {"model_id": model, "seq_id": 2, "path": "a"})
+        tinker_mock.call(tinker_mock.mock.clock.run_for(3600))
+        events = api.get("billing/usage/events", **WINDOW).json()["data"]
+        stored = api.get("billing/usage/checkpoints/current").json()
+    by_type = {event["event_info"]["type"]: event for event in events}
+    passed, sampled = len(TOKENS) - 1, len(told["sequences"][0]["tokens"])
+    assert by_type["training"]["event_info"]["token_count"] == passed
+    assert by_type["training"]["estimated_cost_usd"] == pytest.approx(passed * 0.44e-6)
+    assert by_type["sampling_prefill"]["effective_rate_usd_per_million_tokens"] == 0.195
+    assert by_type["sampling_sample"]["estimated_cost_usd"] == pytest.approx(sampled * 0.60e-6)
+    assert stored["effective_rate_usd_per_gigabyte_month"] == 0.10
+    size = stored["data"][0]["size_gigabytes"]
+    assert by_type["storage"]["estimated_cost_usd"] == pytest.approx(size * 0.10 / 720)
+
+
+def test_cached_prefill_costs_a_fifth_and_unknown_models_have_no_price() -> None:
+    assert token_rate("Qwen/Qwen3-8B", "sampling_prefill", cached=True) == pytest.approx(0.039)
+    assert token_rate("Qwen/Qwen3-8B:peft:131072", "training") is None
+    assert token_rate("Qwen/Qwen3-8B", "checkpoint") is None
 
 
 @pytest.mark.tinker_mock(clock="manual")
@@ -102,11 +147,13 @@ def test_the_audit_log_tells_checkpoint_events_of_a_day(tinker_mock: RunningServ
         api.post(f"training_runs/{model}/checkpoints/weights/a/publish")
         day = {"event_type": "checkpoints", "day": "2026-01-01"}
         entries = api.get("audit", **day).json()["entries"]
-        assert [entry["event"] for entry in entries] == ["checkpoint.saved", "checkpoint.published"]
+        names = [entry["event"] for entry in entries]
+        assert names == ["checkpoint_create", "checkpoint_publish"]
+        assert all(entry["event_details"]["tinker_path"] == saved for entry in entries)
         assert {entry["tinker_path"] for entry in entries} == {saved}
         assert api.get("audit", **{**day, "day": "2020-01-01"}).json() == {"entries": []}
         everything = api.get("audit").json()["entries"]
-        assert everything[0]["event"] == "session.created"
+        assert everything[0]["event"] == "session_create"
 
 
 def test_telemetry_is_accepted_and_counted(api: Api) -> None:
@@ -126,7 +173,7 @@ def test_telemetry_is_accepted_and_counted(api: Api) -> None:
 def test_capabilities_list_every_model(api: Api) -> None:
     models = api.get("get_server_capabilities").json()["supported_models"]
     names = {model["model_name"] for model in models}
-    assert {"Qwen/Qwen3-8B", "moonshotai/Kimi-K2-Thinking", "openai/gpt-oss-20b"} <= names
+    assert {"Qwen/Qwen3-8B", "moonshotai/Kimi-K2.6:peft:131072", "openai/gpt-oss-20b"} <= names
     assert all(model["max_context_length"] > 0 for model in models)
 
 
@@ -142,10 +189,10 @@ def test_flags_are_those_of_the_run(tinker_mock: RunningServer) -> None:
 
 
 def test_what_is_known_of_a_model(api: Api) -> None:
-    model = api.model(base_model="Qwen/Qwen3-8B:peft:7", lora_config={"rank": 4})
+    model = api.model(base_model="openai/gpt-oss-120b:peft:131072", lora_config={"rank": 4})
     info = api.post("get_info", {"model_id": model}).json()
-    assert info["model_data"]["tokenizer_id"] == "Qwen/Qwen3-8B"
-    assert (info["lora_rank"], info["model_name"]) == (4, "Qwen/Qwen3-8B:peft:7")
+    assert info["model_data"]["tokenizer_id"] == "openai/gpt-oss-120b"
+    assert (info["lora_rank"], info["model_name"]) == (4, "openai/gpt-oss-120b:peft:131072")
     run = api.get(f"training_runs/{model}").json()
     assert (run["lora_rank"], run["is_lora"], run["corrupted"]) == (4, True, False)
 
@@ -154,7 +201,7 @@ def test_a_creation_is_repeatable_and_its_number_unique(api: Api) -> None:
     body = {"session_id": api.session(), "model_seq_id": 0, "base_model": "Qwen/Qwen3-8B"}
     first = api.post("create_model", body).json()
     assert api.post("create_model", body).json() == first
-    other = api.post("create_model", {**body, "base_model": "Qwen/Qwen3-32B"})
+    other = api.post("create_model", {**body, "base_model": "Qwen/Qwen3.5-4B"})
     assert other.status_code == 409
     unknown = api.post("create_model", {**body, "model_seq_id": 1, "base_model": "Qwen/Qwen3-8"})
     assert unknown.status_code == 400

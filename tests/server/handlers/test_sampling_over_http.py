@@ -101,11 +101,11 @@ def test_a_sampler_needs_a_source_and_both_must_fit(api: Api) -> None:
     model = api.model(body["session_id"])
     saved = {"model_id": model, "seq_id": 1, "path": "a"}
     path = api.done("save_weights_for_sampler", saved)["path"]
-    for wrong in ({}, {"base_model": "Qwen/Qwen3-32B", "model_path": path}):
+    for wrong in ({}, {"base_model": "Qwen/Qwen3.5-4B", "model_path": path}):
         refused = api.post("create_sampling_session", {**body, **wrong})
         assert refused.status_code == 400
         assert "base_model" in refused.json()["detail"]
-    fitting = {"base_model": f"{BASE}:peft:1", "model_path": path}
+    fitting = {"base_model": BASE, "model_path": path}
     assert api.post("create_sampling_session", {**body, **fitting}).status_code == 200
 
 
@@ -114,7 +114,7 @@ def test_a_number_opens_one_sampling_session(api: Api) -> None:
     sampler = api.sampler(session, 4)
     assert sampler == f"{session}:sample:4"
     assert api.sampler(session, 4) == sampler
-    body = {"session_id": session, "sampling_session_seq_id": 4, "base_model": "Qwen/Qwen3-32B"}
+    body = {"session_id": session, "sampling_session_seq_id": 4, "base_model": "Qwen/Qwen3.5-4B"}
     assert api.post("create_sampling_session", body).status_code == 409
 
 

@@ -13,11 +13,22 @@ import zstandard
 from tests.server.conftest import TOKENS, Api, datum, sample, training_step, update
 from tinker_mock.contracts.protobuf import messages
 
+VISION = "Qwen/Qwen3.5-4B"
 PROTOBUF = "application/x-protobuf"
 
 
 def loss(result: dict[str, Any]) -> float:
     return float(result["metrics"]["loss:sum"])
+
+
+def norm(result: dict[str, Any]) -> float:
+    return float(result["metrics"]["unclipped_grad_l2:mean"])
+
+
+def clipped(model: str, seq_id: int) -> dict[str, Any]:
+    """An optim_step that tells the gradient's norm and does not cut it."""
+    params = {"learning_rate": 1e-3, "grad_clip_norm": 1e12}
+    return {"model_id": model, "seq_id": seq_id, "adam_params": params}
 
 
 def png(width: int, height: int) -> str:
@@ -142,7 +153,43 @@ def test_forward_only_leaves_no_gradient(api: Api) -> None:
     content = protobuf_step(model, 1, forward_only=True).SerializeToString()
     headers = {"Content-Type": PROTOBUF}
     api.http.post("/api/v1/forward_backward", content=content, headers=headers)
-    assert api.done("optim_step", update(model, 2))["metrics"]["grad_norm"] == 0
+    assert norm(api.done("optim_step", clipped(model, 2))) == 0
+
+
+def test_metrics_are_those_of_the_service(api: Api) -> None:
+    """loss:sum and the clock cycle; a gradient's norm from steps that clip, from no others."""
+    model = api.model()
+    passes = []
+    for step in range(2):
+        passes.append(api.done("forward_backward", training_step(model, 3 * step + 1))["metrics"])
+        repeated = training_step(model, 3 * step + 2)
+        passes.append(api.done("forward_backward", repeated)["metrics"])
+        assert api.done("optim_step", update(model, 3 * step + 3))["metrics"] == {}
+    assert all(set(told) == {"loss:sum", "clock_cycle:unique"} for told in passes)
+    assert [told["clock_cycle:unique"] for told in passes] == [0, 0, 1, 1]
+    once = norm(api.done("optim_step", clipped(model, 7)))
+    assert once == 0
+    api.done("forward_backward", training_step(model, 8))
+    whole = norm(api.done("optim_step", clipped(model, 9)))
+    api.done("forward_backward", training_step(model, 10, datum(), datum()))
+    assert norm(api.done("optim_step", clipped(model, 11))) == pytest.approx(2 * whole, rel=0.2)
+
+
+def test_policy_losses_refuse_weights_by_name(api: Api) -> None:
+    size = len(TOKENS) - 1
+    inputs = {
+        name: {"data": [1.0] * size, "dtype": "float32"}
+        for name in ("logprobs", "advantages", "weights")
+    }
+    inputs["target_tokens"] = {"data": TOKENS[1:], "dtype": "int64"}
+    model = api.model()
+    given = {"data": [datum(**inputs)], "loss_fn": "importance_sampling"}
+    body = {"model_id": model, "seq_id": 1, "forward_backward_input": given}
+    failed = api.outcome(api.submit("forward_backward", body))
+    assert failed["category"] == "user"
+    assert failed["error"].startswith("data[0].loss_fn_inputs.weights: importance_sampling")
+    del given["data"][0]["loss_fn_inputs"]["weights"]
+    api.done("forward_backward", {**body, "seq_id": 2})
 
 
 def test_sparse_targets_are_spread_out(api: Api) -> None:
@@ -176,8 +223,8 @@ def test_sparse_targets_are_spread_out(api: Api) -> None:
 
 
 CHUNKS = {
-    "image with a count": ({"data": png(56, 28), "format": "png", "expected_tokens": 3}, 3),
-    "image measured": ({"data": png(56, 30), "format": "png"}, 4),
+    "image with a count": ({"data": png(224, 224), "format": "png", "expected_tokens": 64}, 64),
+    "image measured": ({"data": png(640, 320), "format": "png"}, 200),
     "asset pointer": (
         {
             "location": "s3://x/y.png",
@@ -199,13 +246,25 @@ def test_pictures_and_sounds_take_their_positions(api: Api, kind: str) -> None:
         "model_input": {"chunks": [{"tokens": [1, 2]}, chunk]},
         "loss_fn_inputs": weighted(size),
     }
-    result = api.done("forward_backward", training_step(api.model(), 1, example))
+    step = training_step(api.model(base_model=VISION), 1, example)
+    result = api.done("forward_backward", step)
     assert result["loss_fn_outputs"][0]["logprobs"]["shape"] == [size]
 
 
 WRONG = {
     "not base64": ({"data": "***", "format": "png"}, "data[0].model_input.chunks[0].data"),
     "not a png": ({"data": "AAAA", "format": "png"}, "not a png image"),
+    "a size that nobody decodes": (
+        {
+            "data": base64.b64encode(b"\x89PNG\r\n\x1a\n0000IHDR" + b"0" * 24).decode(),
+            "format": "png",
+        },
+        "data[0].model_input.chunks[0].data: its header says 808464432 x 808464432 pixels",
+    ),
+    "no header": (
+        {"data": base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"0" * 40).decode(), "format": "png"},
+        "the IHDR chunk is missing",
+    ),
     "a cut header": ({"dmel": "AAU="}, "data[0].model_input.chunks[0].dmel"),
 }
 
@@ -214,8 +273,10 @@ WRONG = {
 def test_broken_pictures_are_named(api: Api, case: str) -> None:
     chunk, named = WRONG[case]
     example = {"model_input": {"chunks": [chunk]}, "loss_fn_inputs": weighted(1)}
-    failed = api.submit("forward_backward", training_step(api.model(), 1, example))
-    assert named in api.outcome(failed)["error"]
+    step = training_step(api.model(base_model=VISION), 1, example)
+    refused = api.post("forward_backward", step)
+    assert refused.status_code == 400
+    assert named in refused.json()["detail"]
 
 
 def test_a_custom_loss_is_kept_and_run(api: Api) -> None:

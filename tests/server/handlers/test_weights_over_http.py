@@ -17,6 +17,8 @@ from tinker_mock.server.service.bases import base_of
 from tinker_mock.server.service.external import STATE_FILE, read_state
 from tinker_mock.server.serving.in_thread import RunningServer
 
+KEPT = "weights/kept"
+
 
 def train(api: Api, model: str, first: int, steps: int = 2) -> int:
     """Some training; returns the next seq_id."""
@@ -87,15 +89,53 @@ def test_load_is_only_a_models_first_request(trained: tuple[Api, str, str]) -> N
     assert "LoadWeights is not permitted with seq_id 6" in refused.json()["detail"]
 
 
-def test_saving_twice_keeps_one_checkpoint(trained: tuple[Api, str, str]) -> None:
+def taken(api: Api, model: str, seq_id: int, name: str, kind: str, folder: str) -> None:
+    """A save under a name that is taken is refused at once, and again when it is repeated."""
+    body = {"model_id": model, "seq_id": seq_id, "path": name}
+    for answer in (api.post(kind, body), api.post(kind, body)):
+        assert answer.status_code == 409
+        assert answer.json()["detail"] == (
+            f"Checkpoint '{name}' already exists for model {model} in {folder}. "
+            "Please choose a different name to avoid overwriting."
+        )
+
+
+def test_a_name_is_taken_once_and_overwritten_on_demand(trained: tuple[Api, str, str]) -> None:
     api, model, path = trained
-    assert save(api, model, 6, "step") == path
-    after = train(api, model, 7, steps=1)
-    again = {"model_id": model, "seq_id": after, "path": "step"}
-    refused = api.outcome(api.submit("save_weights", again))
-    assert "overwrite" in refused["error"]
+    taken(api, model, 6, "step", "save_weights", "weights")
+    after = train(api, model, 7, steps=1)  # the number of the refused save is not waited for
+    taken(api, model, after, "step", "save_weights", "weights")
     assert save(api, model, after + 1, "step", overwrite=True) == path
     assert len(api.get("checkpoints").json()["checkpoints"]) == 1
+    save(api, model, after + 2, "step", "save_weights_for_sampler")
+    taken(api, model, after + 3, "step", "save_weights_for_sampler", "sampler_weights")
+
+
+def test_a_save_that_is_sent_again_is_the_same_save(trained: tuple[Api, str, str]) -> None:
+    api, model, _ = trained
+    body = {"model_id": model, "seq_id": 6, "path": "once"}
+    first = api.submit("save_weights", body)
+    assert api.submit("save_weights", body) == first
+    path = api.outcome(first)["path"]
+    assert api.submit("save_weights", body) == first
+    assert api.outcome(first)["path"] == path
+
+
+def test_overwriting_replaces_the_metadata(trained: tuple[Api, str, str]) -> None:
+    api, model, _ = trained
+
+    def metadata() -> Any:
+        listed = api.get(f"training_runs/{model}/checkpoints").json()["checkpoints"]
+        return next(
+            entry.get("user_metadata") for entry in listed if entry["checkpoint_id"] == KEPT
+        )
+
+    save(api, model, 6, "kept", user_metadata={"epoch": "1", "by": "me"})
+    assert metadata() == {"epoch": "1", "by": "me"}
+    save(api, model, 7, "kept", overwrite=True, user_metadata={"epoch": "2"})
+    assert metadata() == {"epoch": "2"}
+    save(api, model, 8, "kept", overwrite=True)
+    assert metadata() is None
 
 
 def test_a_sampler_snapshot_never_changes(trained: tuple[Api, str, str]) -> None:
@@ -119,7 +159,7 @@ def test_others_read_what_is_published_or_with_the_owners_key(
 ) -> None:
     api, model, path = trained
     body = {"session_id": stranger.session(), "model_seq_id": 0, "path": path, "optimizer": False}
-    assert stranger.post("load_weights", body).status_code == 404
+    assert stranger.post("load_weights", body).status_code == 403
     key = api.http.headers["x-api-key"]
     assert stranger.done("load_weights", {**body, "weights_access_token": key})
     wrong = stranger.post(
@@ -133,7 +173,7 @@ def test_others_read_what_is_published_or_with_the_owners_key(
     assert model in [run["training_run_id"] for run in runs]
     assert stranger.post(publish).status_code == 403
     assert api.http.delete(f"/api/v1/{publish}").status_code == 200
-    assert stranger.post("weights_info", {"tinker_path": path}).status_code == 404
+    assert stranger.post("weights_info", {"tinker_path": path}).status_code == 403
 
 
 def test_copies_share_weights_and_cannot_be_trained(trained: tuple[Api, str, str]) -> None:

@@ -54,7 +54,7 @@ def main(url: str) -> None:
     for change, wanted in (
         ({"api_key": "sk-wrong"}, litellm.AuthenticationError),
         ({"model": "openai/nobody"}, litellm.NotFoundError),
-        ({"max_tokens": 40_000}, litellm.ContextWindowExceededError),
+        ({"max_tokens": 40_000}, litellm.BadRequestError),
         ({"extra_headers": {"X-Tinker-Mock-Effect": "return-429"}}, litellm.RateLimitError),
     ):
         try:

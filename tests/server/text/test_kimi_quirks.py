@@ -18,7 +18,7 @@ from tinker_mock.server.app import create_app
 from tinker_mock.server.serving.in_thread import RunningServer
 from tinker_mock.server.settings import Settings
 
-MODEL = "moonshotai/Kimi-K2-Thinking"
+MODEL = "moonshotai/Kimi-K2.6"
 OFFICIAL = re.compile(r"functions\.get_weather:\d+")
 QUESTION = "What is the weather in Oslo?"
 

@@ -13,7 +13,7 @@ from tinker_mock.server.serving.in_thread import RunningServer
 CONTRACT = load_contract("inference")
 HEADERS = {"Authorization": "Bearer tml-contract"}
 CHAT = [{"role": "user", "content": "What is the weather in Bonn?"}]
-MODEL = "moonshotai/Kimi-K2-Thinking"
+MODEL = "moonshotai/Kimi-K2.6"
 
 
 def component(name: str) -> Any:
@@ -89,6 +89,6 @@ def test_refusals_have_the_shape_of_their_api(
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {**HEADERS, "content-type": "application/json"}
     refused = httpx.post(text_mock.url + path, content=content, headers=headers, timeout=60)
-    name = "AnthropicError" if "anthropic" in path else "OpenAIError"
+    name = "AnthropicError" if "anthropic" in path else "Detail"
     component(name).validate(refused.json())
     assert refused.status_code in (400, 404)

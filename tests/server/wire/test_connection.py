@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from tinker_mock.server.errors import GoingDown
+from tinker_mock.server.settings import BodyLimits
 from tinker_mock.server.wire.connection import ClientGone, Connection, ParkedWork
+from tinker_mock.server.wire.intake import Intake
 
 
 class Scene:
@@ -17,7 +19,7 @@ class Scene:
         self.started, self.ended = asyncio.Event(), asyncio.Event()
         self.hang_up = asyncio.Event()
         self.parked = ParkedWork()
-        self.connection = Connection(self.receive, self.parked)
+        self.connection = Connection(self.receive, self.parked, Intake(BodyLimits()))
 
     async def receive(self) -> dict[str, Any]:
         await self.hang_up.wait()

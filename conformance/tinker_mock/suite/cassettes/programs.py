@@ -7,7 +7,7 @@ library, and clients through `api`.
 from collections.abc import Callable
 from typing import Any
 
-BASE = "meta-llama/Llama-3.2-1B"
+BASE = "Qwen/Qwen3-8B"
 TOKENS = list(range(100, 110))
 PROGRAMS: dict[str, Callable[[Any], dict[str, Any]]] = {}
 

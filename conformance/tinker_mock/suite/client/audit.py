@@ -13,13 +13,13 @@ import httpx
 import yaml
 
 from tinker_mock.contracts.ledger import requirement_of
-from tinker_mock.suite.client.checks import protocol, requests, retries
+from tinker_mock.suite.client.checks import pace, protocol, requests, retries
 from tinker_mock.suite.client.judging import CLIENT_CHECKS, ClientCheck
 from tinker_mock.suite.client.traffic import RecordedExchange, Traffic
 from tinker_mock.suite.core.verdict import Status, Verdict, judging
 from tinker_mock.suite.mock_process import mock_server
 
-MODULES = (protocol, requests, retries)
+MODULES = (protocol, requests, retries, pace)
 """Whose import fills the table of checks."""
 KEY = "tml-audited-client"
 MODEL = "Qwen/Qwen3-8B"
@@ -40,8 +40,10 @@ def record_traffic(
     environment: Mapping[str, str] | None = None,
 ) -> Traffic:
     """Run the program once against a fresh mock; `timeout` is in seconds."""
-    with mock_server(["--long-poll", "5"]) as url, httpx.Client(base_url=url, timeout=10) as mock:
-        script = yaml.safe_dump(situations()[situation]["scenario"])
+    played = situations()[situation]
+    options = ["--long-poll", "5", *played.get("serve", [])]
+    with mock_server(options) as url, httpx.Client(base_url=url, timeout=10) as mock:
+        script = yaml.safe_dump(played["scenario"])
         mock.put("/_mock/scenario", json={"yaml": script}).raise_for_status()
         mock.delete("/_mock/journal").raise_for_status()
         variables = {

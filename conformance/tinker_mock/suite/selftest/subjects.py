@@ -17,7 +17,7 @@ from tinker_mock.tokenizer import load_tokenizer
 
 TOKENIZERS = FIXTURES / "tokenizers"
 OURS = ("kimi_small", "bytelevel_small", "fallback_small", "mock")
-KIMI = "moonshotai/Kimi-K2-Thinking"
+KIMI = "moonshotai/Kimi-K2.6"
 
 
 def tokenizers(options: Options) -> SectionResult:

@@ -1,147 +1,107 @@
-"""Base models by name, from the shipped YAML and the user's own."""
-
-from __future__ import annotations
+"""The base models on offer, by name and date."""
 
 import difflib
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from functools import cache
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
-import yaml
+from tinker_mock.server.catalog.model import CatalogModel
+from tinker_mock.server.catalog.reading import read_models
+from tinker_mock.server.errors import BadRequest
 
-from tinker_mock.server.errors import BadRequest, ConfigurationError
-
-SHIPPED = Path(__file__).with_name("models.yaml")
-SUFFIX = re.compile(r":peft:\d+$")
-REQUIRED = ("vocabulary_size", "context_length", "end_tokens")
-WHOLE_NUMBERS = {"vocabulary_size", "tokenizer_size", "context_length"}
+LIST = "GET /api/v1/get_server_capabilities lists the models on offer"
+LONGEST_NAME = 200
+"""Of a model that another may be meant by."""
 
 
-@dataclass(frozen=True)
-class CatalogModel:
-    """One base model on offer; the meaning of each field is told in `models.yaml`."""
-
-    name: str
-    family: str
-    vocabulary_size: int
-    tokenizer_size: int
-    context_length: int
-    tokenizer_id: str
-    end_tokens: tuple[int, ...]
-    arch: str = "unknown"
-    special_tokens: tuple[int, ...] = ()
-    thinking: tuple[int, ...] = ()
-    turn_prefix: tuple[int, ...] = ()
-    answer_prefix: tuple[int, ...] = ()
-    answer_suffix: int | None = None
-    chat: bool = True
-    images: bool = False
-    trainable: bool = True
-    sampleable: bool = True
+def today_of(now: Callable[[], float]) -> Callable[[], date]:
+    """The UTC date of a clock."""
+    return lambda: datetime.fromtimestamp(now(), UTC).date()
 
 
 class Catalog:
-    """The models a server offers."""
+    """The models a server knows. Those whose `retired` date has come are no longer on offer.
 
-    def __init__(self, models: Mapping[str, CatalogModel]) -> None:
+    `today` says what day it is; None leaves every model on offer.
+    """
+
+    def __init__(
+        self, models: Mapping[str, CatalogModel], today: Callable[[], date] | None = None
+    ) -> None:
         self.models = dict(models)
+        self.today = today
 
     @classmethod
-    def load(cls, extra: Path | None = None) -> Catalog:
+    def load(cls, extra: Path | None = None, today: Callable[[], date] | None = None) -> "Catalog":
         """The shipped models, then those of `extra` (same format; the same name replaces).
 
         Raises ConfigurationError naming file and model.
         """
-        families, models = _document(SHIPPED)
-        catalog = cls(_models(SHIPPED, families, models))
-        if extra is not None:
-            more_families, more = _document(extra)
-            catalog.models.update(_models(extra, {**families, **more_families}, more))
-        return catalog
+        return cls(read_models(extra), today)
 
     def get(self, name: str, pointer: str = "/base_model") -> CatalogModel:
-        """The model of that name; `name:peft:N` means the same base.
-
-        Raises BadRequest naming close matches.
-        """
-        model = self.models.get(SUFFIX.sub("", name))
+        """The row of that name, retired or not. Raises BadRequest naming close matches."""
+        model = self.models.get(name)
         if model is None:
-            close = self.close_matches(name)
-            hint = f"did you mean {' or '.join(map(repr, close))}?" if close else ""
-            fix = hint or "GET /api/v1/get_server_capabilities lists the models on offer"
+            raise self._unknown(name, pointer)
+        return model
+
+    def offered(self, name: str, pointer: str = "/base_model") -> CatalogModel:
+        """The row of that name, to train or sample. Raises BadRequest, for a retired model with
+        its replacement."""
+        model = self.get(name, pointer)
+        if self.is_retired(model):
+            replacement = self.replacement_of(model)
+            fix = f"use {replacement} instead; " if replacement else ""
             raise BadRequest(
-                f"{pointer.strip('/')}: unknown base model {name!r}",
+                f"{pointer.strip('/')}: {name!r} was retired on {model.retired}: it can be "
+                "neither trained nor sampled",
                 pointer=pointer,
-                rule="the base model is one of the models on offer",
-                fix=fix,
-                requirement="models/create/unknown-base",
-                details={"close_matches": close},
+                rule="the base model is on offer today",
+                fix=f"{fix}its checkpoints can still be exported",
+                requirement="models/retired/refused",
+                details={"replacement": replacement, "retired": str(model.retired)},
             )
         return model
 
+    def is_retired(self, model: CatalogModel) -> bool:
+        """Its last day is over."""
+        return bool(self.today and model.retired and self.today() >= model.retired)
+
+    def replacement_of(self, model: CatalogModel) -> str:
+        """What to use instead of a retired model; where that is retired too, its own."""
+        while self.is_retired(model) and model.replacement in self.models:
+            model = self.models[model.replacement]
+        return "" if self.is_retired(model) else model.name
+
+    def on_offer(self) -> list[CatalogModel]:
+        """The rows that can be used today."""
+        return [model for model in self.models.values() if not self.is_retired(model)]
+
+    def rows_of(self, base: str) -> list[CatalogModel]:
+        """The rows of one base model: its own and its variants'."""
+        return [model for model in self.models.values() if model.base == base]
+
     def close_matches(self, name: str) -> list[str]:
-        """Up to three names that look like `name`, organisation or not, best first."""
-        wanted = name.lower()
+        """Up to three names that look like `name`, organisation or not, best first; those of the
+        same base model first of all."""
+        wanted = name.lower()[:LONGEST_NAME]
         by_key: dict[str, str] = {}
-        for known in self.models:
-            by_key[known.lower()] = known
-            by_key.setdefault(known.lower().split("/")[-1], known)
+        for model in self.on_offer():
+            by_key[model.name.lower()] = model.name
+            by_key.setdefault(model.name.lower().split("/")[-1], model.name)
+        of_base = [row.name for row in self.rows_of(name.split(":")[0]) if not self.is_retired(row)]
         found = difflib.get_close_matches(wanted, by_key, n=6, cutoff=0.5)
-        return list(dict.fromkeys(by_key[key] for key in found))[:3]
+        return list(dict.fromkeys([*of_base, *(by_key[key] for key in found)]))[:3]
 
-
-@cache
-def _shipped_text() -> str:
-    return SHIPPED.read_text(encoding="utf-8")
-
-
-def _document(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    try:
-        text = _shipped_text() if path == SHIPPED else path.read_text(encoding="utf-8")
-        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigurationError(f"models: {path}: {reason}") from error
-    if not isinstance(document, dict) or not isinstance(document.get("models"), dict):
-        raise ConfigurationError(f"models: {path}: expected a mapping with `models:`")
-    return document.get("families") or {}, document["models"]
-
-
-def _models(
-    path: Path, families: Mapping[str, Any], models: Mapping[str, Any]
-) -> dict[str, CatalogModel]:
-    return {name: _model(path, families, name, given or {}) for name, given in models.items()}
-
-
-def _model(
-    path: Path, families: Mapping[str, Any], name: str, given: Mapping[str, Any]
-) -> CatalogModel:
-    if not isinstance(given, Mapping):
-        raise ConfigurationError(f"models: {path}: {name}: expected a mapping, got {given!r}")
-    family = given.get("family", "")
-    if family and family not in families:
-        raise ConfigurationError(f"models: {path}: {name}: unknown family {family!r}")
-    told = {**families.get(family, {}), **given}
-    base_end, is_base = told.pop("base_end_tokens", None), told.pop("base", False)
-    if is_base:
-        told["end_tokens"] = base_end or told.get("end_tokens")
-        told.update(chat=False, thinking=())
-    missing = [field for field in REQUIRED if not told.get(field)]
-    unknown = sorted(set(told) - {field.name for field in fields(CatalogModel)})
-    if missing or unknown:
-        fault = f"missing {missing}" if missing else f"unknown {unknown}"
-        raise ConfigurationError(f"models: {path}: {name}: {fault}")
-    for field in WHOLE_NUMBERS & told.keys():
-        if type(told[field]) is not int or told[field] < 1:
-            fault = f"{field} must be a positive integer, got {told[field]!r}"
-            raise ConfigurationError(f"models: {path}: {name}: {fault}")
-    if not isinstance(told["end_tokens"], list):
-        fault = f"end_tokens must be a list of token ids, got {told['end_tokens']!r}"
-        raise ConfigurationError(f"models: {path}: {name}: {fault}")
-    told = {key: tuple(v) if isinstance(v, list) else v or () if key == "thinking" else v
-            for key, v in told.items()}  # fmt: skip
-    defaults = {"tokenizer_size": told["vocabulary_size"], "tokenizer_id": name}
-    return CatalogModel(**{"name": name, "family": family, **defaults, **told})
+    def _unknown(self, name: str, pointer: str) -> BadRequest:
+        close = self.close_matches(name)
+        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else ""
+        return BadRequest(
+            f"{pointer.strip('/')}: unknown base model {name!r}",
+            pointer=pointer,
+            rule="the base model is one of the models on offer",
+            fix=hint or LIST,
+            requirement="models/create/unknown-base",
+            details={"close_matches": close},
+        )

@@ -1,20 +1,26 @@
 """Questions to the journal over HTTP."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import fields
 from typing import Any
 
 from tinker_mock.server.clock import RealClock
 from tinker_mock.server.control.mock_control import MockControl
-from tinker_mock.server.errors import Conflict
+from tinker_mock.server.errors import Conflict, NotFound
 from tinker_mock.server.journal import Journal
+from tinker_mock.server.journal.bodies import keep_body
 from tinker_mock.server.journal.entry import Entry
+from tinker_mock.server.journal.exchange_view import in_full
 from tinker_mock.server.journal.exports import EXPORTS
 from tinker_mock.server.journal.query import Query
+from tinker_mock.server.journal.resend import sent_again
 from tinker_mock.server.journal.verification import Expectation, verify
 from tinker_mock.server.wire import sse
-from tinker_mock.server.wire.exchange import Answer, Exchange
+from tinker_mock.server.wire.exchange import JSON, Answer, Exchange
 
+Shape = Callable[[Entry], dict[str, Any]]
+SHAPES: dict[str, Shape] = {"full": Entry.as_dict, "line": Entry.line}
 FILTERS = {field.name for field in fields(Query)} - {"body"}
 
 
@@ -24,7 +30,49 @@ def _query(values: dict[str, Any]) -> Query:
 
 async def query_journal(control: MockControl, exchange: Exchange) -> dict[str, Any]:
     found = control.journal.select(_query(exchange.query))
-    return {"entries": [entry.as_dict() for entry in found]}
+    shape = SHAPES[exchange.query["view"]]
+    return {"entries": [shape(entry) for entry in found]}
+
+
+async def get_exchange(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    """One exchange in full; made in a thread, for it may be large."""
+    entry = _entry(control, exchange)
+    asked = _asked_for(control, entry)
+    return await asyncio.to_thread(in_full, entry, asked)
+
+
+async def send_again(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    """The same bytes and headers through the mock's own front door."""
+    entry = _entry(control, exchange)
+    if entry.request_size > len(entry.raw_request):
+        raise Conflict(
+            f"number: the body of exchange {entry.number} was too large to keep",
+            pointer="/number",
+            rule="only what the journal kept can be sent again",
+        )
+    status, content = await sent_again(control.app, entry)
+    return {"status": status, "body": keep_body(content, JSON, len(content))}
+
+
+def _entry(control: MockControl, exchange: Exchange) -> Entry:
+    number = int(exchange.path_params["number"])
+    found = control.journal.select(Query(after=number - 1, limit=1))
+    if not found or found[0].number != number:
+        raise NotFound(
+            f"number: no exchange {number} is kept",
+            pointer="/number",
+            rule="the journal keeps the newest exchanges",
+            fix="list them at GET /_mock/journal?view=line",
+        )
+    return found[0]
+
+
+def _asked_for(control: MockControl, entry: Entry) -> str:
+    """The operation whose result the answer is: the promise's, where a promise was polled."""
+    body = entry.request_body if entry.operation == "retrieve_future" else None
+    request_id = body.get("request_id") if isinstance(body, dict) else None
+    promise = control.backend.state.promises.get(str(request_id))
+    return promise.operation if promise else entry.operation or ""
 
 
 async def count_journal(control: MockControl, exchange: Exchange) -> dict[str, Any]:
@@ -70,21 +118,22 @@ async def journal_feed(control: MockControl, exchange: Exchange) -> Answer:
     """From now on; after a break, from behind the event that `Last-Event-ID` names."""
     last = exchange.headers.get("last-event-id", "")
     after = int(last) if last.isdecimal() else None
-    return sse.stream_answer(_events(control.journal, after), RealClock())
+    shape = SHAPES[exchange.query["view"]]
+    return sse.stream_answer(_events(control.journal, after, shape), RealClock())
 
 
-async def _events(journal: Journal, after: int | None) -> AsyncIterator[bytes]:
+async def _events(journal: Journal, after: int | None, shape: Shape) -> AsyncIterator[bytes]:
     yield sse.comment("the journal of tinker-mock")
     while after is not None:
         missed = journal.select(Query(after=after))
         if not missed:
             break
         for entry in missed:
-            yield _event(entry)
+            yield _event(entry, shape)
             after = entry.number
     async for entry in journal.feed():
-        yield _event(entry)
+        yield _event(entry, shape)
 
 
-def _event(entry: Entry) -> bytes:
-    return sse.event(entry.as_dict(), name="exchange", id=str(entry.number))
+def _event(entry: Entry, shape: Shape) -> bytes:
+    return sse.event(shape(entry), name="exchange", id=str(entry.number))

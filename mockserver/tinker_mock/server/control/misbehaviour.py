@@ -1,10 +1,12 @@
-"""How the mock misbehaves: its scenario, plans for single clients, the rule broken on purpose."""
+"""How the mock misbehaves: scenario, quirks, plans for single clients, a rule broken on purpose."""
 
 from typing import Any
 
+from tinker_mock.contracts.fidelity import load_quirks
 from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.errors import Unprocessable
 from tinker_mock.server.mutants import MutantError
+from tinker_mock.server.quirks import Quirk, UnknownQuirk, quirk_of
 from tinker_mock.server.scenarios.scenario import Scenario, load_scenario, scenario_names
 from tinker_mock.server.wire.exchange import Answer, Exchange
 from tinker_mock.server.yaml_section import ScenarioError
@@ -63,6 +65,25 @@ async def get_plan(control: MockControl, exchange: Exchange) -> dict[str, Any]:
 
 async def delete_plan(control: MockControl, exchange: Exchange) -> dict[str, Any]:
     return control.plans.delete(exchange.path_params["plan_id"]).account()
+
+
+async def list_quirks(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    quirks, rows = control.backend.quirks, load_quirks()
+    return {
+        "quirks": {
+            quirk: {"on": quirk in quirks, "sentence": rows[quirk].sentence} for quirk in Quirk
+        }
+    }
+
+
+async def put_quirks(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    try:
+        control.backend.quirks.own = frozenset(map(quirk_of, exchange.body["quirks"]))
+    except UnknownQuirk as error:
+        raise Unprocessable(
+            str(error), pointer="/quirks", rule="a quirk is one of GET /_mock/quirks"
+        ) from None
+    return await list_quirks(control, exchange)
 
 
 async def put_mutant(control: MockControl, exchange: Exchange) -> dict[str, Any]:

@@ -5,16 +5,20 @@ import itertools
 import sys
 from dataclasses import dataclass
 
+from tinker_mock.server.errors import LimitReached
 from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.faults.plans import Plan, Plans
 from tinker_mock.server.journal import Journal
 from tinker_mock.server.mutants import ActiveMutants
+from tinker_mock.server.observation import Observer
 from tinker_mock.server.queues import QueuePolicy
+from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.scenarios.scenario import Scenario, load_scenario, read_scenario
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.state.store import State
 from tinker_mock.server.wire.connection import ParkedWork
+from tinker_mock.server.wire.exchange import App
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class ControlSnapshot:
     taken_at: float
     scenario: Scenario
     plans: dict[str, Plan]
+    quirks: frozenset[Quirk]
 
 
 class MockControl:
@@ -39,6 +44,7 @@ class MockControl:
         faults: FaultInjector,
         mutants: ActiveMutants,
         scenario: Scenario,
+        observer: Observer,
         parked: ParkedWork,
         watching: ParkedWork,
     ) -> None:
@@ -49,6 +55,9 @@ class MockControl:
         self.faults = faults
         self.mutants = mutants
         self.scenario = scenario
+        self.observer = observer
+        self.app: App
+        """Where requests enter; set when the app is made of this mock."""
         self.parked = parked
         """Requests of clients that wait."""
         self.watching = watching
@@ -57,6 +66,7 @@ class MockControl:
         self.closing = False
         self._numbers = itertools.count(1)
         self._original = copy.deepcopy(scenario)
+        backend.quirks.of_scenario = scenario.quirks
 
     @property
     def settings(self) -> Settings:
@@ -76,18 +86,28 @@ class MockControl:
         self.scenario = scenario
         self.faults.rules = scenario.rules
         self.policy.apply(scenario.queue)
+        self.backend.quirks.of_scenario = scenario.quirks
         return scenario
 
     async def take_snapshot(self) -> tuple[str, ControlSnapshot]:
-        """A copy of state, rule counters and plans, under a new id, taken while no work runs."""
-        backend = self.backend
+        """A copy of state, rule counters and plans, under a new id, taken while no work runs.
+
+        Raises LimitReached.
+        """
+        backend, most = self.backend, self.settings.max_snapshots
+        if len(self.snapshots) >= most:
+            raise LimitReached(
+                f"snapshots: this server holds {most} of them",
+                rule=f"at most {most}",
+                fix="delete one, or start the server with a higher --max-snapshots",
+            )
         await backend.promises.pause()
         try:
             state, taken_at = self._copied(backend.state), backend.clock.now()
         finally:
             backend.promises.resume()
         scenario, plans = copy.deepcopy(self.scenario), copy.deepcopy(self.plans.plans)
-        snapshot = ControlSnapshot(state, taken_at, scenario, plans)
+        snapshot = ControlSnapshot(state, taken_at, scenario, plans, backend.quirks.own)
         key = f"snapshot-{next(self._numbers)}"
         self.snapshots[key] = snapshot
         return key, snapshot
@@ -100,14 +120,17 @@ class MockControl:
         self._continue_from(self._copied(snapshot.state))
         promises.resume()
         self.plans.plans = copy.deepcopy(snapshot.plans)
+        self.backend.quirks.own = snapshot.quirks
         self.use(copy.deepcopy(snapshot.scenario))
 
     def reset(self) -> None:
-        """As after a fresh start: state, journal, plans, scripts, the scenario served with."""
+        """As after a fresh start: state, journal, plans, scripts, scenario and quirks."""
         self._continue_from(State())
         self.journal.reset()
+        self.observer.forget()
         self.plans.plans.clear()
         self.backend.scripts.restart()
+        self.backend.quirks.own = self.backend.quirks.started_with
         self.use(copy.deepcopy(self._original))
 
     def close(self) -> None:
@@ -123,7 +146,7 @@ class MockControl:
         return 1 if failing else 0
 
     def _continue_from(self, state: State) -> None:
-        self.backend.store.current = state
+        self.backend.store.replace(state)
         self.backend.promises.reload()
         self.policy.restart()
 

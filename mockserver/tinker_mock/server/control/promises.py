@@ -23,6 +23,7 @@ def _described(control: MockControl, promise: Promise) -> dict[str, Any]:
         "held": promise.request_id in control.policy.held(),
         "polls": promise.polls,
         "submitted_at": promise.submitted_at,
+        "started_at": promise.started_at,
         "finished_at": promise.finished_at,
         "error": promise.outcome.error or None if promise.outcome else None,
     }
@@ -49,7 +50,7 @@ async def list_lanes(control: MockControl, exchange: Exchange) -> dict[str, Any]
                 "running": lane.current,
                 "waiting": {str(seq): request for seq, request in sorted(lane.slots.items())},
                 "blocked": lane.blocked(),
-                "completed": len(lane.completions),
+                "completed": lane.completed,
             }
             for lane in lanes
         ]

@@ -5,7 +5,13 @@ from typing import Any
 from tinker_mock.contracts import load_contract
 from tinker_mock.server.control.clock import clock_state
 from tinker_mock.server.control.mock_control import MockControl
-from tinker_mock.server.errors import NotFound, ServiceError
+from tinker_mock.server.errors import (
+    ConfigurationError,
+    NotFound,
+    ServiceError,
+    Unprocessable,
+)
+from tinker_mock.server.service.roles import Grant
 from tinker_mock.server.wire.exchange import Answer, Exchange
 
 
@@ -38,6 +44,7 @@ async def get_state(control: MockControl, exchange: Exchange) -> dict[str, Any]:
         "counts": {table: len(getattr(state, table)) for table in tables},
         "clock": clock_state(backend.clock),
         "scenario": control.scenario.name,
+        "quirks": backend.quirks.names(),
         "seed": backend.settings.seed,
         "parked": len(control.parked),
     }
@@ -61,6 +68,23 @@ def _session(session: Any) -> dict[str, Any]:
         "last_heartbeat": session.last_heartbeat,
         "models": list(session.run_ids),
         "samplers": list(session.sampler_ids),
+    }
+
+
+async def put_key(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    body = exchange.body
+    grant = Grant(body["key"], body["role"], body.get("organization_of"))
+    try:
+        tenant = control.backend.authenticator.give(grant)
+    except ConfigurationError as error:
+        raise Unprocessable(
+            str(error), pointer="/key", rule="an API key starts with tml-"
+        ) from None
+    return {
+        "user_id": tenant.id,
+        "role": tenant.role,
+        "organization_id": tenant.organization_id,
+        "project_id": tenant.default_project_id,
     }
 
 

@@ -10,6 +10,7 @@ from tinker_mock.server.wire.exchange import Answer, Exchange
 if TYPE_CHECKING:
     from tinker_mock.server.control import (
         clock,
+        inspector,
         journal,
         metrics,
         misbehaviour,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     )
 else:
     clock = LazyModule("tinker_mock.server.control.clock")
+    inspector = LazyModule("tinker_mock.server.control.inspector")
     journal = LazyModule("tinker_mock.server.control.journal")
     metrics = LazyModule("tinker_mock.server.control.metrics")
     misbehaviour = LazyModule("tinker_mock.server.control.misbehaviour")
@@ -33,6 +35,15 @@ Handler = Callable[[MockControl, Exchange], Awaitable[Outcome]]
 HANDLERS: dict[str, Handler] = {
     "get_clock": clock.get_clock,
     "advance_clock": clock.advance_clock,
+    "get_inspector": inspector.get_inspector,
+    "get_inspector_file": inspector.get_inspector_file,
+    "list_curves": inspector.list_curves,
+    "list_samples": inspector.list_samples,
+    "list_all_checkpoints": inspector.list_all_checkpoints,
+    "change_checkpoint": inspector.change_checkpoint,
+    "download_checkpoint": inspector.download_checkpoint,
+    "get_exchange": journal.get_exchange,
+    "send_again": journal.send_again,
     "query_journal": journal.query_journal,
     "count_journal": journal.count_journal,
     "wait_for_count": journal.wait_for_count,
@@ -43,6 +54,8 @@ HANDLERS: dict[str, Handler] = {
     "journal_feed": journal.journal_feed,
     "metrics": metrics.metrics,
     "put_mutant": misbehaviour.put_mutant,
+    "list_quirks": misbehaviour.list_quirks,
+    "put_quirks": misbehaviour.put_quirks,
     "list_plans": misbehaviour.list_plans,
     "create_plan": misbehaviour.create_plan,
     "get_plan": misbehaviour.get_plan,
@@ -65,6 +78,7 @@ HANDLERS: dict[str, Handler] = {
     "reset": state.reset,
     "list_sessions": state.list_sessions,
     "expire_session": state.expire_session,
+    "put_key": state.put_key,
     "list_models": state.list_models,
     "list_snapshots": state.list_snapshots,
     "take_snapshot": state.take_snapshot,

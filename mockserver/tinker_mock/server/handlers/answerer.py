@@ -3,10 +3,12 @@
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from tinker_mock.contracts import Operation
-from tinker_mock.server.errors import ServiceError
+from tinker_mock.contracts import Operation, load_contract
+from tinker_mock.server.errors import NameTaken, ServiceError
 from tinker_mock.server.handlers.table import Handler
+from tinker_mock.server.service import compute, roles
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.housekeeping import Housekeeper
 from tinker_mock.server.state.promise import model_lane
 from tinker_mock.server.wire.dialects import dialect_of
 from tinker_mock.server.wire.error_hints import add_hints
@@ -24,6 +26,8 @@ class MockAnswerer:
     def __init__(self, backend: Backend, handlers: Mapping[str, Handler]) -> None:
         self.backend = backend
         self.handlers = handlers
+        self.housekeeper = Housekeeper()
+        self.text = load_contract("inference").operations
 
     def authenticate(self, exchange: Exchange, operation: Operation) -> None:
         """The credential's tenant, and the release that its newest session was opened with."""
@@ -31,11 +35,16 @@ class MockAnswerer:
             return
         exchange.tenant = self.backend.authenticator.tenant(exchange.credential)
         exchange.dialect = dialect_of(exchange.headers, exchange.tenant.sdk_version)
+        compute.tenant.set(exchange.tenant.id)
 
     def answer(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
         """What the operation's handler says."""
-        assert exchange.operation is not None
-        outcome = self.handlers[exchange.operation.id](self.backend, exchange)
+        operation = exchange.operation
+        assert operation is not None
+        self.housekeeper.look(self.backend)
+        if exchange.tenant is not None:
+            roles.check(exchange.tenant, operation.id, text_endpoint=operation.id in self.text)
+        outcome = self.handlers[operation.id](self.backend, exchange)
         if isinstance(outcome, Awaitable):
             return _awaited(outcome)
         return outcome if isinstance(outcome, Answer) else Answer(body=outcome)
@@ -43,7 +52,7 @@ class MockAnswerer:
     def refused(self, exchange: Exchange, error: ServiceError) -> None:
         """Say which requirement is enforced; do not wait for a number that was used up."""
         add_hints(error, exchange.operation)
-        if error.status in FINAL:
+        if error.status in FINAL or isinstance(error, NameTaken):
             self._skip_number(exchange)
 
     def _skip_number(self, exchange: Exchange) -> None:

@@ -29,10 +29,11 @@ def create_api_key(backend: Backend, exchange: Exchange) -> dict[str, Any]:
             rule="API keys are created by a logged-in user",
             fix="send Authorization: Bearer <access token>",
         )
-    key = "tml-" + backend.ids.next("api-key", bearer).replace("-", "")
+    number = backend.ids.count("api-key", bearer)
+    key = "tml-" + backend.signer.digest("api-key", bearer, number).hex()[:32]
     tenant = backend.authenticator.register(key)
     tenant.key_name, tenant.key_note = body["name"], body["note"]
-    record(backend, tenant, "apikey.created", details={"name": tenant.key_name})
+    record(backend, tenant, "apikey_create", details={"name": tenant.key_name})
     return {"api_key": key, "id": tenant.key_id, "details": _details(tenant)}
 
 
@@ -50,7 +51,7 @@ def get_my_api_key(backend: Backend, exchange: Exchange) -> dict[str, Any]:
 def delete_my_api_key(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Revoke the key that was sent."""
     exchange.owner.revoked = True
-    record(backend, exchange.owner, "apikey.deleted")
+    record(backend, exchange.owner, "apikey_delete")
     return {}
 
 

@@ -19,15 +19,28 @@ def get_billing_usage(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Usage in hourly buckets of a window."""
     start = parse_time(exchange.query["starting_on"], "/starting_on")
     end = parse_time(exchange.query["ending_before"], "/ending_before")
-    if end <= start:
-        raise BadRequest(
-            "ending_before: must be later than starting_on",
-            pointer="/ending_before",
-            rule="ending_before > starting_on",
-            fix="swap the two, or ask for a longer window",
-        )
+    _check_window(start, end, backend.clock.now())
     show_free = exchange.dialect.understands("storage_free")
     return usage.usage(backend, exchange.owner, start, end, show_free=show_free)
+
+
+def _check_window(start: float, end: float, now: float) -> None:
+    """Raise BadRequest unless a window of usage has the bounds that the service takes."""
+    for name, at in (("starting_on", start), ("ending_before", end)):
+        if at % usage.HOUR:
+            raise _bad_window(name, "must be a full hour in UTC", "send 2026-07-13T14:00:00Z")
+    if end <= start:
+        wrong = "must be later than starting_on"
+        raise _bad_window("ending_before", wrong, "swap the two, or ask for a longer window")
+    if end - start > usage.LONGEST_WINDOW:
+        wrong = "must be at most 14 days after starting_on"
+        raise _bad_window("ending_before", wrong, "ask for several windows")
+    if start > now:
+        raise _bad_window("starting_on", "must not be in the future", "ask for a past hour")
+
+
+def _bad_window(name: str, rule: str, fix: str) -> BadRequest:
+    return BadRequest(f"{name}: {rule}", pointer=f"/{name}", rule=rule, fix=fix)
 
 
 def get_checkpoint_storage_usage(backend: Backend, exchange: Exchange) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def list_user_checkpoints(backend: Backend, exchange: Exchange) -> dict[str, Any
 
 def delete_checkpoint(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Delete a checkpoint of the caller."""
-    checkpoints.remove(backend, _own(backend, exchange), "deleted")
+    checkpoints.remove(backend, _own(backend, exchange), "delete")
     return {}
 
 
@@ -59,8 +59,9 @@ def set_checkpoint_ttl(backend: Backend, exchange: Exchange) -> dict[str, Any]:
 def get_checkpoint_archive(backend: Backend, exchange: Exchange) -> Answer:
     """Where the archive is: a redirect, which every release takes."""
     checkpoint = _readable(backend, exchange)
-    url, expires = links.sign(backend, exchange.base_url, f"archive~{_file_key(checkpoint)}")
-    record(backend, exchange.owner, "checkpoint.archived", checkpoint.run_id, checkpoint.path)
+    url, expires = links.archive_link(backend, exchange.base_url, checkpoint)
+    run_id, path = checkpoint.run_id, checkpoint.path
+    record(backend, exchange.owner, "checkpoint_read", run_id, path, purpose="download")
     headers = {"Location": url, "Expires": http_date(expires)}
     link = {"url": url, "expires": wire_time(expires)}
     return Answer(302, link, headers=headers)
@@ -72,7 +73,7 @@ def get_external_weights_urls(backend: Backend, exchange: Exchange) -> dict[str,
     checkpoint = _own(backend, exchange)
     urls, expires = {}, 0.0
     for name in checkpoint.files:
-        file_id = f"external~{_file_key(checkpoint)}~{name}"
+        file_id = f"external~{links.file_key(checkpoint)}~{name}"
         urls[name], expires = links.sign(backend, exchange.base_url, file_id)
     return {"urls": urls, "expires": wire_time(expires)}
 
@@ -98,7 +99,7 @@ def _set_public(backend: Backend, exchange: Exchange, public: bool) -> dict[str,
     checkpoint = _own(backend, exchange)
     if checkpoint.public != public:
         checkpoint.public = public
-        event = "checkpoint.published" if public else "checkpoint.unpublished"
+        event = "checkpoint_publish" if public else "checkpoint_unpublish"
         record(backend, exchange.owner, event, checkpoint.run_id, checkpoint.path)
     return {}
 
@@ -109,7 +110,7 @@ def _visible(backend: Backend, exchange: Exchange) -> list[Checkpoint]:
     return [
         checkpoint
         for checkpoint in checkpoints.living(backend)
-        if (checkpoint.public or checkpoint.tenant_id == exchange.owner.id)
+        if checkpoints.may_read(backend, exchange.owner, checkpoint)
         and (external_known or checkpoint.kind != "external")
     ]
 
@@ -126,10 +127,6 @@ def _readable(backend: Backend, exchange: Exchange) -> Checkpoint:
     kind = checkpoints.KINDS[params["kind"]]
     path = checkpoints.path_of(params["run_id"], kind, params["name"])
     return checkpoints.readable(backend, exchange.owner, path, "path")
-
-
-def _file_key(checkpoint: Checkpoint) -> str:
-    return checkpoint.path.removeprefix("tinker://").replace("/", "!")
 
 
 def _path_of_key(key: str) -> str:

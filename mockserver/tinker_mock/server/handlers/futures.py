@@ -26,7 +26,10 @@ async def retrieve_future(backend: Backend, exchange: Exchange) -> Answer:
     promise = backend.promises.get(owner, request_id)  # a snapshot may have been restored
     if promise.open:
         return _try_again(backend, exchange, promise)
-    return await _outcome(exchange, promise)
+    answer = await _outcome(exchange, promise)
+    if exchange.result_of or promise.state != "completed":
+        backend.promises.read(promise)
+    return answer
 
 
 def _note_poll(backend: Backend, promise: Promise) -> None:

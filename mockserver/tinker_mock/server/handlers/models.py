@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.service import checkpoints, copying, runs, sessions
+from tinker_mock.server.service import checkpoints, copying, housekeeping, offer, runs, sessions
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import Submission, submit, submit_creation
 from tinker_mock.server.state.promise import model_lane
@@ -22,14 +21,7 @@ def create_model(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     known = runs.same_creation(backend, session, number, exchange.fingerprint)
     if known is not None:
         return {"request_id": known.request_id, "model_id": known.model_id}
-    model = backend.catalog.get(body["base_model"])
-    if not model.trainable:
-        raise BadRequest(
-            f"base_model: {model.name!r} cannot be trained",
-            pointer="/base_model",
-            rule="the model is trainable",
-            fix="choose a model that get_server_capabilities lists as trainable",
-        )
+    offer.trainable(backend, body["base_model"])
     run = runs.new_run(backend, session, number, body["base_model"], body)
     return submit_creation(backend, run, "create_model", body, exchange.fingerprint)
 
@@ -94,5 +86,6 @@ def copy_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     token = exchange.headers.get("x-tinker-weights-access-token")
     token = token or exchange.body.get("weights_access_token")
     key = exchange.headers.get("x-idempotency-key", "")
+    housekeeping.admit_session(backend)
     copy = copying.copy_weights(backend, exchange.owner, exchange.body, token, key)
     return {"tinker_path": copy.path}

@@ -4,9 +4,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from tinker_mock.server.service import sampling, sessions, streaming
+from tinker_mock.server.service import lengths, offer, sampling, sessions, streaming
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import Submission, submit
+from tinker_mock.server.state.records import SamplingSession
 from tinker_mock.server.wire import sse
 from tinker_mock.server.wire.exchange import Answer, Exchange
 
@@ -38,6 +39,7 @@ def asample(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Submit a sample; repeating a seq_id gets the same promise."""
     body = exchange.body
     sampler = _sampler(backend, exchange)
+    _check_prompt(backend, sampler, body)
     seq_id = body.get("seq_id")
     lane_id = sampling.lane_of(sampler.id, seq_id)
     key = seq_id if seq_id is not None else backend.ids.next("sample", sampler.id)
@@ -60,7 +62,9 @@ def asample(backend: Backend, exchange: Exchange) -> dict[str, Any]:
 
 async def stream_sample(backend: Backend, exchange: Exchange) -> Answer:
     """Sample with one server-sent event a token."""
-    events = await streaming.stream(backend, _sampler(backend, exchange), exchange.body)
+    sampler = _sampler(backend, exchange)
+    _check_prompt(backend, sampler, exchange.body)
+    events = await streaming.stream(backend, sampler, exchange.body)
     return sse.stream_answer(_as_sse(events), backend.clock)
 
 
@@ -68,6 +72,13 @@ async def _as_sse(events: AsyncGenerator[streaming.Event, None]) -> AsyncIterato
     async with aclosing(events):
         async for name, said in events:
             yield sse.event(said, name=name)
+
+
+def _check_prompt(backend: Backend, sampler: SamplingSession, body: dict[str, Any]) -> None:
+    """The model is still on offer, the request fits its context and is not too much work."""
+    model = offer.sampleable(backend, sampler.base_model)
+    lengths.check_sampling(backend.catalog, model, body)
+    sampling.check_work(backend, sampler, body)
 
 
 def _sampler(backend: Backend, exchange: Exchange) -> Any:

@@ -13,7 +13,6 @@ def healthz(backend: Backend, exchange: Exchange) -> dict[str, Any]:
 
 def get_server_capabilities(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """The base models on offer."""
-    models = backend.catalog.models.values()
     return {
         "supported_models": [
             {
@@ -22,7 +21,7 @@ def get_server_capabilities(backend: Backend, exchange: Exchange) -> dict[str, A
                 "trainable": model.trainable,
                 "sampleable": model.sampleable,
             }
-            for model in models
+            for model in backend.catalog.on_offer()
         ]
     }
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tinker_mock.server.service import search, sessions, traces
+from tinker_mock.server.service import housekeeping, search, sessions, traces
 from tinker_mock.server.service.audit import record
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.wire.exchange import Exchange
@@ -10,6 +10,7 @@ from tinker_mock.server.wire.exchange import Exchange
 
 def create_session(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Open a session."""
+    housekeeping.admit_session(backend)
     session = sessions.create_session(backend, exchange.owner, exchange.body)
     return {"session_id": session.id, "type": "create_session"}
 
@@ -58,7 +59,7 @@ def set_session_project(backend: Backend, exchange: Exchange) -> dict[str, Any]:
         if checkpoint.session_id == session.id:
             checkpoint.project_id = session.project_id
     details = {"session_id": session.id, "project_id": session.project_id}
-    record(backend, exchange.owner, "project.session_moved", details=details)
+    record(backend, exchange.owner, "project_session_set", details=details)
     return {}
 
 

@@ -14,4 +14,5 @@ def send_telemetry(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     for event in exchange.body["events"]:
         kind = event.get("event_name") or event["event"]
         summary.events[kind] = summary.events.get(kind, 0) + 1
+    summary.touch()
     return {"status": "accepted"}

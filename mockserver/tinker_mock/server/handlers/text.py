@@ -3,12 +3,16 @@
 from typing import Any
 
 from tinker_mock.server.errors import NotFound
+from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.service import checkpoints
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.prompt_cache import cached_tokens
 from tinker_mock.server.text import chat, streams
-from tinker_mock.server.text.anthropic_wire import MessageBuilder, message_events
+from tinker_mock.server.text.anthropic_wire import MessageBuilder, PromptUsage, message_events
 from tinker_mock.server.text.completions import Completions, choices_for
+from tinker_mock.server.text.effort import anthropic_effort, openai_effort
 from tinker_mock.server.text.messages import from_anthropic, from_anthropic_tools, openai_messages
+from tinker_mock.server.text.model_names import named_model
 from tinker_mock.server.text.openai_wire import ChoiceBuilder, Envelope, Usage, chunks
 from tinker_mock.server.text.sampling_params import (
     DEFAULT_COMPLETION_TOKENS,
@@ -17,8 +21,9 @@ from tinker_mock.server.text.sampling_params import (
     entropy_of,
     openai_params,
 )
-from tinker_mock.server.text.text_model import text_model
-from tinker_mock.server.text.tool_choice import ToolRequest, tool_request
+from tinker_mock.server.text.text_model import TextModel, text_model
+from tinker_mock.server.text.tool_choice import NO_TOOLS, ToolRequest, tool_request
+from tinker_mock.server.text.turns import Turn
 from tinker_mock.server.wire.exchange import Answer, Exchange
 
 OPENAI_ID, ANTHROPIC_ID = "x-request-id", "request-id"
@@ -27,33 +32,37 @@ CREATED = 1_735_689_600
 
 
 def list_text_models(backend: Backend, exchange: Exchange) -> dict[str, Any]:
-    """Base models that can be sampled, and the caller's sampler checkpoints."""
-    offered = backend.catalog.models.values()
-    models = [_model_object(model.name, CREATED) for model in offered if model.sampleable]
+    """Base models that can be sampled, and the caller's sampler checkpoints with their base."""
     own = [
-        _model_object(checkpoint.path, int(checkpoint.created_at))
-        for checkpoint in checkpoints.living(backend)
-        if checkpoint.tenant_id == exchange.owner.id and checkpoint.kind == "sampler"
+        _model_object(one.path, int(one.created_at), one.base_model)
+        for one in checkpoints.living(backend)
+        if one.tenant_id == exchange.owner.id and one.kind == "sampler"
     ]
+    if Quirk.MODELS_LIST_OWN in backend.quirks:
+        return {"object": "list", "data": own}
+    offered = backend.catalog.on_offer()
+    models = [_model_object(model.name, CREATED) for model in offered if model.sampleable]
     return {"object": "list", "data": models + own}
 
 
 def get_text_model(backend: Backend, exchange: Exchange) -> dict[str, Any]:
-    """One of them."""
+    """One of them, or a checkpoint on a base model of another context length."""
     name = exchange.path_params["model"]
-    listed: list[dict[str, Any]] = list_text_models(backend, exchange)["data"]
-    found = [one for one in listed if one["id"] == name]
-    if not found:
-        text_model(backend, exchange.owner, name)
+    named = named_model(backend, exchange.owner, name)
+    if not named.catalog.sampleable:
         raise NotFound(
             f"model: {name!r} cannot be sampled", details={"wire_code": "model_not_found"}
         )
-    return found[0]
+    if named.checkpoint is None:
+        return _model_object(name, CREATED)
+    return _model_object(name, int(named.checkpoint.created_at), named.base_name)
 
 
-def _model_object(name: str, created: int) -> dict[str, Any]:
-    owner = name.split("/")[0] if "://" not in name else "tinker"
-    return {"id": name, "object": "model", "created": created, "owned_by": owner}
+def _model_object(name: str, created: int, base: str | None = None) -> dict[str, Any]:
+    about = {"id": name, "object": "model", "created": created}
+    if base is None:
+        return {**about, "owned_by": name.split("/")[0]}
+    return {**about, "owned_by": "tinker", "root": base, "parent": base}
 
 
 async def create_completion(backend: Backend, exchange: Exchange) -> Answer:
@@ -68,7 +77,8 @@ async def create_completion(backend: Backend, exchange: Exchange) -> Answer:
         "created": int(backend.clock.now()),
         "model": body["model"],
     }
-    work = Completions(backend, model, head, choices_for(backend, model, body, params))
+    choices = await backend.compute(choices_for, backend, model, body, params)
+    work = Completions(backend, model, head, choices)
     request_id = {OPENAI_ID: head["id"]}
     if not body.get("stream"):
         return Answer(body=await work.whole(), headers=request_id)
@@ -83,8 +93,9 @@ async def create_chat_completion(backend: Backend, exchange: Exchange) -> Answer
     entropy = entropy_of(backend, exchange.owner, body)
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or 0
     params = openai_params(body, limit, entropy)
-    messages, tools = openai_messages(body["messages"]), tool_request(body)
-    turns = chat.turns_for(backend, body, model, messages, tools, params, body.get("n") or 1)
+    asked = _asked_chat(backend, body, model)
+    count = body.get("n") or 1
+    turns = await backend.compute(chat.turns_for, backend, model, asked, params, count)
     envelope = Envelope(
         f"chatcmpl-{answer_id(backend, body, 'chat', entropy)}",
         int(backend.clock.now()),
@@ -92,7 +103,8 @@ async def create_chat_completion(backend: Backend, exchange: Exchange) -> Answer
         bool(body.get("logprobs")),
     )
     quirk = streams.quirk_of(exchange)
-    events, usage = chat.numbered(turns, quirk), Usage(len(turns[0].prompt))
+    events = chat.numbered(turns, quirk, inline=body.get("separate_reasoning") is False)
+    usage = Usage(len(turns[0].prompt))
     if body.get("stream"):
         split, with_usage = quirk == "split-deltas", _include_usage(body)
         wire = chunks(envelope, events, usage, include_usage=with_usage, split=split)
@@ -108,16 +120,34 @@ async def create_chat_completion(backend: Backend, exchange: Exchange) -> Answer
     return Answer(body=completion, headers={OPENAI_ID: envelope.id})
 
 
+def _asked_chat(backend: Backend, body: dict[str, Any], model: TextModel) -> chat.Asked:
+    """What a chat completion asks for; quirks leave out what the service was seen to ignore."""
+    quirks, schema = backend.quirks, chat.answer_schema(body)
+    loose = not model.reasons_apart or body.get("response_format", {}).get("type") != "json_object"
+    return chat.Asked(
+        openai_messages(body["messages"]),
+        NO_TOOLS if Quirk.TOOLS_IGNORED in quirks else tool_request(body),
+        openai_effort(body),
+        None if schema and loose and Quirk.RESPONSE_FORMAT_IGNORED in quirks else schema,
+    )
+
+
 async def create_message(backend: Backend, exchange: Exchange) -> Answer:
     """Answer a conversation in Anthropic's shape."""
     body = exchange.body
     model = text_model(backend, exchange.owner, body["model"])
     entropy = entropy_of(backend, exchange.owner, body)
     params = anthropic_params(body, entropy)
-    messages, tools = from_anthropic(body), _anthropic_tools(body)
-    turns = chat.turns_for(backend, body, model, messages, tools, params)
+    asked = chat.Asked(
+        from_anthropic(body),
+        _anthropic_tools(body),
+        anthropic_effort(body),
+        cut=model.reasons_apart and Quirk.MAX_TOKENS_HELD not in backend.quirks,
+    )
+    turns = await backend.compute(chat.turns_for, backend, model, asked, params)
     name = f"msg_{answer_id(backend, body, 'message', entropy).replace('-', '')[:24]}"
-    builder = MessageBuilder(name, body["model"], len(turns[0].prompt))
+    usage = _prompt_usage(backend, exchange, turns[0])
+    builder = MessageBuilder(name, body["model"], usage)
     events = chat.only_events(turns)
     if body.get("stream"):
         wire = message_events(builder, events)
@@ -127,13 +157,23 @@ async def create_message(backend: Backend, exchange: Exchange) -> Answer:
     return Answer(body=builder.as_json(), headers={ANTHROPIC_ID: name})
 
 
-def count_message_tokens(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+def _prompt_usage(backend: Backend, exchange: Exchange, turn: Turn) -> PromptUsage:
+    size = len(turn.prompt)
+    if Quirk.PLAIN_USAGE in backend.quirks:
+        return PromptUsage(plain=size)
+    read = cached_tokens(backend, exchange.owner, turn.model.name, turn.prompt)
+    return PromptUsage(created=size - read, read=read)
+
+
+async def count_message_tokens(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """How long the prompt of a message would be."""
     body = exchange.body
     model = text_model(backend, exchange.owner, body["model"])
     tools = _anthropic_tools(body)
     offered = tools.tools if tools.choice != "none" else []
-    prompt = model.chat_prompt(from_anthropic(body), offered or None, chat.wants_thinking(body))
+    prompt = await backend.compute(
+        model.chat_prompt, from_anthropic(body), offered or None, anthropic_effort(body)
+    )
     return {"input_tokens": len(prompt)}
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tinker_mock.server.service import runs, sessions
+from tinker_mock.server.service import lengths, offer, runs, sessions
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import Submission, submit, submit_to_run
 from tinker_mock.server.wire.exchange import Exchange
@@ -10,11 +10,13 @@ from tinker_mock.server.wire.exchange import Exchange
 
 def forward(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Loss and outputs, no gradients."""
+    _check_data(backend, exchange, "forward_input")
     return _submit(backend, exchange, "forward")
 
 
 def forward_backward(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Loss, outputs and accumulated gradients."""
+    _check_data(backend, exchange, "forward_backward_input")
     return _submit(backend, exchange, "forward_backward")
 
 
@@ -39,8 +41,17 @@ def create_custom_loss(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     return {"request_id": promise.request_id}
 
 
+def _check_data(backend: Backend, exchange: Exchange, field: str) -> None:
+    """The sequences fit the context of the run's model."""
+    body = exchange.body
+    run = runs.get_run(backend, exchange.owner, body["model_id"])
+    model = backend.catalog.get(run.base_model)
+    lengths.check_training(backend.catalog, model, body[field]["data"], field)
+
+
 def _submit(backend: Backend, exchange: Exchange, operation: str) -> dict[str, Any]:
     body = exchange.body
     run = runs.get_run(backend, exchange.owner, body["model_id"])
+    offer.trainable(backend, run.base_model)
     sessions.active_session(backend, exchange.owner, run.session_id)
     return submit_to_run(backend, run, operation, body, exchange.fingerprint)

@@ -3,26 +3,27 @@
 from typing import Any
 
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.service import checkpoints, runs, sessions
+from tinker_mock.server.service import checkpoints, offer, runs, sessions
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import submit_creation, submit_to_run
 from tinker_mock.server.state.promise import model_lane
+from tinker_mock.server.state.records import CheckpointKind
 from tinker_mock.server.wire.exchange import Exchange
 
 
 def save_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Weights with optimizer state."""
-    return _submit(backend, exchange, "save_weights")
+    return _save(backend, exchange, "save_weights", "training")
 
 
 def save_weights_for_sampler(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """Weights to sample from."""
-    return _submit(backend, exchange, "save_weights_for_sampler")
+    return _save(backend, exchange, "save_weights_for_sampler", "sampler")
 
 
 def save_weights_external(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """An adapter to download."""
-    return _submit(backend, exchange, "save_weights_external")
+    return _save(backend, exchange, "save_weights_external", "external")
 
 
 def load_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def load_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     run = _run(backend, exchange)
     seq_id = body.get("seq_id")
     lane = backend.promises.lanes.get(model_lane(run.id))
-    used = lane is not None and any(number != 1 for number in lane.submitted)
+    used = lane is not None and lane.highest > 1
     if (seq_id or 1) != 1 or (not seq_id and used):
         raise BadRequest(
             f"seq_id: LoadWeights is not permitted with seq_id {seq_id}",
@@ -55,7 +56,7 @@ def _create_by_loading(backend: Backend, exchange: Exchange) -> dict[str, Any]:
         return {"request_id": known.request_id, "model_id": known.model_id}
     source = _check_source(backend, exchange)
     base_model = body.get("base_model") or source.base_model
-    backend.catalog.get(base_model)
+    offer.loadable(backend, source, base_model)
     optimizer = source.optimizer_config if body["optimizer"] else body.get("optimizer_config")
     lora = {
         "rank": source.rank,
@@ -71,12 +72,23 @@ def _create_by_loading(backend: Backend, exchange: Exchange) -> dict[str, Any]:
 def _check_source(backend: Backend, exchange: Exchange) -> Any:
     body = exchange.body
     token = body.get("weights_access_token")
-    return checkpoints.readable(backend, exchange.owner, body["path"], access_token=token)
+    found = checkpoints.readable(backend, exchange.owner, body["path"], access_token=token)
+    return offer.for_training(found)
 
 
-def _submit(backend: Backend, exchange: Exchange, operation: str) -> dict[str, Any]:
-    run = _run(backend, exchange)
-    return submit_to_run(backend, run, operation, exchange.body, exchange.fingerprint)
+def _save(
+    backend: Backend, exchange: Exchange, operation: str, kind: CheckpointKind
+) -> dict[str, Any]:
+    body, run = exchange.body, _run(backend, exchange)
+    name, lane_id = body.get("path"), model_lane(run.id)
+    lane = backend.promises.lanes.get(lane_id)
+    repeated = lane is not None and body.get("seq_id") in lane.submitted
+    if name and not repeated and not body.get("overwrite", False):
+        waiting = backend.promises.open_in(lane_id)
+        if any(one.operation == operation and one.payload.get("path") == name for one in waiting):
+            raise checkpoints.name_taken(run.id, kind, name)
+        checkpoints.check_name(backend, run.id, kind, name)
+    return submit_to_run(backend, run, operation, body, exchange.fingerprint)
 
 
 def _run(backend: Backend, exchange: Exchange) -> Any:

@@ -1,7 +1,7 @@
 """From an ASGI request to its answer: the one path of the mock, its control API and the proxy."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -10,10 +10,10 @@ from tinker_mock.server.errors import GoingDown, ServiceError
 from tinker_mock.server.http.aliases import rewrite_alias
 from tinker_mock.server.http.request_check import RequestRules, decode_body, judge_parameters
 from tinker_mock.server.http.traffic import Traffic
-from tinker_mock.server.text.error_shapes import in_api_shape
 from tinker_mock.server.wire.connection import ClientGone, Connection, ParkedWork
 from tinker_mock.server.wire.dialects import dialect_of
 from tinker_mock.server.wire.exchange import Answer, Exchange, Receive, Send
+from tinker_mock.server.wire.intake import Intake
 from tinker_mock.server.wire.problems import internal_error, problem
 
 log = logging.getLogger(__name__)
@@ -33,21 +33,28 @@ class Answerer(Protocol):
 
 
 class Endpoint:
-    """Takes exchanges from their request to the end of their answer."""
+    """Takes exchanges from their request to the end of their answer.
+
+    `shaped` gives a refusal the form of its path's API.
+    """
 
     def __init__(
         self,
         answerer: Answerer,
         traffic: Traffic,
         parked: ParkedWork,
+        intake: Intake,
         rules: RequestRules,
         base_url: str = "",
+        shaped: Callable[[str, Answer], Answer] = lambda path, answer: answer,
     ) -> None:
         self.answerer = answerer
         self.traffic = traffic
         self.parked = parked
+        self.intake = intake
         self.rules = rules
         self.base_url = base_url
+        self.shaped = shaped
 
     async def run(
         self,
@@ -59,7 +66,7 @@ class Endpoint:
     ) -> None:
         """Serve one request. `refusal` is what is wrong with one that has no operation."""
         exchange = self._exchange(operation, scope)
-        async with Connection(receive, self.parked) as connection:
+        async with Connection(receive, self.parked, self.intake) as connection:
             with self.traffic.watch(exchange):
                 try:
                     answer = await self._answer(exchange, connection, refusal)
@@ -89,7 +96,8 @@ class Endpoint:
         self, exchange: Exchange, connection: Connection, refusal: ServiceError | None
     ) -> Answer:
         try:
-            exchange.raw_body = await connection.body()
+            length = exchange.headers.get("content-length", "")
+            exchange.raw_body = await connection.body(length)
             answer = await self.traffic.before(exchange)
             if answer is None:
                 answer = await self._ask(exchange, connection, refusal)
@@ -105,7 +113,7 @@ class Endpoint:
             log.exception("%s %s", exchange.method, exchange.path)
             exchange.error = error
             answer = internal_error(error)
-        return await self.traffic.after(exchange, in_api_shape(exchange.path, answer))
+        return await self.traffic.after(exchange, self.shaped(exchange.path, answer))
 
     async def _ask(
         self, exchange: Exchange, connection: Connection, refusal: ServiceError | None
@@ -113,7 +121,7 @@ class Endpoint:
         try:
             if refusal is not None:
                 raise refusal
-            await self._judge(exchange)
+            await self._judge(exchange, connection)
         except ServiceError as error:
             if self.rules.refuse:
                 raise
@@ -122,14 +130,14 @@ class Endpoint:
         answer = self.answerer.answer(exchange)
         return answer if isinstance(answer, Answer) else await connection.wait_for(answer)
 
-    async def _judge(self, exchange: Exchange) -> None:
+    async def _judge(self, exchange: Exchange, connection: Connection) -> None:
         """Whose request it is, and whether it keeps the contract."""
         operation = exchange.operation
         assert operation is not None
         self.answerer.authenticate(exchange, operation)
         rewrite_alias(exchange, operation)
         judge_parameters(exchange, operation)
-        await decode_body(exchange, operation, self.rules)
+        await decode_body(exchange, operation, self.rules, connection)
 
     async def _deliver(
         self, exchange: Exchange, answer: Answer, connection: Connection, send: Send

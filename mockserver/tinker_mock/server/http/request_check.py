@@ -1,20 +1,19 @@
 """Requests held to the contract: parameters, and bodies decompressed, decoded and judged."""
 
 import asyncio
-import gzip
 import hashlib
-import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
 from tinker_mock.contracts import Operation
 from tinker_mock.contracts.schema import coerce
-from tinker_mock.server.errors import BadRequest, Unprocessable, UnsupportedMediaType
+from tinker_mock.server.errors import Unprocessable, UnsupportedMediaType
+from tinker_mock.server.http.decompression import decompressed, encoding_of
+from tinker_mock.server.http.json_body import read_json
 from tinker_mock.server.lazy_module import LazyModule
-from tinker_mock.server.wire.connection import MAX_BODY
+from tinker_mock.server.wire.connection import Connection
 from tinker_mock.server.wire.exchange import IN_THREAD, JSON, PROTOBUF, Exchange
 from tinker_mock.server.wire.problems import contract_breach
 
@@ -22,6 +21,10 @@ if TYPE_CHECKING:
     from tinker_mock.server.wire import protobuf_requests
 else:
     protobuf_requests = LazyModule("tinker_mock.server.wire.protobuf_requests")
+
+
+SMALL = 1024
+"""Compressed bodies up to this size become a megabyte at most: they need no thread."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,31 @@ class RequestRules:
     """A body of another type than the operation takes is a breach; otherwise it is read as if."""
 
 
-async def decode_body(exchange: Exchange, operation: Operation, rules: RequestRules) -> None:
+async def decode_body(
+    exchange: Exchange, operation: Operation, rules: RequestRules, connection: Connection
+) -> None:
     """Fill in `exchange.body` and judge it by the contract; raises what the client did wrong."""
     if not operation.request_types:
         return
-    if len(exchange.raw_body) < IN_THREAD:
-        _decode(exchange, operation, rules)
+    content = exchange.raw_body
+    encoding = encoding_of(exchange.headers.get("content-encoding", ""))
+    if encoding and len(content) > SMALL:
+        content = await asyncio.to_thread(decompressed, content, encoding, connection.hold)
+    elif encoding:
+        content = decompressed(content, encoding, connection.hold)
+    if len(content) < IN_THREAD:
+        _decode(content, exchange, operation, rules, connection)
     else:
-        await asyncio.to_thread(_decode, exchange, operation, rules)
+        await asyncio.to_thread(_decode, content, exchange, operation, rules, connection)
 
 
-def _decode(exchange: Exchange, operation: Operation, rules: RequestRules) -> None:
-    content = _decompress(exchange.raw_body, exchange.headers)
+def _decode(
+    content: bytes,
+    exchange: Exchange,
+    operation: Operation,
+    rules: RequestRules,
+    connection: Connection,
+) -> None:
     if not content and not operation.body_required:
         exchange.body = {}
         return
@@ -65,7 +81,7 @@ def _decode(exchange: Exchange, operation: Operation, rules: RequestRules) -> No
         exchange.body, canonical = protobuf_requests.decode_forward_backward(content)
         exchange.fingerprint = _fingerprint(operation, canonical)
         return
-    exchange.body = _json(content)
+    exchange.body = read_json(content, connection.take)
     exchange.request_violations = operation.check_request(exchange.body)
     if exchange.request_violations:
         raise contract_breach(exchange.request_violations)
@@ -80,46 +96,6 @@ def _decode(exchange: Exchange, operation: Operation, rules: RequestRules) -> No
 
 def _fingerprint(operation: Operation, canonical: bytes) -> str:
     return hashlib.sha256(operation.id.encode() + b"\0" + canonical).hexdigest()
-
-
-def _json(content: bytes) -> Any:
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(
-            f"body: malformed JSON at byte {error.pos}: {error.msg}",
-            rule="the body is one JSON value in UTF-8",
-            fix="send valid JSON" if content else "send a JSON body",
-            requirement="errors/malformed-json/refused",
-        ) from error
-
-
-def _decompress(content: bytes, headers: Mapping[str, str]) -> bytes:
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    try:
-        if encoding in ("", "identity"):
-            return content
-        if encoding == "zstd":
-            import zstandard
-
-            return zstandard.ZstdDecompressor().decompress(content, max_output_size=MAX_BODY)
-        if encoding == "gzip":
-            return gzip.decompress(content)
-        if encoding == "deflate":
-            return zlib.decompress(content)
-    except Exception as error:
-        raise BadRequest(
-            f"body: not valid {encoding}: {error}",
-            pointer="header:Content-Encoding",
-            rule="the body is compressed as Content-Encoding says",
-            fix="compress the whole body in one frame or drop the header",
-        ) from error
-    raise UnsupportedMediaType(
-        f"Content-Encoding: {encoding!r} is not supported",
-        pointer="header:Content-Encoding",
-        rule="one of zstd, gzip, deflate, identity",
-        fix="send the body uncompressed or as zstd",
-    )
 
 
 def _unknown(fields: list[str]) -> Unprocessable:

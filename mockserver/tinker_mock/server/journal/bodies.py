@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from tinker_mock.server.journal.redaction import redact, redact_text
+from tinker_mock.server.wire.nesting import too_deep
 
 BODY_LIMIT = 1024 * 1024
 
@@ -22,7 +23,7 @@ def keep_body(content: bytes, content_type: str, size: int) -> Any:
     """
     if not content:
         return {"omitted": size} if size else None
-    if "json" in content_type:
+    if "json" in content_type and not too_deep(content):
         try:
             return redact(orjson.loads(content))
         except orjson.JSONDecodeError:

@@ -100,6 +100,30 @@ class Entry:
         }
 
     @property
+    def milliseconds(self) -> float:
+        """From request to answer on the server's clock; 0 while open."""
+        return ((self.answered_at or self.received_at) - self.received_at) * 1000
+
+    def line(self) -> dict[str, Any]:
+        """The entry at a glance: no headers and no bodies, so it costs nothing to make."""
+        return {
+            "number": self.number,
+            "time": self.received_at,
+            "client": self.client,
+            "tenant": self.tenant,
+            "operation": self.operation,
+            "method": self.method,
+            "path": self.path,
+            "status": self.status,
+            "milliseconds": round(self.milliseconds, 3),
+            "request_size": self.request_size,
+            "response_size": self.response_size,
+            "verdict": self.verdict,
+            "violations": redact(self.violations),
+            "effects": self.effects,
+        }
+
+    @property
     def weight(self) -> int:
         """Bytes this entry roughly occupies."""
         streamed = sum(len(chunk) for _, chunk in self.frames)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from tinker_mock.server.clock import Clock, RealClock
@@ -38,6 +38,8 @@ class Journal:
         self._bytes = 0
         self._changed = asyncio.Event()
         self._feeds: set[asyncio.Queue[Entry]] = set()
+        self.listeners: list[Callable[[Entry], None]] = []
+        """Told of every entry that closes; they must not block."""
 
     # --- recording -----------------------------------------------------------------------
 
@@ -132,6 +134,8 @@ class Journal:
     def _announce(self, entry: Entry) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+        for listener in self.listeners:
+            listener(entry)
         for feed in self._feeds:
             if not feed.full():
                 feed.put_nowait(entry)

@@ -12,20 +12,27 @@ from typing import Any
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.errors import Conflict, Gone, NotFound, OperationFailed, ServiceError
 from tinker_mock.server.promises.policy import CompletionPolicy
+from tinker_mock.server.promises.retention import Retention
+from tinker_mock.server.settings import KEPT_RESULTS
 from tinker_mock.server.state.promise import Lane, Outcome, Promise
 from tinker_mock.server.state.store import Store
 
 log = logging.getLogger(__name__)
 Perform = Callable[[Promise], Awaitable[Any]]
-SWEEP_EVERY = 60.0
-"""Seconds between looks for results that need not be kept any longer."""
+SWEEP_EVERY, SWEEP_AFTER = 60.0, 1000
+"""Seconds, and promises, between looks for results that need not be kept any longer."""
 
 
 class PromiseBook:
     """All promises of a server."""
 
     def __init__(
-        self, store: Store, clock: Clock, policy: CompletionPolicy, perform: Perform
+        self,
+        store: Store,
+        clock: Clock,
+        policy: CompletionPolicy,
+        perform: Perform,
+        kept_results: int = KEPT_RESULTS,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -39,7 +46,8 @@ class PromiseBook:
         self._gate.set()
         self._active = 0
         self._quiet = asyncio.Event()
-        self._swept = clock.now()
+        self._swept, self._added = clock.now(), 0
+        self.retention = Retention(store, clock, lambda: self.policy.limits.retention, kept_results)
 
     @property
     def promises(self) -> dict[str, Promise]:
@@ -81,16 +89,11 @@ class PromiseBook:
         lane = self.lane(promise.lane_id, ordered=ordered)
         self.promises[promise.request_id] = promise
         self._finished[promise.request_id] = asyncio.Event()
-        if promise.seq_id is not None:
-            lane.submitted[promise.seq_id] = promise.request_id
-        if not ordered:
-            self._start_unordered(promise)
-            return promise
-        if promise.seq_id:
-            lane.slots[promise.seq_id] = promise.request_id
+        lane.enter_promise(promise)
+        if lane.ordered:
+            self._drain(lane)
         else:
-            lane.arrivals[promise.request_id] = max(lane.submitted, default=0)
-        self._drain(lane)
+            self._start_unordered(promise)
         return promise
 
     def skip(self, lane_id: str, seq_id: int) -> None:
@@ -99,6 +102,7 @@ class PromiseBook:
         if lane is None or not lane.ordered or seq_id in lane.submitted or seq_id < lane.expected:
             return
         lane.slots.setdefault(seq_id, None)
+        lane.touch()
         self._drain(lane)
 
     # --- asking -----------------------------------------------------------------------------
@@ -124,6 +128,12 @@ class PromiseBook:
             )
         return promise
 
+    def read(self, promise: Promise) -> None:
+        """A finished promise's outcome is told to its client."""
+        if not promise.acknowledged:
+            promise.acknowledged = True
+        self.retention.read(promise)
+
     async def wait(self, promise: Promise, timeout: float) -> bool:
         """Wait until the promise is finished; False when `timeout` seconds pass first."""
         event = self._finished.get(promise.request_id)
@@ -140,10 +150,10 @@ class PromiseBook:
     async def wait_lane(self, lane_id: str, after: int, timeout: float) -> list[Promise]:
         """Completions of a lane after position `after`, waiting for one if there is none."""
         lane = self.lane(lane_id, ordered=False)
-        if len(lane.completions) <= after and timeout > 0:
+        if lane.completed <= after and timeout > 0:
             event = self._lane_changed.setdefault(lane_id, asyncio.Event())
             await self.clock.wait_for(event, timeout)
-        found = [self.promises.get(request_id) for request_id in lane.completions[after:]]
+        found = [self.promises.get(request_id) for request_id in lane.after(after)]
         return [promise for promise in found if promise is not None]
 
     def cancel(self, promise: Promise) -> bool:
@@ -155,6 +165,7 @@ class PromiseBook:
         for number, request_id in lane.slots.items():
             if request_id == promise.request_id:
                 lane.slots[number] = None
+                lane.touch()
         lane.arrivals.pop(promise.request_id, None)
         self._finish(promise, Outcome("cancelled", error="cancelled by client", category="user"))
         if task is not None:
@@ -165,7 +176,7 @@ class PromiseBook:
         """Make a promise unreadable (410) at once, whatever its state."""
         if promise.open and not self.cancel(promise):
             self._finish(promise, Outcome("expired"))
-        promise.state, promise.outcome, promise.payload = "expired", None, {}
+        self.retention.expire(promise)
         self._wake(promise)
 
     def fail(self, promise: Promise, outcome: Outcome) -> None:
@@ -235,10 +246,9 @@ class PromiseBook:
         promise.state, promise.outcome = outcome.state, outcome
         promise.finished_at = self.clock.now()
         promise.payload = {}
-        lane = self.lanes[promise.lane_id]
-        lane.completions.append(promise.request_id)
-        promise.number = len(lane.completions)
+        self.lanes[promise.lane_id].complete(promise)
         self.policy.finished(promise)
+        self.retention.finished(promise)
         self._wake(promise)
 
     def _wake(self, promise: Promise) -> None:
@@ -254,8 +264,7 @@ class PromiseBook:
     def _judge(self, promise: Promise) -> None:
         """Apply the limits that depend on time to one promise."""
         now, limits = self.clock.now(), self.policy.limits
-        if promise.finished_at is not None and now > promise.finished_at + limits.retention:
-            promise.state, promise.outcome = "expired", None
+        self.retention.judge(promise)
         lane = self.lanes[promise.lane_id]
         waited = now - promise.submitted_at
         if promise.state == "queued" and lane.blocked() and waited > limits.gap:
@@ -273,13 +282,10 @@ class PromiseBook:
         self._drain(lane)
 
     def _sweep(self) -> None:
-        now = self.clock.now()
-        if now < self._swept + SWEEP_EVERY:
-            return
-        self._swept = now
-        for promise in self.promises.values():
-            if promise.finished_at is not None:
-                self._judge(promise)
+        self._added += 1
+        if self.clock.now() >= self._swept + SWEEP_EVERY or self._added >= SWEEP_AFTER:
+            self._swept, self._added = self.clock.now(), 0
+            self.retention.sweep()
 
     # --- pausing and closing ----------------------------------------------------------------
 
@@ -296,6 +302,7 @@ class PromiseBook:
     def reload(self) -> None:
         """The store has another state: waiters are woken, queued work starts again."""
         self.stop()
+        self.retention.restart()
         events, self._finished = self._finished, {}
         changed, self._lane_changed = self._lane_changed, {}
         for event in [*events.values(), *changed.values()]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.promises.policy import QueueState
+from tinker_mock.server.queues.cycles import PATIENCE, ClockCycles
 from tinker_mock.server.queues.latency import prompt_tokens, written_tokens
 from tinker_mock.server.queues.rates import BillingGate, RateWindow
 from tinker_mock.server.queues.rules import Completion, QueueRules
@@ -22,6 +23,7 @@ class QueuePolicy:
 
     A promise passes rate limits, then takes a worker of its base model, keeps it while it runs
     and while its completion rule withholds the outcome, and gives it back when it is finished.
+    `cycle` is the length of clock cycles, in seconds, where the rules name none.
     """
 
     def __init__(
@@ -30,10 +32,13 @@ class QueuePolicy:
         clock: Clock,
         seed: int = 0,
         defaults: Limits = DEFAULT_LIMITS,
+        cycle: float | None = None,
     ) -> None:
         self.clock = clock
         self.seed = seed
         self.defaults = defaults
+        self.default_cycle = cycle
+        self._patience = clock.patience
         self.pools: dict[str, WorkerPool] = {}
         self._polled: dict[str, asyncio.Event] = {}
         self._released: dict[str, asyncio.Event] = {}
@@ -54,6 +59,9 @@ class QueuePolicy:
         self.limits = rules.limits(self.defaults)
         self.windows = [RateWindow(limit, self.clock) for limit in rules.rate_limits]
         self.billing = BillingGate(rules.billing, self.clock) if rules.billing else None
+        length = rules.cycle or self.default_cycle
+        self.cycles = ClockCycles(length, self.clock) if length else None
+        self.clock.patience = max(self._patience, PATIENCE) if length else self._patience
         for pool in self.pools.values():
             rule = rules.capacity_for(pool.base_model)
             pool.resize(rule.workers if rule else UNLIMITED, rule.cold_start if rule else 0.0)
@@ -70,6 +78,8 @@ class QueuePolicy:
     async def admit(self, promise: Promise) -> None:
         self._admitting[promise.request_id] = promise
         self._heads[promise.lane_id] = promise
+        cycles = self.cycles
+        promise.cycle = cycles.assign(promise) if cycles else None
         try:
             for window in self.windows:
                 if window.limit.mode == "pause" and window.limit.concerns(promise.operation):
@@ -77,6 +87,8 @@ class QueuePolicy:
             pool = self._pool(promise.base_model)
             if pool is not None:
                 await pool.enter(promise.request_id)
+            if cycles and promise.cycle is not None:
+                await cycles.wait_for_start(promise.cycle)
         finally:
             self._admitting.pop(promise.request_id, None)
             if self._heads.get(promise.lane_id) is promise:
@@ -84,6 +96,8 @@ class QueuePolicy:
 
     async def settle(self, promise: Promise) -> None:
         rule = self.rules.completion_for(promise.operation, promise.base_model)
+        if self.cycles and promise.cycle is not None:
+            await self.cycles.wait_for_end(promise.cycle)
         seconds = rule.after + self._latency(rule, promise)
         if seconds > 0:
             await self.clock.sleep(seconds, background=True)

@@ -1,4 +1,4 @@
-"""The `queue` part of a scenario: completion, capacity, rate limits, billing, lifetimes."""
+"""The `queue` part of a scenario: completion, capacity, limits, billing, lifetimes, cycles."""
 
 import fnmatch
 from dataclasses import dataclass, field, replace
@@ -69,6 +69,7 @@ class QueueRules:
     retention: float | None = None
     session_timeout: float | None = None
     long_poll: float | None = None
+    cycle: float | None = None
     default: Completion = field(default_factory=Completion)
 
     def limits(self, defaults: Limits) -> Limits:
@@ -104,6 +105,7 @@ def read_queue(section: Section | None) -> QueueRules:
         retention=section.duration("retention"),
         session_timeout=section.duration("session_timeout"),
         long_poll=section.duration("long_poll"),
+        cycle=section.duration("cycle"),
     )
     section.finish()
     return rules

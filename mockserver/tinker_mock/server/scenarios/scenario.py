@@ -1,4 +1,4 @@
-"""A scenario: queue rules and fault rules under a name, loaded from YAML."""
+"""A scenario: queue rules, fault rules and quirks under a name, loaded from YAML."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tinker_mock.server.faults.rules import Rule, read_rule
 from tinker_mock.server.queues.rules import QueueRules, read_queue
-from tinker_mock.server.yaml_section import ScenarioError, read_section
+from tinker_mock.server.quirks import Quirk, UnknownQuirk, quirk_of
+from tinker_mock.server.yaml_section import ScenarioError, Section, read_section
 
 FOLDER = "tinker_mock.server.scenarios"
 
@@ -21,6 +22,7 @@ class Scenario:
     summary: str = ""
     queue: QueueRules = field(default_factory=QueueRules)
     rules: list[Rule] = field(default_factory=list)
+    quirks: frozenset[Quirk] = frozenset()
     text: str = ""
 
 
@@ -44,12 +46,20 @@ def read_scenario(text: str, source: str, operations: Iterable[str]) -> Scenario
     summary = top.text("summary", "") or ""
     queue = read_queue(top.section("queue"))
     rules = [read_rule(row, i, known) for i, row in enumerate(top.sections("rules"))]
+    quirks = _quirks(top)
     top.finish()
     names = [rule.name for rule in rules]
     twice = {rule for rule in names if names.count(rule) > 1}
     if twice:
         raise top.fail("rules", f"two rules are named {sorted(twice)[0]!r}; names are unique")
-    return Scenario(name, summary, queue, rules, text)
+    return Scenario(name, summary, queue, rules, quirks, text)
+
+
+def _quirks(top: Section) -> frozenset[Quirk]:
+    try:
+        return frozenset(map(quirk_of, top.names("quirks")))
+    except UnknownQuirk as error:
+        raise top.fail("quirks", str(error)) from None
 
 
 def load_scenario(name_or_file: str, operations: Iterable[str]) -> Scenario:

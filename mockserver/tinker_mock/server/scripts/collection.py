@@ -72,7 +72,7 @@ class Scripts:
         warnings += self._doubts(script, models)
         self.entries.append(script)
         for model in models:
-            base = self.bases.get(model.name)
+            base = self.bases.get(model.base)
             if base is not None:
                 base.scripted_answers.add(model_script.ModelScript(script, model))
         return Added(script, warnings)
@@ -86,20 +86,21 @@ class Scripts:
     def give(self, base: BaseModel, model: CatalogModel) -> None:
         """Let a fresh base model have the scripts that are for it."""
         for script in self.entries:
-            if model in self._models_of(script):
+            if model.base in [one.base for one in self._models_of(script)]:
                 base.scripted_answers.add(model_script.ModelScript(script, model))
 
     def _models_of(self, script: Script) -> list[CatalogModel]:
         if not any(sign in script.model for sign in "*?["):
             try:
-                return [self.catalog.get(script.model, "/model")]
+                return [self.catalog.get(self.catalog.get(script.model, "/model").base)]
             except BadRequest as problem:
                 raise ScriptFault("model", problem.message, problem.fix or "") from None
         names = [name for name in self.catalog.models if fnmatchcase(name, script.model)]
         if not names:
             rule = f"no model on offer is called {script.model!r}"
             raise ScriptFault("model", rule, "Name a model, or use *")
-        return [self.catalog.models[name] for name in names]
+        bases = dict.fromkeys(self.catalog.models[name].base for name in names)
+        return [self.catalog.get(base) for base in bases]
 
     def _doubts(self, script: Script, models: list[CatalogModel]) -> Iterator[str]:
         for place, older in enumerate(self.entries):

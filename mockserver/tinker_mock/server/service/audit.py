@@ -4,16 +4,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.roles import organization
 from tinker_mock.server.service.times import wire_time
 from tinker_mock.server.state.records import AuditEntry, Tenant
 
 GROUPS = {
-    "checkpoints": ("checkpoint.",),
-    "projects": ("project.",),
-    "teams": ("team.",),
-    "organizations": ("organization.", "apikey."),
+    "checkpoints": ("checkpoint_",),
+    "projects": ("project_",),
+    "teams": ("team_",),
+    "organizations": ("organization_", "apikey_"),
 }
-"""Event type of a query -> prefixes of event names; `all` means everything."""
+"""Event type of a query -> prefixes of event names; `all` means everything.
+
+Events are named `<resource>_<action>` (SDK `types/audit_log_entry.py`). `checkpoint_read` is the
+service's own name, the others follow its form.
+"""
 
 
 def record(
@@ -29,17 +34,18 @@ def record(
     tenant_id = tenant if isinstance(tenant, str) else tenant.id
     now = backend.clock.now()
     entry = AuditEntry(now, tenant_id, event, model_id, path, purpose, details or {})
-    backend.state.audit.append(entry)
+    backend.state.audit[f"{backend.ids.count('audit'):012d}"] = entry
 
 
 def entries(
     backend: Backend, tenant: Tenant, event_type: str, day: str | None
 ) -> list[dict[str, Any]]:
-    """The tenant's lines of one kind and, if given, one UTC day; oldest first."""
+    """The organization's lines of one kind and, if given, one UTC day; oldest first."""
     prefixes = GROUPS.get(event_type)
+    users = organization(backend.state, tenant)
     found = []
-    for entry in backend.state.audit:
-        if entry.tenant_id != tenant.id:
+    for entry in backend.state.audit.values():
+        if entry.tenant_id not in users:
             continue
         if prefixes is not None and not entry.event.startswith(prefixes):
             continue
@@ -57,4 +63,7 @@ def _described(entry: AuditEntry) -> dict[str, Any]:
         "tinker_path": entry.tinker_path,
         "purpose": entry.purpose,
     }
-    return {**{k: v for k, v in fields.items() if v is not None}, "event_details": entry.details}
+    told = {k: v for k, v in fields.items() if v is not None}
+    # Model, path and purpose outside the details are for clients older than the details.
+    about = {k: v for k, v in told.items() if k not in ("timestamp", "event")}
+    return {**told, "event_details": {"user_id": entry.tenant_id, **about, **entry.details}}

@@ -9,10 +9,12 @@ from tinker_mock.server.catalog import Catalog
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.ids import IdSource
 from tinker_mock.server.promises import CompletionPolicy, PromiseBook
+from tinker_mock.server.quirks import ActiveQuirks
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.batches import Batcher
 from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.settings import Limits, Settings
+from tinker_mock.server.signer import Signer
 from tinker_mock.server.state.store import State, Store
 
 if TYPE_CHECKING:
@@ -28,11 +30,13 @@ class Backend:
     store: Store
     clock: Clock
     ids: IdSource
+    signer: Signer
     catalog: Catalog
     authenticator: Authenticator
     promises: PromiseBook
     compute: Compute
     batches: Batcher
+    quirks: ActiveQuirks
     scripts: Scripts
     bases: dict[str, BaseModel] = field(default_factory=dict)
     """The engine's base models that were asked for, by name; see `service/bases.py`."""

@@ -10,13 +10,17 @@ from tinker_mock.server.tokenizers import own_tokenizer, text_is_installed, toke
 
 
 def base_of(backend: Backend, name: str) -> BaseModel:
-    """The engine's base model of that name, made once. Raises BadRequest."""
+    """The engine's base model of a row of the catalogue, made once for all rows of its weights.
+
+    Raises BadRequest.
+    """
     model = backend.catalog.get(name)
-    if model.name not in backend.bases:
-        base = engine_base(model)
+    if model.base not in backend.bases:
+        longest = max(row.context_length for row in backend.catalog.rows_of(model.base))
+        base = engine_base(model, longest)
         backend.scripts.give(base, model)
-        backend.bases[model.name] = base
-    return backend.bases[model.name]
+        backend.bases[model.base] = base
+    return backend.bases[model.base]
 
 
 def give_text(base: BaseModel, model: CatalogModel) -> None:
@@ -29,8 +33,8 @@ def give_text(base: BaseModel, model: CatalogModel) -> None:
         base.decode = tokenizer.decode
 
 
-def engine_base(model: CatalogModel) -> BaseModel:
-    """The engine's model for a catalogue entry."""
+def engine_base(model: CatalogModel, context_length: int | None = None) -> BaseModel:
+    """The engine's model for a catalogue entry; its context is the entry's if none is given."""
     opening, closing = model.thinking or (None, None)
     grammar = ChatGrammar(
         end_tokens=model.end_tokens,
@@ -43,12 +47,12 @@ def engine_base(model: CatalogModel) -> BaseModel:
         specials=(model.special_tokens,) if len(model.special_tokens) == 2 else (),
     )
     return BaseModel(
-        model.name,
+        model.base,
         model.vocabulary_size,
         model.tokenizer_size,
         model.end_tokens,
         grammar=grammar,
-        context_length=model.context_length,
+        context_length=context_length or model.context_length,
         corpus=lambda: _texts(model, grammar),
     )
 

@@ -46,8 +46,12 @@ class Batcher:
     async def _run(self, batch: list[Waiting], together: Together) -> None:
         if not batch:
             return
+        requests, futures = [request for request, _ in batch], [future for _, future in batch]
         try:
-            results = await self.compute(together, [request for request, _ in batch])
+            results = await _while_wanted(self.compute(together, requests), futures)
+        except asyncio.CancelledError:  # nobody waits any more, or the server goes down
+            for future in futures:
+                future.cancel()
         except Exception as error:
             if len(batch) == 1:
                 _settle(batch[0][1], error)
@@ -55,9 +59,22 @@ class Batcher:
             for one in batch:  # only the one at fault fails
                 await self._run([one], together)
         else:
-            for (_, future), result in zip(batch, results, strict=True):
+            for future, result in zip(futures, results, strict=True):
                 if not future.done():
                     future.set_result(result)
+
+
+async def _while_wanted(work: Awaitable[Any], futures: list[asyncio.Future[Any]]) -> Any:
+    """What the work comes to; it is cancelled when everybody who waits for it has left."""
+    task = asyncio.ensure_future(work)
+
+    def leave(_: object) -> None:
+        if all(future.done() for future in futures):
+            task.cancel()
+
+    for future in futures:
+        future.add_done_callback(leave)
+    return await task
 
 
 def _settle(future: asyncio.Future[Any], error: Exception) -> None:

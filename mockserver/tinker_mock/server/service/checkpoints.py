@@ -3,9 +3,10 @@
 import re
 from typing import Any
 
-from tinker_mock.server.errors import BadRequest, Forbidden, NotFound
+from tinker_mock.server.errors import BadRequest, Forbidden, NameTaken, NotFound
 from tinker_mock.server.service.audit import record
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.roles import shares_project
 from tinker_mock.server.service.times import wire_time
 from tinker_mock.server.state.records import (
     FOLDERS,
@@ -40,7 +41,7 @@ def find(backend: Backend, path: str, pointer: str = "/path") -> Checkpoint:
     check_path(path, pointer)
     checkpoint = backend.state.checkpoints.get(path)
     if checkpoint is not None and expired(backend, checkpoint):
-        remove(backend, checkpoint, "expired")
+        remove(backend, checkpoint, "expire")
         checkpoint = None
     if checkpoint is None:
         raise missing(path, pointer)
@@ -54,13 +55,14 @@ def readable(
     pointer: str = "/path",
     access_token: str | None = None,
 ) -> Checkpoint:
-    """A checkpoint the tenant may read: its own, a published one, or one of the account that the
-    access token (an API key or JWT) belongs to. Raises NotFound, or Forbidden for a bad token."""
+    """A checkpoint the tenant may read: its own, a published one, one of a project it is in, or
+    one of the account that the access token (an API key or JWT) belongs to. Raises NotFound, or
+    Forbidden for one that is private or a token of another account."""
     checkpoint = find(backend, path, pointer)
-    if checkpoint.public or checkpoint.tenant_id == tenant.id:
+    if may_read(backend, tenant, checkpoint):
         return checkpoint
     if access_token is None:
-        raise missing(path, pointer)
+        raise private(path, pointer)
     granted = backend.authenticator.tenant(access_token)
     if granted.id != checkpoint.tenant_id:
         raise Forbidden(
@@ -72,6 +74,14 @@ def readable(
     return checkpoint
 
 
+def may_read(backend: Backend, tenant: Tenant, checkpoint: Checkpoint) -> bool:
+    """Whether a checkpoint is the tenant's own, public, or in a project it shares."""
+    if checkpoint.public or checkpoint.tenant_id == tenant.id:
+        return True
+    owner = backend.state.tenants[checkpoint.tenant_id]
+    return shares_project(tenant, owner, checkpoint.project_id)
+
+
 def owned(backend: Backend, tenant: Tenant, run_id: str, kind: str, name: str) -> Checkpoint:
     """The tenant's own checkpoint; raises NotFound, or Forbidden for somebody's published one."""
     path = path_of(run_id, KINDS[kind], name)
@@ -81,6 +91,39 @@ def owned(backend: Backend, tenant: Tenant, run_id: str, kind: str, name: str) -
     if checkpoint.public:
         raise Forbidden(f"{path} belongs to another account", rule="only owners change checkpoints")
     raise missing(path, "path")
+
+
+def check_name(
+    backend: Backend, run_id: str, kind: CheckpointKind, name: str, overwrite: bool = False
+) -> None:
+    """Raise NameTaken when the run has a checkpoint of that kind and name, unless `overwrite`."""
+    there = backend.state.checkpoints.get(path_of(run_id, kind, name))
+    if there is not None and not overwrite and not expired(backend, there):
+        raise name_taken(run_id, kind, name)
+
+
+def name_taken(run_id: str, kind: CheckpointKind, name: str) -> NameTaken:
+    """The refusal of a name, in the service's words."""
+    replacing = " (save_state: or overwrite=True)" if kind == "training" else ""
+    return NameTaken(
+        f"Checkpoint '{name}' already exists for model {run_id} in {FOLDERS[kind]}. "
+        "Please choose a different name to avoid overwriting.",
+        pointer="/path",
+        rule="a run's checkpoints of one kind have different names",
+        requirement="weights/save/taken",
+        details={"fix": f"choose another name{replacing}"},
+    )
+
+
+def private(path: str, pointer: str) -> Forbidden:
+    """The refusal for somebody's checkpoint that is not published."""
+    return Forbidden(
+        f"{pointer.strip('/')}: checkpoint {path!r} is private",
+        pointer=pointer,
+        rule="the checkpoint is yours, published, or in a project that you are a member of",
+        fix="ask its owner to publish it or for access to its project",
+        requirement="errors/private-checkpoint/forbidden",
+    )
 
 
 def missing(path: str, pointer: str) -> NotFound:
@@ -108,21 +151,21 @@ def living(backend: Backend) -> list[Checkpoint]:
     """All checkpoints that have not expired, newest first; expired ones are removed."""
     for checkpoint in list(backend.state.checkpoints.values()):
         if expired(backend, checkpoint):
-            remove(backend, checkpoint, "expired")
+            remove(backend, checkpoint, "expire")
     found = list(backend.state.checkpoints.values())
     found.reverse()
     return sorted(found, key=lambda c: c.created_at, reverse=True)
 
 
-def remove(backend: Backend, checkpoint: Checkpoint, reason: str) -> None:
+def remove(backend: Backend, checkpoint: Checkpoint, action: str) -> None:
     """Delete a checkpoint and stop counting its storage."""
     del backend.state.checkpoints[checkpoint.path]
-    ended = checkpoint.expires_at if reason == "expired" else backend.clock.now()
-    for period in backend.state.storage:
+    ended = checkpoint.expires_at if action == "expire" else backend.clock.now()
+    for period in backend.state.storage.values():
         if period.path == checkpoint.path and period.until is None:
             period.until = ended
     tenant = checkpoint.tenant_id
-    record(backend, tenant, f"checkpoint.{reason}", checkpoint.run_id, checkpoint.path)
+    record(backend, tenant, f"checkpoint_{action}", checkpoint.run_id, checkpoint.path)
 
 
 def last_of(backend: Backend, run: TrainingRun, kind: CheckpointKind) -> Checkpoint | None:

@@ -50,7 +50,7 @@ def copy_weights(
         public=False,
     )
     saving.store(backend, copy)
-    record(backend, tenant, "checkpoint.copied", run.id, copy.path, details={"from": source.path})
+    record(backend, tenant, "checkpoint_copy", run.id, copy.path, details={"from": source.path})
     return copy
 
 

@@ -1,108 +1,119 @@
-"""How many positions a picture or a sound takes in a prompt."""
+"""The size of a picture, read from the head of its file: PNG, JPEG, GIF or WebP."""
 
 import base64
 import binascii
-import math
 import struct
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from tinker_mock.server.errors import BadRequest
 
-PATCH = 28
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-POINTER_TOKENS = 256
-"""Positions of an image asset pointer without `expected_tokens`: nothing is fetched."""
+MOST_PIXELS = 178_956_970
+"""Where Pillow, which image processors read files with, takes a picture for a bomb."""
+HEAD = 64 * 1024
+"""Decoded at first; what a JPEG carries before its frame may be longer."""
+
+Size = tuple[int, int]
 
 
-def image_positions(chunk: dict[str, Any], where: str) -> int:
-    """Positions of an image chunk: its `expected_tokens`, else one per 28 × 28 pixels."""
-    content = _bytes(chunk["data"], f"{where}.data")
-    size = _size(content, chunk["format"], where)
-    expected = chunk.get("expected_tokens")
-    if expected is not None:
-        return int(expected)
-    return max(1, math.ceil(size[0] / PATCH) * math.ceil(size[1] / PATCH))
-
-
-def pointer_positions(chunk: dict[str, Any]) -> int:
-    """Positions of an image asset pointer."""
-    expected = chunk.get("expected_tokens")
-    return POINTER_TOKENS if expected is None else int(expected)
-
-
-def dmel_positions(chunk: dict[str, Any], where: str) -> int:
-    """Positions of a dmel chunk: the first dimension of its tensor container."""
-    content = _bytes(chunk["dmel"], f"{where}.dmel")
+def picture_size(data: str | bytes, form: str, where: str) -> Size:
+    """Width and height of a picture in base64 or bytes. Raises BadRequest for what is no picture
+    of that format, and for sizes that nobody decodes; nothing but the head is looked at."""
     try:
-        return container_shape(content)[0]
-    except (ValueError, IndexError) as error:
-        raise BadRequest(
-            f"{where}.dmel: {error}",
-            pointer=_pointer(f"{where}.dmel"),
-            rule="a serialized tensor container with at least one dimension",
-            fix="send the bytes the audio encoder wrote",
-        ) from error
-
-
-def container_shape(content: bytes) -> tuple[int, ...]:
-    """The shape in a tensor container's header: [254] dtype ndim dim… with varint numbers."""
-    offset = 1 if content[:1] == b"\xfe" else 0
-    if len(content) <= offset or content[offset] > 7:
-        raise ValueError("no tensor container header")
-    rank, offset = _varint(content, offset + 1)
-    shape = []
-    for _ in range(rank):
-        length, offset = _varint(content, offset)
-        shape.append(length)
-    return tuple(shape)
-
-
-def _varint(content: bytes, offset: int) -> tuple[int, int]:
-    value, shift = 0, 0
-    while offset < len(content) and shift < 64:
-        byte = content[offset]
-        offset += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, offset
-        shift += 7
-    raise ValueError("the tensor container's header is cut off")
-
-
-def _bytes(data: str | bytes, where: str) -> bytes:
-    if isinstance(data, bytes):
-        return data
-    try:
-        return base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BadRequest(
-            f"{where}: not base64: {error}",
-            pointer=_pointer(where),
-            rule="bytes travel as standard base64 in JSON",
-            fix="encode the bytes with base64",
-        ) from error
-
-
-def _size(content: bytes, form: str, where: str) -> tuple[int, int]:
-    try:
-        return _png_size(content) if form == "png" else _jpeg_size(content)
+        if form not in READERS:
+            raise ValueError(f"the formats are {', '.join(READERS)}")
+        size = _size_in_head(data, form)
+    except binascii.Error as error:
+        raise _not_base64(where, error) from error
     except (ValueError, struct.error, IndexError) as error:
         raise BadRequest(
-            f"{where}.data: not a {form} image: {error}",
-            pointer=_pointer(f"{where}.data"),
+            f"{where}: not a {form} image: {error}",
+            pointer=pointer_to(where),
             rule="data holds an image in the format that `format` names",
             fix="send the image file's bytes and its true format",
         ) from error
+    if min(size) < 1 or size[0] * size[1] > MOST_PIXELS:
+        raise BadRequest(
+            f"{where}: its header says {size[0]} x {size[1]} pixels",
+            pointer=pointer_to(where),
+            rule=f"a picture has between 1 and {MOST_PIXELS} pixels",
+            fix="send a smaller picture",
+        )
+    return size
 
 
-def _png_size(content: bytes) -> tuple[int, int]:
-    if not content.startswith(PNG_SIGNATURE):
+def head_of(data: str | bytes, where: str) -> bytes:
+    """The first bytes of what base64 text, or bytes, stand for; raises BadRequest."""
+    try:
+        return data[:HEAD] if isinstance(data, bytes) else _head(data, HEAD)
+    except (binascii.Error, ValueError) as error:
+        raise _not_base64(where, error) from error
+
+
+def pointer_to(where: str) -> str:
+    """The JSON pointer to a field like `data[3].model_input.chunks[0]`."""
+    return "/" + where.replace(".", "/").replace("[", "/").replace("]", "")
+
+
+def _not_base64(where: str, error: ValueError) -> BadRequest:
+    return BadRequest(
+        f"{where}: not base64: {error}",
+        pointer=pointer_to(where),
+        rule="bytes travel as standard base64 in JSON",
+        fix="encode the bytes with base64",
+    )
+
+
+def _size_in_head(data: str | bytes, form: str) -> Size:
+    content = data[:HEAD] if isinstance(data, bytes) else _head(data, HEAD)
+    try:
+        return READERS[form](content)
+    except (struct.error, IndexError):
+        if len(data) <= HEAD:
+            raise
+        return READERS[form](data if isinstance(data, bytes) else _head(data, len(data)))
+
+
+def _head(text: str, characters: int) -> bytes:
+    """The first bytes that base64 text stands for; `characters` is a multiple of 4."""
+    head = text[:characters]
+    return base64.b64decode(head, validate=True)
+
+
+def _png_size(content: bytes) -> Size:
+    if not content.startswith(b"\x89PNG\r\n\x1a\n"):
         raise ValueError("the PNG signature is missing")
     width, height = struct.unpack_from(">II", content, 16)
+    if content[12:16] != b"IHDR":
+        raise ValueError("the IHDR chunk is missing")
     return width, height
 
 
-def _jpeg_size(content: bytes) -> tuple[int, int]:
+def _gif_size(content: bytes) -> Size:
+    if content[:6] not in (b"GIF87a", b"GIF89a"):
+        raise ValueError("the GIF signature is missing")
+    width, height = struct.unpack_from("<HH", content, 6)
+    return width, height
+
+
+def _webp_size(content: bytes) -> Size:
+    if content[:4] != b"RIFF" or content[8:12] != b"WEBP":
+        raise ValueError("the WebP signature is missing")
+    kind = content[12:16]
+    if kind == b"VP8X":
+        wide, high = content[24:27], content[27:30]
+        if len(high) < 3:
+            raise ValueError("its header is cut off")
+        return int.from_bytes(wide, "little") + 1, int.from_bytes(high, "little") + 1
+    if kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", content, 21)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", content, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    raise ValueError("it has no VP8 chunk")
+
+
+def _jpeg_size(content: bytes) -> Size:
     if not content.startswith(b"\xff\xd8"):
         raise ValueError("the JPEG signature is missing")
     offset = 2
@@ -117,5 +128,9 @@ def _jpeg_size(content: bytes) -> tuple[int, int]:
         offset += 2 + length
 
 
-def _pointer(where: str) -> str:
-    return "/" + where.replace(".", "/").replace("[", "/").replace("]", "")
+READERS: Mapping[str, Callable[[bytes], Size]] = {
+    "png": _png_size,
+    "jpeg": _jpeg_size,
+    "gif": _gif_size,
+    "webp": _webp_size,
+}

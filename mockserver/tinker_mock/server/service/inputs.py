@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinker_mock.server.budget import checkpoint
+from tinker_mock.server.catalog import CatalogModel
 from tinker_mock.server.engine import Datum
-from tinker_mock.server.service.images import dmel_positions, image_positions, pointer_positions
+from tinker_mock.server.service.positions import positions_of
 from tinker_mock.server.service.tensors import dense_tensor, integers, refused
 
 NOT_TEXT = -1
@@ -14,14 +16,15 @@ NOT_TEXT = -1
 INTEGER_INPUTS = {"target_tokens"}
 
 
-def training_data(data: list[dict[str, Any]], vocabulary_size: int) -> list[Datum]:
+def training_data(data: list[dict[str, Any]], model: CatalogModel) -> list[Datum]:
     """The datums of a forward or forward_backward request."""
     if not data:
         raise refused("data", "at least one datum", "it is empty", "send one datum or more")
     found = []
     for place, datum in enumerate(data):
+        checkpoint()
         where = f"data[{place}]"
-        tokens = prompt_tokens(datum["model_input"], f"{where}.model_input", vocabulary_size)
+        tokens = prompt_tokens(datum["model_input"], f"{where}.model_input", model)
         inputs = {
             name: dense_tensor(tensor, f"{where}.loss_fn_inputs.{name}", name in INTEGER_INPUTS)
             for name, tensor in datum["loss_fn_inputs"].items()
@@ -31,28 +34,21 @@ def training_data(data: list[dict[str, Any]], vocabulary_size: int) -> list[Datu
 
 
 def prompt_tokens(
-    model_input: dict[str, Any], where: str, vocabulary_size: int
+    model_input: dict[str, Any], where: str, model: CatalogModel
 ) -> NDArray[np.int64]:
     """The token ids of a model input; pictures and sounds become runs of NOT_TEXT."""
     pieces: list[NDArray[np.int64]] = []
     for place, chunk in enumerate(model_input["chunks"]):
-        pieces.append(_chunk_tokens(chunk, f"{where}.chunks[{place}]", vocabulary_size))
+        pieces.append(_chunk_tokens(chunk, f"{where}.chunks[{place}]", model))
     return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int64)
 
 
-def _chunk_tokens(chunk: dict[str, Any], where: str, vocabulary_size: int) -> NDArray[np.int64]:
-    # Releases up to 0.16 leave `type` out: the one field that only a kind has tells it.
+def _chunk_tokens(chunk: dict[str, Any], where: str, model: CatalogModel) -> NDArray[np.int64]:
     if "tokens" in chunk:
         tokens = integers(chunk["tokens"], f"{where}.tokens")
-        _check_ids(tokens, f"{where}.tokens", vocabulary_size)
+        _check_ids(tokens, f"{where}.tokens", model.vocabulary_size)
         return tokens
-    if "location" in chunk:
-        count = pointer_positions(chunk)
-    elif "data" in chunk:
-        count = image_positions(chunk, where)
-    else:
-        count = dmel_positions(chunk, where)
-    return np.full(count, NOT_TEXT, dtype=np.int64)
+    return np.full(positions_of(chunk, where, model), NOT_TEXT, dtype=np.int64)
 
 
 def _check_ids(tokens: NDArray[np.int64], where: str, vocabulary_size: int) -> None:

@@ -7,6 +7,7 @@ from tinker_mock.server.engine import EngineError
 from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.service import runs, sampling, saving, training
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.compute import on_behalf_of
 from tinker_mock.server.state.promise import Promise
 
 WORK: dict[str, Callable[[Backend, Promise], Awaitable[Any]]] = {
@@ -27,6 +28,8 @@ WORK: dict[str, Callable[[Backend, Promise], Awaitable[Any]]] = {
 async def perform(backend: Backend, promise: Promise) -> Any:
     """Do a promise's work; raises OperationFailed for what the client can mend."""
     try:
-        return await WORK[promise.operation](backend, promise)
+        with on_behalf_of(promise.tenant_id):
+            return await WORK[promise.operation](backend, promise)
     except EngineError as error:
-        raise OperationFailed(str(error)) from error
+        told = f"{error.code}: {error}" if error.code else str(error)
+        raise OperationFailed(told) from error

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tinker_mock.server.engine import Trainer
-from tinker_mock.server.errors import Conflict, NotFound, OperationFailed, Unprocessable
+from tinker_mock.server.errors import BadRequest, Conflict, Forbidden, NotFound, OperationFailed
 from tinker_mock.server.service import checkpoints
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of
@@ -11,7 +11,7 @@ from tinker_mock.server.service.times import wire_time
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import Session, Tenant, TrainingRun
 
-MAX_RANK = 512
+DEFAULT_RANK, MAX_RANK = 32, 512
 
 
 def run_id(session: Session, model_seq_id: int) -> str:
@@ -22,9 +22,17 @@ def run_id(session: Session, model_seq_id: int) -> str:
 def get_run(
     backend: Backend, tenant: Tenant, model_id: str, pointer: str = "/model_id"
 ) -> TrainingRun:
-    """The tenant's training run; raises NotFound."""
+    """The tenant's training run; raises NotFound, or Forbidden for somebody else's."""
     run = backend.state.runs.get(model_id)
-    if run is None or run.tenant_id != tenant.id:
+    if run is not None and run.tenant_id != tenant.id:
+        raise Forbidden(
+            "You do not have access to this model",
+            pointer=pointer,
+            rule="a training run belongs to the key that created it",
+            requirement="auth/isolation/work",
+            details={"fix": "use the key that created the model"},
+        )
+    if run is None:
         field = pointer.strip("/").replace("/", ".")
         raise NotFound(
             f"{field}: no training run {model_id!r} for this API key",
@@ -41,14 +49,7 @@ def new_run(
 ) -> TrainingRun:
     """Register a training run; its trainer is made by the promised operation."""
     lora = body.get("lora_config") or {}
-    if lora.get("rank", 32) > MAX_RANK:
-        raise Unprocessable(
-            f"lora_config.rank: {lora['rank']} is greater than the maximum {MAX_RANK}",
-            pointer="/lora_config/rank",
-            rule=f"maximum {MAX_RANK}",
-            fix=f"use a rank of {MAX_RANK} or less",
-            requirement="models/create/bad-rank",
-        )
+    check_rank(lora.get("rank", DEFAULT_RANK))
     now = backend.clock.now()
     identity = run_id(session, model_seq_id)
     seed = lora.get("seed")
@@ -57,7 +58,7 @@ def new_run(
         session_id=session.id,
         tenant_id=session.tenant_id,
         base_model=base_model,
-        rank=lora.get("rank", 32),
+        rank=lora.get("rank", DEFAULT_RANK),
         created_at=now,
         last_request_time=now,
         seed=backend.ids.number("lora", identity) if seed is None else seed,
@@ -69,7 +70,28 @@ def new_run(
     )
     backend.state.runs[identity] = run
     session.run_ids.append(identity)
+    session.touch()
     return run
+
+
+def check_rank(rank: int) -> None:
+    """Raise BadRequest, in the service's words, for a rank that no adapter has."""
+    if rank < 1:
+        rule = "positive"
+    elif rank & (rank - 1):
+        rule = "a power of 2"
+    elif rank > MAX_RANK:
+        rule = f"at most {MAX_RANK}"
+    else:
+        return
+    below = 1 << (min(rank, MAX_RANK).bit_length() - 1) if rank > 0 else DEFAULT_RANK
+    raise BadRequest(
+        f"lora_config.rank must be {rule}",
+        pointer="/lora_config/rank",
+        rule=rule,
+        fix=f"it is {rank}: use {below}" + (f" or {2 * below}" if rule == "a power of 2" else ""),
+        requirement="models/create/bad-rank",
+    )
 
 
 def same_creation(

@@ -5,7 +5,7 @@ from typing import Any
 from tinker_mock.server.engine import Sampler, SampleRequest, SampleResult, Weights
 from tinker_mock.server.errors import BadRequest, Conflict, NotFound, Unprocessable
 from tinker_mock.server.scripts.draw import Draw
-from tinker_mock.server.service import checkpoints
+from tinker_mock.server.service import checkpoints, offer
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
 from tinker_mock.server.service.inputs import prompt_tokens
@@ -45,8 +45,6 @@ def create_sampler(
     """
     base_model, path = body.get("base_model"), body.get("model_path")
     number = body["sampling_session_seq_id"]
-    if base_model is not None:
-        base_model = backend.catalog.get(base_model).name
     if path is None:
         if base_model is None:
             raise BadRequest(
@@ -55,18 +53,11 @@ def create_sampler(
                 rule="a base model or a checkpoint to sample from",
                 fix="add one of them",
             )
+        base_model = offer.sampleable(backend, base_model).name
         return open_sampler(backend, session, number, base_model, body)
     source = checkpoints.readable(backend, tenant, path, "/model_path")
-    if base_model not in (None, backend.catalog.get(source.base_model).name):
-        raise BadRequest(
-            f"base_model: {path} was trained from {source.base_model}, not {base_model}",
-            pointer="/base_model",
-            rule="the checkpoint's own base model, if any is named",
-            fix="leave base_model out",
-        )
-    return open_sampler(
-        backend, session, number, source.base_model, body, source.weights, source.path
-    )
+    base_model = offer.row_for(backend, source, base_model).name
+    return open_sampler(backend, session, number, base_model, body, source.weights, source.path)
 
 
 def open_sampler(
@@ -104,6 +95,7 @@ def open_sampler(
     )
     backend.state.samplers[identity] = sampler
     session.sampler_ids.append(identity)
+    session.touch()
     return sampler
 
 
@@ -120,6 +112,20 @@ def sample_count(body: dict[str, Any]) -> int:
     return count
 
 
+def check_work(backend: Backend, sampler: SamplingSession, body: dict[str, Any]) -> None:
+    """Raises BadRequest for more tokens than an operation may write."""
+    count, asked = sample_count(body), body["sampling_params"].get("max_tokens") or 0
+    length = min(asked, backend.catalog.get(sampler.base_model).context_length)
+    most = backend.settings.work_tokens
+    if count * length > most:
+        raise BadRequest(
+            f"num_samples: {count} samples of {length} tokens are more than {most} tokens",
+            pointer="/num_samples",
+            rule=f"num_samples × max_tokens is at most {most}",
+            fix="split the request, or serve with a greater --work-tokens",
+        )
+
+
 def lane_of(sampler_id: str, seq_id: int | None) -> str:
     """The lane of one client of a sampling session."""
     return f"sampling:{sampler_id}:{(seq_id or 0) // CLIENT_BLOCK}"
@@ -130,16 +136,18 @@ def engine_request(
 ) -> tuple[SampleRequest, Draw]:
     """The engine's request for a wire request, and what it draws of scripts; raises BadRequest."""
     params = body["sampling_params"]
+    model = backend.catalog.get(sampler.base_model)
     base = base_of(backend, sampler.base_model)
-    prompt = prompt_tokens(body["prompt"], "prompt", base.vocabulary_size)
+    prompt = prompt_tokens(body["prompt"], "prompt", model)
     if _has_strings(params.get("stop")) or base.scripted_answers:
-        give_text(base, backend.catalog.get(sampler.base_model))
+        give_text(base, model)
+    max_tokens = params.get("max_tokens")
     target = body.get("target_prompt_logprobs")
     draw = Draw(base, prompt)
     request = SampleRequest(
         prompt=prompt,
         num_samples=sample_count(body),
-        max_tokens=params.get("max_tokens"),
+        max_tokens=model.context_length - prompt.size if max_tokens is None else max_tokens,
         temperature=params.get("temperature", 1.0),
         top_k=params.get("top_k", -1),
         top_p=params.get("top_p", 1.0),

@@ -21,10 +21,11 @@ async def save_weights(backend: Backend, promise: Promise) -> dict[str, Any]:
     body, run = promise.payload, backend.state.runs[promise.model_id]
     name = body.get("path") or f"seq-{promise.seq_id or 0:06d}"
     path = checkpoints.path_of(run.id, "training", name)
-    if not _already_there(backend, run, path, body.get("overwrite", False)):
-        trainer = trainer_of(run)
-        weights, arrays = await backend.compute(lambda: (trainer.snapshot(), export_state(trainer)))
-        store(backend, new_checkpoint(backend, run, "training", name, body, weights, arrays))
+    overwrite = body.get("overwrite", False)
+    checkpoints.check_name(backend, run.id, "training", name, overwrite)
+    trainer = trainer_of(run)
+    weights, arrays = await backend.compute(lambda: (trainer.snapshot(), export_state(trainer)))
+    store(backend, new_checkpoint(backend, run, "training", name, body, weights, arrays))
     return {"path": path, "type": "save_weights"}
 
 
@@ -40,27 +41,24 @@ async def save_weights_for_sampler(backend: Backend, promise: Promise) -> dict[s
         sampler.run_id, sampler.kind = run.id, body.get("kind", "snapshot")
         return {"sampling_session_id": sampler.id, "type": "save_weights_for_sampler"}
     path = checkpoints.path_of(run.id, "sampler", body["path"])
-    if not _already_there(backend, run, path, overwrite=False):
-        fresh = new_checkpoint(backend, run, "sampler", body["path"], body, weights, {})
-        store(backend, fresh)
+    checkpoints.check_name(backend, run.id, "sampler", body["path"])
+    store(backend, new_checkpoint(backend, run, "sampler", body["path"], body, weights, {}))
     return {"path": path, "type": "save_weights_for_sampler"}
 
 
 async def save_weights_external(backend: Backend, promise: Promise) -> dict[str, Any]:
     """Work of save_weights_external: adapter files ready for download, encrypted on request."""
     body, run = promise.payload, backend.state.runs[promise.model_id]
-    path = checkpoints.path_of(run.id, "external", body["path"])
-    if not _already_there(backend, run, path, overwrite=False):
-        trainer = trainer_of(run)
-        weights, arrays = await backend.compute(lambda: (trainer.snapshot(), export_state(trainer)))
-        name = body["path"]
-        fresh = new_checkpoint(backend, run, "external", name, body, weights, arrays)
-        recipients = body.get("age_encryption_recipients") or []
-        fresh.files = await backend.compute(external_files, fresh, recipients)
-        fresh.size_bytes = sum(map(len, fresh.files.values()))
-        store(backend, fresh)
-    size = backend.state.checkpoints[path].size_bytes
-    return {"path": path, "size_bytes": size, "type": "save_weights_external"}
+    name = body["path"]
+    checkpoints.check_name(backend, run.id, "external", name)
+    trainer = trainer_of(run)
+    weights, arrays = await backend.compute(lambda: (trainer.snapshot(), export_state(trainer)))
+    fresh = new_checkpoint(backend, run, "external", name, body, weights, arrays)
+    recipients = body.get("age_encryption_recipients") or []
+    fresh.files = await backend.compute(external_files, fresh, recipients)
+    fresh.size_bytes = sum(map(len, fresh.files.values()))
+    store(backend, fresh)
+    return {"path": fresh.path, "size_bytes": fresh.size_bytes, "type": "save_weights_external"}
 
 
 async def load_weights(backend: Backend, promise: Promise) -> dict[str, Any]:
@@ -79,7 +77,7 @@ async def load_weights(backend: Backend, promise: Promise) -> dict[str, Any]:
         )
     await backend.compute(load_state, trainer, arrays_of(source), with_optimizer)
     run.loaded_from = source.path
-    record(backend, tenant, "checkpoint.loaded", run.id, source.path, purpose="training")
+    record(backend, tenant, "checkpoint_read", run.id, source.path, purpose="training")
     return {"path": source.path, "model_id": run.id, "type": "load_weights"}
 
 
@@ -122,32 +120,17 @@ def new_checkpoint(
 def store(backend: Backend, checkpoint: Checkpoint) -> None:
     """Keep a checkpoint; from now on its storage counts."""
     if checkpoint.path in backend.state.checkpoints:
-        checkpoints.remove(backend, backend.state.checkpoints[checkpoint.path], "overwritten")
+        checkpoints.remove(backend, backend.state.checkpoints[checkpoint.path], "overwrite")
     backend.state.checkpoints[checkpoint.path] = checkpoint
-    backend.state.storage.append(
-        StoragePeriod(
-            path=checkpoint.path,
-            tenant_id=checkpoint.tenant_id,
-            session_id=checkpoint.session_id,
-            project_id=checkpoint.project_id,
-            base_model=checkpoint.base_model,
-            size_bytes=checkpoint.size_bytes,
-            since=checkpoint.created_at,
-        )
+    backend.state.storage[f"{backend.ids.count('storage'):012d}"] = StoragePeriod(
+        path=checkpoint.path,
+        tenant_id=checkpoint.tenant_id,
+        session_id=checkpoint.session_id,
+        project_id=checkpoint.project_id,
+        base_model=checkpoint.base_model,
+        size_bytes=checkpoint.size_bytes,
+        since=checkpoint.created_at,
     )
     bill(backend, checkpoint.session_id, checkpoint.base_model, "checkpoint", 1)
     tenant = checkpoint.tenant_id
-    record(backend, tenant, "checkpoint.saved", checkpoint.run_id, checkpoint.path)
-
-
-def _already_there(backend: Backend, run: TrainingRun, path: str, overwrite: bool) -> bool:
-    """The same state was saved under this name before; raises when it was another state."""
-    there = backend.state.checkpoints.get(path)
-    if there is None or overwrite or checkpoints.expired(backend, there):
-        return False
-    if there.step == run.steps:
-        return True
-    raise OperationFailed(
-        f"path: {path} exists and holds step {there.step}, the model is at step {run.steps}; "
-        "choose another name or save with overwrite true"
-    )
+    record(backend, tenant, "checkpoint_create", checkpoint.run_id, checkpoint.path)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tinker_mock.server.errors import Conflict, Gone, NotFound
+from tinker_mock.server.errors import Conflict, Forbidden, Gone, NotFound
 from tinker_mock.server.service.audit import record
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.records import Session, Tenant
@@ -11,7 +11,7 @@ from tinker_mock.server.state.records import Session, Tenant
 def create_session(backend: Backend, tenant: Tenant, body: dict[str, Any]) -> Session:
     """Open a session; its id follows from the seed, the tenant and how many it had before."""
     now = backend.clock.now()
-    number = sum(1 for s in backend.state.sessions.values() if s.tenant_id == tenant.id)
+    number = backend.ids.count("session", tenant.id) - 1
     session = Session(
         id=backend.ids.derive("session", tenant.id, number),
         tenant_id=tenant.id,
@@ -26,7 +26,7 @@ def create_session(backend: Backend, tenant: Tenant, body: dict[str, Any]) -> Se
     )
     backend.state.sessions[session.id] = session
     tenant.sdk_version = session.sdk_version
-    record(backend, tenant, "session.created", details={"session_id": session.id})
+    record(backend, tenant, "session_create", details={"session_id": session.id})
     return session
 
 
@@ -47,9 +47,23 @@ def get_session(
     return session
 
 
+def _named_session(backend: Backend, tenant: Tenant, session_id: str) -> Session:
+    """The session that a body names; raises Forbidden in the service's words."""
+    try:
+        return get_session(backend, tenant, session_id)
+    except NotFound as missing:
+        raise Forbidden(
+            "Invalid session_id",
+            pointer=missing.pointer,
+            rule=missing.rule,
+            requirement=missing.requirement,
+            details={"fix": missing.fix},
+        ) from None
+
+
 def active_session(backend: Backend, tenant: Tenant, session_id: str) -> Session:
-    """The tenant's session, still open; raises NotFound, Gone or Conflict."""
-    session = get_session(backend, tenant, session_id)
+    """The tenant's session, still open; raises Forbidden, Gone or Conflict."""
+    session = _named_session(backend, tenant, session_id)
     if session.status["type"] == "cancelled":
         raise _over(session)
     if session.ended_at is not None:
@@ -64,8 +78,8 @@ def active_session(backend: Backend, tenant: Tenant, session_id: str) -> Session
 
 
 def heartbeat(backend: Backend, tenant: Tenant, session_id: str) -> None:
-    """The client is still there; raises Gone once the session is over."""
-    session = get_session(backend, tenant, session_id)
+    """The client is still there; raises Forbidden, or Gone once the session is over."""
+    session = _named_session(backend, tenant, session_id)
     if session.ended_at is not None:
         raise _over(session)
     session.last_heartbeat = backend.clock.now()
@@ -102,6 +116,12 @@ def owned_sessions(backend: Backend, tenant: Tenant) -> list[Session]:
     for session in found:
         _expire(backend, session)
     return sorted(found, key=lambda s: (s.created_at, s.number), reverse=True)
+
+
+def expire_silent(backend: Backend) -> None:
+    """Cancel every session whose client has been silent for too long."""
+    for session in backend.state.sessions.values():
+        _expire(backend, session)
 
 
 def _expire(backend: Backend, session: Session) -> None:

@@ -39,7 +39,7 @@ def submit(backend: Backend, tenant: Tenant, fingerprint: str, submission: Submi
     request_id = (
         backend.ids.derive("request", lane_id, seq_id)
         if numbered
-        else backend.ids.next("request", lane_id)
+        else backend.ids.next("unnumbered-request", lane_id)
     )
     promise = Promise(
         request_id=request_id,

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinker_mock.server.budget import reserve
 from tinker_mock.server.errors import BadRequest
 
-MAX_DENSE = 1 << 27
+MAX_DENSE = 1 << 24
+"""Elements of a tensor that came as CSR."""
 CSR = "send crow (rows + 1), col (one a value) and the dense 2-D shape of the tensor"
 
 
@@ -82,6 +84,7 @@ def _densify(tensor: dict[str, Any], values: NDArray[Any], where: str) -> NDArra
     if columns.size and (columns.min() < 0 or columns.max() >= shape[1]):
         found = "they are not"
         raise refused(f"{where}.sparse_col_indices", f"from 0 to {shape[1] - 1}", found, CSR)
+    reserve(math.prod(shape) * values.itemsize)
     dense = np.zeros(shape, dtype=values.dtype)
     dense[np.repeat(np.arange(shape[0]), np.diff(rows_end)), columns] = values
     return dense

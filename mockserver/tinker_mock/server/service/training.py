@@ -1,8 +1,11 @@
 """Work of the training operations: the engine does the numbers, the run keeps the count."""
 
+from dataclasses import replace
 from typing import Any
 
-from tinker_mock.server.engine import LossResult
+import numpy as np
+
+from tinker_mock.server.engine import Datum, LossResult
 from tinker_mock.server.engine.training.custom_loss import compile_loss
 from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.service.backend import Backend
@@ -10,6 +13,9 @@ from tinker_mock.server.service.inputs import training_data
 from tinker_mock.server.service.runs import trainer_of
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import Promise
+
+CLOCK_CYCLE = "clock_cycle:unique"
+"""The metric that tells which step of the worker pool a pass took part in."""
 
 
 async def forward(backend: Backend, promise: Promise) -> LossResult:
@@ -32,16 +38,30 @@ async def _loss(
     config = dict(given.get("loss_fn_config") or {})
     loss_fn = given["loss_fn"]
     custom = _custom_loss(backend, promise, loss_fn, config)
+    model = backend.catalog.get(run.base_model)
 
     def work() -> tuple[LossResult, int]:
-        data = training_data(given["data"], trainer.base.vocabulary_size)
+        data = training_data(given["data"], model)
+        _check_work(data, backend.settings.work_tokens)
         step = trainer.forward_backward if backward else trainer.forward
         result = step(data, custom or loss_fn, config)
         return result, sum(datum.tokens.size for datum in data)
 
     result, tokens = await backend.compute(work)
     bill(backend, run.session_id, run.base_model, "training", tokens)
-    return result
+    # Without clock cycles a step of the run counts as one, so that the same run tells the same.
+    cycle = run.steps if promise.cycle is None else promise.cycle
+    return replace(result, metrics={CLOCK_CYCLE: float(cycle), **result.metrics})
+
+
+def _check_work(data: list[Datum], most: int) -> None:
+    """Raises OperationFailed for more tokens and targets than an operation may read."""
+    size = sum(max([d.tokens.size, *(np.size(v) for v in d.inputs.values())]) for d in data)
+    if size > most:
+        raise OperationFailed(
+            f"data: {size} tokens and targets; an operation takes at most {most}: send fewer "
+            "datums at a time, or serve with a greater --work-tokens"
+        )
 
 
 def _custom_loss(backend: Backend, promise: Promise, loss_fn: str, config: dict[str, Any]) -> Any:
@@ -59,14 +79,19 @@ def _custom_loss(backend: Backend, promise: Promise, loss_fn: str, config: dict[
 
 
 async def optim_step(backend: Backend, promise: Promise) -> dict[str, Any]:
-    """Work of optim_step: apply the accumulated gradients."""
+    """Work of optim_step: apply the accumulated gradients.
+
+    The gradient's norm is told only by steps that clip it, as at the service
+    (thinking-machines-lab/tinker-cookbook#275).
+    """
     run = backend.state.runs[promise.model_id]
     trainer = trainer_of(run)
     body = promise.payload
     params = dict(body.get("optimizer_params") or body.get("adam_params") or {})
     metrics = await backend.compute(trainer.optim_step, params)
     run.steps += 1
-    return {"metrics": metrics}
+    clips = (params.get("grad_clip_norm") or 0.0) > 0
+    return {"metrics": metrics if clips else {}}
 
 
 async def create_custom_loss(backend: Backend, promise: Promise) -> dict[str, Any]:
@@ -76,4 +101,5 @@ async def create_custom_loss(backend: Backend, promise: Promise) -> dict[str, An
     number = body["custom_loss_seq_id"]
     loss_id = backend.ids.derive("custom-loss", session.id, number)
     session.custom_losses[loss_id] = body
+    session.touch()
     return {"loss_id": loss_id, "type": "create_custom_loss"}

@@ -1,21 +1,21 @@
 """Usage, counted from what was really done, and the reports of it with their prices."""
 
 from collections import defaultdict
+from collections.abc import Container
 from typing import Any, Literal
 
+from tinker_mock.server.catalog.prices import MONTH_HOURS, storage_rate, token_rate
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.checkpoints import living
+from tinker_mock.server.service.roles import organization
 from tinker_mock.server.service.search import urn
 from tinker_mock.server.service.times import wire_time
 from tinker_mock.server.state.records import Session, Tenant, UsageEvent
 
-HOUR = 3600.0
+MINUTE, HOUR = 60.0, 3600.0
+DAY = 24 * HOUR
+LONGEST_WINDOW = 14 * DAY
 GIGABYTE = 1e9
-MONTH_HOURS = 730.0
-STORAGE_RATE = 0.31
-"""USD per gigabyte and month. Prices are the mock's own, in the order of real ones."""
-TOKEN_RATES = {"training": 0.40, "sampling_prefill": 0.13, "sampling_sample": 0.40}
-"""USD per million tokens."""
 
 Bucket = tuple[float, str, str, str, bool]
 Kind = Literal["training", "sampling_prefill", "sampling_sample", "checkpoint"]
@@ -30,34 +30,37 @@ def bill(
     cached: bool = False,
 ) -> None:
     """Count something billable for a session's owner."""
-    session = backend.state.sessions[session_id]
-    backend.state.usage.append(
-        UsageEvent(
-            at=backend.clock.now(),
-            tenant_id=session.tenant_id,
-            session_id=session.id,
-            project_id=session.project_id,
-            base_model=base_model,
-            kind=kind,
-            quantity=quantity,
-            cached=cached,
-        )
+    session, now = backend.state.sessions[session_id], backend.clock.now()
+    minute = int(now // MINUTE)
+    key = f"{minute} {session.id} {session.project_id} {base_model} {kind} {cached}"
+    event = UsageEvent(
+        at=now,
+        tenant_id=session.tenant_id,
+        session_id=session.id,
+        project_id=session.project_id,
+        base_model=base_model,
+        kind=kind,
+        quantity=0,
+        cached=cached,
     )
+    backend.state.usage.setdefault(key, event).quantity += quantity
 
 
 def usage(
     backend: Backend, tenant: Tenant, start: float, end: float, *, show_free: bool
 ) -> dict[str, Any]:
-    """Usage of a window in hourly buckets per session, model and kind, with costs.
+    """The organization's usage of a window in hourly buckets per session, model and kind, with
+    costs where prices are known.
 
     `show_free`: storage says whether it was free, which older clients do not expect.
     """
     sums: dict[Bucket, int] = defaultdict(int)
-    for event in backend.state.usage:
-        if event.tenant_id == tenant.id and start <= event.at < end:
+    users = organization(backend.state, tenant)
+    for event in backend.state.usage.values():
+        if event.tenant_id in users and start <= event.at < end:
             sums[_bucket(event)] += event.quantity
-    data = [_event(backend, tenant, bucket, sums[bucket]) for bucket in sorted(sums)]
-    data += _storage(backend, tenant, start, min(end, backend.clock.now()), show_free)
+    data = [_event(backend, bucket, sums[bucket]) for bucket in sorted(sums)]
+    data += _storage(backend, users, start, min(end, backend.clock.now()), show_free)
     named = {event["session_id"] for event in data}
     return {
         "data": data,
@@ -66,30 +69,40 @@ def usage(
             for session in backend.state.sessions.values()
             if session.id in named
         },
-        "cost_data_through": wire_time(backend.clock.now()),
+        "cost_data_through": _priced_through(backend, users),
     }
 
 
 def storage_now(backend: Backend, tenant: Tenant, project_id: str | None) -> dict[str, Any]:
-    """Checkpoint storage in use, per project."""
-    sizes: dict[str, list[int]] = defaultdict(list)
+    """Checkpoint storage in use by the organization, per project and user."""
+    sizes: dict[tuple[str, str], list[int]] = defaultdict(list)
+    users, rate = organization(backend.state, tenant), storage_rate()
     for checkpoint in living(backend):
-        if checkpoint.tenant_id == tenant.id and project_id in (None, checkpoint.project_id):
-            sizes[checkpoint.project_id].append(checkpoint.size_bytes)
+        if checkpoint.tenant_id in users and project_id in (None, checkpoint.project_id):
+            sizes[checkpoint.project_id, checkpoint.tenant_id].append(checkpoint.size_bytes)
     data = [
         {
             "project_id": project,
-            "org_user_urn": urn(tenant),
-            "user_email": tenant.email,
-            "user_name": tenant.name,
-            "checkpoint_count": len(sizes[project]),
-            "size_bytes": sum(sizes[project]),
-            "size_gigabytes": sum(sizes[project]) / GIGABYTE,
-            "estimated_monthly_cost_usd": sum(sizes[project]) / GIGABYTE * STORAGE_RATE,
+            "org_user_urn": urn(users[user]),
+            "user_email": users[user].email,
+            "user_name": users[user].name,
+            "checkpoint_count": len(sizes[project, user]),
+            "size_bytes": sum(sizes[project, user]),
+            "size_gigabytes": sum(sizes[project, user]) / GIGABYTE,
+            "estimated_monthly_cost_usd": sum(sizes[project, user]) / GIGABYTE * rate,
         }
-        for project in sorted(sizes)
+        for project, user in sorted(sizes)
     ]
-    return {"data": data, "effective_rate_usd_per_gigabyte_month": STORAGE_RATE}
+    return {"data": data, "effective_rate_usd_per_gigabyte_month": rate}
+
+
+def _priced_through(backend: Backend, users: dict[str, Tenant]) -> str | None:
+    """The start of the day: days before it have an invoice's prices, if anything was used."""
+    today = backend.clock.now() // DAY * DAY
+    used = any(
+        event.tenant_id in users and event.at < today for event in backend.state.usage.values()
+    )
+    return wire_time(today) if used else None
 
 
 def _bucket(event: UsageEvent) -> Bucket:
@@ -97,15 +110,15 @@ def _bucket(event: UsageEvent) -> Bucket:
     return hour, event.session_id, event.base_model, event.kind, event.cached
 
 
-def _event(backend: Backend, tenant: Tenant, bucket: Bucket, quantity: int) -> dict[str, Any]:
+def _event(backend: Backend, bucket: Bucket, quantity: int) -> dict[str, Any]:
     hour, session_id, base_model, kind, cached = bucket
     info: dict[str, Any] = {"type": kind}
     if kind == "sampling_prefill":
         info["cached"] = cached
     info["count" if kind == "checkpoint" else "token_count"] = quantity
-    event = _frame(backend.state.sessions[session_id], tenant, hour, base_model)
+    event = _frame(backend, session_id, hour, base_model)
     event["event_info"] = info
-    rate = TOKEN_RATES.get(kind)
+    rate = token_rate(base_model, kind, cached)
     if rate is not None:
         event["effective_rate_usd_per_million_tokens"] = rate
         event["estimated_cost_usd"] = quantity / 1e6 * rate
@@ -113,12 +126,12 @@ def _event(backend: Backend, tenant: Tenant, bucket: Bucket, quantity: int) -> d
 
 
 def _storage(
-    backend: Backend, tenant: Tenant, start: float, end: float, show_free: bool
+    backend: Backend, users: Container[str], start: float, end: float, show_free: bool
 ) -> list[dict[str, Any]]:
     """Gigabyte-hours of every checkpoint in every hour of the window it was kept."""
     hours: dict[tuple[float, str, str], float] = defaultdict(float)
-    for period in backend.state.storage:
-        if period.tenant_id != tenant.id:
+    for period in backend.state.storage.values():
+        if period.tenant_id not in users:
             continue
         since, until = max(period.since, start), min(period.until or end, end)
         while since < until:
@@ -129,17 +142,19 @@ def _storage(
             since = upto
     found = []
     for (hour, session_id, base_model), amount in sorted(hours.items()):
-        event = _frame(backend.state.sessions[session_id], tenant, hour, base_model)
+        event = _frame(backend, session_id, hour, base_model)
         event["event_info"] = {"type": "storage", "gigabyte_hours": amount}
         if show_free:
             event["event_info"]["free"] = False
-        event["effective_rate_usd_per_gigabyte_month"] = STORAGE_RATE
-        event["estimated_cost_usd"] = amount / MONTH_HOURS * STORAGE_RATE
+        event["effective_rate_usd_per_gigabyte_month"] = storage_rate()
+        event["estimated_cost_usd"] = amount / MONTH_HOURS * storage_rate()
         found.append(event)
     return found
 
 
-def _frame(session: Session, tenant: Tenant, hour: float, base_model: str) -> dict[str, Any]:
+def _frame(backend: Backend, session_id: str, hour: float, base_model: str) -> dict[str, Any]:
+    session = backend.state.sessions[session_id]
+    tenant = backend.state.tenants[session.tenant_id]
     return {
         "bucket_start": wire_time(hour),
         "bucket_end": wire_time(hour + HOUR),

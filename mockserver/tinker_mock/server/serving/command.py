@@ -21,6 +21,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tinker_mock.server.errors import ConfigurationError
+from tinker_mock.server.journal.request_log import request_log
+from tinker_mock.server.serving.options import add_behaviour_options, port_number, settings_of
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
 from tinker_mock.server.stand_in.vocabulary import NamedModel
 
@@ -32,15 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--port", type=port_number, default=DEFAULT_PORT, help="0 chooses a free port (%(default)s)"
     )
-    add("--seed", type=int, default=0, help="ids, samples and faults follow from it")
-    add("--models", type=Path, metavar="FILE", help="YAML of further base models")
-    add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
-    add("--scripts", type=Path, metavar="FILE", help="YAML of answers to prompts")
-    add("--clock", default="real", help="real, xRATE (x60), manual or auto")
-    add("--strict", action="store_true", help="refuse request fields the contract does not know")
-    add("--long-poll", type=float, default=30.0, metavar="S", help="seconds a poll is held")
-    add("--break", dest="break_check", metavar="CHECK", help="violate exactly this check")
-    add("--fail-on", choices=("violation",), help="exit with 1 if a client broke the contract")
+    add_behaviour_options(parser)
     add("--control", action=argparse.BooleanOptionalAction, default=True, help="serve /_mock")
     add("--control-key", metavar="KEY", help="key that /_mock asks for")
     add(
@@ -52,48 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tls", action="store_true", help="HTTPS and HTTP/2 with a certificate made for this run")
     add("--certfile", type=Path, help="TLS certificate (PEM)")
     add("--keyfile", type=Path, help="TLS private key (PEM)")
-    add("--client-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
-    add("--dynamic-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
-
-
-def port_number(text: str) -> int:
-    """A TCP port, 0 for a free one (an argparse type)."""
-    if not (text.isdecimal() and text.isascii() and int(text) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to 65535")
-    return int(text)
-
-
-def settings_of(arguments: argparse.Namespace) -> Settings:
-    """Settings from parsed options; raises ConfigurationError."""
-    told = {k: v for k, v in vars(arguments).items() if k in Settings.__dataclass_fields__}
-    told["client_config"] = _flags(arguments.client_config, "--client-config")
-    told["dynamic_config"] = _flags(arguments.dynamic_config, "--dynamic-config")
-    if arguments.certfile or arguments.keyfile:
-        told["keyfile"] = checked_key(arguments.certfile, arguments.keyfile)
-    return Settings(**told)
-
-
-def checked_key(certfile: Path | None, keyfile: Path | None) -> Path:
-    """The file of the certificate's key: `keyfile`, or the certificate's own.
-
-    Raises ConfigurationError when the two cannot be used together.
-    """
-    import ssl
-
-    if certfile is None:
-        raise ConfigurationError("--keyfile needs --certfile")
-    for option, file in (("--certfile", certfile), ("--keyfile", keyfile)):
-        if file is not None and not file.is_file():
-            raise ConfigurationError(f"{option} {file}: no such file")
-    try:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certfile, keyfile, password=lambda: "")  # never ask the terminal
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigurationError(
-            f"--certfile {certfile}: no certificate with key: {reason}"
-        ) from error
-    return keyfile or certfile
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -101,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     configuration that cannot work."""
     try:
         settings = settings_of(arguments)
-        code = serve(settings)
+        code = serve(settings, seed_drawn=arguments.seed is None)
     except ConfigurationError as error:
         print(f"tinker-mock serve: {error}", file=sys.stderr)
         return 2
@@ -114,8 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def serve(settings: Settings) -> int:
-    """Bind, announce, serve; returns the exit code."""
+def serve(settings: Settings, seed_drawn: bool = False) -> int:
+    """Bind, announce, serve; returns the exit code. A seed that was drawn is told."""
     from tinker_mock.server.serving.servers import make_certificate
 
     with ExitStack() as stack:
@@ -130,6 +82,9 @@ def serve(settings: Settings) -> int:
         app = create_app(settings)
         for warning in app.state.mock.script_warnings:
             print(f"tinker-mock serve: scripts: {warning}", file=sys.stderr)
+        if seed_drawn:
+            seed = settings.seed
+            print(f"seed {seed}: drawn; --seed {seed} repeats this run", file=sys.stderr)
         note = tokenizers_at_hand(app.state.mock.backend.catalog.models.values())
         return serve_until_signal(app, settings, listener, note)
 
@@ -150,8 +105,10 @@ def serve_until_signal(
     """Serve an app until SIGINT or SIGTERM, then say what was seen; returns the exit code."""
     # Every socket write hands the interpreter to the engine's threads: 5 ms are too long to wait.
     sys.setswitchinterval(0.0005)
-    asyncio.run(_until_signal(app, settings, listener, note))
-    return int(app.state.mock.control.exit_report())
+    control = app.state.mock.control
+    with request_log(control.journal, settings.log):
+        asyncio.run(_until_signal(app, settings, listener, note))
+    return int(control.exit_report())
 
 
 def bind_socket(host: str, port: int) -> socket.socket:
@@ -195,19 +152,3 @@ async def _until_signal(app: Any, settings: Settings, listener: socket.socket, n
     from tinker_mock.server.serving.servers import serve_app
 
     await serve_app(app, settings, listener, until_stopped)
-
-
-def _flags(pairs: list[str], option: str) -> dict[str, Any]:
-    """`name=value` pairs; values are JSON where they parse as JSON, else text."""
-    import orjson
-
-    flags: dict[str, Any] = {}
-    for pair in pairs:
-        name, sign, text = pair.partition("=")
-        if not sign:
-            raise ConfigurationError(f"{option} {pair}: expected NAME=VALUE")
-        try:
-            flags[name] = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            flags[name] = text
-    return flags

@@ -11,7 +11,8 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from tinker_mock.server.errors import ConfigurationError
-from tinker_mock.server.serving.command import bind_socket, port_number, serve_until_signal
+from tinker_mock.server.serving.command import bind_socket, serve_until_signal
+from tinker_mock.server.serving.options import add_log_options, port_number
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
 
 
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="faults follow from it")
     add("--scenario", metavar="NAME|FILE", help="faults put in front of the endpoint")
     add("--fail-on", choices=("violation",), help="exit with 1 if either side broke the contract")
+    add_log_options(parser)
     add("--control", action=argparse.BooleanOptionalAction, default=True, help="serve /_mock")
     add("--control-key", metavar="KEY", help="key that /_mock asks for")
 

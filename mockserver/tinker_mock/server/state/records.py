@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from tinker_mock.server.state.tables import Record
 
 if TYPE_CHECKING:
     from tinker_mock.server.engine import Trainer, Weights
 
+Role = Literal["admin", "billing-admin", "member", "project-sampler"]
 CheckpointKind = Literal["training", "sampler", "external"]
 FOLDERS: dict[CheckpointKind, str] = {
     "training": "weights",
@@ -18,8 +21,8 @@ FOLDERS: dict[CheckpointKind, str] = {
 
 
 @dataclass
-class Tenant:
-    """The holder of one API key: a user in an organisation of one."""
+class Tenant(Record):
+    """The holder of one API key: a user, the admin of an organization of its own by default."""
 
     id: str
     key_id: int
@@ -33,12 +36,14 @@ class Tenant:
     sdk_version: str = ""
     """Of its newest session, for clients whose requests do not tell."""
     revoked: bool = False
+    role: Role = "admin"
 
 
 @dataclass
-class Session:
+class Session(Record):
     """One SDK session: its models and sampling sessions live under it."""
 
+    FLEETING: ClassVar[frozenset[str]] = frozenset({"last_heartbeat"})
     id: str
     tenant_id: str
     number: int
@@ -58,7 +63,7 @@ class Session:
 
 
 @dataclass
-class TrainingRun:
+class TrainingRun(Record):
     """A model under training. `trainer` is None once unloaded or corrupted."""
 
     id: str
@@ -81,7 +86,7 @@ class TrainingRun:
 
 
 @dataclass
-class Checkpoint:
+class Checkpoint(Record):
     """Saved weights. `arrays` is the trainer's exact state; a sampler checkpoint has no moments.
 
     `files` are an external checkpoint's ready-made files.
@@ -118,7 +123,7 @@ class Checkpoint:
 
 
 @dataclass
-class SamplingSession:
+class SamplingSession(Record):
     """What samples: a base model, a checkpoint or an ephemeral snapshot."""
 
     id: str
@@ -137,8 +142,11 @@ class SamplingSession:
 
 
 @dataclass
-class UsageEvent:
-    """Something billable that was really done. `quantity` counts tokens, saves or bytes."""
+class UsageEvent(Record):
+    """Something billable that was really done, summed over a minute.
+
+    `at` is the first of it; `quantity` counts tokens, saves or bytes.
+    """
 
     at: float
     tenant_id: str
@@ -151,7 +159,7 @@ class UsageEvent:
 
 
 @dataclass
-class StoragePeriod:
+class StoragePeriod(Record):
     """How long a checkpoint of `size_bytes` has been kept."""
 
     path: str
@@ -165,7 +173,7 @@ class StoragePeriod:
 
 
 @dataclass
-class AuditEntry:
+class AuditEntry(Record):
     """One line of the audit log."""
 
     at: float
@@ -178,7 +186,7 @@ class AuditEntry:
 
 
 @dataclass
-class TelemetrySummary:
+class TelemetrySummary(Record):
     """What a client's telemetry said: counts, not contents."""
 
     batches: int = 0

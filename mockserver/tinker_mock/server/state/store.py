@@ -1,11 +1,11 @@
-"""The whole state of a server, in memory."""
+"""The whole state of a server, and where it is."""
 
 from __future__ import annotations
 
 import copy
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol
 
 from tinker_mock.server.state.promise import Lane, Promise
 from tinker_mock.server.state.records import (
@@ -19,23 +19,30 @@ from tinker_mock.server.state.records import (
     TrainingRun,
     UsageEvent,
 )
+from tinker_mock.server.state.tables import Table
 
 
 @dataclass
 class State:
     """Every record, by its id."""
 
-    tenants: dict[str, Tenant] = field(default_factory=dict)
-    sessions: dict[str, Session] = field(default_factory=dict)
-    runs: dict[str, TrainingRun] = field(default_factory=dict)
-    checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
-    samplers: dict[str, SamplingSession] = field(default_factory=dict)
-    promises: dict[str, Promise] = field(default_factory=dict)
-    lanes: dict[str, Lane] = field(default_factory=dict)
-    usage: list[UsageEvent] = field(default_factory=list)
-    storage: list[StoragePeriod] = field(default_factory=list)
-    audit: list[AuditEntry] = field(default_factory=list)
-    telemetry: dict[str, TelemetrySummary] = field(default_factory=dict)
+    tenants: Table[Tenant] = field(default_factory=Table)
+    sessions: Table[Session] = field(default_factory=Table)
+    runs: Table[TrainingRun] = field(default_factory=Table)
+    checkpoints: Table[Checkpoint] = field(default_factory=Table)
+    samplers: Table[SamplingSession] = field(default_factory=Table)
+    promises: Table[Promise] = field(default_factory=Table)
+    lanes: Table[Lane] = field(default_factory=Table)
+    usage: Table[UsageEvent] = field(default_factory=Table)
+    """By minute, session, model and kind."""
+    storage: Table[StoragePeriod] = field(default_factory=Table)
+    """By number, in order."""
+    audit: Table[AuditEntry] = field(default_factory=Table)
+    """By number, in order."""
+    telemetry: Table[TelemetrySummary] = field(default_factory=Table)
+    """By session."""
+    prompt_blocks: dict[str, None] = field(default_factory=dict)
+    """Digests of what prompts began with, oldest first; see `service/prompt_cache.py`."""
     counters: Counter[str] = field(default_factory=Counter)
     """The id source's counters."""
 
@@ -43,9 +50,35 @@ class State:
         """A deep copy; the `shared` objects (base models) are kept, not copied."""
         return copy.deepcopy(self, {id(thing): thing for thing in shared})
 
+    def tables(self) -> dict[str, Table[Any]]:
+        """Every table by its name."""
+        found = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {name: table for name, table in found if isinstance(table, Table)}
+
+
+class Keeper(Protocol):
+    """Keeps what a state holds beyond the process, as one commit for all changes so far."""
+
+    def attach(self, state: State) -> None:
+        """This is the state to keep from now on."""
+
+    @property
+    def pending(self) -> bool:
+        """Something has changed that is not kept yet."""
+
+    async def kept(self) -> None:
+        """Return once everything that has changed so far is kept. Raises StorageFull."""
+
 
 class Store:
     """Where the state is. Whoever needs it reads `current`: a restore replaces that, once."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeper: Keeper | None = None) -> None:
+        self.keeper = keeper
         self.current = State()
+
+    def replace(self, state: State) -> None:
+        """Another state, from now on."""
+        self.current = state
+        if self.keeper is not None:
+            self.keeper.attach(state)

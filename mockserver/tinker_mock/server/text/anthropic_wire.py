@@ -12,13 +12,30 @@ Json = dict[str, Any]
 STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 
 
+@dataclass(frozen=True)
+class PromptUsage:
+    """How the tokens of a prompt are counted: read anew, put into the cache, found there."""
+
+    plain: int = 0
+    created: int = 0
+    read: int = 0
+
+    def as_json(self) -> Json:
+        """Its fields of `usage`; their sum is the length of the prompt."""
+        return {
+            "input_tokens": self.plain,
+            "cache_creation_input_tokens": self.created,
+            "cache_read_input_tokens": self.read,
+        }
+
+
 @dataclass
 class MessageBuilder:
     """A message as it grows; its blocks are in the order they were begun."""
 
     id: str
     model: str
-    prompt_tokens: int
+    prompt: PromptUsage
     blocks: list[Json] = field(default_factory=list)
     ended: Ended | None = None
 
@@ -27,7 +44,7 @@ class MessageBuilder:
         ended = self.ended
         stop = ended.stop if ended else None
         usage = {
-            "input_tokens": self.prompt_tokens,
+            **self.prompt.as_json(),
             "output_tokens": ended.tokens if ended else 0,
         }
         return {

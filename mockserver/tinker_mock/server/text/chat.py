@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tinker_mock.server.service.backend import Backend
@@ -12,6 +12,7 @@ from tinker_mock.server.text.messages import Message
 from tinker_mock.server.text.quirks import applied
 from tinker_mock.server.text.scripted_draw import ScriptedDraw
 from tinker_mock.server.text.text_model import TextModel
+from tinker_mock.server.text.thoughts import inlined
 from tinker_mock.server.text.tool_choice import ToolRequest, tool_uses
 from tinker_mock.server.text.turns import Turn
 
@@ -19,36 +20,35 @@ MOST_UNASKED = 4096
 """Longest answer to a request that names no limit."""
 
 
-def wants_thinking(body: dict[str, Any]) -> bool:
-    """Whether a model that thinks shall do so."""
-    if "thinking" in body:
-        return bool(body["thinking"].get("type") != "disabled")
-    template = body.get("chat_template_kwargs") or {}
-    flags = [template.get(name) for name in ("thinking", "enable_thinking")]
-    return body.get("reasoning_effort") != "none" and False not in flags
+@dataclass(frozen=True)
+class Asked:
+    """What a request wants of a turn, whatever API it came by.
+
+    `schema` is that of a structured answer, `cut` lets a limit beyond the context mean what fits.
+    """
+
+    messages: list[Message]
+    tools: ToolRequest
+    effort: float
+    schema: dict[str, Any] | None = None
+    cut: bool = False
 
 
 def turns_for(
-    backend: Backend,
-    body: dict[str, Any],
-    model: TextModel,
-    messages: list[Message],
-    tools: ToolRequest,
-    params: Params,
-    count: int = 1,
+    backend: Backend, model: TextModel, asked: Asked, params: Params, count: int = 1
 ) -> list[Turn]:
     """One turn a choice; raises BadRequest before any text is made."""
+    tools = asked.tools
     offered = tools.tools if tools.choice != "none" else []
-    prompt = model.chat_prompt(messages, offered or None, wants_thinking(body))
-    asked = params.max_tokens or None
-    room = model.check_length(prompt, asked, "/messages")
-    schema = answer_schema(body)
+    prompt = model.chat_prompt(asked.messages, offered or None, asked.effort)
+    limit = params.max_tokens or None
+    room = model.check_length(len(prompt), limit, "/messages", cut=asked.cut)
     turns, scripted = [], ScriptedDraw(backend, model, prompt)
     for index in range(count):
         entropy = f"{params.entropy}:{index}"
-        uses = tool_uses(tools, messages, backend.ids, entropy, kimi=model.is_kimi)
-        own = replace(params, max_tokens=min(room, asked or MOST_UNASKED), entropy=entropy)
-        turns.append(Turn(backend, model, prompt, own, uses, schema, scripted))
+        uses = tool_uses(tools, asked.messages, backend.ids, entropy, kimi=model.is_kimi)
+        own = replace(params, max_tokens=min(room, limit or MOST_UNASKED), entropy=entropy)
+        turns.append(Turn(backend, model, prompt, own, scripted, uses, asked.schema, asked.effort))
     return turns
 
 
@@ -62,10 +62,13 @@ def answer_schema(body: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-async def numbered(turns: list[Turn], quirk: str | None) -> AsyncGenerator[tuple[int, Event], None]:
-    """The events of all choices, an event of each in turn."""
+async def numbered(
+    turns: list[Turn], quirk: str | None = None, *, inline: bool = False
+) -> AsyncGenerator[tuple[int, Event], None]:
+    """The events of all choices, an event of each in turn. `inline`: reasoning in the content."""
     sources = [turn.events() for turn in turns]
-    running = {index: applied(quirk, source) for index, source in enumerate(sources)}
+    shown = [inlined(source) if inline else source for source in sources]
+    running = {index: applied(quirk, source) for index, source in enumerate(shown)}
     try:
         while running:
             for index, events in list(running.items()):
@@ -81,8 +84,8 @@ async def numbered(turns: list[Turn], quirk: str | None) -> AsyncGenerator[tuple
             await source.aclose()
 
 
-async def only_events(turns: list[Turn], quirk: str | None = None) -> AsyncIterator[Event]:
+async def only_events(turns: list[Turn]) -> AsyncIterator[Event]:
     """The events of a request that has one choice."""
-    async with aclosing(numbered(turns, quirk)) as events:
+    async with aclosing(numbered(turns)) as events:
         async for _, event in events:
             yield event

@@ -61,6 +61,7 @@ class CompletionChoice:
             yield self._part(Piece(self.model.tokenizer.decode(self.prompt), tokens), None)
         async for piece in self.run.pieces():
             yield self._part(piece, None)
+        (await self.run.scripted.drawn()).count(self.run.answer_ids)
         yield self._part(Piece("", ()), self.run.finish)
 
     def _part(self, piece: Piece, finish: Finish | None) -> Json:
@@ -152,7 +153,7 @@ def choices_for(
     """`n` choices for each prompt, numbered over all of them."""
     choices: list[CompletionChoice] = []
     for prompt in prompts_of(model, body["prompt"]):
-        most = model.check_length(prompt, params.max_tokens, "/max_tokens")
+        most = model.check_length(len(prompt), params.max_tokens, "/max_tokens")
         scripted = ScriptedDraw(backend, model, prompt)
         for _ in range(body.get("n") or 1):
             index = len(choices)

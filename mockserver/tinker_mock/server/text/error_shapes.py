@@ -1,12 +1,14 @@
-"""Refusals in the shape each text API's clients read.
+"""Refusals in the shape of each text API.
 
-The service's own shape (`detail`, `error`) is translated here, for refusals of handlers, of the
-contract, of authentication and of scenarios alike.
+The mock's own shape (`detail`, `error`) is translated here, for refusals of handlers, of the
+contract, of authentication and of scenarios alike. The OpenAI-compatible endpoint answers
+`{"detail": …}` and no error object: three witnesses saw that of the service.
 """
 
 from dataclasses import replace
 from typing import Any
 
+from tinker_mock.server.quirks import ActiveQuirks, Quirk
 from tinker_mock.server.wire.exchange import Answer
 
 OPENAI, ANTHROPIC = "/oai/api/", "/anthropic/api/"
@@ -17,6 +19,7 @@ OPENAI_TYPES = {
     404: ("invalid_request_error", "not_found"),
     429: ("rate_limit_error", "rate_limit_exceeded"),
 }
+UNPROCESSABLE = ("/output_config", "/output_config/effort")
 ANTHROPIC_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -35,17 +38,32 @@ def api_of(path: str) -> str | None:
     return next((api for api in (OPENAI, ANTHROPIC) if api in path), None)
 
 
-def in_api_shape(path: str, answer: Answer) -> Answer:
-    """A refusal as the path's API tells it; anything else unchanged."""
-    api = api_of(path)
-    if api is None or answer.status < 400 or not isinstance(answer.body, dict):
-        return answer
-    if "error" not in answer.body or "detail" not in answer.body:
-        return answer
-    status = 400 if answer.status == 422 else answer.status
-    error = answer.body["error"] if isinstance(answer.body["error"], dict) else {}
-    body = error_body(api, status, str(answer.body["detail"]), error)
-    return replace(answer, status=status, body=body, content=None)
+class ErrorShapes:
+    """Refusals as the path's API tells them; anything else unchanged."""
+
+    def __init__(self, quirks: ActiveQuirks) -> None:
+        self.quirks = quirks
+
+    def __call__(self, path: str, answer: Answer) -> Answer:
+        api = api_of(path)
+        if api is None or answer.status < 400 or not isinstance(answer.body, dict):
+            return answer
+        if "error" not in answer.body or "detail" not in answer.body:
+            return answer
+        error = answer.body["error"] if isinstance(answer.body["error"], dict) else {}
+        detail = str(answer.body["detail"])
+        status = status_in(api, answer.status, error)
+        if api == OPENAI and Quirk.OPENAI_ERRORS not in self.quirks:
+            return replace(answer, status=status, body={"detail": detail}, content=None)
+        return replace(
+            answer, status=status, body=error_body(api, status, detail, error), content=None
+        )
+
+
+def status_in(api: str, status: int, error: dict[str, Any]) -> int:
+    """What breaks the contract is 400 there, except where the service was seen to say 422."""
+    measured = api == ANTHROPIC and error.get("field") in UNPROCESSABLE
+    return 400 if status == 422 and not measured else status
 
 
 def error_body(api: str, status: int, message: str, error: dict[str, Any]) -> dict[str, Any]:

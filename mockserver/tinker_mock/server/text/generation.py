@@ -4,7 +4,7 @@ The slices of one answer do not depend on how it is delivered: streamed and whol
 same request are the same text.
 """
 
-from collections.abc import AsyncGenerator, Hashable
+from collections.abc import AsyncGenerator, Hashable, Iterator
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
@@ -83,7 +83,10 @@ KEPT_SLICES = 1024
 
 
 class TextRun:
-    """One answer being generated. Iterate `pieces()`; `finish` is set at its end."""
+    """One answer being generated. Iterate `pieces()`; `finish` is set at its end.
+
+    `closing` is a token that ends it as an end token does.
+    """
 
     def __init__(
         self,
@@ -92,6 +95,7 @@ class TextRun:
         prompt: list[int],
         params: Params,
         scripted: ScriptedDraw | None = None,
+        closing: int | None = None,
     ) -> None:
         self.backend = backend
         self.model = model
@@ -99,7 +103,8 @@ class TextRun:
         self.scripted = scripted or ScriptedDraw(backend, model, prompt)
         self.ids = list(prompt)
         self.taken: list[Token] = []
-        self.thinking = bool(model.thinks and prompt and prompt[-1] == model.catalog.thinking[0])
+        self.closing = closing
+        self.thinking = model.opens_thinking(prompt)
         self.reasoning = stop_decoder(model.tokenizer)
         self.content = stop_decoder(model.tokenizer, params.stop)
         self.pending: list[Token] = []
@@ -111,22 +116,27 @@ class TextRun:
         """Text as it comes. Ends at an end token, a stop string or the limit."""
         draw = await self.scripted.drawn()
         while self.finish is None:
-            sequence = await self._slice(draw)
-            for token in tokens_of(sequence):
-                piece = self._take(token)
-                if piece is not None:
-                    yield piece
-                if self.content.stopped:
-                    draw.count(self.answer_ids)
-                    return
-            if sequence.stop_reason == "stop" or self.count >= self.params.max_tokens:
-                reason = "stop" if sequence.stop_reason == "stop" else "length"
-                self.finish = Finish(reason)
-            elif draw.due and not self.params.ignore_end and draw.over(self.answer_ids):
+            for piece in self._taken(await self._slice(draw)):
+                yield piece
+            scripted = draw.due and not self.params.ignore_end
+            if self.finish is None and scripted and draw.over(self.answer_ids):
                 self.finish = Finish("stop")
-        draw.count(self.answer_ids)
-        for piece in self._rest():
-            yield piece
+        if not self.content.stopped:
+            for piece in self._rest():
+                yield piece
+
+    def _taken(self, sequence: SampledSequence) -> Iterator[Piece]:
+        """The text of a slice, up to where the answer ends."""
+        for token in tokens_of(sequence):
+            piece = self._take(token)
+            if piece is not None:
+                yield piece
+            if self.finish is not None:
+                return
+        if sequence.stop_reason == "stop":
+            self.finish = Finish("stop")
+        elif self.count >= self.params.max_tokens:
+            self.finish = Finish("length")
 
     @property
     def answer_ids(self) -> list[int]:
@@ -184,7 +194,9 @@ class TextRun:
     def _take(self, token: Token) -> Piece | None:
         self.count += 1
         self.taken.append(token)
-        if token.id in self.model.base.end_tokens:
+        if token.id == self.closing:
+            self.finish = Finish("stop")
+        if token.id == self.closing or token.id in self.model.base.end_tokens:
             return None
         marks = self.model.catalog.thinking
         if token.id in marks:
@@ -200,7 +212,7 @@ class TextRun:
 
     def _opening(self, text: str) -> str:
         """Templates put newlines around the reasoning; neither part begins with them."""
-        if self.model.thinks and self.thinking not in self.begun:
+        if (self.model.thinks or self.closing) and self.thinking not in self.begun:
             text = text.lstrip("\n")
             if text:
                 self.begun.add(self.thinking)

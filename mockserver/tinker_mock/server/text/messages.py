@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.text.pictures import PICTURE, picture_chunk, without_marks
 
 Message = dict[str, Any]
 
@@ -34,6 +35,7 @@ def openai_messages(messages: list[Message]) -> list[Message]:
         if isinstance(one["content"], list):
             _refuse_pictures(one["content"], index)
             one["content"] = "".join(str(part.get("text", "")) for part in one["content"])
+        one["content"] = without_marks(one["content"])
         cleaned.append(one)
     _check_tool_results(cleaned)
     return cleaned
@@ -55,13 +57,13 @@ def _check_tool_results(messages: list[Message]) -> None:
 
 def _refuse_pictures(parts: list[Message], index: int) -> None:
     for place, part in enumerate(parts):
-        if part["type"] in ("image_url", "image"):
+        if part["type"] == "image_url":
             pointer = f"/messages/{index}/content/{place}"
             raise BadRequest(
-                f"messages[{index}].content[{place}]: pictures are not served here",
+                f"messages[{index}].content[{place}]: pictures are not served on this endpoint",
                 pointer=pointer,
-                rule="text endpoints take text parts",
-                fix="send pictures as chunks to asample",
+                rule="the OpenAI-compatible endpoint takes text parts",
+                fix="use the Anthropic-compatible endpoint, or send pictures as chunks to asample",
             )
 
 
@@ -69,7 +71,15 @@ def from_anthropic(body: dict[str, Any]) -> list[Message]:
     """An Anthropic request's system prompt and messages, in OpenAI's shape."""
     messages: list[Message] = []
     if body.get("system"):
-        messages.append({"role": "system", "content": _text(body["system"])})
+        text, pictures = _shown(body["system"], "system")
+        if pictures:
+            raise BadRequest(
+                "system: pictures are not taken here",
+                pointer="/system",
+                rule="a system prompt is text",
+                fix="send the picture in a user's message",
+            )
+        messages.append({"role": "system", "content": text})
     for index, message in enumerate(body["messages"]):
         messages += _from_blocks(message["role"], message["content"], index)
     _check_tool_results(messages)
@@ -78,12 +88,13 @@ def from_anthropic(body: dict[str, Any]) -> list[Message]:
 
 def _from_blocks(role: str, content: Any, index: int) -> Iterator[Message]:
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    _refuse_pictures(blocks, index)
-    for block in blocks:
+    for place, block in enumerate(blocks):
         if block["type"] == "tool_result":
-            text = _text(block.get("content") or "")
-            yield {"role": "tool", "tool_call_id": block["tool_use_id"], "content": text}
-    text = "".join(block["text"] for block in blocks if block["type"] == "text")
+            where = f"messages[{index}].content[{place}].content"
+            text, pictures = _shown(block.get("content") or "", where)
+            result = {"role": "tool", "tool_call_id": block["tool_use_id"], "content": text}
+            yield result | ({"pictures": pictures} if pictures else {})
+    text, pictures = _shown(blocks, f"messages[{index}].content")
     thought = "".join(block.get("thinking", "") for block in blocks if block["type"] == "thinking")
     calls = [
         {
@@ -97,14 +108,23 @@ def _from_blocks(role: str, content: Any, index: int) -> Iterator[Message]:
     said: Message = {"role": role, "content": text}
     said |= {"reasoning_content": thought} if thought else {}
     said |= {"tool_calls": calls} if calls else {}
+    said |= {"pictures": pictures} if pictures else {}
     if text or calls or thought:
         yield said
 
 
-def _text(content: Any) -> str:
+def _shown(content: Any, where: str) -> tuple[str, list[Message]]:
+    """The text of blocks, with marks for their pictures, and these."""
     if isinstance(content, str):
-        return content
-    return "".join(str(block.get("text", "")) for block in content)
+        return without_marks(content), []
+    texts, pictures = [], []
+    for place, block in enumerate(content):
+        if block["type"] == "image":
+            pictures.append(picture_chunk(block.get("source"), f"{where}[{place}].source"))
+            texts.append(PICTURE)
+        elif block["type"] == "text":
+            texts.append(without_marks(block["text"]))
+    return "".join(texts), pictures
 
 
 def from_anthropic_tools(tools: list[Message] | None) -> list[Message]:

@@ -2,6 +2,7 @@
 
 The draw follows the schema; the result is then judged by a validator, and drawn again with
 optional fields left out if a rule this file does not know (a pattern, a dependency) was missed.
+Nothing is fetched or opened for a schema, and all tries together draw a bounded amount.
 """
 
 import json
@@ -12,12 +13,31 @@ from typing import Any
 import jsonschema_rs
 
 from tinker_mock.contracts.pointer import find
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.text.schema_size import MOST_SUBSCHEMAS, too_large
 from tinker_mock.server.tokenizers import INSTALL
 
 Schema = Mapping[str, Any]
 TRIES = 12
 DEEP = 5
+DEEPEST = 64
+"""Levels of a value, references followed among them."""
+MOST_VALUES = 10_000
+"""Values drawn for one schema."""
+CHARACTERS = 100
+MOST_ITEMS = 100
+"""Items of an array beyond those it must have."""
+PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000, size_limit=1 << 20)
+
+
+class TooMuch(Exception):
+    """The schema asks for a value beyond the limits."""
+
+
+def unreachable(uri: str) -> Any:
+    """The retriever of schemas' references: there is nothing beyond the schema itself."""
+    raise ValueError(f"{uri} is outside of the schema")
 
 
 class SchemaValues:
@@ -30,9 +50,22 @@ class SchemaValues:
         self.faker.seed_instance(seed)
         self.root = root
         self.sparse = False
+        self.left, self.level = MOST_VALUES, 0
 
     def draw(self, schema: Any, name: str = "", depth: int = 0) -> Any:
-        """One value; `name` is the property's, and steers texts."""
+        """One value; `name` is the property's, and steers texts. Raises TooMuch."""
+        checkpoint()
+        self.left -= 1
+        self.level += 1
+        if self.level > DEEPEST:
+            raise TooMuch(f"values and references nest deeper than {DEEPEST}")
+        self._room(0)
+        try:
+            return self._drawn(schema, name, depth)
+        finally:
+            self.level -= 1
+
+    def _drawn(self, schema: Any, name: str, depth: int) -> Any:
         if not isinstance(schema, Mapping):
             return self.faker.word()
         if "const" in schema:
@@ -52,6 +85,11 @@ class SchemaValues:
                 rest = merged(rest, self._referred(part["$ref"]) if "$ref" in part else part)
             return self.draw(rest, name, depth)
         return self._typed(schema, name, depth)
+
+    def _room(self, values: float) -> None:
+        """Whether so many more may be drawn."""
+        if values > self.left:
+            raise TooMuch(f"more than {MOST_VALUES} values, {CHARACTERS} characters count as one")
 
     def _typed(self, schema: Schema, name: str, depth: int) -> Any:
         kind = schema.get("type") or implied_type(schema)
@@ -76,13 +114,15 @@ class SchemaValues:
         value = {name: self.draw(properties[name], name, depth + 1) for name in wanted}
         for name in sorted(required - properties.keys()):
             value[name] = self.faker.word()
+        self._room(schema.get("minProperties", 0))
         while len(value) < schema.get("minProperties", 0):
             value[f"{self.faker.word()}_{len(value)}"] = self.faker.word()
         return value
 
     def _array(self, schema: Schema, name: str, depth: int) -> list[Any]:
-        least = schema.get("minItems", 0)
-        most = schema.get("maxItems", max(least, 3))
+        least = int(schema.get("minItems", 0))
+        self._room(least)
+        most = min(int(schema.get("maxItems", max(least, 3))), least + MOST_ITEMS)
         size = least if self.sparse or depth >= DEEP else self.faker.random_int(least, most)
         fixed = [self.draw(one, name, depth + 1) for one in schema.get("prefixItems") or ()]
         items = schema.get("items", {})
@@ -116,9 +156,10 @@ class SchemaValues:
     def _text(self, schema: Schema, name: str) -> str:
         text = self._formatted(str(schema.get("format") or name))
         least, most = schema.get("minLength", 0), schema.get("maxLength")
+        self._room(least / CHARACTERS)
         while len(text) < least:
             text += " " + self.faker.word()
-        return text if most is None else text[:most]
+        return text if most is None else text[: int(most)]
 
     def _formatted(self, hint: str) -> str:
         hint = hint.lower()
@@ -183,8 +224,13 @@ def merged(one: Schema, other: Any) -> dict[str, Any]:
 
 def value_for(schema: Schema, seed: int, pointer: str) -> Any:
     """A value that satisfies `schema`; raises BadRequest if it is no schema or none was found."""
+    if too_large(schema):
+        rule = f"has more than {MOST_SUBSCHEMAS} subschemas, references followed"
+        raise _refused(pointer, rule, "simplify it")
     try:
-        validator = jsonschema_rs.validator_for(dict(schema))
+        validator = jsonschema_rs.validator_for(
+            dict(schema), retriever=unreachable, pattern_options=PATTERNS
+        )
     except (ValueError, jsonschema_rs.ValidationError) as error:
         raise _refused(pointer, f"is not a JSON schema: {error}", "correct the schema") from error
     try:
@@ -193,7 +239,12 @@ def value_for(schema: Schema, seed: int, pointer: str) -> Any:
         raise _refused(pointer, "values for it are made by faker", INSTALL) from error
     for attempt in range(TRIES):
         source.sparse = attempt >= TRIES // 2
-        value = source.draw(schema)
+        try:
+            value = source.draw(schema)
+        except TooMuch as problem:
+            raise _refused(pointer, f"asks for too much: {problem}", "lower its minimums") from None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            continue  # a contradiction, such as a minimum above its maximum
         if validator.is_valid(value):
             return value
     fix = "simplify it: patterns and dependencies between fields are not drawn"

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tinker_mock.server.catalog.catalog import CatalogModel
+from tinker_mock.server.catalog import CatalogModel
 from tinker_mock.server.engine import BaseModel, Weights
-from tinker_mock.server.errors import BadRequest, NotFound
-from tinker_mock.server.service import checkpoints
+from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of
+from tinker_mock.server.service.inputs import NOT_TEXT
 from tinker_mock.server.state.records import Tenant
+from tinker_mock.server.text.effort import with_effort
 from tinker_mock.server.text.messages import flat_text
+from tinker_mock.server.text.model_names import named_model
+from tinker_mock.server.text.pictures import PICTURE, picture_tokens, pictures_of
 from tinker_mock.server.tokenizers import templated_prompt, tokenizer_for
 
 if TYPE_CHECKING:
     from tinker_mock.server.tokenizers import Tokenizer
-
-CHECKPOINT = "tinker://"
 
 
 @dataclass(frozen=True)
@@ -46,60 +48,90 @@ class TextModel:
         ids = self.tokenizer.encode(text)
         return ids or [self.catalog.end_tokens[0]]
 
+    @property
+    def reasons_apart(self) -> bool:
+        """Whether it reasons in a message of its own before the answer, as much as it is told."""
+        return bool(self.catalog.thinking_prefix)
+
+    def opens_thinking(self, prompt: list[int]) -> bool:
+        """Whether what follows a prompt is reasoning."""
+        size = len(self.catalog.thinking_prefix)
+        apart = bool(size) and tuple(prompt[-size:]) == self.catalog.thinking_prefix
+        return apart or (self.thinks and prompt[-1:] == [self.catalog.thinking[0]])
+
     def chat_prompt(
-        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None, thinking: bool
+        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None, effort: float
     ) -> list[int]:
-        """A conversation's ids, up to where the assistant speaks."""
+        """A conversation's ids, up to where the assistant speaks; raises BadRequest."""
+        pictures = self._pictures(messages)
+        if self.reasons_apart:
+            messages = with_effort(messages, effort)
+        thinking = effort > 0
         if self.tokenizer.chat_template is not None:
             variables = {"enable_thinking": thinking, "thinking": thinking}
-            return templated_prompt(self.tokenizer, messages, tools, variables)
+            text = templated_prompt(self.tokenizer, messages, tools, variables)
+            return self._ids(text, pictures, allow_special_tokens=True)
         ids: list[int] = []
         if tools:
             named = ", ".join(tool["function"]["name"] for tool in tools)
             ids += [*self.tokenizer.encode(f"tools: {named}"), self.catalog.end_tokens[0]]
         for message in messages:
-            ids += self.tokenizer.encode(f"{message['role']}: {flat_text(message)}")
+            ids += self._ids(f"{message['role']}: {flat_text(message)}", pictures)
             ids.append(self.catalog.end_tokens[0])
         ids += self.catalog.turn_prefix
         return ids if thinking or not self.thinks else [*ids, *self.catalog.thinking]
 
-    def check_length(self, prompt: list[int], max_tokens: int | None, pointer: str) -> int:
-        """The tokens that may be generated; raises BadRequest when the context is too short."""
+    def _pictures(self, messages: list[dict[str, Any]]) -> Iterator[int]:
+        """The tokens of each picture; raises BadRequest where the model takes none."""
+        chunks = pictures_of(messages)
+        if chunks and not self.catalog.images:
+            where = chunks[0]["where"]
+            raise BadRequest(
+                f"{where}: {self.name} takes no pictures",
+                pointer="/messages",
+                rule="pictures are for vision models",
+                fix="leave the picture out, or use a vision model",
+            )
+        sizes = [picture_tokens(chunk, self.catalog) for chunk in chunks]
+        if sum(sizes) > self.catalog.context_length:
+            self.check_length(sum(sizes), 1, "/messages")
+        return iter(sizes)
+
+    def _ids(self, text: str, pictures: Iterator[int], **how: Any) -> list[int]:
+        """The ids of a text, its pictures in their places."""
+        first, *rest = text.split(PICTURE)
+        ids = list(self.tokenizer.encode(first, **how))
+        for part in rest:
+            ids += [NOT_TEXT] * next(pictures)
+            ids += self.tokenizer.encode(part, **how)
+        return ids
+
+    def check_length(
+        self, prompt: int, max_tokens: int | None, pointer: str, *, cut: bool = False
+    ) -> int:
+        """The tokens that may be generated after `prompt` tokens; raises BadRequest when the
+        context is too short. `cut`: a limit beyond the context means as much as fits."""
         limit = self.catalog.context_length
-        room = limit - len(prompt)
-        wanted = 1 if max_tokens is None else max_tokens
+        room = limit - prompt
+        wanted = 1 if max_tokens is None or cut else max_tokens
         if wanted > room:
             raise BadRequest(
-                f"This model's maximum context length is {limit} tokens. You asked for "
-                f"{len(prompt) + wanted} ({len(prompt)} in the prompt, {wanted} in the answer)",
+                "Prompt length plus max_tokens exceeds the model's context window: "
+                f"{prompt} + {wanted} > {limit}",
                 pointer=pointer,
                 rule="prompt and answer fit the context length",
-                fix="shorten the prompt or ask for fewer tokens",
+                fix=f"this model's maximum context length is {limit} tokens: shorten the prompt "
+                "or ask for fewer",
                 details={"wire_code": "context_length_exceeded"},
             )
-        return room if max_tokens is None else max_tokens
+        return room if max_tokens is None else min(max_tokens, room)
 
 
 def text_model(backend: Backend, tenant: Tenant, name: str) -> TextModel:
-    """The model a request names: a base model, or `tinker://…` sampler weights.
-
-    Raises NotFound (with `wire_code` model_not_found).
-    """
-    weights, base_name = None, name
-    try:
-        if name.startswith(CHECKPOINT):
-            source = checkpoints.readable(backend, tenant, name, "/model")
-            weights, base_name = source.weights, source.base_model
-        catalog = backend.catalog.get(base_name, "/model")
-    except (BadRequest, NotFound) as error:
-        raise NotFound(
-            error.message,
-            pointer="/model",
-            rule=error.rule,
-            fix=error.fix,
-            details={"wire_code": "model_not_found"},
-        ) from error
-    return TextModel(name, catalog, base_of(backend, base_name), weights, tokenizer_of(catalog))
+    """The model a request names; raises NotFound or BadRequest as `named_model` does."""
+    named = named_model(backend, tenant, name)
+    base = base_of(backend, named.base_name)
+    return TextModel(name, named.catalog, base, named.weights, tokenizer_of(named.catalog))
 
 
 def tokenizer_of(model: CatalogModel) -> Tokenizer:

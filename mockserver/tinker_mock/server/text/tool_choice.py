@@ -45,6 +45,9 @@ class ToolRequest:
     parallel: bool = True
 
 
+NO_TOOLS = ToolRequest([], "none")
+
+
 def tool_request(body: dict[str, Any]) -> ToolRequest:
     """From an OpenAI body; raises BadRequest for a choice without its tool."""
     tools = body.get("tools") or []

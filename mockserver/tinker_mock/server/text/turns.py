@@ -1,7 +1,7 @@
-"""One assistant turn as events, before any API gives them its shape."""
+"""One assistant turn, from its prompt to its events."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,52 +11,90 @@ import numpy as np
 from tinker_mock.server.engine import Sampler, SampleRequest
 from tinker_mock.server.scripts.draw import Draw
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.text.effort import DEFAULT_EFFORT, thoughts_for
 from tinker_mock.server.text.events import CallArguments, CallBegun, Ended, Event, TextDelta
 from tinker_mock.server.text.generation import Params, TextRun, Token
 from tinker_mock.server.text.schema_values import value_for
 from tinker_mock.server.text.scripted_draw import ScriptedDraw
 from tinker_mock.server.text.text_model import TextModel
+from tinker_mock.server.text.thoughts import Thoughts
 from tinker_mock.server.text.told_answer import ToldAnswer
 from tinker_mock.server.text.tool_choice import ToolUse
 from tinker_mock.server.tokenizers import stop_decoder
 
-THOUGHTS_BEFORE_A_CALL = 24
-
 
 @dataclass
 class Turn:
-    """What one choice will be. `json_schema`: the answer is a JSON text of this schema."""
+    """What one choice will be. `json_schema`: the answer is a JSON text of this schema.
+
+    `effort` is how much to reason, for models that take it; `said` is what then stands between
+    prompt and answer.
+    """
 
     backend: Backend
     model: TextModel
     prompt: list[int]
     params: Params
+    scripted: ScriptedDraw
     uses: list[ToolUse] = field(default_factory=list)
     json_schema: dict[str, Any] | None = None
-    scripted: ScriptedDraw | None = None
+    effort: float = DEFAULT_EFFORT
+    said: list[int] = field(default_factory=list)
+    told: bool = False
     tokens: int = 0
     thoughts: int = 0
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The turn, as it comes into being."""
-        scripted = self.scripted or ScriptedDraw(self.backend, self.model, self.prompt)
-        draw = await scripted.drawn()
+        draw = await self.scripted.drawn()
         if draw.due:
-            async with aclosing(self._told(draw, scripted)) as told:
+            async with aclosing(self._told(draw)) as told:
                 async for event in told:
                     yield event
+            if self.told:
+                return
+        drawn = bool(self.uses) or self.json_schema is not None
+        if drawn or self.model.reasons_apart:
+            async with aclosing(self._thoughts()) as thoughts:
+                async for said in thoughts:
+                    yield said
+        if self.model.reasons_apart and self.tokens >= self.params.max_tokens:
+            yield self._ended("length")
             return
-        if not self.uses and self.json_schema is None:
-            async with aclosing(self._words()) as words:
-                async for event in words:
-                    yield event
-            return
-        async for said in self._thoughts():
-            yield said
-        if self.json_schema is not None and not self.uses:
-            async for event in self._json():
+        source = self._calls() if self.uses else self._json() if drawn else self._words()
+        async with aclosing(source) as events:
+            async for event in events:
                 yield event
-            return
+
+    async def _thoughts(self) -> AsyncGenerator[Event, None]:
+        """What the model says to itself first."""
+        most = self.params.max_tokens
+        if self.model.reasons_apart:
+            most = min(most, thoughts_for(self.effort))
+        thoughts = Thoughts(self.backend, self.model, self.prompt, self.params, most)
+        async with aclosing(thoughts.events()) as deltas:
+            async for delta in deltas:
+                yield delta
+        self.tokens = self.thoughts = thoughts.tokens
+        self.said = thoughts.ids
+
+    async def _words(self) -> AsyncGenerator[Event, None]:
+        prompt = [*self.prompt, *self.said]
+        room = self.model.catalog.context_length - len(prompt)
+        params = replace(
+            self.params, max_tokens=max(1, min(self.params.max_tokens - self.tokens, room))
+        )
+        scripted = None if self.said else self.scripted
+        run = TextRun(self.backend, self.model, prompt, params, scripted)
+        async with aclosing(run.pieces()) as pieces:
+            async for piece in pieces:
+                self.thoughts += len(piece.tokens) if piece.thinking else 0
+                yield TextDelta(piece.text, piece.tokens, piece.thinking)
+        self.tokens += run.count
+        assert run.finish is not None
+        yield self._ended(run.finish.reason, run.finish.stop)
+
+    async def _calls(self) -> AsyncGenerator[Event, None]:
         for number, use in enumerate(self.uses):
             yield CallBegun(number, use.id, use.name)
             for text in self._counted(use.arguments):
@@ -66,53 +104,28 @@ class Turn:
                 return
         yield self._ended("tool_calls")
 
-    async def _told(self, draw: Draw, scripted: ScriptedDraw) -> AsyncGenerator[Event, None]:
-        """A script's answer; other words, if the model has learned to say those."""
+    async def _told(self, draw: Draw) -> AsyncGenerator[Event, None]:
+        """A script's answer; nothing, if the model has learned to say something else."""
         params = replace(self.params, stop=())
-        run = TextRun(self.backend, self.model, self.prompt, params, scripted)
+        run = TextRun(self.backend, self.model, self.prompt, params, self.scripted)
         async with aclosing(run.pieces()) as pieces:
             async for _ in pieces:
                 pass
+        draw.count(run.answer_ids)
         answer = draw.given(run.answer_ids)
         if answer is None:
-            async with aclosing(self._words()) as words:
-                async for event in words:
-                    yield event
             return
-        for told in ToldAnswer(run, answer, self.params.stop, self.params.entropy).events():
-            if isinstance(told, Ended):
-                self.tokens, self.thoughts = told.tokens, told.thoughts
-            yield told
+        self.told = True
+        for event in ToldAnswer(run, answer, self.params.stop, self.params.entropy).events():
+            if isinstance(event, Ended):
+                self.tokens, self.thoughts = event.tokens, event.thoughts
+            yield event
 
-    async def _words(self) -> AsyncGenerator[Event, None]:
-        run = TextRun(self.backend, self.model, self.prompt, self.params, self.scripted)
-        async with aclosing(run.pieces()) as pieces:
-            async for piece in pieces:
-                self.thoughts += len(piece.tokens) if piece.thinking else 0
-                yield TextDelta(piece.text, piece.tokens, piece.thinking)
-        self.tokens = run.count
-        assert run.finish is not None
-        yield self._ended(run.finish.reason, run.finish.stop)
-
-    async def _thoughts(self) -> AsyncIterator[Event]:
-        """What a thinking model says to itself before it calls a tool."""
-        if not self.model.thinks or self.prompt[-1:] == [self.model.catalog.thinking[1]]:
-            return
-        most = min(THOUGHTS_BEFORE_A_CALL, self.params.max_tokens)
-        params = replace(self.params, max_tokens=most, stop=())
-        run = TextRun(self.backend, self.model, self.prompt, params)
-        async with aclosing(run.pieces()) as pieces:
-            async for piece in pieces:
-                if not piece.thinking:
-                    break
-                self.thoughts += len(piece.tokens)
-                yield TextDelta(piece.text, piece.tokens, thinking=True)
-        self.tokens = self.thoughts
-
-    async def _json(self) -> AsyncIterator[Event]:
+    async def _json(self) -> AsyncGenerator[Event, None]:
         seed = self.backend.ids.number("json-answer", self.params.entropy)
         schema = self.json_schema or {}
-        value = value_for(schema, seed, "/response_format/json_schema/schema")
+        pointer = "/response_format/json_schema/schema"
+        value = await self.backend.compute(value_for, schema, seed, pointer)
         room = self.params.max_tokens - self.tokens
         ids = self.model.tokenizer.encode(json.dumps(value, ensure_ascii=False))
         decoder, pending = stop_decoder(self.model.tokenizer), []
@@ -131,7 +144,7 @@ class Turn:
         k = self.params.logprobs
         if k is None or not ids:
             return [Token(id) for id in ids]
-        whole = np.asarray([*self.prompt, *ids], dtype=np.int64)
+        whole = np.asarray([*self.prompt, *self.said, *ids], dtype=np.int64)
         request = SampleRequest(
             prompt=whole, max_tokens=0, prompt_logprobs=True, topk_prompt_logprobs=k
         )

@@ -9,23 +9,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from tinker_mock.server.errors import GoingDown, ServiceError
+from tinker_mock.server.errors import GoingDown
 from tinker_mock.server.wire.exchange import Receive
+from tinker_mock.server.wire.intake import Intake, Load, TooSlow
 
 T = TypeVar("T")
 Watch = Callable[[], asyncio.Future[None]]
-MAX_BODY = 256 * 1024 * 1024
 
 
 class ClientGone(Exception):
     """The client closed the connection before its request was answered."""
-
-
-class TooLarge(ServiceError):
-    """The body is larger than the server takes."""
-
-    status = 413
-    kind = "too_large"
 
 
 class ParkedWork:
@@ -65,33 +58,61 @@ class ParkedWork:
 class Connection:
     """One request's. Use as an async context manager."""
 
-    def __init__(self, receive: Receive, parked: ParkedWork) -> None:
+    def __init__(self, receive: Receive, parked: ParkedWork, intake: Intake) -> None:
         self._receive = receive
         self._parked = parked
+        self._intake = intake
+        self._load = Load()
         self._gone: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Connection:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._intake.release(self._load)
         if self._gone is not None:
             await _ended(self._gone)
 
-    async def body(self) -> bytes:
-        """The whole body; raises ClientGone or TooLarge."""
-        chunks, size = [], 0
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            chunk = message.get("body", b"")
-            if chunk:
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > MAX_BODY:
-                    raise TooLarge(f"body: larger than {MAX_BODY} bytes", rule="maximum body size")
-            if not message.get("more_body", False):
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    async def body(self, declared: str = "") -> bytes:
+        """The whole body; `declared` is its Content-Length.
+
+        Raises ClientGone, TooLarge, TooSlow, or TooManyRequests while others fill the server.
+        """
+        self._intake.refuse_declared(declared)
+        loop, size = asyncio.get_running_loop(), 0
+        chunks: list[bytes] = []
+        begun = loop.time()
+        try:
+            async with asyncio.timeout(self._intake.patience(0)) as deadline:
+                while True:
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGone
+                    chunk = message.get("body", b"")
+                    if chunk:
+                        chunks.append(chunk)
+                        size += len(chunk)
+                        self.hold(len(chunk), size)
+                        deadline.reschedule(begun + self._intake.patience(size))
+                    if not message.get("more_body", False):
+                        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        except TimeoutError:
+            seconds = self._intake.patience(size)
+            raise TooSlow(
+                f"body: {size} bytes came within {seconds:g} s, and it is not whole",
+                rule=f"{self._intake.limits.patience:g} s, and one more for every 64 KiB",
+                fix="send the body at once",
+            ) from None
+
+    def hold(self, more: int, size: int) -> None:
+        """Count `more` bytes of a body that now has `size`; raises TooLarge or TooManyRequests."""
+        if size > self._intake.most:
+            raise self._intake.too_large()
+        self._intake.take(self._load, more)
+
+    def take(self, more: int) -> None:
+        """Count what becomes of the body in memory; raises TooManyRequests."""
+        self._intake.take(self._load, more)
 
     async def wait_for(self, work: Awaitable[T]) -> T:
         """What the work comes to; it ends with its client (ClientGone) or server (GoingDown).

@@ -14,6 +14,7 @@ from tinker_mock.server.wire.dialects import UNKNOWN, Dialect
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Any, Receive, Send], Awaitable[None]]
 
 JSON = "application/json"
 PROTOBUF = "application/x-protobuf"

@@ -8,11 +8,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinker_mock.contracts import Violation
-from tinker_mock.server.errors import ServiceError, Unprocessable
+from tinker_mock.server.errors import BadRequest, ServiceError, Unprocessable
 from tinker_mock.server.wire.dialects import Dialect
 from tinker_mock.server.wire.exchange import Answer
 
 MAX_VIOLATIONS = 16
+
+SERVICE_WORDS = {
+    ("/base_model", "required"): "base_model is required",
+    ("/lora_config/rank", "minimum"): "lora_config.rank must be positive",
+}
+"""(field, broken rule) -> what the service says about it, with status 400."""
 
 
 def problem(error: ServiceError) -> Answer:
@@ -41,9 +47,19 @@ def internal_error(error: BaseException) -> Answer:
     return Answer(500, body)
 
 
-def contract_breach(violations: Sequence[Violation]) -> Unprocessable:
+def contract_breach(violations: Sequence[Violation]) -> ServiceError:
     """A body that breaks the contract: names the first field and lists the others."""
     first = violations[0]
+    words = SERVICE_WORDS.get((first.pointer, str(first.rule)))
+    if words is not None:
+        return BadRequest(
+            words,
+            pointer=first.pointer,
+            rule=str(first.rule),
+            fix=_fix(first),
+            requirement="errors/field/named",
+            details={"violations": [_described(v) for v in violations[:MAX_VIOLATIONS]]},
+        )
     where = first.pointer.strip("/") or "body"
     return Unprocessable(
         f"{where.replace('/', '.')}: {first.message}",
@@ -58,6 +74,8 @@ def contract_breach(violations: Sequence[Violation]) -> Unprocessable:
 def _fix(violation: Violation) -> str:
     if violation.rule == "required":
         return "add the field"
+    if violation.rule == "format" and violation.expected == "date-time":
+        return "RFC 3339 with a time zone: add Z, as in 2026-07-13T00:00:00Z"
     expected = _short(violation.expected)
     return "" if expected in (None, "", [], {}) else f"expected {expected}"
 

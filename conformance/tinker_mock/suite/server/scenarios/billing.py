@@ -1,16 +1,26 @@
 """Usage, storage and audit: read-only listings."""
 
+from datetime import UTC, datetime, timedelta
+
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.verdict import expect
 from tinker_mock.suite.server.scenario import scenario
 
-DAYS = {"starting_on": "2026-01-01T00:00:00Z", "ending_before": "2027-01-01T00:00:00Z"}
+
+def window() -> dict[str, str]:
+    """The fortnight that ends with this hour."""
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    return {"starting_on": _stamp(end - timedelta(days=14)), "ending_before": _stamp(end)}
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @scenario("billing/reports", reads_only=True)
 def reports(context: ScenarioContext) -> None:
     """What an organisation's owner looks at."""
-    usage = context.client.call("get_billing_usage", query=DAYS)
+    usage = context.client.call("get_billing_usage", query=window())
     with context.check("billing/usage/data"):
         expect(isinstance(usage.require().at("/data"), list), "a list", "list", usage.text)
     with context.check("billing/usage/event-form"):
@@ -18,7 +28,7 @@ def reports(context: ScenarioContext) -> None:
             wanted = {"bucket_start", "bucket_end", "event_info"}
             expect(wanted <= set(event), "an event has its fields", sorted(wanted), event)
     with context.check("billing/usage/bad-date"):
-        query = {**DAYS, "starting_on": "yesterday"}
+        query = {**window(), "starting_on": "yesterday"}
         wrong = context.client.call("get_billing_usage", query=query, wrong=True)
         expect(400 <= wrong.status < 500, "refused", "4xx", wrong.status)
     with context.check("billing/storage/data"):

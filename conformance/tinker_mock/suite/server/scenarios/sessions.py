@@ -40,7 +40,7 @@ def life(context: ScenarioContext) -> None:
         body = beat(context, first).require().json()
         expect(body.get("type", "session_heartbeat") == "session_heartbeat", "type", "", body)
     with context.check("sessions/heartbeat/unknown"):
-        beat(context, "no-such-session").require(404, 410)
+        beat(context, "no-such-session").require(403, 404, 410)
     find_again(context, first)
 
 

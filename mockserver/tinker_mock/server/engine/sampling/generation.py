@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tinker_mock.server.budget import reserve
 from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.grammar import ASSISTANT, state_of
@@ -12,6 +13,8 @@ from tinker_mock.server.engine.sampling.counter_rng import Seeds
 from tinker_mock.server.engine.sampling.scripted_run import Begin, ScriptedRun
 from tinker_mock.server.engine.sampling.stops import Stops
 
+STEP_BYTES = 64
+"""A token and the context it was drawn in."""
 BLOCK = 32
 """Seeds are taken from a stream in blocks: a call into numpy costs more than 32 numbers."""
 
@@ -61,6 +64,7 @@ class Generation:
     def contexts(self) -> Contexts:
         """Where each running sequence stands, as it is drawn from."""
         run = self.active
+        reserve(run.size * STEP_BYTES)
         at = Contexts(
             last=self._tail[run, -1],
             before=self._tail[run, -2],

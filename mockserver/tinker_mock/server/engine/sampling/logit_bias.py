@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import Contexts
@@ -57,6 +58,7 @@ class BiasedSampling:
         tops: list[Ints] = []
         top_logprobs: list[Floats] = []
         while run.active.size and run.length < limit:
+            checkpoint()
             row = self._row(run.contexts(), np.append(before, run.tokens[0, : run.length]))
             token = self._pick(row, run)
             run.advance(np.array([token]))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import Contexts, check_tokens
@@ -147,6 +148,7 @@ class Sampler:
 
 def _grow(request: SampleRequest, tables: SamplingTables, run: Generation, limit: int) -> None:
     while run.active.size and run.length < limit:
+        checkpoint()
         run.advance(_next(request, tables, run.contexts(), run))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinker_mock.server.engine.errors import EngineError
+from tinker_mock.server.engine.errors import EngineError, NonFinite
 from tinker_mock.server.engine.model.adapter import AdapterShape, Parameters
 from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import check_tokens
@@ -30,6 +30,7 @@ from tinker_mock.server.engine.training.optimizers import (
 )
 
 OUTPUT_TYPE = "TokenLogprobs"
+GRADIENT_NORM = "unclipped_grad_l2:mean"
 
 
 class Trainer:
@@ -122,7 +123,7 @@ class Trainer:
         return contexts, np.concatenate([target.ravel() for target in targets])
 
     def optim_step(self, params: Mapping[str, Any]) -> dict[str, float]:
-        """Apply the pending gradient; returns the norm before clipping and the step count."""
+        """Apply the pending gradient; returns its norm before clipping as a metric."""
         checked = adam_params(params)
         parameters, moments = self.parameters, self.moments
         if self.pending:
@@ -134,7 +135,7 @@ class Trainer:
         norm = clip(gradients, checked["grad_clip_norm"])
         self.parameters, self.moments = adam_step(parameters, moments, gradients, checked)
         self.pending = PendingSlopes()
-        return {"grad_norm": norm, "step": float(self.moments.step)}
+        return {GRADIENT_NORM: norm}
 
     def snapshot(self) -> Weights:
         """The weights as they are now; later steps do not change them."""
@@ -160,6 +161,6 @@ def _join(terms: Sequence[LossTerm]) -> Floats:
 
 def _check_finite(slopes: Floats, loss: float) -> None:
     if not (np.all(np.isfinite(slopes)) and np.isfinite(loss)):
-        raise EngineError(
+        raise NonFinite(
             "data", "the loss or its gradient is not finite", "Check weights and advantages"
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinker_mock.server.budget import checkpoint, scratch
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.keys import Floats
 from tinker_mock.server.engine.training.custom_loss.elementwise import ELEMENTWISE, Operation
@@ -82,16 +83,24 @@ class CustomLoss:
         """Run the graph and differentiate its loss by `logprobs`."""
         leaf = Leaf(logprobs)
         given = {"logprobs": leaf, **{name: Value(inputs[name]) for name in self.inputs}}
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), scratch():
             loss, metrics = self._run({}, given)
             if not isinstance(loss, Value) or loss.array.ndim or loss.array.dtype.kind not in "iuf":
                 found = list(loss.shape) if isinstance(loss, Value) else type(loss).__name__
                 raise EngineError(
                     "graph", f"{self.name} returned {found}", "Return a scalar tensor as the loss"
                 )
-            slopes = np.asarray(gradient_of(loss, leaf), dtype=np.float64)
+            slopes = self._slopes(loss, leaf)
         shown = {key: self._number(key, value) for key, value in metrics.items()}
         return LossTerm(float(loss.array), slopes, shown)
+
+    def _slopes(self, loss: Value, leaf: Leaf) -> Floats:
+        try:
+            return np.asarray(gradient_of(loss, leaf), dtype=np.float64)
+        except MISTAKES as problem:
+            raise EngineError(
+                "graph", f"{self.name} has no gradient: {problem}", "Check its shapes and indices"
+            ) from None
 
     def _number(self, key: str, value: Any) -> float:
         array = value.array if isinstance(value, Value) else np.asarray(None)
@@ -103,6 +112,7 @@ class CustomLoss:
 
     def _run(self, environment: dict[str, Any], given: Mapping[str, Value]) -> tuple[Any, Any]:
         for node in self.nodes:
+            checkpoint()
             arguments = [decode(a, environment) for a in node.get("args", ())]
             if node["op"] == "placeholder":
                 environment[node["name"]] = given[node["target"]]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.training.custom_loss.elementwise import (
     ELEMENTWISE,
     divide,
@@ -23,6 +24,8 @@ from tinker_mock.server.engine.training.custom_loss.values import (
     lift,
 )
 
+MULTIPLICATIONS = 1 << 26
+"""Of a slice of a product of matrices."""
 Extreme = namedtuple("Extreme", ["values", "indices"])
 Axes = tuple[int, ...]
 
@@ -194,6 +197,19 @@ def binary_cross_entropy_with_logits(x: Any, y: Any, reduction: str = "mean", **
     return _reduced(subtract(softplus(x), multiply(x, y)), reduction)
 
 
+def _product(left: Array, right: Array) -> Array:
+    """The product of two matrices, so many rows at a time that others may go first."""
+    size = max(1, left.shape[1] * right.shape[1])
+    rows = max(1, MULTIPLICATIONS // size)
+    if rows >= left.shape[0]:
+        return np.asarray(left @ right)
+    result = np.empty((left.shape[0], right.shape[1]))
+    for start in range(0, left.shape[0], rows):
+        checkpoint()
+        result[start : start + rows] = left[start : start + rows] @ right
+    return result
+
+
 def matmul(x: Any, y: Any) -> Value:
     """Products of vectors and matrices."""
     a, b = lift(x), lift(y)
@@ -202,16 +218,20 @@ def matmul(x: Any, y: Any) -> Value:
         raise ValueError("matmul takes vectors and matrices only")
     left = np.atleast_2d(p)
     right = q[:, None] if q.ndim == 1 else q
+    if left.shape[-1] != right.shape[0]:
+        raise ValueError(f"matmul of shapes {list(p.shape)} and {list(q.shape)}")
     bounded((left.shape[0], right.shape[-1]))
+    product = _product(left, right)
+    shape = p.shape[:-1] + q.shape[1:]
 
     def wide(g: Array) -> Array:
         return np.asarray(g).reshape(left.shape[0], right.shape[1])
 
     return Value(
-        p @ q,
+        product.reshape(shape),
         [
-            (a, lambda g: (wide(g) @ right.T).reshape(p.shape)),
-            (b, lambda g: (left.T @ wide(g)).reshape(q.shape)),
+            (a, lambda g: _product(wide(g), right.T).reshape(p.shape)),
+            (b, lambda g: _product(left.T, wide(g)).reshape(q.shape)),
         ],
     )
 

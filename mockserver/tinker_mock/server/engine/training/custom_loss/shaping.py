@@ -1,10 +1,12 @@
 """Allowed operations that select, reshape, join or make tensors."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.training.custom_loss.elementwise import subtract
 from tinker_mock.server.engine.training.custom_loss.values import (
     Array,
@@ -31,6 +33,7 @@ def getitem(x: Any, key: Any) -> Any:
     if not isinstance(x, Value):
         return x[int(key.array) if isinstance(key, Value) else key]
     index = tuple(_index(k) for k in key) if isinstance(key, tuple) else _index(key)
+    _bound_picked(x.shape, index if isinstance(index, tuple) else (index,))
 
     def pull(g: Array) -> Array:
         spread = np.zeros(x.shape)
@@ -38,6 +41,15 @@ def getitem(x: Any, key: Any) -> Any:
         return spread
 
     return Value(x.array[index], [(x, pull)])
+
+
+def _bound_picked(shape: tuple[int, ...], index: tuple[Any, ...]) -> None:
+    """Refuse index tensors whose result would be too large, before it is made."""
+    tensors = [k for k in index if isinstance(k, np.ndarray | list)]
+    if tensors:
+        picked = np.broadcast_shapes(*(np.shape(k) for k in tensors))
+        rest = math.prod(shape) // max(1, math.prod(sorted(shape)[: len(tensors)]))
+        bounded((*picked, rest))
 
 
 def _index(key: Any) -> Any:
@@ -133,6 +145,7 @@ def stack(tensors: Any, dim: int = 0) -> Value:
 
 def cat(tensors: Any, dim: int = 0) -> Value:
     sources = [lift(t) for t in tensors]
+    bounded((sum(s.array.size for s in sources),))
     ends = np.cumsum([s.shape[dim] for s in sources])
     return Value(
         np.concatenate([floats(s) for s in sources], axis=dim),
@@ -146,6 +159,7 @@ def cat(tensors: Any, dim: int = 0) -> Value:
 def gather(x: Any, dim: int, index: Any) -> Value:
     source = lift(x)
     at = lift(index).array.astype(np.int64)
+    bounded(at.shape)
 
     def pull(g: Array) -> Array:
         spread = np.zeros(source.shape)
@@ -171,7 +185,10 @@ def narrow(x: Any, dim: int, start: Any, length: Any) -> Any:
 
 def diff(x: Any, n: int = 1, dim: int = -1) -> Any:
     value = lift(x)
+    if not 0 <= n <= value.shape[dim]:
+        raise ValueError(f"diff takes n from 0 to {value.shape[dim]}, the size of its axis")
     for _ in range(n):
+        checkpoint()
         size = value.shape[dim]
         value = subtract(narrow(value, dim, 1, size - 1), narrow(value, dim, 0, size - 1))
     return value

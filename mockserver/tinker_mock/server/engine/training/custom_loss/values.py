@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinker_mock.server.budget import checkpoint, reserve
+
 Array = NDArray[Any]
 Pull = Callable[[Array], Array]
 
-LARGEST = 1 << 24
+LARGEST = 1 << 22
 """No intermediate array may have more elements."""
 
 
@@ -23,6 +25,8 @@ class Value:
 
     def __init__(self, array: Any, edges: Sequence[tuple[Value, Pull]] = ()) -> None:
         self.array: Array = np.asarray(array)
+        if self.array.base is None:
+            reserve(self.array.nbytes)
         self.edges = [edge for edge in edges if edge[0].differentiable]
 
     @property
@@ -43,7 +47,9 @@ class Leaf(Value):
 def bounded(shape: Sequence[int]) -> tuple[int, ...]:
     """The shape itself, refused before anything so large is made."""
     if math.prod(shape) > LARGEST:
-        raise ValueError(f"an array of shape {list(shape)} is too large")
+        raise ValueError(
+            f"an array of shape {list(shape)} is too large: at most {LARGEST} elements"
+        )
     return tuple(shape)
 
 
@@ -70,9 +76,10 @@ def gradient_of(output: Value, leaf: Leaf) -> Array:
     """d output / d leaf for a scalar output; zeros where nothing flows."""
     gradients: dict[int, Array] = {id(output): np.ones(output.shape)}
     for value in reversed(_in_order(output)):
-        flowing = gradients.get(id(value))
+        flowing = gradients.pop(id(value), None) if value is not leaf else None
         if flowing is None:
             continue
+        checkpoint()
         for source, pull in value.edges:
             piece = fold(np.asarray(pull(flowing)), source.shape)
             known = gradients.get(id(source))

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tinker_mock.server.engine.errors import EngineError
+from tinker_mock.server.budget import checkpoint
+from tinker_mock.server.engine.errors import EngineError, NonFinite
 from tinker_mock.server.engine.model.keys import Floats, Ints
 from tinker_mock.server.engine.training.custom_loss import CustomLoss, compile_loss
 from tinker_mock.server.engine.training.datum import Datum
@@ -26,6 +27,11 @@ LOSSES: dict[str, LossFunction] = {
         StableReinforce(),
     )
 }
+
+EXACT = frozenset({"importance_sampling", "ppo", "cispo", "dro", "gspo"})
+"""Losses that refuse inputs they do not take (tinker-docs, "Loss Functions"). cross_entropy ignores
+them: SDKs before 0.16 send it the inputs of a custom loss. Nothing says what stable_reinforce
+does with them."""
 
 
 def loss_named(name: str | LossFunction | Mapping[str, Any]) -> LossFunction:
@@ -92,8 +98,10 @@ def targets_of(datum: Datum, index: int, loss: LossFunction) -> Ints:
 def inputs_of(
     datum: Datum, index: int, loss: LossFunction, shape: tuple[int, ...]
 ) -> dict[str, Floats]:
-    """The datum's float inputs, defaults filled in, shapes and finiteness checked."""
+    """The datum's float inputs, defaults filled in, names, shapes and finiteness checked."""
     found: dict[str, Floats] = {}
+    if loss.name in EXACT and LOSSES[loss.name] is loss:
+        _check_names(datum, index, loss)
     for rule in loss.rules:
         field = f"data[{index}].loss_fn_inputs.{rule.name}"
         value = datum.inputs.get(rule.name)
@@ -121,9 +129,21 @@ def inputs_of(
                 "Give one value per target",
             )
         if not np.all(np.isfinite(array)):
-            raise EngineError(field, "holds a value that is not finite", "Replace NaN and inf")
+            raise NonFinite(field, "holds a value that is not finite", "Replace NaN and inf")
         found[rule.name] = array
     return found
+
+
+def _check_names(datum: Datum, index: int, loss: LossFunction) -> None:
+    taken = ("target_tokens", *(rule.name for rule in loss.rules))
+    for name in datum.inputs:
+        if name not in taken:
+            mask = "; advantage 0 masks a position" if name in ("weights", "mask") else ""
+            raise EngineError(
+                f"data[{index}].loss_fn_inputs.{name}",
+                f"{loss.name} does not take it; it takes {', '.join(taken)}",
+                f"Leave it out{mask}",
+            )
 
 
 def evaluate(
@@ -133,7 +153,10 @@ def evaluate(
     settings: Mapping[str, float],
 ) -> tuple[list[LossTerm], dict[str, float]]:
     """Every datum's term and the batch's metrics; `loss:sum` is always among them."""
-    terms = [loss.term(p, i, settings) for p, i in zip(logprobs, inputs, strict=True)]
+    terms = []
+    for own, given in zip(logprobs, inputs, strict=True):
+        checkpoint()
+        terms.append(loss.term(own, given, settings))
     metrics = {"loss:sum": float(sum(term.value for term in terms))}
     for key in sorted({key for term in terms for key in term.metrics}):
         values = [term.metrics[key] for term in terms if key in term.metrics]

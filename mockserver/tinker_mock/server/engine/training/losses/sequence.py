@@ -46,10 +46,10 @@ class Gspo:
         if not np.any(chosen):
             chosen = advantages != 0
         if not np.any(chosen):
-            return LossTerm(0.0, np.zeros_like(logprobs), {"clip_fraction:mean": 0.0})
+            return LossTerm(0.0, np.zeros_like(logprobs))
         mean = float((logprobs - inputs["logprobs"])[chosen].mean())
         ratio = np.full(logprobs.shape, float(ratio_of(np.asarray(mean))))
-        return clipped_surrogate(ratio, advantages, *bounds(inputs, settings))
+        return LossTerm(*clipped_surrogate(ratio, advantages, *bounds(inputs, settings)))
 
 
 @dataclass(frozen=True)

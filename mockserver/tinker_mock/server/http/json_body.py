@@ -1,0 +1,55 @@
+"""JSON bodies read within bounds: how many values they have, and how deep these nest."""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.wire.nesting import DEEPEST, too_deep
+
+MOST_VALUES = 1 << 21
+VALUE_SIZE = 64
+"""Bytes that a value takes once it is read, whatever it took on the wire."""
+FEW = 64 * 1024
+"""Bodies below this size cannot have so many that it matters."""
+
+
+def read_json(content: bytes, take: Callable[[int], None]) -> Any:
+    """The value; raises BadRequest, and what `take` raises when told of the memory it needs."""
+    if len(content) > FEW:
+        take(VALUE_SIZE * _count(content))
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        if "recursion" in error.msg.lower():
+            raise _too_deep() from None
+        raise BadRequest(
+            f"body: malformed JSON at byte {error.pos}: {error.msg}",
+            rule="the body is one JSON value in UTF-8",
+            fix="send valid JSON" if content else "send a JSON body",
+            requirement="errors/malformed-json/refused",
+        ) from error
+    if too_deep(content):
+        raise _too_deep()
+    return value
+
+
+def _count(content: bytes) -> int:
+    """How many values there are at most; raises BadRequest beyond the limit."""
+    count = content.count(b",") + content.count(b"[") + content.count(b"{")
+    if count > MOST_VALUES:
+        raise BadRequest(
+            f"body: more than {MOST_VALUES} values",
+            rule=f"at most {MOST_VALUES} values in a JSON body",
+            fix="send less at a time, or tensors as protobuf",
+        )
+    return count
+
+
+def _too_deep() -> BadRequest:
+    return BadRequest(
+        f"body: arrays and objects nest deeper than {DEEPEST} levels",
+        rule=f"at most {DEEPEST} levels",
+        fix="flatten the value",
+    )

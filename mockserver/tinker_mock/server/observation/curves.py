@@ -1,0 +1,118 @@
+"""The curves of models under training: one point per optimizer step, as a dashboard wants them."""
+
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+POINTS_KEPT = 10_000
+"""Steps per model that are kept; the oldest go first."""
+MODELS_KEPT = 1_000
+
+
+@dataclass(frozen=True)
+class BatchFigures:
+    """What one forward_backward was about. `tokens` counts positions, `weight` is Σ|w| of the
+    loss where it has weights and the number of positions that count otherwise; `means` are of the
+    positions that count, by name."""
+
+    tokens: int
+    weight: float
+    means: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One optimizer step. `at`: Unix seconds of the server's clock."""
+
+    step: int
+    at: float
+    values: dict[str, float]
+
+
+def batch_figures(given: dict[str, Any], outputs: list[dict[str, Any]]) -> BatchFigures:
+    """Figures of a `forward_backward_input` and the outputs it got.
+
+    `advantage:mean` and `kl_sampler_trainer:mean` (mean of q − p over positions with an
+    advantage) where the loss is a policy's.
+    """
+    tokens, weight = 0, 0.0
+    advantages: list[float] = []
+    gaps: list[float] = []
+    for datum, output in zip(given["data"], outputs, strict=False):
+        scores = np.asarray(output["logprobs"], dtype=np.float64).ravel()
+        inputs = datum["loss_fn_inputs"]
+        tokens += scores.size
+        if "advantages" in inputs:
+            advantage = _array(inputs, "advantages", scores.size)
+            counted = advantage != 0
+            weight += float(counted.sum())
+            advantages.extend(advantage[counted].tolist())
+            if "logprobs" in inputs:
+                sampled = _array(inputs, "logprobs", scores.size)
+                gaps.extend((sampled - scores)[counted].tolist())
+        elif "weights" in inputs:
+            weight += float(np.abs(_array(inputs, "weights", scores.size)).sum())
+        else:
+            weight += scores.size
+    means = {"advantage:mean": advantages, "kl_sampler_trainer:mean": gaps}
+    return BatchFigures(tokens, weight, {k: float(np.mean(v)) for k, v in means.items() if v})
+
+
+def _array(inputs: dict[str, Any], name: str, size: int) -> Any:
+    """A dense input, flat; sparse ones and other shapes count as ones."""
+    tensor = inputs[name]
+    data = np.asarray(tensor["data"] if isinstance(tensor, dict) else tensor, dtype=np.float64)
+    return data.ravel() if data.size == size else np.ones(size)
+
+
+class Curves:
+    """Points by model id. Losses are gathered until the step that uses their gradient."""
+
+    def __init__(self) -> None:
+        self.points: dict[str, deque[Point]] = {}
+        self._gathered: defaultdict[str, list[tuple[BatchFigures, dict[str, float]]]] = defaultdict(
+            list
+        )
+        self._last: dict[str, float] = {}
+
+    def batch(self, model_id: str, figures: BatchFigures, metrics: dict[str, float]) -> None:
+        """A forward_backward was done; `metrics` are those of its answer."""
+        self._gathered[model_id].append((figures, metrics))
+
+    def step(self, model_id: str, step: int, at: float, values: dict[str, float]) -> None:
+        """An optimizer step was done; `values` are its learning rate and its answer's metrics."""
+        values = dict(values)
+        gathered = self._gathered.pop(model_id, [])
+        tokens = sum(figures.tokens for figures, _ in gathered)
+        weight = sum(figures.weight for figures, _ in gathered)
+        for name in sorted({name for _, metrics in gathered for name in metrics}):
+            found = [metrics[name] for _, metrics in gathered if name in metrics]
+            total = sum(found)
+            values[name] = total if name.endswith(":sum") else total / len(found)
+        for name in sorted({name for figures, _ in gathered for name in figures.means}):
+            values[name] = float(np.mean([f.means[name] for f, _ in gathered if name in f.means]))
+        if gathered:
+            values["tokens"] = tokens
+            values["loss per token"] = values.get("loss:sum", 0.0) / weight if weight else 0.0
+        last = self._last.get(model_id)
+        if last is not None and at > last:
+            values["tokens per second"] = tokens / (at - last)
+        self._last[model_id] = at
+        self._kept(model_id).append(Point(step, at, values))
+
+    def forget(self) -> None:
+        """As after a fresh start."""
+        self.points.clear()
+        self._gathered.clear()
+        self._last.clear()
+
+    def _kept(self, model_id: str) -> deque[Point]:
+        if model_id not in self.points:
+            while len(self.points) >= MODELS_KEPT:
+                oldest = next(iter(self.points))
+                for table in (self.points, self._gathered, self._last):
+                    table.pop(oldest, None)
+            self.points[model_id] = deque(maxlen=POINTS_KEPT)
+        return self.points[model_id]

@@ -1,0 +1,98 @@
+"""How long finished promises are known: readable, then expired (410), then forgotten (404).
+
+A result is readable for the retention time; one that has been read gives way once `most` others
+have been read after it. What has expired is remembered for as long again.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from tinker_mock.server.clock import Clock
+from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.store import Store
+
+Due = OrderedDict[str, float]
+"""Request ids, and the Unix time since when they are what they are; oldest first."""
+
+
+class Retention:
+    """Decides which finished promises of a store are still known."""
+
+    def __init__(self, store: Store, clock: Clock, seconds: Callable[[], float], most: int) -> None:
+        self.store = store
+        self.clock = clock
+        self.seconds = seconds
+        self.most = most
+        self._finished: Due = OrderedDict()
+        self._read: Due = OrderedDict()
+        self._expired: Due = OrderedDict()
+
+    def restart(self) -> None:
+        """Another state: find out anew what has finished, been read and expired."""
+        for due in (self._finished, self._read, self._expired):
+            due.clear()
+        known = self.store.current.promises.values()
+        ended = [promise for promise in known if promise.finished_at is not None]
+        for promise in sorted(ended, key=lambda promise: promise.finished_at or 0.0):
+            self.finished(promise)
+            if promise.acknowledged:
+                self.read(promise)
+
+    def finished(self, promise: Promise) -> None:
+        """The promise has ended."""
+        due = self._expired if promise.state == "expired" else self._finished
+        due[promise.request_id] = promise.finished_at or self.clock.now()
+
+    def read(self, promise: Promise) -> None:
+        """Its outcome is being told to the client."""
+        if promise.request_id in self._finished:
+            self._read[promise.request_id] = self.clock.now()
+            self._read.move_to_end(promise.request_id)
+        while len(self._read) > self.most:
+            self._expire(next(iter(self._read)))
+
+    def judge(self, promise: Promise) -> None:
+        """Expire one promise whose time is over, before somebody is told of it."""
+        since = self._finished.get(promise.request_id)
+        if since is not None and self.clock.now() > since + self.seconds():
+            self._expire(promise.request_id)
+
+    def sweep(self) -> None:
+        """Expire and forget all whose time is over."""
+        limit = self.clock.now() - self.seconds()
+        while self._finished and next(iter(self._finished.values())) < limit:
+            self._expire(next(iter(self._finished)))
+        while self._expired and next(iter(self._expired.values())) < limit:
+            self._forget_oldest()
+
+    def expire(self, promise: Promise) -> None:
+        """Make a finished promise unreadable now."""
+        self._finished.setdefault(promise.request_id, self.clock.now())
+        self._expire(promise.request_id)
+
+    def _expire(self, request_id: str) -> None:
+        self._finished.pop(request_id, None)
+        self._read.pop(request_id, None)
+        self._expired[request_id] = self.clock.now()
+        promise = self.store.current.promises.get(request_id)
+        if promise is not None:
+            promise.state, promise.outcome, promise.payload = "expired", None, {}
+        if len(self._expired) > self.most:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        request_id = next(iter(self._expired))
+        promise = self.store.current.promises.get(request_id)
+        if promise is None:
+            del self._expired[request_id]
+        else:
+            self.forget(promise)
+
+    def forget(self, promise: Promise) -> None:
+        """Know nothing of a finished promise any longer."""
+        for due in (self._finished, self._read, self._expired):
+            due.pop(promise.request_id, None)
+        self.store.current.promises.pop(promise.request_id)
+        lane = self.store.current.lanes.get(promise.lane_id)
+        if lane is not None:
+            lane.forget(promise)

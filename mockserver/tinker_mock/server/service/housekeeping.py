@@ -1,0 +1,164 @@
+"""Forgetting what nobody can need any longer, so that memory is bounded by what is alive.
+
+* A session that has ended, with its models, samplers and promises, is forgotten when `keep` is over
+  or when newer sessions need its place; one with checkpoints stays as long as they do.
+* Weights of a session that has ended go at once: nobody can ask for them.
+* Accounts (usage, storage, audit, telemetry) are kept for `keep`.
+"""
+
+from typing import Any
+
+from tinker_mock.server.errors import LimitReached
+from tinker_mock.server.service import sessions
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.state.promise import Lane
+from tinker_mock.server.state.records import Session
+from tinker_mock.server.state.tables import Table
+
+MOST_COUNTERS = 20_000
+"""Numbers of things asked for again that are remembered; the oldest are forgotten first."""
+OWNED = ("sample", "unnumbered-request", "session")
+"""Counters that mean nothing once their sampler, lane or tenant is gone."""
+MOST_LINES = 100_000
+"""Lines of an account that are kept at most."""
+ROOM = 0.1
+"""The part of a full table that is freed at once."""
+
+
+class Housekeeper:
+    """Looks after one mock's state, at most once a minute and when a table is full."""
+
+    def __init__(self, every: float = 60.0) -> None:
+        self.every = every
+        self._next = 0.0
+
+    def look(self, backend: Backend) -> None:
+        """Tidy up if it is time."""
+        now = backend.clock.now()
+        if now >= self._next or now < self._next - self.every:
+            self._next = now + self.every
+            tidy(backend)
+
+
+def tidy(backend: Backend) -> None:
+    """Forget everything whose time is over."""
+    now, state = backend.clock.now(), backend.state
+    sessions.expire_silent(backend)
+    _forget_sessions(backend, now - backend.settings.keep)
+    for table in (state.usage, state.storage, state.audit):
+        _prune(table, now - backend.settings.keep)
+    for key in list(state.telemetry)[: -backend.settings.max_sessions]:
+        del state.telemetry[key]
+    _prune_counters(backend)
+
+
+def admit_tenant(backend: Backend) -> None:
+    """Make room for one more tenant. Raises LimitReached when all that are known are in use."""
+    state, most = backend.state, backend.settings.max_tenants
+    if len(state.tenants) < most:
+        return
+    used = {one.tenant_id for one in state.sessions.values()}
+    used |= {one.tenant_id for one in state.checkpoints.values()}
+    idle = [key for key, one in state.tenants.items() if key not in used and not one.revoked]
+    for key in idle[: max(1, int(most * ROOM))]:
+        del state.tenants[key]
+    if not idle:
+        raise _full("API keys", most, "--max-tenants", "use a key this server knows")
+
+
+def admit_session(backend: Backend) -> None:
+    """Make room for one more session. Raises LimitReached when all that are known are open."""
+    most = backend.settings.max_sessions
+    if len(backend.state.sessions) < most:
+        return
+    sessions.expire_silent(backend)
+    ended = sorted(_forgettable(backend), key=lambda session: session.ended_at or 0.0)
+    for session in ended[: max(1, int(most * ROOM))]:
+        _forget(backend, session)
+    if not ended:
+        raise _full("sessions", most, "--max-sessions", "finish sessions that are not used")
+
+
+def _full(what: str, most: int, option: str, fix: str) -> LimitReached:
+    return LimitReached(
+        f"{what}: this server holds {most} of them, and all are in use",
+        rule=f"at most {most}",
+        fix=f"{fix}, or start the server with a higher {option}",
+    )
+
+
+def _forgettable(backend: Backend) -> list[Session]:
+    """Sessions that have ended, whose work is done and that own no checkpoint."""
+    state = backend.state
+    owning = {one.session_id for one in state.checkpoints.values()}
+    working = {one.session_id for one in state.promises.values() if one.open}
+    found = []
+    for session in state.sessions.values():
+        if session.ended_at is None or session.id in working:
+            continue
+        _release(backend, session)
+        if session.id not in owning:
+            found.append(session)
+    return found
+
+
+def _release(backend: Backend, session: Session) -> None:
+    """The weights of an ended session."""
+    for run in (backend.state.runs.get(key) for key in session.run_ids):
+        if run is not None and run.trainer is not None:
+            run.trainer = None
+    for sampler in (backend.state.samplers.get(key) for key in session.sampler_ids):
+        if sampler is not None and sampler.weights is not None:
+            sampler.weights = None
+
+
+def _forget_sessions(backend: Backend, before: float) -> None:
+    for session in _forgettable(backend):
+        if session.ended_at is not None and session.ended_at < before:
+            _forget(backend, session)
+
+
+def _forget(backend: Backend, session: Session) -> None:
+    """A session and all that is under it."""
+    state = backend.state
+    lanes = [lane for lane in state.lanes.values() if _belongs(lane, session)]
+    promises = [one for one in state.promises.values() if one.session_id == session.id]
+    for promise in promises:
+        backend.promises.retention.forget(promise)
+    for lane in lanes:
+        del state.lanes[lane.id]
+    for run_id in session.run_ids:
+        state.runs.pop(run_id)
+    for sampler_id in session.sampler_ids:
+        state.samplers.pop(sampler_id)
+    for table in (state.usage, state.storage):
+        for key in [key for key, one in table.items() if one.session_id == session.id]:
+            del table[key]
+    state.telemetry.pop(session.id)
+    del state.sessions[session.id]
+
+
+def _belongs(lane: Lane, session: Session) -> bool:
+    return lane.id.partition(":")[2].startswith(session.id)
+
+
+def _prune(table: Table[Any], before: float) -> None:
+    """The lines of an account that are too old, or too many."""
+    surplus = max(0, len(table) - MOST_LINES)
+    for place, (key, line) in enumerate(list(table.items())):
+        at = line.until if hasattr(line, "until") else line.at
+        if place < surplus or (at is not None and at < before):
+            del table[key]
+
+
+def _prune_counters(backend: Backend) -> None:
+    """Counters of what is gone, and the oldest of what text was asked for again."""
+    counters, state = backend.state.counters, backend.state
+    if len(counters) <= MOST_COUNTERS:
+        return
+    alive = state.lanes.keys() | state.samplers.keys() | state.tenants.keys()
+    for key in list(counters)[: len(counters) - MOST_COUNTERS // 2]:
+        kind, _, rest = key.partition("\x1f")
+        owner = rest.partition("\x1f")[0]
+        if kind == "text" or (kind in OWNED and owner not in alive):
+            del counters[key]

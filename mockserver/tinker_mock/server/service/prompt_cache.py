@@ -1,0 +1,42 @@
+"""Which beginning of a prompt the server has read before.
+
+As in servers that cache prefixes by blocks: a block's digest covers everything before it, so equal
+digests mean equal beginnings. One cache a tenant and model; the oldest blocks make room.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.state.records import Tenant
+
+BLOCK = 16
+MOST_BLOCKS = 65_536
+
+
+def cached_tokens(backend: Backend, tenant: Tenant, model: str, prompt: list[int]) -> int:
+    """How many tokens at the beginning of a prompt were read before, whole blocks only.
+
+    From now on all of it counts as read. The last token is never cached: the answer begins there.
+    """
+    known = backend.state.prompt_blocks
+    read, unbroken = 0, True
+    for digest in _digests(f"{tenant.id} {model}", prompt[:-1]):
+        unbroken = unbroken and digest in known
+        read += BLOCK * unbroken
+        known.pop(digest, None)
+        known[digest] = None
+    while len(known) > MOST_BLOCKS:
+        del known[next(iter(known))]
+    return read
+
+
+def _digests(owner: str, tokens: list[int]) -> Iterator[str]:
+    """The digest of every whole block."""
+    running = hashlib.blake2b(owner.encode(), digest_size=16)
+    ids = np.asarray(tokens, dtype=np.int64)
+    for end in range(BLOCK, ids.size + 1, BLOCK):
+        running.update(ids[end - BLOCK : end].tobytes())
+        yield running.hexdigest()

@@ -1,0 +1,93 @@
+"""What a model says to itself before it answers, and where that is shown."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.text.events import CallBegun, Event, TextDelta
+from tinker_mock.server.text.generation import Params, TextRun
+from tinker_mock.server.text.text_model import TextModel
+
+BEFORE_A_CALL = 24
+OPEN, CLOSE = "<think>\n", "\n</think>\n\n"
+
+
+@dataclass
+class Thoughts:
+    """The reasoning before a call, a structured answer, or any answer of a model that reasons in a
+    message of its own. `most` tokens at the most; `tokens` is how many it took, `ids` what stands
+    between the prompt and the answer."""
+
+    backend: Backend
+    model: TextModel
+    prompt: list[int]
+    params: Params
+    most: int
+    tokens: int = 0
+    ids: list[int] = field(default_factory=list)
+
+    async def events(self) -> AsyncGenerator[TextDelta, None]:
+        """The reasoning as it comes."""
+        source = self._apart() if self.model.reasons_apart else self._inside()
+        async with aclosing(source) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def _apart(self) -> AsyncGenerator[TextDelta, None]:
+        """A message of its own: ended by the model, or by `most`."""
+        opened, closing = self.model.catalog.thinking_prefix, self.model.catalog.answer_suffix
+        if self.most < 1:
+            return
+        run = TextRun(
+            self.backend,
+            self.model,
+            [*self.prompt, *opened],
+            replace(
+                self.params,
+                max_tokens=self.most,
+                stop=(),
+                ignore_end=True,
+                entropy=f"{self.params.entropy}:thoughts",
+            ),
+            closing=closing,
+        )
+        async with aclosing(run.pieces()) as pieces:
+            async for piece in pieces:
+                yield TextDelta(piece.text, piece.tokens, thinking=True)
+        self.tokens = run.count
+        skipped = {closing, *self.model.base.end_tokens}
+        self.ids = [*opened, *(id for id in run.answer_ids if id not in skipped)]
+        self.ids += [] if closing is None else [closing]
+
+    async def _inside(self) -> AsyncGenerator[TextDelta, None]:
+        """A block that the answer begins with."""
+        if not self.model.thinks or self.prompt[-1:] == [self.model.catalog.thinking[1]]:
+            return
+        params = replace(self.params, max_tokens=min(BEFORE_A_CALL, self.most), stop=())
+        run = TextRun(self.backend, self.model, self.prompt, params)
+        async with aclosing(run.pieces()) as pieces:
+            async for piece in pieces:
+                if not piece.thinking:
+                    break
+                self.tokens += len(piece.tokens)
+                yield TextDelta(piece.text, piece.tokens, thinking=True)
+
+
+async def inlined(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    """Events whose reasoning is in the content, between `<think>` and `</think>`."""
+    inside = False
+    async for event in events:
+        match event:
+            case TextDelta(text, tokens, True):
+                yield TextDelta(text if inside else OPEN + text, tokens)
+                inside = True
+            case TextDelta(text) if inside:
+                yield replace(event, text=CLOSE + text)
+                inside = False
+            case CallBegun() if inside:
+                yield TextDelta(CLOSE)
+                yield event
+                inside = False
+            case _:
+                yield event

@@ -1,0 +1,154 @@
+"""What is kept follows from what is alive, not from how much was done."""
+
+import gc
+from typing import Any
+
+import pytest
+
+from tests.server.conftest import Api, sample, training_step, update
+from tinker_mock.server.service import housekeeping
+from tinker_mock.server.serving.in_thread import RunningServer
+
+SMALL = {"kept_results": 20, "journal_size": 20, "clock": "manual"}
+SHORT = {"max_tokens": 1}
+
+
+class Player:
+    """One client on a server whose time stands still until it is moved."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self.api, self.server = Api(server, "tml-memory"), server
+        self.seq = 0
+
+    def pass_time(self, seconds: float) -> None:
+        async def advance() -> None:
+            self.server.mock.clock.advance(seconds)
+            housekeeping.tidy(self.server.mock.backend)
+            self.server.mock.backend.promises.retention.sweep()
+
+        self.server.call(advance())
+
+    def counts(self) -> dict[str, int]:
+        return {name: len(table) for name, table in self.server.mock.state.tables().items()}
+
+    def samples(self, sampler: str, times: int) -> None:
+        for _ in range(times):
+            self.seq += 1
+            body = sample(sampler, self.seq, sampling_params=SHORT)
+            self.api.outcome(self.api.submit("asample", body))
+
+
+@pytest.fixture
+def player(tinker_mock: RunningServer) -> Any:
+    one = Player(tinker_mock)
+    with one.api.http:
+        yield one
+
+
+def objects() -> int:
+    gc.collect()
+    return len(gc.get_objects())
+
+
+@pytest.mark.tinker_mock(**SMALL)
+def test_a_thousand_operations_leave_no_more_than_a_hundred(player: Player) -> None:
+    sampler = player.api.sampler()
+    player.samples(sampler, 100)
+    before, counted = objects(), player.counts()
+    player.samples(sampler, 900)
+    assert player.counts() == counted
+    assert objects() < 1.02 * before
+
+
+@pytest.mark.tinker_mock(**SMALL)
+def test_a_result_that_was_read_gives_way_to_later_ones(player: Player) -> None:
+    api, sampler = player.api, player.api.sampler()
+    unread = api.submit("asample", sample(sampler, 500, sampling_params=SHORT))
+    read = api.submit("asample", sample(sampler, 501, sampling_params=SHORT))
+    api.outcome(read)
+    player.samples(sampler, 19)
+    assert api.post("retrieve_future", {"request_id": read}).status_code == 200
+    player.samples(sampler, 20)
+    assert api.post("retrieve_future", {"request_id": read}).status_code == 410
+    player.samples(sampler, 41)
+    player.pass_time(1)
+    assert api.post("retrieve_future", {"request_id": read}).status_code == 404
+    assert api.post("retrieve_future", {"request_id": unread}).status_code == 200
+
+
+@pytest.mark.tinker_mock(clock="manual", result_retention=100.0)
+def test_results_expire_and_are_forgotten(player: Player) -> None:
+    api, model = player.api, player.api.model()
+    done = api.submit("forward_backward", training_step(model, 1))
+    first = api.outcome(done)
+    player.pass_time(99)
+    assert api.outcome(done) == first
+    player.pass_time(2)
+    assert api.post("retrieve_future", {"request_id": done}).status_code == 410
+    player.pass_time(102)
+    assert api.post("retrieve_future", {"request_id": done}).status_code == 404
+    assert player.counts()["promises"] == 0
+    # The lane goes on where it was: a number that was used is not used again.
+    assert api.post("optim_step", update(model, 1)).status_code == 409
+    assert "metrics" in api.done("optim_step", update(model, 2))
+
+
+@pytest.mark.tinker_mock(clock="manual", keep=1000.0)
+def test_an_ended_session_is_forgotten_with_all_that_is_under_it(player: Player) -> None:
+    api = player.api
+    session = api.session()
+    model = api.model(session)
+    api.done("forward_backward", training_step(model, 1))
+    player.samples(api.sampler(session), 3)
+    kept = api.session()
+    saved = api.model(kept)
+    path = api.done("save_weights", {"model_id": saved, "seq_id": 1, "path": "kept"})["path"]
+    for one in (session, kept):
+        api.post(f"sessions/{one}/finish", {"reason": {"type": "success"}})
+    player.pass_time(1)
+    run = player.server.mock.state.runs[model]
+    assert run.trainer is None
+    player.pass_time(7300)
+    assert player.counts() == {**player.counts(), "sessions": 1, "runs": 1, "samplers": 0}
+    assert player.counts()["lanes"] == 1
+    assert api.get("sessions").json()["sessions"] == [kept]
+    assert api.post("weights_info", {"tinker_path": path}).status_code == 200
+
+
+@pytest.mark.tinker_mock(clock="manual", max_sessions=10)
+def test_sessions_that_ended_give_way_and_open_ones_do_not(player: Player) -> None:
+    api = player.api
+    mine = [api.session() for _ in range(10)]
+    told = {"tags": [], "user_metadata": None, "sdk_version": "0.38.0"}
+    refused = api.post("create_session", told)
+    assert refused.status_code == 403
+    assert "10" in refused.text
+    assert "--max-sessions" in refused.text
+    api.post(f"sessions/{mine[3]}/finish", {"reason": {"type": "success"}})
+    api.session()
+    assert mine[3] not in api.get("sessions").json()["sessions"]
+    assert len(api.get("sessions").json()["sessions"]) == 10
+
+
+@pytest.mark.tinker_mock(max_tenants=3, max_snapshots=2)
+def test_keys_and_snapshots_have_a_limit(tinker_mock: RunningServer) -> None:
+    clients = [Api(tinker_mock, f"tml-{number}") for number in range(6)]
+    for client in clients[:3]:
+        client.session()
+    refused = clients[3].get("sessions")
+    assert refused.status_code == 403
+    assert "--max-tenants" in refused.text
+    taken = [clients[0].http.post("/_mock/snapshots") for _ in range(3)]
+    for client in clients:
+        client.http.close()
+    assert [answer.status_code for answer in taken] == [201, 201, 403]
+    assert "--max-snapshots" in taken[2].text
+
+
+@pytest.mark.tinker_mock(max_tenants=3)
+def test_a_key_that_owns_nothing_gives_way(tinker_mock: RunningServer) -> None:
+    for number in range(10):
+        client = Api(tinker_mock, f"tml-passing-{number}")
+        with client.http:
+            assert client.get("sessions").status_code == 200
+    assert len(tinker_mock.mock.state.tenants) <= 3
