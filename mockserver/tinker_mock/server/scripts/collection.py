@@ -92,15 +92,17 @@ class Scripts:
     def _models_of(self, script: Script) -> list[CatalogModel]:
         if not any(sign in script.model for sign in "*?["):
             try:
-                return [self.catalog.get(self.catalog.get(script.model, "/model").base)]
+                return [self.catalog.get(script.model, "/model")]
             except BadRequest as problem:
                 raise ScriptFault("model", problem.message, problem.fix or "") from None
         names = [name for name in self.catalog.models if fnmatchcase(name, script.model)]
         if not names:
             rule = f"no model on offer is called {script.model!r}"
             raise ScriptFault("model", rule, "Name a model, or use *")
-        bases = dict.fromkeys(self.catalog.models[name].base for name in names)
-        return [self.catalog.get(base) for base in bases]
+        rows: dict[str, CatalogModel] = {}
+        for name in names:
+            rows.setdefault(self.catalog.models[name].base, self.catalog.models[name])
+        return [*rows.values()]
 
     def _doubts(self, script: Script, models: list[CatalogModel]) -> Iterator[str]:
         for place, older in enumerate(self.entries):

@@ -34,6 +34,8 @@ class ToldAnswer:
         """The answer, and its end."""
         at, stopped, tokens = 0, None, self.run.taken
         surplus = max(0, len(tokens) - len(self.answer.tokens))
+        if self.answer.spoken.end_turn:
+            surplus = 0
         for kind, size in [*((kind, len(ids)) for kind, ids in self.answer.spans), (TEXT, surplus)]:
             part = tokens[at : at + size]
             at += len(part)

@@ -106,20 +106,20 @@ class BaseModel:
             return contexts
         most = max(len(successors) for _, successors in due)
         scripted = np.full((most, contexts.size), -1, dtype=np.int64)
-        log_odds = np.full((most, contexts.size), -np.inf)
+        log_odds = np.zeros((most, contexts.size))
         for place, successors in due:
             for row, (token, odds) in enumerate(successors):
                 scripted[row, place], log_odds[row, place] = token, odds
         log_lift = np.zeros(scripted.shape)
         at = np.array([place for place, _ in due], dtype=np.int64)
         plain, there = contexts.take(at), scripted[:, at] >= 0
-        usual = np.full((most, at.size), -np.inf)
+        usual = np.zeros((most, at.size))
         for row in range(most):
             asked = np.flatnonzero(there[row])
             tokens = scripted[row, at[asked]]
             usual[row, asked] = self.scorer().score(plain.take(asked), tokens)
         # Probabilities that add up to 1 would leave no odds to raise.
-        taken = np.minimum(np.exp(usual).sum(axis=0), 1.0 - 1e-12)
+        taken = np.minimum(np.where(there, np.exp(usual), 0.0).sum(axis=0), 1.0 - 1e-12)
         lifts = log_odds[:, at] - usual + np.log1p(-taken)
         log_lift[:, at] = np.where(there, lifts, 0.0)
         return contexts.with_lifts(scripted, log_lift)
