@@ -22,7 +22,7 @@ BASE = "Qwen/Qwen3-8B"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with mock_server(["--seed", "7"]) as url:
+    with mock_server(["--seed", "7", "--adapter-shapes", "compact"]) as url:
         yield url
 
 

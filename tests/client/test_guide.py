@@ -23,7 +23,7 @@ def server() -> Iterator[str]:
     if url:
         yield url
         return
-    with mock_server(["--seed", "7"]) as started:
+    with mock_server(["--seed", "7", "--adapter-shapes", "compact"]) as started:
         yield started
 
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tinker_mock.server.serving.in_thread import RunningServer
+from tinker_mock.server.settings import Settings
 
 TOKENS = [9707, 11, 1879, 0, 358, 1079, 264, 2613]
 BASE = "Qwen/Qwen3-8B"
@@ -89,6 +90,13 @@ def sample(sampler: str, seq_id: int, **more: Any) -> dict[str, Any]:
         "sampling_params": {"max_tokens": 8, "seed": 3},
         **more,
     }
+
+
+@pytest.fixture(scope="session")
+def tinker_mock_session() -> Iterator[RunningServer]:
+    """The server of all tests of this folder; its archives are small."""
+    with RunningServer(Settings(port=0, adapter_shapes="compact")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from tests.tokenizer.texts import FIXTURES
 from tinker_mock.tokenizer import LoadOptions, TokenizerError, load_tokenizer, tokenizer_id_of
 from tinker_mock.tokenizer.api import decode_with, encode_with
-from tinker_mock.tokenizer.factory import is_likely_json, is_likely_sentencepiece
+from tinker_mock.tokenizer.file_kinds import is_likely_json, is_likely_sentencepiece
 from tinker_mock.tokenizer.hub import fetch_tokenizer, flat_path
 
 
@@ -41,10 +41,10 @@ def test_json_without_an_extension_is_found_by_its_content(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "content", "code", "words"),
     [
-        ("x.model", b"any", "unsupported_format", "SentencePiece models not yet supported"),
-        ("x.gguf", b"any", "unsupported_format", "GGUF format not yet supported"),
-        ("x", b"GGUF\x03\0\0\0", "unsupported_format", "GGUF format detected"),
-        ("x", b"\x0a\x09<unk>.......", "unsupported_format", "SentencePiece model detected"),
+        ("x.model", b"any", "invalid_sentencepiece_model", "no SentencePiece model"),
+        ("x.gguf", b"any", "invalid_gguf", "no GGUF file"),
+        ("x", b"GGUF\x03\0\0\0", "invalid_gguf", "no GGUF file"),
+        ("x", b"\x0a\x09<unk>.......", "invalid_sentencepiece_model", "no SentencePiece model"),
         ("x.bin", b"who knows what", "unknown_format", "Unable to determine tokenizer type"),
         ("x", b"", "unknown_format", "Unable to determine tokenizer type"),
         ("x.json", b"{", "invalid_tokenizer_json", "Failed to load tokenizer"),
@@ -131,7 +131,7 @@ class TestCache:
         os.utime(directory / "chat_template.jinja", ns=(1, 1))
         second = load_tokenizer(directory)
         assert second is not first
-        assert second.apply_chat_template([]) == "changed"
+        assert second.apply_chat_template([{"role": "user", "content": "x"}]) == "changed"
 
 
 class TestIds:

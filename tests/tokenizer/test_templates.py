@@ -12,9 +12,9 @@ from tests.tokenizer.texts import FIXTURES, shared_path, small
 from tinker_mock.tokenizer import ChatTemplate, TokenizerError, content_format, load_tokenizer
 from tinker_mock.tokenizer.kimi import NAMED_SLOTS, published_template, sorted_keys
 from tinker_mock.tokenizer.template_files import (
-    configured_template,
     discover_template,
     gateway_form,
+    named_templates,
     read_template,
 )
 
@@ -176,17 +176,20 @@ class TestDiscovery:
         template = discover_template(directory, configuration)
         return template.source if template else None
 
-    def test_json_goes_before_jinja_before_other_jinja_before_configuration(
-        self, tmp_path: Path
-    ) -> None:
+    def test_files_go_before_the_configuration_and_strays_never_win(self, tmp_path: Path) -> None:
         assert self.source(tmp_path) is None
+        self.write(tmp_path, other__jinja="O")
+        assert self.source(tmp_path) == "O", "the only template there is"
+        self.write(tmp_path, another__jinja="A")
+        assert self.source(tmp_path) is None, "which of the two would be a guess"
         assert self.source(tmp_path, {"chat_template": "C"}) == "C"
-        self.write(tmp_path, other__jinja="O", another__jinja="A")
-        assert self.source(tmp_path, {"chat_template": "C"}) == "A"
-        self.write(tmp_path, chat_template__jinja="J \\n ")
-        assert self.source(tmp_path) == "J \\n "
         self.write(tmp_path, chat_template__json='{"chat_template": "N"}')
         assert self.source(tmp_path) == "N"
+        assert self.source(tmp_path, {"chat_template": "C"}) == "C"
+        self.write(tmp_path, chat_template__jinja="J \\n ")
+        assert self.source(tmp_path, {"chat_template": "C"}) == "J \\n "
+
+    def test_older_json_files_hold_a_string_or_an_object(self, tmp_path: Path) -> None:
         self.write(tmp_path, chat_template__json='"S"')
         assert self.source(tmp_path) == "S"
 
@@ -203,9 +206,10 @@ class TestDiscovery:
 
     def test_named_templates_in_the_configuration(self) -> None:
         rows = [{"name": "default", "template": "D"}, {"name": "rag", "template": "R"}]
-        assert configured_template({"chat_template": rows}) == "D"
-        assert configured_template({"chat_template": rows}, "rag") == "R"
-        assert configured_template({"chat_template": rows}, "none") == "D"
+        for value in (rows, {"default": "D", "rag": "R"}):
+            assert named_templates({"chat_template": value}) == {"default": "D", "rag": "R"}
+        assert named_templates({"chat_template": "D"}) == {"default": "D"}
+        assert named_templates({}) == {}
 
     def test_a_template_for_tools_is_used_with_tools(self, tmp_path: Path) -> None:
         rows = [{"name": "default", "template": "D"}, {"name": "tool_use", "template": "T"}]

@@ -11,6 +11,7 @@ strings and streams do without.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tinker_mock.tokenizer.encodings import Encoding
 from tinker_mock.tokenizer.errors import TokenizerError
 from tinker_mock.tokenizer.model_ids import tokenizer_id_of
 from tinker_mock.tokenizer.protocols import Decoder, Encoder, SpecialTokens, Tokenizer
@@ -18,41 +19,52 @@ from tinker_mock.tokenizer.stops import (
     Output,
     StopScanner,
     StopSequenceDecoder,
+    StopSequenceDecoderBuilder,
     StopSequences,
     text_until_stop,
 )
 from tinker_mock.tokenizer.streams import DecodeStream, Sequence
 
 if TYPE_CHECKING:
-    from tinker_mock.tokenizer.factory import LoadOptions, load_tokenizer
+    from tinker_mock.tokenizer.factory import load_tokenizer, load_tokenizer_async
+    from tinker_mock.tokenizer.load_options import LoadOptions
+    from tinker_mock.tokenizer.rendering import LoadedTokenizer
     from tinker_mock.tokenizer.template_format import content_format
-    from tinker_mock.tokenizer.templates import ChatTemplate
+    from tinker_mock.tokenizer.templates import ChatTemplate, variables_of
 
 __all__ = [
     "ChatTemplate",
     "DecodeStream",
     "Decoder",
     "Encoder",
+    "Encoding",
     "LoadOptions",
+    "LoadedTokenizer",
     "Output",
     "Sequence",
     "SpecialTokens",
     "StopScanner",
     "StopSequenceDecoder",
+    "StopSequenceDecoderBuilder",
     "StopSequences",
     "Tokenizer",
     "TokenizerError",
     "content_format",
     "load_tokenizer",
+    "load_tokenizer_async",
     "text_until_stop",
     "tokenizer_id_of",
+    "variables_of",
 ]
 
 _LATER = {
     "ChatTemplate": "templates",
-    "LoadOptions": "factory",
+    "LoadOptions": "load_options",
+    "LoadedTokenizer": "rendering",
     "content_format": "template_format",
     "load_tokenizer": "factory",
+    "load_tokenizer_async": "factory",
+    "variables_of": "templates",
 }
 
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from tinker_mock.tokenizer.errors import TokenizerError
-from tinker_mock.tokenizer.factory import LoadOptions, load_tokenizer
+from tinker_mock.tokenizer.factory import load_tokenizer
+from tinker_mock.tokenizer.load_options import LoadOptions
 from tinker_mock.tokenizer.model_ids import tokenizer_id_of
 
 

@@ -2,20 +2,31 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import HfApi, constants, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.errors import EntryNotFoundError
 
 from tinker_mock.tokenizer.errors import TokenizerError
 
-# Either of these is a tokenizer; the first one a repository has is used.
-REQUIRED = ("tokenizer.json", "tiktoken.model")
+# Any of these is a tokenizer; the first one a repository has is used.
+REQUIRED = ("tokenizer.json", "tiktoken.model", "tokenizer.model", "vocab.json")
+# What a main file cannot do without, or means another model without.
+NEEDS = {
+    "tokenizer.json": ("tokenizer_config.json",),
+    "tiktoken.model": ("tokenizer_config.json",),
+    "tokenizer.model": ("tokenizer_config.json",),
+    "vocab.json": ("merges.txt", "tokenizer_config.json"),
+}
 
 _WEIGHTS = (".bin", ".safetensors", ".h5", ".msgpack", ".ckpt.index")
 _TOKENIZER = (
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
     "vocab.json",
     "merges.txt",
     ".model",
@@ -59,27 +70,26 @@ def fetch_tokenizer(
     repo: str,
     *,
     revision: str | None = None,
+    pinned: str | None = None,
     cache_dir: Path | None = None,
     offline: bool | None = None,
     token: str | None = None,
 ) -> Path:
-    """A directory with the tokenizer files of a repository.
+    """A directory with the tokenizer files of a repository, all of them.
 
-    `token` (else HF_TOKEN) opens gated repositories. Raises TokenizerError `not_found`,
-    `offline` or `download_failed`, naming the files looked for.
+    `pinned` is the commit where no `revision` is asked for. `token` (else HF_TOKEN) opens gated
+    repositories. Raises TokenizerError `not_found`, `offline`, `incomplete` (a download that broke
+    off, and downloads are off now) or `download_failed`, naming the files looked for.
     """
-    if local := _cached(repo, revision or "main", cache_dir):
-        return local
+    wanted = revision or pinned or "main"
+    found = cached_tokenizer(repo, wanted, cache_dir)
+    if found is not None and not found.missing:
+        return found.directory
     if is_offline(offline):
-        raise TokenizerError(
-            "offline",
-            f"The tokenizer of {repo} is not on this machine, and downloads are off.",
-            fix=f"Looked for {' or '.join(REQUIRED)} in {cache_dir or constants.HF_HUB_CACHE}.",
-            detail=repo,
-        )
+        raise _offline(repo, wanted, cache_dir, found, pinned if revision is None else None)
     token = token or os.environ.get("HF_TOKEN") or None
     try:
-        return _download(repo, revision, cache_dir, token)
+        return _download(repo, None if wanted == "main" else wanted, cache_dir, token)
     except TokenizerError:
         raise
     except Exception as error:  # the hub's HTTP library, and its errors, differ by release
@@ -91,28 +101,80 @@ def fetch_tokenizer(
         ) from error
 
 
-def _cached(repo: str, revision: str, cache_dir: Path | None) -> Path | None:
-    """The directory that already has one of the required files."""
-    for name in REQUIRED:
-        if cache_dir and (path := flat_path(cache_dir, repo, revision, name)).is_file():
-            return path.parent
-        found = try_to_load_from_cache(repo, name, cache_dir=cache_dir, revision=revision)
+@dataclass(frozen=True)
+class Cached:
+    """What is on this machine of a tokenizer."""
+
+    directory: Path
+    main: str
+    missing: tuple[str, ...]
+
+
+def cached_tokenizer(repo: str, revision: str, cache_dir: Path | None) -> Cached | None:
+    """The directory that has one of the required files. Files that the repository is known not to
+    have are not missing."""
+    for main in REQUIRED:
+        if cache_dir and (path := flat_path(cache_dir, repo, revision, main)).is_file():
+            needs = NEEDS[main] if main != "tokenizer.json" else ()
+            missing = tuple(one for one in needs if not path.with_name(one).is_file())
+            return Cached(path.parent, main, missing)
+        found = try_to_load_from_cache(repo, main, cache_dir=cache_dir, revision=revision)
         if isinstance(found, str):
-            return Path(found).parent
+            states = {
+                one: try_to_load_from_cache(repo, one, cache_dir=cache_dir, revision=revision)
+                for one in NEEDS[main]
+            }
+            missing = tuple(one for one, state in states.items() if state is None)
+            return Cached(Path(found).parent, main, missing)
     return None
 
 
+def _offline(
+    repo: str, revision: str, cache_dir: Path | None, found: Cached | None, pinned: str | None
+) -> TokenizerError:
+    where = cache_dir or constants.HF_HUB_CACHE
+    if found is not None:
+        return TokenizerError(
+            "incomplete",
+            f"The download of {repo} on this machine broke off: it has {found.main} and no "
+            f"{' and no '.join(found.missing)}, and downloads are off.",
+            fix=f"Complete it once with downloads on, in {where}, or pass the directory itself.",
+            detail=repo,
+        )
+    if pinned is not None and cached_tokenizer(repo, "main", cache_dir) is not None:
+        return TokenizerError(
+            "offline",
+            f"{repo} is pinned to commit {pinned}, which is not on this machine; its main is, and "
+            "downloads are off.",
+            fix='Pass revision="main" to use that.',
+            detail=repo,
+        )
+    return TokenizerError(
+        "offline",
+        f"The tokenizer of {repo} (revision {revision}) is not on this machine, and downloads are "
+        "off.",
+        fix=f"Looked for {' or '.join(REQUIRED)} in {where}.",
+        detail=repo,
+    )
+
+
 def wanted_files(names: Iterable[str]) -> list[str]:
-    """What to download of a repository: its top level's tokenizer files, in order; [] if none of
-    them is a tokenizer that can be loaded. Of two tokenizers the first of REQUIRED is taken."""
+    """What to download of a repository, the main file last: its top level's tokenizer files and
+    further chat templates; [] if none of them is a tokenizer that can be loaded. Of several
+    tokenizers the first of REQUIRED is taken."""
+    names = list(names)
     top = [name for name in names if "/" not in name]
     main = next((name for name in REQUIRED if name in top), None)
-    if main is None:
+    if main is None or (main == "vocab.json" and "merges.txt" not in top):
         return []
+    needed = set(NEEDS[main])
     small = (name for name in top if is_tokenizer_file(name) or name == "config.json")
     others = (".model", ".tiktoken", "tokenizer.json", "vocab.json", "merges.txt")
-    beside = (name for name in small if not name.endswith(others) and not is_weight_file(name))
-    return [main, *sorted(beside)]
+    beside = [name for name in small if name in needed
+              or (not name.endswith(others) and not is_weight_file(name))]  # fmt: skip
+    beside += [name for name in names if name.startswith("additional_chat_templates/")
+               and is_chat_template_file(name)]  # fmt: skip
+    return [*sorted(beside), main]
 
 
 def _download(repo: str, revision: str | None, cache_dir: Path | None, token: str | None) -> Path:
@@ -126,8 +188,12 @@ def _download(repo: str, revision: str | None, cache_dir: Path | None, token: st
             fix=f"It has: {', '.join(sorted(names)[:20]) or 'no files'}.",
             detail=repo,
         )
-    paths = [
-        hf_hub_download(repo, name, revision=revision, cache_dir=cache_dir, token=token)
-        for name in wanted
-    ]
-    return Path(paths[0]).parent
+
+    def fetch(name: str) -> str:
+        return str(hf_hub_download(repo, name, revision=revision, cache_dir=cache_dir, token=token))
+
+    for name in NEEDS[wanted[-1]]:
+        if name not in names:
+            with suppress(EntryNotFoundError):  # the cache then knows that there is none
+                fetch(name)
+    return Path([fetch(name) for name in wanted][-1]).parent

@@ -6,11 +6,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
+from tinker_mock.tokenizer.byte_fallback import ByteFallback
+from tinker_mock.tokenizer.encodings import Encoding
 from tinker_mock.tokenizer.errors import TokenizerError
 from tinker_mock.tokenizer.protocols import SpecialTokens, well_formed
 from tinker_mock.tokenizer.rendering import Templated
+from tinker_mock.tokenizer.repository import Repository, Token
 from tinker_mock.tokenizer.templates import ChatTemplate
 
 
@@ -39,7 +43,7 @@ class HuggingFaceTokenizer(Templated):
         backend: Backend,
         *,
         name: str = "huggingface",
-        configuration: Mapping[str, Any] | None = None,
+        repository: Repository | None = None,
         chat_template: ChatTemplate | None = None,
         default_allow_special: bool = True,
     ) -> None:
@@ -47,16 +51,22 @@ class HuggingFaceTokenizer(Templated):
         self.chat_template = chat_template
         self.default_allow_special = default_allow_special
         self._backend = backend
+        repository = repository or Repository()
+        add_tokens(backend, repository)
         added = backend.get_added_tokens_decoder()
         self._special_ids = frozenset(i for i, token in added.items() if token.special)
-        self.special_tokens = _roles(
-            configuration or {}, {added[i].content: i for i in sorted(self._special_ids)}
+        self.special_tokens = special_tokens_of(
+            repository.roles_in(backend.token_to_id),
+            {added[i].content: i for i in sorted(self._special_ids)},
         )
-        self.byte_level = _decodes_bytes(backend)
+        decoder = backend.decoder
+        state = json.loads(decoder.__getstate__()) if decoder is not None else {}
+        self.byte_level = bool(state.get("type") == "ByteLevel")
+        self.byte_fallback = ByteFallback.of(state, backend.id_to_token)
         self._bytes_of: dict[int, bytes | None] = {}
 
     @classmethod
-    def from_file(cls, path: Path, **options: Any) -> "HuggingFaceTokenizer":
+    def read(cls, path: Path, **options: Any) -> "HuggingFaceTokenizer":
         """Raises TokenizerError `invalid_tokenizer_json` for a file the library refuses."""
         try:
             return cls(Backend.from_file(str(path)), **options)
@@ -107,6 +117,17 @@ class HuggingFaceTokenizer(Templated):
         )
         return [list(encoding.ids) for encoding in encodings]
 
+    def encoding(
+        self,
+        text: str,
+        *,
+        add_special_tokens: bool = False,
+        allow_special_tokens: bool | None = None,
+    ) -> Encoding:
+        encoder = self._encoder(allow_special_tokens)
+        found = encoder.encode(well_formed(text), add_special_tokens=add_special_tokens)
+        return Encoding(tuple(found.ids), tuple(found.tokens), tuple(found.offsets))
+
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
         try:
             text: str = self._backend.decode(ids, skip_special_tokens=skip_special_tokens)
@@ -148,15 +169,22 @@ def _spelled_bytes(token: str) -> bytes:
         return token.encode()
 
 
-def _decodes_bytes(backend: Backend) -> bool:
-    decoder = backend.decoder
-    state = json.loads(decoder.__getstate__()) if decoder is not None else {}
-    return bool(state.get("type") == "ByteLevel")
+def add_tokens(backend: Backend, repository: Repository) -> None:
+    """Add what the repository's files add, under the ids that transformers gives them."""
+    backend.add_tokens([_added(token) for token in repository.listed])
+    texts = [repository.roles[role] for role in repository.roles]
+    special = [AddedToken(text, special=True, normalized=False) for text in texts]
+    backend.add_special_tokens([*special, *map(_added, repository.extra)])
 
 
-def _roles(configuration: Mapping[str, Any], special: dict[str, int]) -> SpecialTokens:
-    roles = {}
-    for role in ("bos", "eos", "pad", "unk"):
-        value = configuration.get(f"{role}_token")
-        roles[role] = value.get("content") if isinstance(value, dict) else value
-    return SpecialTokens(**roles, ids=special)
+def _added(token: Token) -> AddedToken:
+    known = ("special", "lstrip", "rstrip", "single_word", "normalized")
+    return AddedToken(token.content, **{k: bool(v) for k, v in token.flags.items() if k in known})
+
+
+def special_tokens_of(roles: Mapping[str, str], special: Mapping[str, int]) -> SpecialTokens:
+    """The roles (`bos_token` to its text) and the special tokens' ids."""
+    short = {f"{role}_token": role for role in ("bos", "eos", "pad", "unk")}
+    named = {short[role]: text for role, text in roles.items() if role in short}
+    others = {role: text for role, text in roles.items() if role not in short}
+    return SpecialTokens(**named, ids=dict(special), others=others)

@@ -6,17 +6,19 @@ apply (`NAMED_SLOTS`, as offsets from the first slot).
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tinker_mock.tokenizer.chunking import chunk_like_the_official_wrapper
 from tinker_mock.tokenizer.errors import TokenizerError
+from tinker_mock.tokenizer.kimi_k3 import k3_messages
 from tinker_mock.tokenizer.protocols import SpecialTokens
 from tinker_mock.tokenizer.ranked import RankedTokenizer
 from tinker_mock.tokenizer.ranks import parse_ranks
-from tinker_mock.tokenizer.templates import ChatTemplate
+from tinker_mock.tokenizer.templates import ChatTemplate, variables_of
+from tinker_mock.tokenizer.typescript import tools_as_typescript
 
 RESERVED_SLOTS = 256
 _UPPER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]"
@@ -47,14 +49,22 @@ _MEDIA = {
     **{"<|media_begin|>": 18, "<|media_content|>": 19},
     **{"<|media_end|>": 20, "<|media_pad|>": 21},
 }
+_K3 = {
+    **{"[BOS]": 0, "[EOS]": 1, "<|end_of_msg|>": 2, "<|open|>": 3, "<|close|>": 4, "<|sep|>": 5},
+    **{"[UNK]": 254, "[PAD]": 255},
+}
 NAMED_SLOTS: dict[str, dict[str, int]] = {
     "k2_instruct": _K2,
     "k2_thinking": {**_K2, **_THINKING},
     "k25": {**_K2, **_THINKING, **_MEDIA},
+    "k3": _K3,
 }
 
 # Reasoning and tool markers are text to a reader: `skip_special_tokens` keeps them.
-NOT_SKIPPED = frozenset({*_THINKING, *(name for name in _K2 if name.startswith("<|tool_call"))})
+NOT_SKIPPED = frozenset(
+    {*_THINKING, *(name for name in _K2 if name.startswith("<|tool_call"))}
+    | {"<|open|>", "<|close|>", "<|sep|>"}
+)
 
 
 def reserved_specials(base: int, names: Mapping[int, str]) -> dict[str, int]:
@@ -64,7 +74,13 @@ def reserved_specials(base: int, names: Mapping[int, str]) -> dict[str, int]:
 
 
 def published_specials(base: int, table: str) -> dict[str, int]:
-    """The slots as the models of one table ("k2_instruct", "k2_thinking", "k25") name them."""
+    """The slots as the models of one table of `NAMED_SLOTS` name them."""
+    if table not in NAMED_SLOTS:
+        raise TokenizerError(
+            "validation",
+            f"kimi_table: there is no table {table!r}.",
+            fix=f"Known: {', '.join(NAMED_SLOTS)}.",
+        )
     return reserved_specials(base, {base + i: name for name, i in NAMED_SLOTS[table].items()})
 
 
@@ -124,7 +140,10 @@ def _names_module(value: Any, module: str) -> bool:
 
 @cache
 def published_template(style: str) -> ChatTemplate:
-    """Kimi's prompt as this project writes it, for a style: instruct, thinking or k25."""
+    """Kimi's prompt as this project writes it, for a style: instruct, thinking, k25 or k3."""
+    if style == "k3":
+        path = Path(__file__).with_name("kimi_k3_prompt.jinja")
+        return ChatTemplate(path.read_text("utf-8"), f"{path.name}:k3")
     path = Path(__file__).with_name("kimi_prompt.jinja")
     source = path.read_text("utf-8")
     return ChatTemplate(f'{{%- set style = "{style}" -%}}\n{source}', f"{path.name}:{style}")
@@ -132,6 +151,8 @@ def published_template(style: str) -> ChatTemplate:
 
 def _style(special: Mapping[str, int]) -> str:
     """The style of the model that names these specials."""
+    if "<|end_of_msg|>" in special:
+        return "k3"
     if "<think>" not in special:
         return "instruct"
     return "k25" if "<|media_begin|>" in special else "thinking"
@@ -172,27 +193,25 @@ class KimiTokenizer(RankedTokenizer):
         )
         kept = _not_skipped(configuration) if configuration is not None else NOT_SKIPPED
         self._special_ids -= {special[text] for text in kept if text in special}
-        self.thinks = "<think>" in special
+        self.thinks = "<think>" in special or "<|end_of_msg|>" in special
 
-    def apply_chat_template(
-        self,
-        messages: Sequence[Mapping[str, Any]],
-        *,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        documents: Sequence[Mapping[str, Any]] | None = None,
-        add_generation_prompt: bool = False,
-        **variables: Any,
-    ) -> str:
-        """As every tokenizer's, but the thinking models sort the keys of tool declarations."""
-        if tools is not None and self.thinks:
-            tools = [sorted_keys(tool) for tool in tools]
-        return super().apply_chat_template(
-            messages,
-            tools=tools,
-            documents=documents,
-            add_generation_prompt=add_generation_prompt,
-            **variables,
-        )
+    def prepared_messages(self, messages: list[Any], source: str) -> list[Any]:
+        """K3's template wants its results named and its arguments taken apart."""
+        return k3_messages(messages) if source == published_template("k3").source else messages
+
+    def prepared_tools(self, tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The thinking models sort the keys of tool declarations."""
+        return [sorted_keys(tool) for tool in tools] if self.thinks else tools
+
+    def template_extras(self, source: str, tools: list[dict[str, Any]] | None) -> dict[str, Any]:
+        """From K2.5 on, tools are declared in TypeScript; a schema that Moonshot's writer refuses
+        leaves them in JSON, as Moonshot's tokenizer does."""
+        if not tools or "tools_ts_str" not in variables_of(source):
+            return {}
+        try:
+            return {"tools_ts_str": tools_as_typescript(tools)}
+        except TokenizerError:
+            return {}
 
 
 def sorted_keys(value: Any) -> Any:
@@ -209,7 +228,7 @@ def _roles(configuration: Mapping[str, Any], special: Mapping[str, int]) -> Spec
         value = configuration.get(f"{role}_token", default)
         text = value.get("content") if isinstance(value, dict) else value
         roles[role] = text if text in special else None
-    return SpecialTokens(**roles, ids=dict(special))
+    return SpecialTokens(roles["bos"], roles["eos"], roles["pad"], roles["unk"], ids=dict(special))
 
 
 Fetch = Callable[[str], bytes]

@@ -1,7 +1,9 @@
 """A tokenizer of fourteen whole words, for tests whose ids should be readable."""
 
+import re
 from collections.abc import Sequence
 
+from tinker_mock.tokenizer.encodings import Encoding
 from tinker_mock.tokenizer.protocols import SpecialTokens
 from tinker_mock.tokenizer.rendering import Templated
 
@@ -49,6 +51,20 @@ class MockTokenizer(Templated):
         allow_special_tokens: bool | None = None,
     ) -> list[list[int]]:
         return [self.encode(text, allow_special_tokens=allow_special_tokens) for text in texts]
+
+    def encoding(
+        self,
+        text: str,
+        *,
+        add_special_tokens: bool = False,
+        allow_special_tokens: bool | None = None,
+    ) -> Encoding:
+        allowed = allow_special_tokens is not False
+        found = [word for word in re.finditer(r"\S+", text) if word[0] in WORDS
+                 and (allowed or word[0] not in self.special_tokens.ids)]  # fmt: skip
+        words = tuple(word[0] for word in found)
+        spans = tuple((word.start(), word.end()) for word in found)
+        return Encoding(tuple(WORDS[word] for word in words), words, spans)
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
         kept = (i for i in ids if not (skip_special_tokens and i in SKIPPED))

@@ -6,7 +6,7 @@ Token ids are plain `int`s; texts are `str`, in which a lone surrogate counts as
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload, runtime_checkable
 
 if TYPE_CHECKING:
     from tinker_mock.tokenizer.templates import ChatTemplate
@@ -14,17 +14,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """The tokens with a role. `ids` maps every special token's text to its id."""
+    """The tokens with a role. `ids` maps every special token's text to its id, `others` further
+    roles (`sep_token`, `image_token`, …) to their texts."""
 
     bos: str | None = None
     eos: str | None = None
     pad: str | None = None
     unk: str | None = None
     ids: Mapping[str, int] = field(default_factory=dict)
+    others: Mapping[str, str] = field(default_factory=dict)
 
     def template_variables(self) -> dict[str, str]:
         """`bos_token`, `eos_token`, … as chat templates call them; unset ones are left out."""
-        roles = {"bos_token": self.bos, "eos_token": self.eos}
+        roles = {"bos_token": self.bos, "eos_token": self.eos, **self.others}
         roles |= {"pad_token": self.pad, "unk_token": self.unk}
         return {role: text for role, text in roles.items() if text is not None}
 
@@ -100,16 +102,26 @@ class Tokenizer(Encoder, Decoder, Protocol):
         """Whether `skip_special_tokens` drops this id."""
         ...
 
+    @overload
     def apply_chat_template(
-        self,
-        messages: Sequence[Mapping[str, Any]],
-        *,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        documents: Sequence[Mapping[str, Any]] | None = None,
-        add_generation_prompt: bool = False,
-        **variables: Any,
-    ) -> str:
-        """The conversation as the model's prompt text. Raises TokenizerError without template."""
+        self, messages: Sequence[Any], *, tokenize: Literal[False] = False, **options: Any
+    ) -> str: ...
+
+    @overload
+    def apply_chat_template(
+        self, messages: Sequence[Any], *, tokenize: bool, **options: Any
+    ) -> Any: ...
+
+    def apply_chat_template(self, messages: Sequence[Any], **options: Any) -> Any:
+        """The conversation as the model's prompt, with the options transformers has.
+
+        `tools` (JSON schemas or Python functions), `documents`, `chat_template` (a name or a
+        template), `add_generation_prompt`, `continue_final_message` (True, or the field to go on
+        with), `tokenize` (ids; with `return_dict` also `attention_mask`, with
+        `return_assistant_tokens_mask` also `assistant_masks`). Others are variables that the
+        template reads. Raises TokenizerError `no_chat_template`, `template`, `validation` or
+        `unknown_argument`.
+        """
         ...
 
 

@@ -1,5 +1,6 @@
 """Tokenizers made of a rank table, a splitting pattern and special tokens."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
@@ -8,7 +9,8 @@ from typing import Protocol
 import tiktoken
 
 from tinker_mock.tokenizer.bpe import BytePairEncoder, has_prefix_pairs, unknown_id
-from tinker_mock.tokenizer.protocols import SpecialTokens
+from tinker_mock.tokenizer.encodings import Encoding, offsets_of
+from tinker_mock.tokenizer.protocols import SpecialTokens, well_formed
 from tinker_mock.tokenizer.ranks import covers_all_bytes
 from tinker_mock.tokenizer.rendering import Templated
 from tinker_mock.tokenizer.templates import ChatTemplate
@@ -16,6 +18,8 @@ from tinker_mock.tokenizer.templates import ChatTemplate
 Encode = Callable[[str], list[int]]
 # Fewer texts than this are not worth a thread of their own.
 BATCH_PART = 32
+LONG_RUN = 100_000
+LONG_WHITE = re.compile(rf"\s{{{LONG_RUN}}}")
 
 
 class _Core(Protocol):
@@ -27,24 +31,36 @@ class _Core(Protocol):
 
 
 class _TiktokenCore:
-    """tiktoken, with specials matched longest first where their order matters."""
+    """tiktoken, with specials matched longest first where their order matters.
 
-    def __init__(self, encoding: tiktoken.Encoding, special: Mapping[str, int]) -> None:
+    tiktoken's pattern engine gives up within long runs of white space (at about 600,000 of them).
+    Such a text is cut into the pattern's pieces here, with the same outcome.
+    """
+
+    def __init__(
+        self, encoding: tiktoken.Encoding, pattern: str, special: Mapping[str, int]
+    ) -> None:
         self._encoding = encoding
         self._allowed = set(special)
         self._ids_of_specials = dict(special)
-        self.encode_ordinary = encoding.encode_ordinary
         self.decode_bytes = encoding.decode_bytes
-        self._splitter: BytePairEncoder | None = None
-        if has_prefix_pairs(special):
-            self._splitter = BytePairEncoder({}, "", special)
+        self._cutter = BytePairEncoder({}, pattern, special)
+        self._overlapping = has_prefix_pairs(special)
+
+    def encode_ordinary(self, text: str) -> list[int]:
+        if len(text) < LONG_RUN or LONG_WHITE.search(text) is None:
+            return self._encoding.encode_ordinary(text)
+        encode_piece = self._encoding._encode_single_piece
+        pieces = self._cutter.pieces(well_formed(text))
+        return [token for piece in pieces for token in encode_piece(piece)]
 
     def encode(self, text: str) -> list[int]:
-        if self._splitter is None:
+        long = len(text) >= LONG_RUN and LONG_WHITE.search(text) is not None
+        if not (long or self._overlapping):
             return self._encoding.encode(text, allowed_special=self._allowed, disallowed_special=())
         ids: list[int] = []
-        for ordinary, special in self._splitter.split_specials(text):
-            ids += self._encoding.encode_ordinary(ordinary)
+        for ordinary, special in self._cutter.split_specials(text):
+            ids += self.encode_ordinary(ordinary)
             if special:
                 ids.append(self._ids_of_specials[special])
         return ids
@@ -121,6 +137,19 @@ class RankedTokenizer(Templated):
         with ThreadPoolExecutor(min(threads, len(parts))) as pool:
             return [ids for part in pool.map(encode_some, parts) for ids in part]
 
+    def encoding(
+        self,
+        text: str,
+        *,
+        add_special_tokens: bool = False,
+        allow_special_tokens: bool | None = None,
+    ) -> Encoding:
+        text = well_formed(text)
+        ids = self.encode(text, allow_special_tokens=allow_special_tokens)
+        pieces = [self._bytes_of[i] for i in ids]
+        tokens = tuple(piece.decode("utf-8", "replace") for piece in pieces)
+        return Encoding(tuple(ids), tokens, offsets_of(text, pieces))
+
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
         """Raises TokenizerError `invalid_token_id` or `unknown_token_id`."""
         if skip_special_tokens:
@@ -160,4 +189,4 @@ def _core(name: str, ranks: dict[bytes, int], pattern: str, special: Mapping[str
     encoding = tiktoken.Encoding(
         name=name, pat_str=pattern, mergeable_ranks=ranks, special_tokens=dict(special)
     )
-    return _TiktokenCore(encoding, special)
+    return _TiktokenCore(encoding, pattern, special)

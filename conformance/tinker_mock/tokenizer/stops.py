@@ -9,10 +9,11 @@ differ in when text is released. Empty stop strings are ignored.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
 from tinker_mock.tokenizer.protocols import Tokenizer
+from tinker_mock.tokenizer.stop_automaton import StopAutomaton
 from tinker_mock.tokenizer.streams import Sequence
 
 Hold = Literal["partial", "window"]
@@ -44,67 +45,58 @@ HELD = Output("held")
 STOPPED = Output("stopped")
 
 
-@dataclass
 class StopScanner:
     """Stop strings in text alone: feed pieces, read what is safe to show.
 
-    `matched` is the stop string that was met, None before.
+    `matched` is the stop string that was met, None before. All stops are looked for at once, so
+    the cost of a piece does not depend on how many there are.
     """
 
-    hidden: tuple[str, ...] = ()
-    visible: tuple[str, ...] = ()
-    hold: Hold = "partial"
-    matched: str | None = None
-    _jail: str = field(default="", repr=False)
-
-    def __post_init__(self) -> None:
-        marked = [(s, False) for s in self.hidden] + [(s, True) for s in self.visible]
-        self._stops = [(stop, visible) for stop, visible in marked if stop]
-        texts = [stop for stop, _ in self._stops]
-        self._prefixes = {stop[:end] for stop in texts for end in range(1, len(stop))}
-        self._longest = max(map(len, texts), default=0)
-        self._window_bytes = max((len(stop.encode()) for stop in texts), default=0)
+    def __init__(
+        self, hidden: Iterable[str] = (), visible: Iterable[str] = (), hold: Hold = "partial"
+    ) -> None:
+        marked = [(s, False) for s in hidden] + [(s, True) for s in visible]
+        stops = [(stop, shown) for stop, shown in marked if stop]
+        self.hold = hold
+        self.matched: str | None = None
+        self._automaton = StopAutomaton(stops) if stops else None
+        self._window_bytes = max((len(stop.encode()) for stop, _ in stops), default=0)
+        self._jail = ""
+        self._state = 0
 
     def feed(self, text: str) -> str:
         """The text that may be shown now. After a match: its text before (or through) the stop,
         and "" ever after."""
+        automaton = self._automaton
         if self.matched is not None:
             return ""
+        if automaton is None:
+            return text
+        if self._state or automaton.firsts.search(text):
+            self._state, end, stop, shown = automaton.scan(self._state, text)
+            if stop is not None:
+                return self._cut(text, end, stop, shown)
+        elif not self._jail and self.hold == "partial":
+            return text
         jail = self._jail + text
-        if not self._stops:
-            return jail
-        if found := self._earliest(jail):
-            end, self.matched = found
-            self._jail = ""
-            return jail[:end]
-        keep = self._partial_length(jail) if self.hold == "partial" else self._window_length(jail)
+        held = automaton.depths[self._state]
+        keep = held if self.hold == "partial" else self._window_length(jail)
         self._jail = jail[len(jail) - keep :]
         return jail[: len(jail) - keep]
 
+    def _cut(self, text: str, end: int, stop: str, shown: bool) -> str:
+        jail = self._jail + text
+        end += len(self._jail)
+        self.matched, self._jail = stop, ""
+        return jail[: end if shown else end - len(stop)]
+
     def flush(self) -> str:
         """The text held back, which now can become no stop."""
-        text, self._jail = self._jail, ""
+        text, self._jail, self._state = self._jail, "", 0
         return text
 
     def reset(self) -> None:
-        self._jail, self.matched = "", None
-
-    def _earliest(self, text: str) -> tuple[int, str] | None:
-        """Where to cut `text`, and the stop string that says so."""
-        best: tuple[int, int, bool] | None = None
-        for stop, visible in self._stops:
-            at = text.find(stop)
-            if at >= 0:
-                candidate = (at + len(stop), at, visible)
-                best = candidate if best is None else min(best, candidate)
-        if best is None:
-            return None
-        end, start, visible = best
-        return (end if visible else start), text[start:end]
-
-    def _partial_length(self, text: str) -> int:
-        longest = min(len(text), self._longest - 1)
-        return next((n for n in range(longest, 0, -1) if text[-n:] in self._prefixes), 0)
+        self._jail, self.matched, self._state = "", None, 0
 
     def _window_length(self, text: str) -> int:
         size = 0
@@ -146,8 +138,16 @@ class StopSequenceDecoder:
                 [token_id], skip_special_tokens=self._sequence.skip_special_tokens
             )
             return self._stop_at_token(token_id, shown)
-        text = self._scanner.feed(self._sequence.append(token_id))
-        return self._output(text)
+        piece = self._sequence.append(token_id)
+        return self._output(self._scanner.feed(piece)) if piece else HELD
+
+    def process_token(self, token_id: int) -> Output:
+        """The same as `process`."""
+        return self.process(token_id)
+
+    def is_stopped(self) -> bool:
+        """The same as `stopped`."""
+        return self.stopped
 
     def process_tokens(self, ids: Iterable[int]) -> list[Output]:
         """One output per token; tokens after a stop are not looked at."""
@@ -196,6 +196,45 @@ class StopSequenceDecoder:
         if self.stopped:
             return Output("stopped_with_text", text) if text else STOPPED
         return Output("text", text) if text else HELD
+
+
+@dataclass
+class StopSequenceDecoderBuilder:
+    """The same as `StopSequences` and `StopSequenceDecoder`, said one stop after another:
+    `StopSequenceDecoderBuilder(tokenizer).stop_token(2).stop_sequence("\\n\\n").build()`."""
+
+    tokenizer: Tokenizer
+    stops: StopSequences = StopSequences()
+    skip_specials: bool = True
+
+    def stop_token(self, token_id: int) -> "StopSequenceDecoderBuilder":
+        """End at this token, and leave it out."""
+        return self._with(stop_tokens=self.stops.stop_tokens | {token_id})
+
+    def stop_sequence(self, text: str) -> "StopSequenceDecoderBuilder":
+        """End at this text, and leave it out."""
+        return self._with(stop_sequences=(*self.stops.stop_sequences, text))
+
+    def visible_stop_token(self, token_id: int) -> "StopSequenceDecoderBuilder":
+        """End with this token."""
+        return self._with(visible_stop_tokens=self.stops.visible_stop_tokens | {token_id})
+
+    def visible_stop_sequence(self, text: str) -> "StopSequenceDecoderBuilder":
+        """End with this text."""
+        return self._with(visible_stop_sequences=(*self.stops.visible_stop_sequences, text))
+
+    def skip_special_tokens(self, skip: bool) -> "StopSequenceDecoderBuilder":
+        """Whether special tokens are left out of the text (they are, unless told otherwise)."""
+        return replace(self, skip_specials=skip)
+
+    def build(self, *, prompt: Iterable[int] = ()) -> StopSequenceDecoder:
+        """A decoder for one generation; the builder may be used again."""
+        return StopSequenceDecoder(
+            self.tokenizer, self.stops, skip_special_tokens=self.skip_specials, prompt=prompt
+        )
+
+    def _with(self, **stops: Any) -> "StopSequenceDecoderBuilder":
+        return replace(self, stops=replace(self.stops, **stops))
 
 
 def text_until_stop(

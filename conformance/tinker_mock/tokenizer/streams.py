@@ -3,8 +3,8 @@
 `DecodeStream` and `Sequence` follow one rule (the prefix/read offsets of the originals, in its
 effect): text is released when it does not end in U+FFFD, so an unfinished character waits for
 its other bytes, and the pieces with the final flush are exactly the full decode. Cost per token
-does not depend on what came before: byte-level tokenizers feed an incremental UTF-8 decoder, all
-others decode a short window of recent tokens.
+does not depend on what came before: byte-level tokenizers feed an incremental UTF-8 decoder, those
+with single-byte tokens join the tokens' texts, all others decode a short window of recent tokens.
 """
 
 import codecs
@@ -13,6 +13,7 @@ from collections.abc import Sequence as Ids
 from itertools import takewhile
 from typing import Protocol
 
+from tinker_mock.tokenizer.byte_fallback import ByteFallback, FallbackPieces
 from tinker_mock.tokenizer.protocols import Tokenizer
 
 PROMPT_WINDOW = 5
@@ -123,8 +124,13 @@ class _WindowPieces:
 
 
 def _pieces(tokenizer: Tokenizer, prompt: Ids[int], skip_special_tokens: bool) -> _Pieces:
-    kind = _BytePieces if tokenizer.byte_level else _WindowPieces
-    return kind(tokenizer, prompt, skip_special_tokens)
+    if tokenizer.byte_level:
+        return _BytePieces(tokenizer, prompt, skip_special_tokens)
+    spelling = getattr(tokenizer, "byte_fallback", None)
+    if isinstance(spelling, ByteFallback):
+        is_special = tokenizer.is_special if skip_special_tokens else None
+        return FallbackPieces(spelling, prompt, is_special)
+    return _WindowPieces(tokenizer, prompt, skip_special_tokens)
 
 
 class DecodeStream:

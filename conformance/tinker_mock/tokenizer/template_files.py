@@ -40,28 +40,42 @@ def read_template(path: Path, *, gateway: bool = False) -> ChatTemplate:
     return ChatTemplate(source, str(path))
 
 
-def configured_template(configuration: Mapping[str, Any], name: str = "default") -> str | None:
-    """`chat_template` of a tokenizer_config.json: a string, or a list of named templates."""
+def named_templates(configuration: Mapping[str, Any]) -> dict[str, str]:
+    """`chat_template` of a tokenizer_config.json by name: a string is the default; several are a
+    list of rows or an object."""
     value = configuration.get("chat_template")
+    if isinstance(value, str):
+        return {"default": value}
     if isinstance(value, list):
-        named = {row["name"]: row["template"] for row in value if isinstance(row, dict)}
-        value = named.get(name, named.get("default"))
-    return value if isinstance(value, str) else None
+        rows = [row for row in value if isinstance(row, dict)]
+        value = {row.get("name"): row.get("template") for row in rows}
+    if not isinstance(value, dict):
+        return {}
+    texts = value.items()
+    return {n: text for n, text in texts if isinstance(n, str) and isinstance(text, str)}
 
 
 def discover_template(
     directory: Path, configuration: Mapping[str, Any] | None = None
 ) -> ChatTemplate | None:
-    """The template of a model directory: chat_template.json, chat_template.jinja, any other
-    .jinja (first by name), then the tokenizer's configuration."""
-    for name in ("chat_template.json", "chat_template.jinja"):
-        if (path := directory / name).is_file():
-            return read_template(path)
-    for path in sorted(directory.glob("*.jinja")):
-        return read_template(path)
-    configuration = configuration or {}
-    source = configured_template(configuration)
-    if source is None:
-        return None
-    with_tools = configured_template(configuration, "tool_use")
-    return ChatTemplate(source, str(directory / "tokenizer_config.json"), with_tools)
+    """The template of a model directory, with transformers' precedence: chat_template.jinja and
+    additional_chat_templates/*.jinja go before the tokenizer's configuration. Then come the older
+    chat_template.json, and a single file *.jinja of another name where nothing else is."""
+    origin = directory / "chat_template.jinja"
+    named = {"default": _read(origin)} if origin.is_file() else {}
+    for path in sorted((directory / "additional_chat_templates").glob("*.jinja")):
+        named[path.stem] = _read(path)
+    if not named:
+        origin = directory / "tokenizer_config.json"
+        named = named_templates(configuration or {})
+    if not named and (older := directory / "chat_template.json").is_file():
+        return read_template(older)
+    if not named:
+        strays = sorted(directory.glob("*.jinja"))
+        return read_template(strays[0]) if len(strays) == 1 else None
+    source = named.get("default", "")
+    return ChatTemplate(source, str(origin), named if set(named) != {"default"} else {})
+
+
+def _read(path: Path) -> str:
+    return read_template(path).source

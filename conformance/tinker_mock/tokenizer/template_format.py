@@ -5,26 +5,54 @@ when it loops over a message's content or over a variable called `content`, inde
 takes its length, tests whether it is a string, sequence or iterable, binds it to a variable
 called `content`, or has a macro that both branches on a type test and loops. Every other
 template, and one that does not parse, wants a string.
+
+The tree alone misleads where a template only asks whether the content is a string, as Qwen3's
+does, and writes nothing if it is not. So a template that the tree says wants parts is also given
+some: if it writes a string and drops a part, it wants a string.
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 
 import jinja2
 from jinja2 import nodes
 
-from tinker_mock.tokenizer.templates import template_environment
+from tinker_mock.tokenizer.errors import TokenizerError
+from tinker_mock.tokenizer.templates import ChatTemplate, template_environment
 
 ContentFormat = Literal["string", "openai"]
 TYPE_TESTS = {"string", "sequence", "iterable"}
 
 
+PROBE = "a text that no template writes by itself"
+PARTS = [{"type": "text", "text": PROBE}]
+
+
+@lru_cache(maxsize=256)
 def content_format(source: str) -> ContentFormat:
+    """Read from the tree, and tried."""
+    if format_by_tree(source) == "string":
+        return "string"
+    return "string" if _tells(source, PROBE) and not _tells(source, PARTS) else "openai"
+
+
+def format_by_tree(source: str) -> ContentFormat:
+    """The gateway's rules alone."""
     try:
         tree = template_environment().parse(source)
     except jinja2.TemplateSyntaxError:
         return "string"
     return "openai" if _Detector().wants_parts(tree.body) else "string"
+
+
+def _tells(source: str, content: Any) -> bool:
+    """Whether a user's content comes out of the template."""
+    try:
+        text = ChatTemplate(source).render([{"role": "user", "content": content}])
+    except TokenizerError:
+        return False
+    return PROBE in text
 
 
 def _is_name(node: nodes.Node, name: str) -> bool:

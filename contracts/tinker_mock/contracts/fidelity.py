@@ -4,9 +4,9 @@ Where witnesses are weak or contradict each other, the mock follows the better o
 behaviour is a quirk. The rows are `fidelity/quirks.yaml` and `fidelity/differences.yaml`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from typing import Any, TypeVar
 
@@ -24,6 +24,9 @@ STRENGTHS = {
 """What a witness is, the best first."""
 
 
+DATE = re.compile(r"\d{4}-\d\d(-\d\d)?")
+
+
 class FidelityError(ValueError):
     """A row that cannot be read; the message names it and the rule."""
 
@@ -34,7 +37,8 @@ class Witness:
 
     strength: str
     source: str
-    date: date
+    date: str
+    """YYYY-MM-DD, or YYYY-MM where the day is not known."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class QuirkRow:
     sentence: str
     default: str
     reason: str
-    decided: date
+    decided: str
     for_default: tuple[Witness, ...]
     for_quirk: tuple[Witness, ...]
 
@@ -58,7 +62,7 @@ class Difference:
     service: str
     mock: str
     reason: str
-    decided: date
+    decided: str
     witnesses: tuple[Witness, ...]
 
 
@@ -138,10 +142,8 @@ def _witness(name: str, row: Any) -> Witness:
     return Witness(row["strength"], str(row["source"]), _date(name, "date", row["date"]))
 
 
-def _date(name: str, field: str, value: Any) -> date:
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise FidelityError(f"{name}: {field} must be YYYY-MM-DD, got {value!r}") from None
+def _date(name: str, field: str, value: Any) -> str:
+    text = str(value)
+    if not DATE.fullmatch(text):
+        raise FidelityError(f"{name}: {field} must be YYYY-MM-DD or YYYY-MM, got {value!r}")
+    return text

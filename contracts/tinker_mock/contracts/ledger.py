@@ -40,7 +40,7 @@ CHAPTERS = (
 SOURCE = re.compile(
     r"sdk-code \d+\.\d+\.\d+ \S+:\d+|sdk-docs \S.*|recorded \d{4}-\d\d-\d\d.*"
     r"|peer \S+#\d+.*|upstream \S.*|inferred\b.*"
-    r"|(docs|cookbook|tracker|reported) \S.* \d{4}-\d\d-\d\d"
+    r"|(docs|cookbook|tracker|reported) \S.* \d{4}-\d\d(-\d\d)?"
 )
 WEAK = ("inferred", "reported")
 """Sources that a rule which MUST hold cannot stand on."""

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 
 from tinker_mock.contracts import Operation, load_contract
+from tinker_mock.server.access import Access
 from tinker_mock.server.catalog import Catalog, today_of
 from tinker_mock.server.clock import Clock, clock_from
 from tinker_mock.server.control.answerer import ControlAnswerer
 from tinker_mock.server.control.front_door import FrontDoor
 from tinker_mock.server.control.mock_control import MockControl
+from tinker_mock.server.database.keeper import lasting
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.faults.plans import Plans
@@ -33,7 +35,7 @@ from tinker_mock.server.queues import QueuePolicy
 from tinker_mock.server.quirks import ActiveQuirks, UnknownQuirk
 from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
 from tinker_mock.server.scripts import ScriptFault, Scripts, scripts_from
-from tinker_mock.server.service import housekeeping
+from tinker_mock.server.service import housekeeping, sessions
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.batches import Batcher
@@ -80,11 +82,20 @@ class Mock:
         """What happened on the wire."""
         return self.control.journal
 
+    def open(self) -> None:
+        """On the loop that serves: go on with what a data directory holds."""
+        if self.backend.store.keeper is not None:
+            self.control.recall()
+            sessions.all_here(self.backend)
+            self.backend.promises.reload()
+
     def close(self) -> None:
-        """Stop all work."""
+        """Stop all work, and let go of what is kept."""
         self.control.close()
         self.backend.promises.stop()
         self.backend.compute.close()
+        if self.backend.store.keeper is not None:
+            self.backend.store.keeper.close()
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -114,14 +125,15 @@ def build(
     quirks = _quirks(settings)
     clock = _clock(settings)
     policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits, settings.cycle)
-    store = Store()
+    store, secret = _store(settings, clock)
     observer = Observer(store, clock)
-    backend = _backend(settings, clock, policy, store, observer, quirks)
+    backend = _backend(settings, clock, policy, store, Signer(secret), observer, quirks)
     script_warnings = _start_scripts(settings, backend)
     parked = ParkedWork()
-    journal = Journal(clock, settings.journal_size, server=server)
+    journal = Journal(clock, settings.journal_size, settings.journal_memory, server=server)
     plans = Plans(backend.ids, names)
-    faults = FaultInjector(backend, plans, scenario.rules, parked)
+    access = Access(settings)
+    faults = FaultInjector(backend, access, plans, scenario.rules, parked)
     control = MockControl(
         backend,
         journal,
@@ -138,9 +150,20 @@ def build(
     intake = Intake(settings.body_limits)
     shapes = ErrorShapes(backend.quirks)
     endpoint = Endpoint(
-        answerer(backend), traffic, parked, intake, rules, settings.base_url, shapes
+        answerer(backend), traffic, parked, intake, access, rules, settings.base_url, shapes
     )
     return Mock(backend, control, endpoint, script_warnings)
+
+
+def _store(settings: Settings, clock: Clock) -> tuple[Store, bytes]:
+    """Where the state is, and the secret that belongs to it."""
+    given = settings.secret.encode() if settings.secret else None
+    if settings.data_dir is None:
+        return Store(), given or drawn_secret()
+    keeper = lasting(settings.data_dir, settings.seed, clock)
+    store = Store(keeper)
+    store.current = keeper.load()
+    return store, given or keeper.directory.secret(drawn_secret())
 
 
 def _backend(
@@ -148,6 +171,7 @@ def _backend(
     clock: Clock,
     policy: QueuePolicy,
     store: Store,
+    signer: Signer,
     observer: Observer,
     quirks: ActiveQuirks,
 ) -> Backend:
@@ -163,7 +187,6 @@ def _backend(
     catalog = _catalog(settings, clock)
     bases: dict[str, BaseModel] = {}
     ids = IdSource(settings.seed, store)
-    signer = Signer(settings.secret.encode() if settings.secret else drawn_secret())
     compute = Compute(clock, settings.work_limits)
     backend = Backend(
         settings=settings,
@@ -188,6 +211,7 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        mock.open()
         yield
         if closing is not None:
             await closing()
@@ -199,12 +223,14 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
     if mock.backend.settings.control:
         fallback = FrontDoor(fallback)
         contract = load_contract("control").operations
-        answerer = ControlAnswerer(mock.control, contract)
+        access = mock.endpoint.access
+        answerer = ControlAnswerer(mock.control, access, contract)
         console = Endpoint(
             answerer,
             PlainTraffic(),
             mock.control.watching,
             mock.endpoint.intake,
+            access,
             RequestRules(content_types=False),
         )
         routes += routes_for(console, contract.values())

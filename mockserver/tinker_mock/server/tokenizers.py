@@ -226,6 +226,8 @@ def _hub_cache() -> Path:
 
 def _kimi_table(name: str) -> str | None:
     """Kimi models share their ranks and differ in their special tokens."""
+    if "Kimi-K3" in name:
+        return "k3"
     if "Kimi-K2" not in name:
         return None
     if "Thinking" in name:
@@ -246,12 +248,18 @@ def templated_prompt(
     tools: list[dict[str, Any]] | None,
     variables: dict[str, Any],
 ) -> str:
-    """A conversation under the tokenizer's chat template; raises BadRequest."""
-    from tinker_mock.tokenizer import TokenizerError
+    """A conversation under the tokenizer's chat template; raises BadRequest.
 
+    Of the variables the template is given those that it reads.
+    """
+    from tinker_mock.tokenizer import TokenizerError, variables_of
+
+    template = tokenizer.chat_template
     try:
-        return tokenizer.apply_chat_template(
-            messages, tools=tools, add_generation_prompt=True, **variables
+        read = variables_of(template.chosen(tools=tools)) if template else frozenset()
+        known: dict[str, Any] = {n: value for n, value in variables.items() if n in read}
+        text = tokenizer.apply_chat_template(
+            messages, tools=tools, add_generation_prompt=True, **known
         )
     except TokenizerError as error:
         raise BadRequest(
@@ -260,3 +268,4 @@ def templated_prompt(
             rule="the conversation fits the model's chat template",
             fix="see the template's message; roles and their order are the usual cause",
         ) from error
+    return str(text)

@@ -248,7 +248,7 @@ def test_checkpoints_are_published_and_expired_from_here(api: Api) -> None:
     asked = {"tinker_path": kept["path"]}
     stranger = Api(api.server, "tml-stranger")
     with stranger.http:
-        assert stranger.post("weights_info", asked).status_code == 404
+        assert stranger.post("weights_info", asked).status_code == 403
         api.http.post("/_mock/checkpoints", json={"path": kept["path"], "public": True})
         assert stranger.post("weights_info", asked).status_code == 200
     archive = api.http.get(

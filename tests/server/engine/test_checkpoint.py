@@ -55,8 +55,14 @@ def test_weights_alone_reset_the_optimizer(trained: Trainer) -> None:
     fresh = Trainer(trained.base)
     load_state(fresh, export_state(trained), with_optimizer=False)
     assert logprob_bytes(fresh) == logprob_bytes(trained)
-    assert fresh.moments.step == 0
-    assert not any(m.any() for m in fresh.moments.first)
+    assert fresh.optimizer.step == 0
+    assert not fresh.optimizer.first.values.any()
+
+
+def test_a_checkpoint_of_an_older_format_is_refused(trained: Trainer) -> None:
+    old = {"vocabulary_size": np.array([61]), "orders.0.keys": np.zeros(0), "step": np.array([3])}
+    with pytest.raises(EngineError, match="written by an older release"):
+        load_state(Trainer(trained.base), old)
 
 
 def test_loading_drops_a_pending_gradient(trained: Trainer) -> None:

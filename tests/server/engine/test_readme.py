@@ -3,7 +3,7 @@
 import re
 from importlib.resources import files
 
-from tinker_mock.server.engine.model.adapter import PAIRS_PER_RANK, SCALE
+from tinker_mock.server.engine.model.adapter import PAIRS_PER_RANK, RATE
 from tinker_mock.server.engine.training.losses import LOSSES
 
 TEXT = (files("tinker_mock.server.engine") / "README.md").read_text()
@@ -31,6 +31,8 @@ def test_every_input_is_listed() -> None:
 
 
 def test_scales_and_capacity() -> None:
-    shown = [float(x) for x in re.findall(r"^\| [012] \|.*\| (\d+) \|$", TEXT, re.M)]
-    assert shown == list(SCALE)
+    shown = [
+        float(x.replace(",", "")) for x in re.findall(r"^\| [0-5] \|.*\| ([\d,]+) \|$", TEXT, re.M)
+    ]
+    assert shown == list(RATE)
     assert f"{PAIRS_PER_RANK:,} pairs per order" in TEXT

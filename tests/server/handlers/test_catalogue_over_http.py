@@ -52,8 +52,21 @@ def test_a_prompt_with_max_tokens_beyond_the_context_is_refused_at_once(api: Api
         assert refusal(api.post(path, body)) == (
             "Prompt length plus max_tokens exceeds the model's context window: 32700 + 100 > 32768"
         )
-    body = sample(sampler, 1, prompt=prompt, sampling_params={"max_tokens": 68, "seed": 1})
+    body = sample(
+        sampler, 1, prompt=prompt, sampling_params={"max_tokens": 68, "seed": 1, "stop": []}
+    )
     assert len(api.done("asample", body)["sequences"][0]["tokens"]) == 68
+
+
+@pytest.mark.tinker_mock(quirks=("inkling-long-context",))
+def test_a_quirk_gives_plain_inkling_the_long_context(tinker_mock: RunningServer) -> None:
+    api = Api(tinker_mock, "tml-inkling")
+    with api.http:
+        sampler = api.sampler(base_model="thinkingmachines/Inkling-Small")
+        prompt = {"chunks": [{"tokens": [7] * 150_000}]}
+        assert api.done("asample", sample(sampler, 0, prompt=prompt))
+        prompt = {"chunks": [{"tokens": [7] * 300_000}]}
+        assert "> 262144" in refusal(api.post("asample", sample(sampler, 1, prompt=prompt)))
 
 
 def test_without_max_tokens_a_sample_ends_with_the_context(api: Api) -> None:

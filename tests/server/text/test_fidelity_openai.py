@@ -201,6 +201,13 @@ def test_response_format_constrains_inklings_json_object_only_with_the_quirk() -
         assert content(INKLING, schema) == free[INKLING]
 
 
+def test_nulls_are_the_defaults(client: openai.OpenAI) -> None:
+    names = ("reasoning_effort", "separate_reasoning", "response_format", "tools", "tool_choice")
+    nulls = client.chat.completions.create(**asked(extra_body=dict.fromkeys(names)))
+    plain = client.chat.completions.create(**asked())
+    assert nulls.choices[0].message == plain.choices[0].message
+
+
 def test_pictures_are_not_served(client: openai.OpenAI) -> None:
     part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     with pytest.raises(openai.BadRequestError) as refused:

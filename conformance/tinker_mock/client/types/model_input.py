@@ -26,13 +26,21 @@ class ModelInput:
 
     @classmethod
     def from_text(
-        cls, text: str, *, model_name: str | None = None, tokenizer: Any = None
+        cls,
+        text: str,
+        *,
+        model_name: str | None = None,
+        tokenizer: Any = None,
+        **options: Any,
     ) -> "ModelInput":
         """Encode text with `tokenizer` (anything with `encode`), or with the model's own one.
 
-        Raises `ValidationError` when neither is given, or the text is not a string.
+        `options` are those of `tinker_mock.tokenizer.load_tokenizer`: `tiktoken_model_path`,
+        `cache_dir`, `offline`, … Raises `ValidationError` when there is no tokenizer, or the text
+        is not a string.
         """
-        return cls.from_ints(encode_text(text, model_name=model_name, tokenizer=tokenizer))
+        ids = encode_text(text, model_name=model_name, tokenizer=tokenizer, **options)
+        return cls.from_ints(ids)
 
     @property
     def length(self) -> int:

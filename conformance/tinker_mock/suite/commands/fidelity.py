@@ -38,7 +38,7 @@ service's documentation, the maintainers' tracker or somebody's report.
 
 | date | rule | level | who says so |
 |---|---|---|---|"""
-DATED = re.compile(r"(docs|cookbook|tracker|reported) (\S.*) (\d{4}-\d\d-\d\d)")
+DATED = re.compile(r"(docs|cookbook|tracker|reported) (\S.*) (\d{4}-\d\d(?:-\d\d)?)")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

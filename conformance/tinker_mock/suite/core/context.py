@@ -101,11 +101,13 @@ class ScenarioContext(Submitting):
         return session_id
 
     def named_model(self) -> str:
-        """The base model to use: the one asked for, or the first that the server offers."""
+        """The base model to use: the one asked for, or the first that the server lets train."""
         if not self.base_model:
             reply = self.client.call("get_server_capabilities").require()
             try:
-                self.base_model = str(reply.at("/supported_models/0/model_name"))
+                offered = reply.at("/supported_models")
+                first = next((n for n, one in enumerate(offered) if _can_be_trained(one)), 0)
+                self.base_model = str(reply.at(f"/supported_models/{first}/model_name"))
             except Unmet as unmet:
                 message = "the server names a model (or --model does)"
                 raise Unmet(message, unmet.expected, unmet.actual) from unmet
@@ -177,14 +179,20 @@ class ScenarioContext(Submitting):
         self.client.close()
 
     def fetch(self, url: str) -> bytes:
-        """Download a URL that the server gave out, without credentials."""
+        """The first bytes behind a URL that the server gave out, asked for without credentials: an
+        adapter of a large model has gigabytes."""
         try:
-            answer = httpx.get(url, timeout=self.target.timeout, trust_env=False)
+            with httpx.stream("GET", url, timeout=self.target.timeout, trust_env=False) as answer:
+                if not answer.is_success:
+                    raise Unmet("the URL answers 2xx", "2xx", answer.status_code)
+                return next(answer.iter_bytes(), b"")
         except httpx.HTTPError as error:
             raise Unmet("the URL answers", "a file", f"{type(error).__name__}: {error}") from error
-        if not answer.is_success:
-            raise Unmet("the URL answers 2xx", "2xx", answer.status_code)
-        return answer.content
+
+
+def _can_be_trained(offered: Any) -> bool:
+    """What a server says of a model on offer; those that say nothing train it."""
+    return not isinstance(offered, dict) or offered.get("trainable") is not False
 
 
 def place(path: str) -> dict[str, str]:

@@ -52,5 +52,6 @@ def audit_mock(*options: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as scratch:
         models = Path(scratch) / "models.yaml"
         models.write_text(yaml.safe_dump({"models": {TOKENIZED_MODEL: tokenized_entry()}}))
-        with mock_server([*options, "--models", str(models)]) as url:
+        small = ["--adapter-shapes", "compact"]
+        with mock_server([*options, *small, "--models", str(models)]) as url:
             yield url

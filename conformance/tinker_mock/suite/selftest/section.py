@@ -20,8 +20,9 @@ class Options:
     mutants: str = "must"
 
     def mock_arguments(self, *more: str) -> list[str]:
-        """Arguments of a mock for a section: short polls, this run's seed."""
-        return ["--seed", str(self.seed), "--long-poll", "1", *more]
+        """Arguments of a mock for a section: short polls, this run's seed, small archives."""
+        told = ["--seed", str(self.seed), "--long-poll", "1", "--adapter-shapes", "compact"]
+        return [*told, *more]
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 from tinker_mock.contracts.history.timeline import History
 from tinker_mock.contracts.loader import Contract
 from tinker_mock.contracts.protobuf import file_descriptor
-from tinker_mock.contracts.versions import NEVER_IN_AN_SDK, SdkRange
+from tinker_mock.contracts.versions import NEVER_IN_AN_SDK, SdkRange, parse_release
 
 Range = tuple[str | None, str | None]
 SINCE = re.compile(r"\bsince (\d+\.\d+)")
@@ -95,6 +95,12 @@ def _compare(name: str, ours: Range | None, theirs: SdkRange) -> Iterator[str]:
         yield f"{name}: contract says {SdkRange(*ours)}, the SDK {theirs}"
 
 
+def _announced(since: str | None, history: History) -> bool:
+    """Whether the contract has it from the documentation of a release that is yet to be read."""
+    newest = parse_release(history.releases[-1])
+    return since is not None and parse_release(since) > newest
+
+
 def _template(path: str) -> str:
     path = re.sub(r"\{\w+\}", "{}", path)
     return re.sub(r"checkpoints/(\{\}|external_weights)/\{\}", "checkpoints/{}", path)
@@ -109,7 +115,9 @@ def _operations(contract: Contract, history: History) -> Iterator[str]:
     theirs = set(history.names("operation"))
     for name in sorted(theirs):
         yield from _compare(name, ours.get(name), history.sdk(f"operation {name}"))
-    yield from (f"{name}: no SDK calls it" for name in sorted(ours.keys() - theirs))
+    for name in sorted(ours.keys() - theirs):
+        if not _announced(ours[name][0], history):
+            yield f"{name}: no SDK calls it"
 
 
 def _fields(contract: Contract, history: History) -> Iterator[str]:
@@ -141,7 +149,8 @@ def _unknown_fields(contract: Contract, history: History) -> Iterator[str]:
     for owner in sorted(known.keys() - STANDS_IN.keys() - NOT_JSON.keys()):
         component = _component(contract, owner) or {}
         for field in sorted(component.get("properties", {}).keys() - known[owner]):
-            if f"{owner}.{field}" not in PAST_THE_CLASS:
+            told = component["properties"][field].get("x-sdk-since")
+            if f"{owner}.{field}" not in PAST_THE_CLASS and not _announced(told, history):
                 yield f"{owner}.{field}: no release has it"
 
 

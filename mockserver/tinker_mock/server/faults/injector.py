@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinker_mock.server.access import Access
 from tinker_mock.server.clock import skew
 from tinker_mock.server.effects import Effect, EffectError, Step, parse_steps
 from tinker_mock.server.errors import Unprocessable
@@ -37,9 +38,15 @@ class FaultInjector:
     """The faults of one mock. `rules` are those of the scenario that is on."""
 
     def __init__(
-        self, backend: Backend, plans: Plans, rules: list[Rule], parked: ParkedWork
+        self,
+        backend: Backend,
+        access: Access,
+        plans: Plans,
+        rules: list[Rule],
+        parked: ParkedWork,
     ) -> None:
         self.backend = backend
+        self.access = access
         self.plans = plans
         self.rules = rules
         self.parked = parked
@@ -84,8 +91,10 @@ class FaultInjector:
         operation = exchange.operation.id
         if self.overrides:
             if EFFECT_HEADER in exchange.headers:
+                self.access.check(exchange.headers)
                 return _from_header(exchange.headers[EFFECT_HEADER])
             if PLAN_HEADER in exchange.headers:
+                self.access.check(exchange.headers)
                 step = self.plans.get(exchange.headers[PLAN_HEADER]).take(operation)
                 if step is not None:
                     return step
@@ -108,6 +117,10 @@ def _from_header(text: str) -> Step:
         ) from None
 
 
+WORDS = {504: "Timeout while publishing request"}
+"""The service's own words for a status (cookbook, skills/debug)."""
+
+
 def _refusal(effect: Effect) -> Answer:
     headers = dict(effect.headers)
     if effect.seconds:
@@ -117,7 +130,8 @@ def _refusal(effect: Effect) -> Answer:
     body: Any = effect.body
     if body is None:
         error = {"code": "fault", "category": "server", "effect": effect.word}
-        body = {"detail": f"fault injected by the mock: {effect.word}", "error": error}
+        injected = f"fault injected by the mock: {effect.word}"
+        body = {"detail": WORDS.get(effect.status, injected), "error": error}
     return Answer(effect.status, body, headers=headers)
 
 

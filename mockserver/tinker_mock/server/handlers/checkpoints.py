@@ -1,16 +1,26 @@
 """Checkpoints over HTTP."""
 
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import closing
 from typing import Any
 
 from tinker_mock.server.errors import NotFound
-from tinker_mock.server.service import checkpoints, external, links, runs, traces
+from tinker_mock.server.service import (
+    checkpoint_search,
+    checkpoints,
+    external,
+    links,
+    runs,
+    traces,
+)
 from tinker_mock.server.service.audit import record
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.encryption import encrypted
 from tinker_mock.server.service.times import http_date, wire_time
 from tinker_mock.server.state.records import Checkpoint
 from tinker_mock.server.wire.exchange import JSON, Answer, Exchange
 
-TAR = "application/x-tar"
+TAR, BYTES = "application/x-tar", "application/octet-stream"
 
 
 def list_run_checkpoints(backend: Backend, exchange: Exchange) -> dict[str, Any]:
@@ -31,6 +41,11 @@ def list_user_checkpoints(backend: Backend, exchange: Exchange) -> dict[str, Any
         "checkpoints": [checkpoints.as_listed(checkpoint) for checkpoint in page],
         "cursor": {"offset": offset, "limit": limit, "total_count": len(found)},
     }
+
+
+def search_checkpoints(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+    """Search checkpoints, newest first."""
+    return checkpoint_search.search(backend, exchange.owner, exchange.body)
 
 
 def delete_checkpoint(backend: Backend, exchange: Exchange) -> dict[str, Any]:
@@ -72,7 +87,7 @@ def get_external_weights_urls(backend: Backend, exchange: Exchange) -> dict[str,
     exchange.path_params["kind"] = "external_weights"
     checkpoint = _own(backend, exchange)
     urls, expires = {}, 0.0
-    for name in checkpoint.files:
+    for name in external.file_names(checkpoint):
         file_id = f"external~{links.file_key(checkpoint)}~{name}"
         urls[name], expires = links.sign(backend, exchange.base_url, file_id)
     return {"urls": urls, "expires": wire_time(expires)}
@@ -89,10 +104,30 @@ async def download_file(backend: Backend, exchange: Exchange) -> Answer:
         return Answer(content=traces.content(backend, session), content_type=JSON)
     checkpoint = checkpoints.find(backend, _path_of_key(parts[0]), "file_id")
     if kind == "archive":
-        content = await backend.compute(external.archive, checkpoint)
-        return Answer(content=content, content_type=TAR)
-    content = checkpoint.files.get(parts[1], b"")
-    return Answer(content=content, content_type="application/octet-stream")
+        size, pieces = await backend.compute(external.archive, backend, checkpoint)
+        return Answer(stream=_sent(pieces), content_type=TAR, headers=_length(size))
+    file = await backend.compute(external.file_of, backend, checkpoint, parts[1])
+    if checkpoint.recipients:
+        secret = encrypted(file, checkpoint.recipients)
+        return Answer(stream=_computed(backend, secret), content_type=BYTES)
+    return Answer(stream=_sent(file.pieces()), content_type=BYTES, headers=_length(file.size))
+
+
+def _length(size: int) -> dict[str, str]:
+    return {"Content-Length": str(size)}
+
+
+async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Pieces that cost nothing to make."""
+    for piece in pieces:
+        yield piece
+
+
+async def _computed(backend: Backend, pieces: Generator[bytes, None, None]) -> AsyncIterator[bytes]:
+    """Pieces that are made in a worker thread."""
+    with closing(pieces) as source:
+        while (piece := await backend.compute(next, source, None)) is not None:
+            yield piece
 
 
 def _set_public(backend: Backend, exchange: Exchange, public: bool) -> dict[str, Any]:

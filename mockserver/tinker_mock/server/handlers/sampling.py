@@ -77,7 +77,7 @@ async def _as_sse(events: AsyncGenerator[streaming.Event, None]) -> AsyncIterato
 def _check_prompt(backend: Backend, sampler: SamplingSession, body: dict[str, Any]) -> None:
     """The model is still on offer, the request fits its context and is not too much work."""
     model = offer.sampleable(backend, sampler.base_model)
-    lengths.check_sampling(backend.catalog, model, body)
+    lengths.check_sampling(backend, model, body)
     sampling.check_work(backend, sampler, body)
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tinker_mock.server.errors import NotFound
 from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.service import checkpoints
 from tinker_mock.server.service.backend import Backend
@@ -49,10 +48,6 @@ def get_text_model(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """One of them, or a checkpoint on a base model of another context length."""
     name = exchange.path_params["model"]
     named = named_model(backend, exchange.owner, name)
-    if not named.catalog.sampleable:
-        raise NotFound(
-            f"model: {name!r} cannot be sampled", details={"wire_code": "model_not_found"}
-        )
     if named.checkpoint is None:
         return _model_object(name, CREATED)
     return _model_object(name, int(named.checkpoint.created_at), named.base_name)
@@ -102,7 +97,7 @@ async def create_chat_completion(backend: Backend, exchange: Exchange) -> Answer
         model,
         bool(body.get("logprobs")),
     )
-    quirk = streams.quirk_of(exchange)
+    quirk = streams.kimi_quirk(exchange)
     events = chat.numbered(turns, quirk, inline=body.get("separate_reasoning") is False)
     usage = Usage(len(turns[0].prompt))
     if body.get("stream"):
@@ -122,13 +117,14 @@ async def create_chat_completion(backend: Backend, exchange: Exchange) -> Answer
 
 def _asked_chat(backend: Backend, body: dict[str, Any], model: TextModel) -> chat.Asked:
     """What a chat completion asks for; quirks leave out what the service was seen to ignore."""
-    quirks, schema = backend.quirks, chat.answer_schema(body)
-    loose = not model.reasons_apart or body.get("response_format", {}).get("type") != "json_object"
+    form = body.get("response_format") or {"type": "text"}
+    loose = not model.reasons_apart or form["type"] != "json_object"
+    held = not (loose and Quirk.RESPONSE_FORMAT_IGNORED in backend.quirks)
     return chat.Asked(
         openai_messages(body["messages"]),
-        NO_TOOLS if Quirk.TOOLS_IGNORED in quirks else tool_request(body),
+        NO_TOOLS if Quirk.TOOLS_IGNORED in backend.quirks else tool_request(body),
         openai_effort(body),
-        None if schema and loose and Quirk.RESPONSE_FORMAT_IGNORED in quirks else schema,
+        chat.answer_schema(form) if held else None,
     )
 
 

@@ -3,9 +3,10 @@
 from typing import Any
 
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.service import checkpoints, offer, runs, sessions
+from tinker_mock.server.service import checkpoints, links, offer, runs, sessions, uploads
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import submit_creation, submit_to_run
+from tinker_mock.server.service.times import wire_time
 from tinker_mock.server.state.promise import model_lane
 from tinker_mock.server.state.records import CheckpointKind
 from tinker_mock.server.wire.exchange import Exchange
@@ -24,6 +25,30 @@ def save_weights_for_sampler(backend: Backend, exchange: Exchange) -> dict[str, 
 def save_weights_external(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     """An adapter to download."""
     return _save(backend, exchange, "save_weights_external", "external")
+
+
+def external_weights_upload_start(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+    """Links to upload an adapter's files to."""
+    upload = uploads.start(backend, exchange.owner, exchange.body)
+    plain, expires = uploads.links_of(backend, exchange.base_url, upload)
+    urls: dict[str, Any] = dict(plain)
+    if exchange.dialect.understands("upload_headers"):
+        urls = {name: {"url": url, "headers": {}} for name, url in plain.items()}
+    return {"upload_id": upload.id, "urls": urls, "expires": wire_time(expires)}
+
+
+def upload_file(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+    """The content of one file."""
+    query, file_id = exchange.query, exchange.path_params["file_id"]
+    links.check(backend, file_id, query.get("expires", 0), query.get("signature", ""))
+    uploads.put_file(backend, file_id, exchange.raw_body)
+    return {}
+
+
+async def external_weights_upload_finish(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+    """A checkpoint of what was uploaded."""
+    path = await uploads.finish(backend, exchange.owner, exchange.body["upload_id"])
+    return {"tinker_path": path}
 
 
 def load_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from tinker_mock.contracts import Operation
+from tinker_mock.server.access import Access
 from tinker_mock.server.errors import GoingDown, ServiceError
 from tinker_mock.server.http.aliases import rewrite_alias
 from tinker_mock.server.http.request_check import RequestRules, decode_body, judge_parameters
@@ -44,6 +45,7 @@ class Endpoint:
         traffic: Traffic,
         parked: ParkedWork,
         intake: Intake,
+        access: Access,
         rules: RequestRules,
         base_url: str = "",
         shaped: Callable[[str, Answer], Answer] = lambda path, answer: answer,
@@ -52,6 +54,7 @@ class Endpoint:
         self.traffic = traffic
         self.parked = parked
         self.intake = intake
+        self.access = access
         self.rules = rules
         self.base_url = base_url
         self.shaped = shaped
@@ -78,8 +81,7 @@ class Endpoint:
     def _exchange(self, operation: Operation | None, scope: Mapping[str, Any]) -> Exchange:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         raw_query = scope.get("query_string", b"")
-        host = headers.get("host", "127.0.0.1")
-        address = f"{scope.get('scheme', 'http')}://{host}{scope.get('root_path', '')}"
+        base_url = self.base_url or f"{scope.get('scheme', 'http')}://{self._host(headers, scope)}"
         return Exchange(
             method=scope["method"],
             path=scope["path"],
@@ -89,8 +91,17 @@ class Endpoint:
             path_params={k: str(v) for k, v in scope.get("path_params", {}).items()},
             operation=operation,
             raw_query=raw_query,
-            base_url=self.base_url or address,
+            base_url=f"{base_url}{scope.get('root_path', '')}",
         )
+
+    def _host(self, headers: Mapping[str, str], scope: Mapping[str, Any]) -> str:
+        """The name that the client used, if nobody else can mean another machine by it."""
+        host = headers.get("host", "")
+        if self.access.is_own(host):
+            return host
+        name, port = scope.get("server") or ("127.0.0.1", None)
+        name = f"[{name}]" if ":" in name else name
+        return f"{name}:{port}" if port else str(name)
 
     async def _answer(
         self, exchange: Exchange, connection: Connection, refusal: ServiceError | None

@@ -10,10 +10,10 @@ import orjson
 from tinker_mock.contracts import Operation
 from tinker_mock.contracts.schema import coerce
 from tinker_mock.server.errors import Unprocessable, UnsupportedMediaType
-from tinker_mock.server.http.decompression import decompressed, encoding_of
 from tinker_mock.server.http.json_body import read_json
 from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.wire.connection import Connection
+from tinker_mock.server.wire.decompression import decompressed, encoding_of
 from tinker_mock.server.wire.exchange import IN_THREAD, JSON, PROTOBUF, Exchange
 from tinker_mock.server.wire.problems import contract_breach
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tinker_mock.server.wire import protobuf_requests
 else:
     protobuf_requests = LazyModule("tinker_mock.server.wire.protobuf_requests")
+
+BYTES = "application/octet-stream"
+"""A body that is a file: whatever it is, it is no matter of the contract."""
 
 
 SMALL = 1024
@@ -43,7 +46,7 @@ async def decode_body(
     exchange: Exchange, operation: Operation, rules: RequestRules, connection: Connection
 ) -> None:
     """Fill in `exchange.body` and judge it by the contract; raises what the client did wrong."""
-    if not operation.request_types:
+    if not operation.request_types or BYTES in operation.request_types:
         return
     content = exchange.raw_body
     encoding = encoding_of(exchange.headers.get("content-encoding", ""))

@@ -42,8 +42,11 @@ class Query:
             and _same(entry.status, self.status)
             and _same(entry.verdict, self.verdict)
             and _same(entry.tenant, self.tenant)
-            and all(find(entry.request_body, at, MISSING) == want for at, want in self.body.items())
+            and (not self.body or self._body_fits(entry.request_body))
         )
+
+    def _body_fits(self, body: Any) -> bool:
+        return all(find(body, at, MISSING) == want for at, want in self.body.items())
 
 
 def _glob(value: str, pattern: str | None) -> bool:

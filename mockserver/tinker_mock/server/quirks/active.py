@@ -8,12 +8,15 @@ from enum import StrEnum
 class Quirk(StrEnum):
     """Every quirk; `contracts/fidelity/quirks.yaml` says what each does and who says so."""
 
+    INKLING_LONG_CONTEXT = "inkling-long-context"
     MAX_TOKENS_HELD = "max-tokens-held"
     MODELS_LIST_OWN = "models-list-own"
     OPENAI_ERRORS = "openai-errors"
     PLAIN_USAGE = "plain-usage"
     RESPONSE_FORMAT_IGNORED = "response-format-ignored"
     TOOLS_IGNORED = "tools-ignored"
+    UPLOADS_CLOSED = "uploads-closed"
+    GRADIENT_NORM_ALWAYS = "gradient-norm-always"
 
 
 class UnknownQuirk(ValueError):

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         ("default", row.default),
         *_said("says", row.for_default),
         ("reason", row.reason),
-        ("decided", row.decided.isoformat()),
+        ("decided", row.decided),
         ("switch on", f"tinker-mock serve --quirk {row.name}"),
     ):
         print(_labelled(f"  {label:<10}", text))

@@ -183,6 +183,7 @@ def as_listed(checkpoint: Checkpoint) -> dict[str, Any]:
         "tinker_path": checkpoint.path,
         "size_bytes": checkpoint.size_bytes,
         "public": checkpoint.public,
+        "base_model": checkpoint.base_model,
     }
     if checkpoint.expires_at is not None:
         shown["expires_at"] = wire_time(checkpoint.expires_at)

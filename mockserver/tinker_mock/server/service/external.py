@@ -1,76 +1,140 @@
 """A checkpoint as files other software reads: a PEFT adapter, with the exact state beside it.
 
-`adapter_config.json` and `adapter_model.safetensors` are what PEFT loads. The engine's state is
-in `tinker_mock_state.safetensors`, so that an import resumes bit for bit.
+`adapter_config.json` and `adapter_model.safetensors` are what PEFT and tinker-cookbook's `weights`
+tools load: the base model's modules and shapes, all zeros, or with `adapter_shapes="compact"` (and
+for base models whose architecture is not known) a small pair per part that holds our parameters.
+The engine's state is in `tinker_mock_state.safetensors`, so that an import resumes bit for bit.
 """
 
-import io
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import orjson
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from tinker_mock.server.engine import peft_adapter
-from tinker_mock.server.errors import OperationFailed
+from tinker_mock.server.engine.checkpoints.adapter_file import (
+    adapter_config,
+    safetensors_head,
+    trained_modules,
+)
+from tinker_mock.server.engine.checkpoints.lora_modules import LoraModule, Part, lora_modules
+from tinker_mock.server.errors import NotFound
+from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.encryption import SUFFIX
 from tinker_mock.server.service.stored_arrays import arrays_of
+from tinker_mock.server.service.stored_file import StoredFile
 from tinker_mock.server.state.records import Checkpoint
 
+CONFIG_FILE, ADAPTER_FILE = "adapter_config.json", "adapter_model.safetensors"
 STATE_FILE = "tinker_mock_state.safetensors"
+END_OF_TAR = 2 * tarfile.BLOCKSIZE
 
 
-def adapter_files(checkpoint: Checkpoint) -> dict[str, bytes]:
-    """File name to content, unencrypted."""
-    trained = (checkpoint.train_unembed, checkpoint.train_mlp, checkpoint.train_attn)
-    config, tensors = peft_adapter(
-        checkpoint.base_model, checkpoint.rank, trained, arrays_of(checkpoint)
-    )
+def adapter_files(backend: Backend, checkpoint: Checkpoint) -> list[StoredFile]:
+    """The files of a checkpoint, by name."""
     arrays = {name: np.ascontiguousarray(a) for name, a in arrays_of(checkpoint).items()}
-    return {
-        "adapter_config.json": orjson.dumps(config, option=orjson.OPT_INDENT_2),
-        "adapter_model.safetensors": save(tensors, {"format": "pt"}),
-        STATE_FILE: save(arrays, {"base_model": checkpoint.base_model}),
-    }
+    state = StoredFile(STATE_FILE, save(arrays, {"base_model": checkpoint.base_model}))
+    modules = _modules(backend, checkpoint)
+    if modules is None:
+        config, tensors = _compact(checkpoint)
+        adapter = StoredFile(ADAPTER_FILE, save(tensors, {"format": "pt"}))
+    else:
+        base = backend.catalog.get(checkpoint.base_model).base
+        config = adapter_config(base, checkpoint.rank, modules)
+        adapter = StoredFile(ADAPTER_FILE, *safetensors_head(modules, checkpoint.rank))
+    told = StoredFile(CONFIG_FILE, orjson.dumps(config, option=orjson.OPT_INDENT_2))
+    return [told, adapter, state]
+
+
+def file_names(checkpoint: Checkpoint) -> list[str]:
+    """What the files of an external checkpoint are called."""
+    suffix = SUFFIX if checkpoint.recipients else ""
+    return [name + suffix for name in (CONFIG_FILE, ADAPTER_FILE, STATE_FILE)]
+
+
+def file_of(backend: Backend, checkpoint: Checkpoint, name: str) -> StoredFile:
+    """One of the files, unencrypted, by the name it is offered under; raises NotFound."""
+    for offered, file in zip(
+        file_names(checkpoint), adapter_files(backend, checkpoint), strict=True
+    ):
+        if offered == name:
+            return file
+    raise NotFound(f"file_id: {checkpoint.path} has no file {name!r}", pointer="/file_id")
+
+
+def files_size(backend: Backend, checkpoint: Checkpoint) -> int:
+    """Bytes of a checkpoint's files."""
+    return sum(file.size for file in adapter_files(backend, checkpoint))
 
 
 def read_state(content: bytes) -> dict[str, Any]:
-    """The engine's arrays from a `tinker_mock_state.safetensors`, for the engine's `load_state`."""
-    return dict(load(content))
+    """The engine's arrays from a `tinker_mock_state.safetensors`, for the engine's `load_state`.
 
-
-def external_files(checkpoint: Checkpoint, recipients: Sequence[str]) -> dict[str, bytes]:
-    """The adapter's files; with recipients each is age-encrypted and named `*.age`.
-
-    Raises OperationFailed for a recipient that is no age public key.
+    Raises ValueError for bytes that are none.
     """
-    files = adapter_files(checkpoint)
-    if not recipients:
-        return files
     try:
-        import pyrage
-    except ModuleNotFoundError as error:
-        raise OperationFailed(
-            "age_encryption_recipients: this server cannot encrypt; pip install 'tinker-mock[age]'"
-        ) from error
-
-    try:
-        keys = [pyrage.x25519.Recipient.from_str(recipient) for recipient in recipients]
-    except pyrage.RecipientError as error:
-        raise OperationFailed(
-            f"age_encryption_recipients: not an age public key: {error}; "
-            "send X25519 recipients as `age-keygen -y` prints them (age1…)"
-        ) from error
-    return {f"{name}.age": pyrage.encrypt(content, keys) for name, content in files.items()}
+        return dict(load(content))
+    except SafetensorError as error:
+        raise ValueError(f"no safetensors: {error}") from error
 
 
-def archive(checkpoint: Checkpoint) -> bytes:
-    """A tar of the adapter's files; the same checkpoint gives the same bytes."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, content in sorted(adapter_files(checkpoint).items()):
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mtime, entry.mode = len(content), int(checkpoint.created_at), 0o644
-            tar.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
+def archive(backend: Backend, checkpoint: Checkpoint) -> tuple[int, Iterator[bytes]]:
+    """A tar of the checkpoint's files: its size and its pieces; the same checkpoint gives the same
+    bytes."""
+    heads = [(_tar_head(file, checkpoint.created_at), file) for file in
+             adapter_files(backend, checkpoint)]  # fmt: skip
+    size = sum(len(head) + file.size + _padding(file) for head, file in heads)
+    return size + END_OF_TAR, _tar_pieces(heads)
+
+
+def _tar_pieces(heads: list[tuple[bytes, StoredFile]]) -> Iterator[bytes]:
+    for head, file in heads:
+        yield head
+        yield from file.pieces()
+        yield bytes(_padding(file))
+    yield bytes(END_OF_TAR)
+
+
+def _tar_head(file: StoredFile, created_at: float) -> bytes:
+    entry = tarfile.TarInfo(file.name)
+    entry.size, entry.mtime, entry.mode = file.size, int(created_at), 0o644
+    return entry.tobuf(tarfile.GNU_FORMAT)
+
+
+def _padding(file: StoredFile) -> int:
+    return -file.size % tarfile.BLOCKSIZE
+
+
+def _modules(backend: Backend, checkpoint: Checkpoint) -> list[LoraModule] | None:
+    """The modules with an adapter; None where they are not known or not wanted."""
+    if backend.settings.adapter_shapes == "compact":
+        return None
+    model = backend.catalog.get(checkpoint.base_model)
+    if not model.architecture:
+        return None
+    sizes = tuple((key, value) for key, value in model.architecture.items())
+    return trained_modules(_modules_of(sizes), _trained(checkpoint))
+
+
+@lru_cache(maxsize=32)
+def _modules_of(sizes: tuple[tuple[str, Any], ...]) -> list[LoraModule]:
+    return lora_modules(dict(sizes))
+
+
+def _trained(checkpoint: Checkpoint) -> set[Part]:
+    parts: dict[Part, bool] = {
+        "attn": checkpoint.train_attn,
+        "mlp": checkpoint.train_mlp,
+        "unembed": checkpoint.train_unembed,
+    }
+    return {part for part, trained in parts.items() if trained}
+
+
+def _compact(checkpoint: Checkpoint) -> tuple[dict[str, Any], dict[str, Any]]:
+    trained = (checkpoint.train_unembed, checkpoint.train_mlp, checkpoint.train_attn)
+    return peft_adapter(checkpoint.base_model, checkpoint.rank, trained, arrays_of(checkpoint))

@@ -105,8 +105,8 @@ def _forgettable(backend: Backend) -> list[Session]:
 def _release(backend: Backend, session: Session) -> None:
     """The weights of an ended session."""
     for run in (backend.state.runs.get(key) for key in session.run_ids):
-        if run is not None and run.trainer is not None:
-            run.trainer = None
+        if run is not None and (run.trainer is not None or run.loaded):
+            run.trainer, run.loaded, run.kept, run.replay = None, False, None, []
     for sampler in (backend.state.samplers.get(key) for key in session.sampler_ids):
         if sampler is not None and sampler.weights is not None:
             sampler.weights = None
@@ -161,4 +161,4 @@ def _prune_counters(backend: Backend) -> None:
         kind, _, rest = key.partition("\x1f")
         owner = rest.partition("\x1f")[0]
         if kind == "text" or (kind in OWNED and owner not in alive):
-            del counters[key]
+            counters.forget(key)

@@ -4,7 +4,11 @@ from typing import Any
 
 from tinker_mock.server.catalog import Catalog, CatalogModel
 from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.quirks import Quirk
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.positions import input_length
+
+LONG_INKLING = ("thinkingmachines/Inkling", "thinkingmachines/Inkling-Small")
 
 
 def check_training(
@@ -39,11 +43,11 @@ def _check(catalog: Catalog, model: CatalogModel, length: int, named: str, point
     )
 
 
-def check_sampling(catalog: Catalog, model: CatalogModel, body: dict[str, Any]) -> int:
+def check_sampling(backend: Backend, model: CatalogModel, body: dict[str, Any]) -> int:
     """The prompt's length; raises BadRequest when it and max_tokens are more than the context."""
     length = input_length(body["prompt"], "prompt", model)
     wanted = body["sampling_params"].get("max_tokens") or 0
-    limit = model.context_length
+    limit = sampled_context(backend, model)
     if length + wanted > limit or length >= limit:
         too_long = length >= limit
         raise BadRequest(
@@ -52,12 +56,19 @@ def check_sampling(catalog: Catalog, model: CatalogModel, body: dict[str, Any]) 
             pointer="/prompt" if too_long else "/sampling_params/max_tokens",
             rule="prompt and max_tokens fit the context of the base model",
             fix=_or_longer(
-                catalog, model, "shorten the prompt" if too_long else "lower max_tokens"
+                backend.catalog, model, "shorten the prompt" if too_long else "lower max_tokens"
             ),
             requirement="sampling/length/refused",
             details={"reason": "PromptTooLong", "max_context_length": limit},
         )
     return length
+
+
+def sampled_context(backend: Backend, model: CatalogModel) -> int:
+    """The longest prompt plus completion of a row, in tokens."""
+    if Quirk.INKLING_LONG_CONTEXT in backend.quirks and model.base in LONG_INKLING:
+        return max(row.context_length for row in backend.catalog.rows_of(model.base))
+    return model.context_length
 
 
 def _or_longer(catalog: Catalog, model: CatalogModel, otherwise: str) -> str:

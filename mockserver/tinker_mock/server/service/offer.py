@@ -67,7 +67,8 @@ def row_for(
 
 def for_sampling(source: Checkpoint, pointer: str = "/model_path") -> Checkpoint:
     """The checkpoint, if it is one to sample from; raises BadRequest."""
-    if source.kind == "sampler":
+    # Nothing says that external weights are not sampled; uploaded ones are good for nothing else.
+    if source.kind != "training":
         return source
     raise BadRequest(
         f"{pointer.strip('/')}: {source.path} holds training state and cannot be sampled",

@@ -13,7 +13,7 @@ from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.records import Tenant
 
 BLOCK = 16
-MOST_BLOCKS = 65_536
+MOST_BLOCKS = 16_384
 
 
 def cached_tokens(backend: Backend, tenant: Tenant, model: str, prompt: list[int]) -> int:

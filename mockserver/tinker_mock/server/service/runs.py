@@ -129,7 +129,7 @@ async def make_trainer(backend: Backend, run: TrainingRun) -> Trainer:
             train_attn=run.train_attn,
             train_mlp=run.train_mlp,
             train_unembed=run.train_unembed,
-            optimizer=run.optimizer_config.get("type", "adamw"),
+            optimizer=run.optimizer_config,
         )
 
     return await backend.compute(build)

@@ -1,5 +1,7 @@
 """Sampling sessions, and the work of asample."""
 
+from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import Any
 
 from tinker_mock.server.engine import Sampler, SampleRequest, SampleResult, Weights
@@ -9,6 +11,7 @@ from tinker_mock.server.service import checkpoints, offer
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
 from tinker_mock.server.service.inputs import prompt_tokens
+from tinker_mock.server.service.lengths import sampled_context
 from tinker_mock.server.service.tensors import dense_tensor
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import Promise
@@ -17,6 +20,8 @@ from tinker_mock.server.state.records import SamplingSession, Session, Tenant
 CLIENT_BLOCK = 10**9
 """A cloned sampling client numbers its requests from clone × 10⁹."""
 MAX_SAMPLES = 1024
+FEW_SAMPLES = 8
+"""Requests for more are a batch of their own."""
 FIRST_SLICE, SLICE = 4, 16
 """Tokens that a stream draws at a time."""
 
@@ -137,17 +142,19 @@ def engine_request(
     """The engine's request for a wire request, and what it draws of scripts; raises BadRequest."""
     params = body["sampling_params"]
     model = backend.catalog.get(sampler.base_model)
-    base = base_of(backend, sampler.base_model)
     prompt = prompt_tokens(body["prompt"], "prompt", model)
+    base = base_of(backend, sampler.base_model)
     if _has_strings(params.get("stop")) or base.scripted_answers:
         give_text(base, model)
+    draw = Draw(base, prompt)
     max_tokens = params.get("max_tokens")
     target = body.get("target_prompt_logprobs")
-    draw = Draw(base, prompt)
     request = SampleRequest(
         prompt=prompt,
         num_samples=sample_count(body),
-        max_tokens=model.context_length - prompt.size if max_tokens is None else max_tokens,
+        max_tokens=sampled_context(backend, model) - prompt.size
+        if max_tokens is None
+        else max_tokens,
         temperature=params.get("temperature", 1.0),
         top_k=params.get("top_k", -1),
         top_p=params.get("top_p", 1.0),
@@ -178,20 +185,57 @@ def entropy_of(backend: Backend, sampler: SamplingSession, seq_id: int | None) -
 
 
 async def asample(backend: Backend, promise: Promise) -> SampleResult:
-    """Work of asample."""
+    """Work of asample; with that of others on the same weights where requests are alike."""
     sampler = backend.state.samplers[promise.model_id]
-    base = base_of(backend, sampler.base_model)
-    entropy = entropy_of(backend, sampler, promise.seq_id)
-
-    def work() -> tuple[SampleResult, int]:
-        request, draw = engine_request(backend, sampler, promise.payload, entropy)
-        result = Sampler(base, sampler.weights).sample(request)
-        for sequence in result.sequences:
-            draw.count(sequence.tokens.tolist())
-        return result, request.prompt.size
-
-    result, prefill = await backend.compute(work)
+    asked = Asked(backend, sampler, promise.payload, entropy_of(backend, sampler, promise.seq_id))
+    if sample_count(promise.payload) > FEW_SAMPLES:
+        (done,) = await backend.compute(sampled_together, [asked])
+    else:
+        done = await backend.batches.run(asked.key, lambda: sampled_together, asked)
+    result, prefill = done
     sampled = sum(sequence.tokens.size for sequence in result.sequences)
     bill(backend, sampler.session_id, sampler.base_model, "sampling_prefill", prefill)
     bill(backend, sampler.session_id, sampler.base_model, "sampling_sample", sampled)
     return result
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for samples as it came; it is read in the thread that answers it."""
+
+    backend: Backend
+    sampler: SamplingSession
+    body: dict[str, Any]
+    entropy: str
+
+    @property
+    def key(self) -> Hashable:
+        """What requests have in common that may be sampled in one call."""
+        params, sampler = self.body["sampling_params"], self.sampler
+        wanted = [params.get(name) for name in ("temperature", "top_k", "top_p")]
+        stop, shown = params.get("stop"), self.body.get("topk_sample_logprobs")
+        stop = tuple(stop) if isinstance(stop, list) else stop
+        return (
+            "asample",
+            sampler.tenant_id,
+            sampler.base_model,
+            sampler.weights,
+            *wanted,
+            stop,
+            shown,
+        )
+
+
+def sampled_together(asked: list[Asked]) -> list[tuple[SampleResult, int]]:
+    """The results of requests of one key, and their prompts' lengths. Raises BadRequest."""
+    first = asked[0]
+    base = base_of(first.backend, first.sampler.base_model)
+    read = [engine_request(one.backend, one.sampler, one.body, one.entropy) for one in asked]
+    sampler = Sampler(base, first.sampler.weights)
+    results = sampler.sample_together([request for request, _ in read])
+    for result, (_, draw) in zip(results, read, strict=True):
+        for sequence in result.sequences:
+            draw.count(sequence.tokens.tolist())
+    return [
+        (result, request.prompt.size) for result, (request, _) in zip(results, read, strict=True)
+    ]

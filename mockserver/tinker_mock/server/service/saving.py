@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from tinker_mock.server.engine import Weights, export_state, export_weights, load_state
+from tinker_mock.server.engine import Weights, export_state, load_state
 from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.service import checkpoints
 from tinker_mock.server.service.audit import record
 from tinker_mock.server.service.backend import Backend
-from tinker_mock.server.service.external import external_files
+from tinker_mock.server.service.encryption import check_recipients
+from tinker_mock.server.service.external import files_size
 from tinker_mock.server.service.runs import make_trainer, trainer_of
 from tinker_mock.server.service.sampling import open_sampler
 from tinker_mock.server.service.stored_arrays import arrays_of
@@ -25,7 +26,7 @@ async def save_weights(backend: Backend, promise: Promise) -> dict[str, Any]:
     checkpoints.check_name(backend, run.id, "training", name, overwrite)
     trainer = trainer_of(run)
     weights, arrays = await backend.compute(lambda: (trainer.snapshot(), export_state(trainer)))
-    store(backend, new_checkpoint(backend, run, "training", name, body, weights, arrays))
+    store(backend, await new_checkpoint(backend, run, "training", name, body, weights, arrays))
     return {"path": path, "type": "save_weights"}
 
 
@@ -42,7 +43,7 @@ async def save_weights_for_sampler(backend: Backend, promise: Promise) -> dict[s
         return {"sampling_session_id": sampler.id, "type": "save_weights_for_sampler"}
     path = checkpoints.path_of(run.id, "sampler", body["path"])
     checkpoints.check_name(backend, run.id, "sampler", body["path"])
-    store(backend, new_checkpoint(backend, run, "sampler", body["path"], body, weights, {}))
+    store(backend, await new_checkpoint(backend, run, "sampler", body["path"], body, weights, {}))
     return {"path": path, "type": "save_weights_for_sampler"}
 
 
@@ -53,10 +54,10 @@ async def save_weights_external(backend: Backend, promise: Promise) -> dict[str,
     checkpoints.check_name(backend, run.id, "external", name)
     trainer = trainer_of(run)
     weights, arrays = await backend.compute(lambda: (trainer.snapshot(), export_state(trainer)))
-    fresh = new_checkpoint(backend, run, "external", name, body, weights, arrays)
+    fresh = await new_checkpoint(backend, run, "external", name, body, weights, arrays)
     recipients = body.get("age_encryption_recipients") or []
-    fresh.files = await backend.compute(external_files, fresh, recipients)
-    fresh.size_bytes = sum(map(len, fresh.files.values()))
+    check_recipients(recipients)
+    fresh.recipients = list(recipients)
     store(backend, fresh)
     return {"path": fresh.path, "size_bytes": fresh.size_bytes, "type": "save_weights_external"}
 
@@ -75,13 +76,19 @@ async def load_weights(backend: Backend, promise: Promise) -> dict[str, Any]:
             f"optimizer: {source.path} is a sampler checkpoint and holds no optimizer state; "
             "load it with optimizer false, or load a checkpoint that save_weights wrote"
         )
-    await backend.compute(load_state, trainer, arrays_of(source), with_optimizer)
+    lasting = backend.store.keeper is not None
+
+    def work() -> dict[str, Any] | None:
+        load_state(trainer, arrays_of(source), with_optimizer)
+        return export_state(trainer) if lasting else None
+
+    run.kept, run.replay = await backend.compute(work), []
     run.loaded_from = source.path
     record(backend, tenant, "checkpoint_read", run.id, source.path, purpose="training")
     return {"path": source.path, "model_id": run.id, "type": "load_weights"}
 
 
-def new_checkpoint(
+async def new_checkpoint(
     backend: Backend,
     run: TrainingRun,
     kind: CheckpointKind,
@@ -92,8 +99,7 @@ def new_checkpoint(
 ) -> Checkpoint:
     """A checkpoint of a run as it is now."""
     now = backend.clock.now()
-    kept = arrays or export_weights(weights)
-    return Checkpoint(
+    fresh = Checkpoint(
         path=checkpoints.path_of(run.id, kind, name),
         run_id=run.id,
         name=name,
@@ -102,7 +108,7 @@ def new_checkpoint(
         project_id=backend.state.sessions[run.session_id].project_id,
         session_id=run.session_id,
         created_at=now,
-        size_bytes=sum(int(array.nbytes) for array in kept.values()),
+        size_bytes=0,
         base_model=run.base_model,
         rank=run.rank,
         step=run.steps,
@@ -115,9 +121,17 @@ def new_checkpoint(
         arrays=arrays,
         weights=weights,
     )
+    fresh.size_bytes = await backend.compute(files_size, backend, fresh)
+    return fresh
 
 
 def store(backend: Backend, checkpoint: Checkpoint) -> None:
+    """Keep a checkpoint of a run and bill the save."""
+    keep(backend, checkpoint)
+    bill(backend, checkpoint.session_id, checkpoint.base_model, "checkpoint", 1)
+
+
+def keep(backend: Backend, checkpoint: Checkpoint) -> None:
     """Keep a checkpoint; from now on its storage counts."""
     if checkpoint.path in backend.state.checkpoints:
         checkpoints.remove(backend, backend.state.checkpoints[checkpoint.path], "overwrite")
@@ -131,6 +145,5 @@ def store(backend: Backend, checkpoint: Checkpoint) -> None:
         size_bytes=checkpoint.size_bytes,
         since=checkpoint.created_at,
     )
-    bill(backend, checkpoint.session_id, checkpoint.base_model, "checkpoint", 1)
     tenant = checkpoint.tenant_id
     record(backend, tenant, "checkpoint_create", checkpoint.run_id, checkpoint.path)

@@ -17,7 +17,8 @@ DAY = 24 * HOUR
 LONGEST_WINDOW = 14 * DAY
 GIGABYTE = 1e9
 
-Bucket = tuple[float, str, str, str, bool]
+Bucket = tuple[float, str, str, str, str, str, bool]
+"""Hour, user, session, project, base model, kind, cached."""
 Kind = Literal["training", "sampling_prefill", "sampling_sample", "checkpoint"]
 
 
@@ -106,17 +107,17 @@ def _priced_through(backend: Backend, users: dict[str, Tenant]) -> str | None:
 
 
 def _bucket(event: UsageEvent) -> Bucket:
-    hour = event.at // HOUR * HOUR
-    return hour, event.session_id, event.base_model, event.kind, event.cached
+    hour, whose = event.at // HOUR * HOUR, (event.tenant_id, event.session_id, event.project_id)
+    return (hour, *whose, event.base_model, event.kind, event.cached)
 
 
 def _event(backend: Backend, bucket: Bucket, quantity: int) -> dict[str, Any]:
-    hour, session_id, base_model, kind, cached = bucket
+    hour, user, session_id, project_id, base_model, kind, cached = bucket
     info: dict[str, Any] = {"type": kind}
     if kind == "sampling_prefill":
         info["cached"] = cached
     info["count" if kind == "checkpoint" else "token_count"] = quantity
-    event = _frame(backend, session_id, hour, base_model)
+    event = _frame(backend.state.tenants[user], session_id, project_id, hour, base_model)
     event["event_info"] = info
     rate = token_rate(base_model, kind, cached)
     if rate is not None:
@@ -129,7 +130,7 @@ def _storage(
     backend: Backend, users: Container[str], start: float, end: float, show_free: bool
 ) -> list[dict[str, Any]]:
     """Gigabyte-hours of every checkpoint in every hour of the window it was kept."""
-    hours: dict[tuple[float, str, str], float] = defaultdict(float)
+    hours: dict[tuple[float, str, str, str, str], float] = defaultdict(float)
     for period in backend.state.storage.values():
         if period.tenant_id not in users:
             continue
@@ -137,12 +138,13 @@ def _storage(
         while since < until:
             hour = since // HOUR * HOUR
             upto = min(until, hour + HOUR)
-            key = (hour, period.session_id, period.base_model)
+            owner = (period.tenant_id, period.session_id, period.project_id)
+            key = (hour, *owner, period.base_model)
             hours[key] += period.size_bytes / GIGABYTE * (upto - since) / HOUR
             since = upto
     found = []
-    for (hour, session_id, base_model), amount in sorted(hours.items()):
-        event = _frame(backend, session_id, hour, base_model)
+    for (hour, user, session_id, project, base_model), amount in sorted(hours.items()):
+        event = _frame(backend.state.tenants[user], session_id, project, hour, base_model)
         event["event_info"] = {"type": "storage", "gigabyte_hours": amount}
         if show_free:
             event["event_info"]["free"] = False
@@ -152,17 +154,17 @@ def _storage(
     return found
 
 
-def _frame(backend: Backend, session_id: str, hour: float, base_model: str) -> dict[str, Any]:
-    session = backend.state.sessions[session_id]
-    tenant = backend.state.tenants[session.tenant_id]
+def _frame(
+    tenant: Tenant, session_id: str, project_id: str, hour: float, base_model: str
+) -> dict[str, Any]:
     return {
         "bucket_start": wire_time(hour),
         "bucket_end": wire_time(hour + HOUR),
         "base_model": base_model,
         "user_id": tenant.id,
         "user_name": tenant.name,
-        "session_id": session.id,
-        "project_id": session.project_id,
+        "session_id": session_id or None,
+        "project_id": project_id,
     }
 
 

@@ -52,13 +52,12 @@ def turns_for(
     return turns
 
 
-def answer_schema(body: dict[str, Any]) -> dict[str, Any] | None:
-    """The schema of a structured answer; None for free text."""
-    wanted = body.get("response_format") or {}
-    if wanted.get("type") == "json_object":
+def answer_schema(form: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema of an answer in a `response_format`; None for free text."""
+    if form["type"] == "json_object":
         return {"type": "object", "minProperties": 1}
-    if wanted.get("type") == "json_schema":
-        return dict(wanted["json_schema"].get("schema") or {"type": "object"})
+    if form["type"] == "json_schema":
+        return dict(form["json_schema"].get("schema") or {"type": "object"})
     return None
 
 

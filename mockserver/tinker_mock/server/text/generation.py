@@ -4,7 +4,7 @@ The slices of one answer do not depend on how it is delivered: streamed and whol
 same request are the same text.
 """
 
-from collections.abc import AsyncGenerator, Hashable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
@@ -17,7 +17,9 @@ from tinker_mock.server.engine import (
     SampledSequence,
     Sampler,
     SampleRequest,
+    SampleResult,
     Weights,
+    alike,
 )
 from tinker_mock.server.engine.model.scripted_answers import Script
 from tinker_mock.server.engine.sampling.scripted_run import Begin
@@ -180,12 +182,12 @@ class TextRun:
     async def _sampled(self, request: SampleRequest) -> SampledSequence:
         model = self.model
         try:
-            sampled: SampledSequence = await self.backend.batches.run(
-                _alike(model, request),
+            sampled: SampleResult = await self.backend.batches.run(
+                (model.base, model.weights, alike(request)),
                 lambda: Sampler(model.base, model.weights).sample_together,
                 request,
             )
-            return sampled
+            return sampled.sequences[0]
         except EngineError as error:
             name = error.field.removeprefix("sampling_params.")
             message = f"{name}: {error.rule}"
@@ -226,21 +228,6 @@ class TextRun:
     def _piece(self, text: str, thinking: bool) -> Piece:
         tokens, self.pending = tuple(self.pending), []
         return Piece(text, tokens, thinking)
-
-
-def _alike(model: TextModel, request: SampleRequest) -> Hashable:
-    """What requests have in common that are sampled in one call."""
-    return (
-        model.base,
-        model.weights,
-        request.max_tokens,
-        request.temperature,
-        request.top_k,
-        request.top_p,
-        None if request.stop is None else tuple(request.stop),
-        request.topk_sample_logprobs,
-        request.logit_bias,
-    )
 
 
 def tokens_of(sequence: SampledSequence) -> list[Token]:

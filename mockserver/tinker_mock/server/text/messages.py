@@ -120,7 +120,7 @@ def _shown(content: Any, where: str) -> tuple[str, list[Message]]:
     texts, pictures = [], []
     for place, block in enumerate(content):
         if block["type"] == "image":
-            pictures.append(picture_chunk(block.get("source"), f"{where}[{place}].source"))
+            pictures.append(picture_chunk(block["source"], f"{where}[{place}].source"))
             texts.append(PICTURE)
         elif block["type"] == "text":
             texts.append(without_marks(block["text"]))

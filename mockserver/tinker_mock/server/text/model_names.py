@@ -31,8 +31,8 @@ class NamedModel:
 def named_model(backend: Backend, tenant: Tenant, name: str) -> NamedModel:
     """The base model and checkpoint of a request's `model`.
 
-    Raises NotFound (with `wire_code` model_not_found) for what is not there, BadRequest for what
-    cannot be sampled so.
+    Raises NotFound (with `wire_code` model_not_found) for what is not there, Forbidden for what is
+    private, BadRequest for what cannot be sampled so.
     """
     base_name, both, path = name.rpartition(BOTH)
     if both or path.startswith(CHECKPOINT):

@@ -16,11 +16,11 @@ def without_marks(text: str) -> str:
     return text.replace(PICTURE, "")
 
 
-def picture_chunk(source: Any, where: str) -> dict[str, Any]:
+def picture_chunk(source: dict[str, Any], where: str) -> dict[str, Any]:
     """An Anthropic image source as the picture chunk that `asample` takes; raises BadRequest."""
-    kind = (source or {}).get("type")
-    if kind != "base64" or source.get("media_type") not in FORMATS:
-        told = f"a source of type {kind!r}" if kind != "base64" else source.get("media_type")
+    kind, media = source["type"], source.get("media_type")
+    if kind != "base64" or media not in FORMATS:
+        told = f"a source of type {kind!r}" if kind != "base64" else f"{media}"
         raise BadRequest(
             f"{where}: {told} is not taken",
             pointer="/" + where.replace(".", "/").replace("[", "/").replace("]", ""),
@@ -29,7 +29,7 @@ def picture_chunk(source: Any, where: str) -> dict[str, Any]:
         )
     return {
         "data": source.get("data") or "",
-        "format": FORMATS[source["media_type"]],
+        "format": FORMATS[media],
         "where": where,
     }
 

@@ -12,7 +12,7 @@ from tinker_mock.server.wire.exchange import Answer, Exchange
 JSON_LINES = "application/x-ndjson"
 
 
-def quirk_of(exchange: Exchange) -> str | None:
+def kimi_quirk(exchange: Exchange) -> str | None:
     """The Kimi quirk that is switched on."""
     effect = exchange.effect("kimi")
     return None if effect is None else effect.variant

@@ -11,7 +11,7 @@ from tinker_mock.server.engine import BaseModel, Weights
 from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of
-from tinker_mock.server.service.inputs import NOT_TEXT
+from tinker_mock.server.service.inputs import content_id
 from tinker_mock.server.state.records import Tenant
 from tinker_mock.server.text.effort import with_effort
 from tinker_mock.server.text.messages import flat_text
@@ -81,8 +81,8 @@ class TextModel:
         ids += self.catalog.turn_prefix
         return ids if thinking or not self.thinks else [*ids, *self.catalog.thinking]
 
-    def _pictures(self, messages: list[dict[str, Any]]) -> Iterator[int]:
-        """The tokens of each picture; raises BadRequest where the model takes none."""
+    def _pictures(self, messages: list[dict[str, Any]]) -> Iterator[list[int]]:
+        """The ids of each picture's tokens; raises BadRequest where the model takes none."""
         chunks = pictures_of(messages)
         if chunks and not self.catalog.images:
             where = chunks[0]["where"]
@@ -95,14 +95,14 @@ class TextModel:
         sizes = [picture_tokens(chunk, self.catalog) for chunk in chunks]
         if sum(sizes) > self.catalog.context_length:
             self.check_length(sum(sizes), 1, "/messages")
-        return iter(sizes)
+        return iter([content_id(c)] * size for c, size in zip(chunks, sizes, strict=True))
 
-    def _ids(self, text: str, pictures: Iterator[int], **how: Any) -> list[int]:
+    def _ids(self, text: str, pictures: Iterator[list[int]], **how: Any) -> list[int]:
         """The ids of a text, its pictures in their places."""
         first, *rest = text.split(PICTURE)
         ids = list(self.tokenizer.encode(first, **how))
         for part in rest:
-            ids += [NOT_TEXT] * next(pictures)
+            ids += next(pictures)
             ids += self.tokenizer.encode(part, **how)
         return ids
 

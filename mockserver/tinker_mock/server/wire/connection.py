@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from tinker_mock.server.errors import GoingDown
 from tinker_mock.server.wire.exchange import Receive
 from tinker_mock.server.wire.intake import Intake, Load, TooSlow
+from tinker_mock.server.wire.read_deadlines import Reading
 
 T = TypeVar("T")
 Watch = Callable[[], asyncio.Future[None]]
@@ -79,30 +80,35 @@ class Connection:
         Raises ClientGone, TooLarge, TooSlow, or TooManyRequests while others fill the server.
         """
         self._intake.refuse_declared(declared)
-        loop, size = asyncio.get_running_loop(), 0
-        chunks: list[bytes] = []
-        begun = loop.time()
+        deadlines = self._intake.deadlines
+        reading = deadlines.begin()
         try:
-            async with asyncio.timeout(self._intake.patience(0)) as deadline:
-                while True:
-                    message = await self._receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientGone
-                    chunk = message.get("body", b"")
-                    if chunk:
-                        chunks.append(chunk)
-                        size += len(chunk)
-                        self.hold(len(chunk), size)
-                        deadline.reschedule(begun + self._intake.patience(size))
-                    if not message.get("more_body", False):
-                        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        except TimeoutError:
-            seconds = self._intake.patience(size)
+            return await self._read(reading)
+        except asyncio.CancelledError:
+            if not reading.late or reading.task is None or reading.task.uncancel():
+                raise
             raise TooSlow(
-                f"body: {size} bytes came within {seconds:g} s, and it is not whole",
-                rule=f"{self._intake.limits.patience:g} s, and one more for every 64 KiB",
-                fix="send the body at once",
+                f"body: {reading.size} bytes came within {deadlines.allowed(reading):g} s, "
+                "and it is not whole",
+                rule=f"{deadlines.patience:g} s, and one more for every 64 KiB",
+                fix="send the body at once, or serve with a greater --read-timeout",
             ) from None
+        finally:
+            deadlines.end(reading)
+
+    async def _read(self, reading: Reading) -> bytes:
+        chunks: list[bytes] = []
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            chunk = message.get("body", b"")
+            if chunk:
+                chunks.append(chunk)
+                reading.size += len(chunk)
+                self.hold(len(chunk), reading.size)
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def hold(self, more: int, size: int) -> None:
         """Count `more` bytes of a body that now has `size`; raises TooLarge or TooManyRequests."""

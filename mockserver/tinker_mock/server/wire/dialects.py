@@ -15,6 +15,7 @@ SINCE: dict[str, Version] = {
     "ragged_records": (0, 24),
     "external_checkpoints": (0, 28),
     "storage_free": (0, 38),
+    "upload_headers": (0, 40),
 }
 """Feature -> first release of the Python SDK that copes with it."""
 

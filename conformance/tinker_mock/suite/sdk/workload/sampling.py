@@ -11,6 +11,7 @@ from tinker import types
 from .step import (
     MODEL,
     TEXT,
+    VISION,
     NotInRelease,
     Shared,
     close,
@@ -181,9 +182,10 @@ def prompt_logprobs_last_n(shared: Shared) -> None:
 
 @step("sampling/image", "an image in the prompt")
 def image(shared: Shared) -> None:
-    chunk = types.ImageChunk(data=picture(), format="png", expected_tokens=4)
+    client = resolved(shared.service.create_sampling_client(base_model=VISION))
+    chunk = types.ImageChunk(data=picture(), format="png", expected_tokens=64)
     text = types.EncodedTextChunk(tokens=TEXT[:3])
-    assert sample(shared.base, prompt=types.ModelInput(chunks=[text, chunk, text]))
+    assert sample(client, prompt=types.ModelInput(chunks=[text, chunk, text]))
 
 
 def picture() -> bytes:

@@ -10,6 +10,8 @@ import tinker
 from tinker import types
 
 MODEL = os.environ.get("AUDIT_MODEL", "Qwen/Qwen3-8B")
+VISION = "Qwen/Qwen3.5-4B"
+"""Takes a picture of 8 x 8 pixels as 64 tokens."""
 TEXT = [9707, 11, 1879, 0, 358, 1079, 264, 2613, 1614, 429, 15804, 553, 38561, 13, 151645]
 
 

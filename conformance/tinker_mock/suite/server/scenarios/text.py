@@ -62,7 +62,21 @@ def answers(context: ScenarioContext) -> None:
         expect("city" in parsed(function["arguments"]), "arguments", "city", function)
     with context.check("text/tools/finish"):
         expect_equal(called.require(200).at("/choices/0/finish_reason"), "tool_calls", "the end")
+    efforts(context, body)
     completions(context, model)
+
+
+def efforts(context: ScenarioContext, body: dict[str, Any]) -> None:
+    """How much to reason, in words and numbers."""
+    short = {**body, "max_tokens": 2}
+    with context.check("text/openai/effort-words"):
+        for word in ("none", "minimal", "low", "medium", "high", "xhigh"):
+            asked = {**short, "reasoning_effort": word}
+            context.client.call("create_chat_completion", asked).require(200)
+    with context.check("text/openai/effort-numbers"):
+        for number in (0.0, 0.5, 0.99):
+            asked = {**short, "reasoning_effort": number}
+            context.client.call("create_chat_completion", asked).require(200)
 
 
 def completions(context: ScenarioContext, model: str) -> None:
@@ -123,11 +137,17 @@ def messages(context: ScenarioContext) -> None:
         expect_equal(used.at("/stop_reason"), "tool_use", "it stops for the tool")
         block = used.at("/content")[-1]
         expect("city" in (block.get("input") or ()), "input is an object", "city", block)
+    with context.check("text/anthropic/effort"):
+        for word in ("low", "medium", "high", "xhigh", "max"):
+            asked = {**body, "max_tokens": 2, "output_config": {"effort": word}}
+            context.client.call("create_message", asked).require(200)
     with context.check("text/messages/count"):
         ask = {"model": model, "messages": HELLO}
         counted = context.client.call("count_message_tokens", ask).require(200)
-        used = whole.require(200).at("/usage/input_tokens")
-        expect_equal(used, counted.at("/input_tokens"), "input_tokens as counted")
+        used = whole.require(200).at("/usage")
+        fields = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+        prompt = sum(used.get(name) or 0 for name in fields)
+        expect_equal(prompt, counted.at("/input_tokens"), "the prompt as counted")
 
 
 def judge_order(reply: Reply) -> None:
@@ -156,15 +176,23 @@ def refusals(context: ScenarioContext) -> None:
     )
     for check, asked, headers, status in cases:
         with context.check(check):
-            refused = context.client.call(ask, asked, headers=headers).require(status)
-            error = refused.at("/error")
-            missing = {"message", "type", "param", "code"} - set(error)
-            expect(not missing, "the error is whole", "message, type, param, code", error)
+            refused = context.client.call(ask, asked, headers=headers).require(status).json()
+            expect(says_why(refused), "it says why", "detail, or a whole error", refused)
     with context.check("text/refusals/message"):
         unknown = {"model": "nobody/nothing", "messages": HELLO, "max_tokens": 4}
         refused = context.client.call("create_message", unknown).require(404)
         expect_equal(refused.at("/type"), "error", "an object of type error")
         expect_equal(refused.at("/error/type"), "not_found_error", "its kind")
+
+
+def says_why(refusal: Any) -> bool:
+    """Whether a refusal has a `detail`, as the service's, or an error with OpenAI's four fields."""
+    if not isinstance(refusal, dict):
+        return False
+    error = refusal.get("error")
+    if not isinstance(error, dict):
+        return bool(refusal.get("detail"))
+    return {"message", "type", "param", "code"} <= set(error) and bool(error["message"])
 
 
 def offered(context: ScenarioContext) -> str:

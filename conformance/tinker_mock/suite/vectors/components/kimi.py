@@ -14,9 +14,9 @@ from tinker_mock.kimi.original import BodyConsumed
 from tinker_mock.kimi.reasoning import parse_reasoning
 from tinker_mock.kimi.stream_parser import OFFICIAL, Parsed, Policy, StreamParser, parse
 from tinker_mock.kimi.transformer import KimiTransformer, ToolMessageError
-from tinker_mock.kimi.typescript import tools_as_typescript
 from tinker_mock.kimi.vendor_metrics import prepare_request, trigger_similarity, valid_call
 from tinker_mock.suite.vectors.comparison import Component, Partial
+from tinker_mock.tokenizer.typescript import tools_as_typescript
 
 Entry = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 from tinker_mock.suite.vectors.comparison import Component
 from tinker_mock.tokenizer import (
     TokenizerError,
-    factory,
+    file_kinds,
     hub,
     load_tokenizer,
     openai,
@@ -22,7 +22,7 @@ SEED_ERA = "b7462aa77"
 
 def tokenizer_factory(given: Entry, entry: Entry) -> Any:
     if "bytes_utf8" in given:
-        return factory.is_likely_json(given["bytes_utf8"].encode())
+        return file_kinds.is_likely_json(given["bytes_utf8"].encode())
     if "paths" in given:
         kinds = {type(load_tokenizer(path)).__name__ for path in given["paths"]}
         return kinds.pop() if len(kinds) == 1 else sorted(kinds)
@@ -58,6 +58,8 @@ def _load_error(path: str) -> Any:
             target = Path(directory, path if " " not in path else "file")
             target.write_bytes(content)
             shown = "<path>"
+            if refused := file_kinds.gateway_refusal(target):
+                return {"error": refused}
         try:
             return type(load_tokenizer(target)).__name__
         except TokenizerError as error:

@@ -5,10 +5,11 @@ from typing import Any
 
 from tinker_mock.suite.vectors.comparison import Component
 from tinker_mock.suite.vectors.components.kimi_tokenizer import real_tokenizer, tokenizer_file
-from tinker_mock.tokenizer import ChatTemplate, TokenizerError, content_format
+from tinker_mock.tokenizer import ChatTemplate, TokenizerError
 from tinker_mock.tokenizer.kimi import published_template, sorted_keys
 from tinker_mock.tokenizer.mock import MockTokenizer
 from tinker_mock.tokenizer.template_files import gateway_form, parse_template_json, read_template
+from tinker_mock.tokenizer.template_format import format_by_tree
 
 Given = Mapping[str, Any]
 RENDER_KEYS = {"template", "messages", "tools", "add_generation_prompt"}
@@ -20,8 +21,8 @@ KIMI_TABLES = {
 
 
 def chat_template_format(given: Given, entry: Given) -> Any:
-    """Whether a template wants content as text or as parts."""
-    return content_format(given["template"])
+    """Whether a template wants content as text or as parts, by the gateway's rules."""
+    return format_by_tree(given["template"])
 
 
 def _render(template: ChatTemplate, given: Given) -> str:

@@ -1,34 +1,44 @@
 """The trainable part: one number per (context, token) pair seen in training.
 
-Order 0 shifts a token's logit everywhere (`train_unembed`), order 1 after one token
-(`train_mlp`), order 2 after two (`train_attn`). Logit shift = `SCALE[order] * value`.
+Order 0 shifts a token's logit everywhere (`train_unembed`), order 1 after one token (`train_mlp`),
+the others after two tokens, four, sixteen and after one whole prefix (`train_attn`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinker_mock.server.engine.model.context_tables import ORDERS, ContextTables
+from tinker_mock.server.engine.errors import EngineError
+from tinker_mock.server.engine.model.columns import Column
+from tinker_mock.server.engine.model.context_tables import ROOT, ContextTable, Rows
 from tinker_mock.server.engine.model.frozen_model import FrozenModel
-from tinker_mock.server.engine.model.keys import Floats, Ints, distinct, find
-from tinker_mock.server.engine.model.normalisers import Normalisers
-from tinker_mock.server.engine.model.score import Scorer
-from tinker_mock.server.lru import LruCache
+from tinker_mock.server.engine.model.hashing import Hashes, entry_keys
+from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.normalisers import GAIN
 
-SCALE = (60.0, 240.0, 500.0)
-"""Makes learning rates of 1e-4 to 1e-3 visible: Adam moves a value by about the learning rate."""
+RATE = (1920.0, 7680.0, 16000.0, 16000.0, 32000.0, 32000.0)
+"""Per order: what Adam's learning rate is multiplied by, as for parameter groups of their own.
+
+It makes learning rates of 1e-4 to 1e-3 visible: Adam moves a parameter by about the learning rate.
+"""
 
 MAX_SHIFT = 30.0
 """No single order shifts a logit by more than this, so that everything stays finite."""
 
-KEPT_TEMPERATURES = 4
+MAX_VALUE = MAX_SHIFT / GAIN
 
 PAIRS_PER_RANK = 16384
 """How many pairs per order one unit of LoRA rank can hold; later ones are not admitted."""
+
+FORMAT = 2
+"""Of the packed arrays; those of format 1 had contexts of two tokens at most."""
+
+State = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -41,97 +51,177 @@ class AdapterShape:
     train_mlp: bool = True
     train_unembed: bool = True
 
-    @property
-    def trained_orders(self) -> tuple[bool, bool, bool]:
-        return (self.train_unembed, self.train_mlp, self.train_attn)
+    def trains(self, order: int) -> bool:
+        """Whether parameters of that order exist."""
+        return (self.train_unembed, self.train_mlp, self.train_attn)[min(order, 2)]
 
     @property
     def capacity(self) -> int:
         return self.rank * PAIRS_PER_RANK
 
 
-@dataclass
-class Parameters:
-    """One state of an adapter, ready to compute with; never changed in place.
+class Adapter:
+    """The pairs that an adapter lists beside the frozen model's, and their parameters.
 
-    Arrays are aligned to the tables' entries; `trained[o]` marks those that are parameters.
-    Scorers are made on demand and kept.
+    `values` are aligned to the table's entries; `trained` marks those that are parameters.
+    `history` is every (entry, becomes a parameter) in the order they came: from it the same table
+    can be built again.
     """
 
-    frozen: FrozenModel
-    shape: AdapterShape
-    tables: ContextTables
-    values: tuple[Floats, Floats, Floats]
-    trained: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]
-    _scorers: LruCache[float, Scorer] = field(
-        default_factory=lambda: LruCache(KEPT_TEMPERATURES), repr=False, compare=False
-    )
+    def __init__(
+        self,
+        shape: AdapterShape,
+        table: ContextTable,
+        values: Column[np.float64],
+        trained: Column[np.bool_],
+        history: tuple[Column[np.int64], Column[np.bool_]],
+    ) -> None:
+        self.shape = shape
+        self.table = table
+        self.values = values
+        self.trained = trained
+        self.history = history
+        orders = table.order.values[table.context.values[trained.values]]
+        self.counts = np.bincount(orders, minlength=table.frozen.orders)
 
     @classmethod
-    def empty(cls, frozen: FrozenModel, shape: AdapterShape, tables: ContextTables) -> Parameters:
+    def empty(cls, shape: AdapterShape, table: ContextTable) -> Adapter:
         """No parameters: the frozen model alone."""
-        values = tuple(np.zeros(table.keys.size) for table in tables.orders)
-        trained = tuple(np.zeros(table.keys.size, dtype=bool) for table in tables.orders)
-        return cls(frozen, shape, tables, values, trained)  # type: ignore[arg-type]
-
-    def scorer(self, temperature: float = 1.0) -> Scorer:
-        """Log-probabilities at a temperature; the last few are kept."""
-        return self._scorers.get_or_make(temperature, lambda: self._make_scorer(temperature))
-
-    def _make_scorer(self, temperature: float) -> Scorer:
-        normalisers = Normalisers.of(self.frozen, self.tables, self.shifts(), temperature)
-        return Scorer(self.frozen, self.tables, normalisers)
-
-    def shifts(self) -> list[Floats]:
-        return [scale * value for scale, value in zip(SCALE, self.values, strict=True)]
-
-    def trained_keys(self, order: int) -> Ints:
-        return self.tables.orders[order].keys[self.trained[order]]
-
-    def admit(self, wanted: Sequence[Ints]) -> tuple[Parameters, list[Ints]]:
-        """Add parameters (value 0) for the wanted keys, as far as the rank allows.
-
-        Returns the new weights and, per order, where each old entry went.
-        """
-        keys = [self._room_for(order, wanted[order]) for order in range(ORDERS)]
-        missing = any(
-            np.any(find(table.keys, key) < 0)
-            for table, key in zip(self.tables.orders, keys, strict=True)
+        size = table.entries.size
+        history = Column(np.zeros(0, dtype=np.int64)), Column(np.zeros(0, dtype=bool))
+        return cls(
+            shape, table, Column(np.zeros(size)), Column(np.zeros(size, dtype=bool)), history
         )
-        tables = self.tables
-        if missing:
-            known = [distinct(self.trained_keys(o), keys[o]) for o in range(ORDERS)]
-            tables = ContextTables.build(self.frozen, known)
-        moved, values, trained = [], [], []
-        for order, table in enumerate(tables.orders):
-            to = find(table.keys, self.tables.orders[order].keys)
-            value, flag = np.zeros(table.keys.size), np.zeros(table.keys.size, dtype=bool)
-            kept = to >= 0
-            value[to[kept]] = self.values[order][kept]
-            flag[to[kept]] = self.trained[order][kept]
-            flag[find(table.keys, keys[order])] = True
-            moved.append(to)
-            values.append(value)
-            trained.append(flag)
-        grown = Parameters(
-            self.frozen,
+
+    @property
+    def frozen(self) -> FrozenModel:
+        return self.table.frozen
+
+    def branch(self) -> Adapter:
+        """A copy that may go its own way."""
+        first, second = self.history
+        return Adapter(
             self.shape,
-            tables,
-            (values[0], values[1], values[2]),
-            (trained[0], trained[1], trained[2]),
+            self.table.branch(),
+            self.values.branch(),
+            self.trained.branch(),
+            (first.branch(), second.branch()),
         )
-        return grown, moved
 
-    def _room_for(self, order: int, wanted: Ints) -> Ints:
-        if not self.shape.trained_orders[order]:
-            return np.zeros(0, dtype=np.int64)
-        at = find(self.tables.orders[order].keys, wanted)
-        fresh = wanted[(at < 0) | ~self.trained[order][at]] if self.trained[order].size else wanted
-        fresh = distinct(fresh)
-        room = self.shape.capacity - int(self.trained[order].sum())
-        if fresh.size > room:
-            # Admission must not favour small ids: the keys are scrambled by an odd constant
-            # (multiplicative hashing; int64 wraps around, as wanted), and the smallest come in.
-            scrambled = np.argsort((fresh * np.int64(-7046029254386353131)).view(np.uint64))
-            fresh = np.sort(fresh[scrambled[: max(room, 0)]])
-        return fresh
+    def snapshot(self, values: Floats) -> Adapter:
+        """The adapter of now for readers, with the given parameters."""
+        first, second = self.history
+        return Adapter(
+            self.shape,
+            self.table.snapshot(),
+            Column(values),
+            self.trained.branch(),
+            (first.frozen(), second.frozen()),
+        )
+
+    def lacks(self, entries: Ints) -> NDArray[np.bool_]:
+        """[M] whether a token's deepest entry (-1 for none) leaves parameters to be admitted."""
+        top = max(order for order in range(self.frozen.orders) if self.shape.trains(order))
+        order = self.table.order.values[self.table.context.values[entries]]
+        found: NDArray[np.bool_] = (order < top) | ~self.trained.values[entries] | (entries < 0)
+        return found
+
+    def admit(self, keys: Hashes, tokens: Ints) -> None:
+        """Add parameters (value 0) for tokens in the contexts of their chains, as far as the rank
+        allows. `keys` [orders - 1, N] name the contexts.
+
+        Which pairs come in depends on the set of pairs alone, not on their order.
+        """
+        orders = keys.shape[0] + 1
+        chains = np.concatenate([np.repeat(ROOT, tokens.size)[None], keys])
+        names = [entry_keys(chains[order], tokens) for order in range(orders)]
+        parts: list[Rows] = []
+        becomes: list[NDArray[np.bool_]] = []
+        needed = np.zeros(0, dtype=np.uint64)
+        for order in reversed(range(orders)):
+            fresh, first = np.unique(names[order], return_index=True)
+            at = self.table.entries.find(fresh)
+            wanted = self._room_for(order, fresh, at)
+            kept = wanted | (np.isin(fresh, needed) & (at < 0))
+            first = first[kept]
+            shorter = chains[max(order - 1, 0), first]
+            numbers = np.full(first.size, order)
+            parts.append(Rows(numbers, chains[order, first], shorter, tokens[first]))
+            becomes.append(wanted[kept])
+            needed = names[max(order - 1, 0)][first]
+        self.replay(Rows.joined(parts[::-1]), np.concatenate(becomes[::-1]))
+
+    def _room_for(self, order: int, fresh: Hashes, at: Ints) -> NDArray[np.bool_]:
+        """Which of the new pairs come in: the first by name, and names are scrambled."""
+        if not self.shape.trains(order):
+            return np.zeros(fresh.size, dtype=bool)
+        wanted = (at < 0) | ~self.trained.values[at] if self.trained.size else at < 0
+        room = max(self.shape.capacity - int(self.counts[order]), 0)
+        return wanted & (np.cumsum(wanted) <= room)
+
+    def replay(self, rows: Rows, becomes: NDArray[np.bool_]) -> Ints:
+        """List the rows; those that become parameters get the value 0. Returns their entries."""
+        entries = self.table.grow(rows)
+        more = self.table.entries.size - self.values.size
+        self.values.extend_by(more, 0.0)
+        self.trained.extend_by(more, False)
+        self.trained.values[entries[becomes]] = True
+        self.counts += np.bincount(rows.orders[becomes], minlength=self.counts.size)
+        self.table.list_root(entries[becomes & (rows.orders == 0)])
+        self.history[0].extend(entries)
+        self.history[1].extend(becomes)
+        return entries
+
+    def packed(self) -> State:
+        """The pairs as arrays, in the order they came; see `from_packed`."""
+        table, (entries, becomes) = self.table, (part.values for part in self.history)
+        contexts = table.context.values[entries]
+        shorter = np.maximum(table.context_parent.values[contexts], 0)
+        return {
+            "format": np.array([FORMAT]),
+            "vocabulary_size": np.array([self.frozen.vocabulary_size]),
+            "pairs.orders": table.order.values[contexts].astype(np.int8),
+            "pairs.contexts": table.contexts.keys[contexts].view(np.int64),
+            "pairs.shorter": table.contexts.keys[shorter].view(np.int64),
+            "pairs.tokens": table.token.values[entries].astype(np.int32),
+            "pairs.trained": becomes.copy(),
+            "pairs.values": self.values.values[entries].astype(np.float32),
+        }
+
+    @classmethod
+    def from_packed(
+        cls, shape: AdapterShape, table: ContextTable, state: Mapping[str, NDArray[Any]]
+    ) -> tuple[Adapter, Ints]:
+        """An adapter over the untrained model's table from packed arrays, and each row's entry.
+
+        Refuses those of another vocabulary or format.
+        """
+        _check(table.frozen, state)
+        adapter = cls.empty(shape, table.branch())
+        rows = Rows(
+            np.asarray(state["pairs.orders"], dtype=np.int64),
+            np.ascontiguousarray(state["pairs.contexts"]).view(np.uint64),
+            np.ascontiguousarray(state["pairs.shorter"]).view(np.uint64),
+            np.asarray(state["pairs.tokens"], dtype=np.int64),
+        )
+        entries = adapter.replay(rows, np.asarray(state["pairs.trained"], dtype=bool))
+        adapter.values.values[entries] = state["pairs.values"]
+        return adapter, entries
+
+
+def _check(frozen: FrozenModel, state: Mapping[str, NDArray[Any]]) -> None:
+    if "format" not in state or int(state["format"][0]) != FORMAT:
+        raise EngineError(
+            "path",
+            "the checkpoint was written by an older release, whose model looked back two tokens "
+            "only; its parameters mean something else here",
+            "Train it again, or load it with the release that wrote it",
+        )
+    size = int(state["vocabulary_size"][0])
+    if size != frozen.vocabulary_size:
+        raise EngineError(
+            "path",
+            f"the checkpoint belongs to a vocabulary of {size} tokens, {frozen.name} has "
+            f"{frozen.vocabulary_size}",
+            "Load it into the base model it was trained from",
+        )

@@ -5,12 +5,13 @@ from functools import cached_property
 
 import numpy as np
 
-from tinker_mock.server.engine.model.adapter import AdapterShape, Parameters
-from tinker_mock.server.engine.model.context_tables import ContextTables
+from tinker_mock.server.engine.model.adapter import Adapter, AdapterShape
+from tinker_mock.server.engine.model.context_tables import ContextTable
 from tinker_mock.server.engine.model.contexts import Contexts, contexts_of
-from tinker_mock.server.engine.model.frozen_model import Corpus, FrozenModel
+from tinker_mock.server.engine.model.frozen_model import ORDERS, Corpus, FrozenModel
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.keys import Ints
+from tinker_mock.server.engine.model.parameters import Parameters
 from tinker_mock.server.engine.model.score import Scorer
 from tinker_mock.server.engine.model.scripted_answers import Decode, ScriptedAnswers
 from tinker_mock.server.engine.model.weights import Weights
@@ -29,7 +30,8 @@ class BaseModel:
     `vocabulary_size` counts the rows of the model's output, `tokenizer_size` the ids that exist:
     rows beyond it are accepted as targets and never sampled. `corpus` gives the documents of the
     n-gram prior as token ids (called once, at first use); None leaves the synthetic prior.
-    `decode` turns tokens into text, for stop strings; None refuses those.
+    `decode` turns tokens into text, for stop strings; None refuses those. `orders` below the usual
+    leave out the longest contexts: 3 looks two tokens back.
     """
 
     def __init__(
@@ -43,10 +45,11 @@ class BaseModel:
         context_length: int = 32768,
         corpus: Corpus | None = None,
         decode: Decode | None = None,
+        orders: int = ORDERS,
     ) -> None:
         grammar = grammar or ChatGrammar(end_tokens=tuple(end_tokens))
         size = vocabulary_size if tokenizer_size is None else tokenizer_size
-        self.frozen = FrozenModel(name, vocabulary_size, size, grammar, corpus)
+        self.frozen = FrozenModel(name, vocabulary_size, size, grammar, corpus, orders)
         self.end_tokens = tuple(end_tokens) or grammar.end_tokens
         self.context_length = context_length
         self.decode = decode
@@ -62,27 +65,34 @@ class BaseModel:
         return self.frozen.vocabulary_size
 
     @cached_property
+    def table(self) -> ContextTable:
+        """What the untrained model lists."""
+        return ContextTable.of(self.frozen)
+
+    @cached_property
     def untrained(self) -> Parameters:
         """The model before any training: an adapter without parameters."""
-        tables = ContextTables.build(self.frozen, ())
-        return Parameters.empty(self.frozen, AdapterShape(), tables)
+        return Parameters(Adapter.empty(AdapterShape(), self.table))
 
-    def new_adapter(self, shape: AdapterShape) -> Parameters:
-        """An adapter to train: without parameters, over the tables of the untrained model."""
-        return Parameters.empty(self.frozen, shape, self.untrained.tables)
+    def new_adapter(self, shape: AdapterShape) -> Adapter:
+        """An adapter to train: without parameters, over the table of the untrained model."""
+        return Adapter.empty(shape, self.table.branch())
 
-    def snapshot(self, parameters: Parameters) -> Weights:
-        """The parameters as immutable weights, which stay unpacked for a while."""
-        weights = Weights.of(parameters)
-        self._resident.put(weights, parameters)
+    def snapshot(self, adapter: Adapter) -> Weights:
+        """An adapter that changes no more as immutable weights, which stay unpacked for a while."""
+        weights = Weights(adapter.shape, adapter.packed())
+        self._resident.put(weights, Parameters(adapter))
         return weights
+
+    def parameters(self, weights: Weights) -> Parameters:
+        """The weights, unpacked."""
+        return self._resident.get_or_make(weights, lambda: Parameters(weights.unpacked(self.table)))
 
     def scorer(self, weights: Weights | None = None, temperature: float = 1.0) -> Scorer:
         """Log-probabilities under the weights (None: untrained) at a temperature."""
         if weights is None:
             return self.untrained.scorer(temperature)
-        parameters = self._resident.get_or_make(weights, lambda: weights.unpacked(self.frozen))
-        return parameters.scorer(temperature)
+        return self.parameters(weights).scorer(temperature)
 
     def read(self, sequences: Sequence[Ints]) -> Contexts:
         """The contexts of every token of every sequence, with the scripted answers due there."""

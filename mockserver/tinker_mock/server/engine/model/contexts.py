@@ -1,4 +1,4 @@
-"""Where each prediction is made: the tokens just before it and the grammar's state."""
+"""Where each prediction is made: the names of what stands before it, and the grammar's state."""
 
 from __future__ import annotations
 
@@ -12,42 +12,38 @@ from numpy.typing import NDArray
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.frozen_model import FrozenModel
 from tinker_mock.server.engine.model.grammar import state_of
+from tinker_mock.server.engine.model.hashing import (
+    START,
+    Hashes,
+    features,
+    joined,
+    placed,
+    scrambled,
+)
 from tinker_mock.server.engine.model.keys import Floats, Ints
 
 
 @dataclass(frozen=True)
 class Contexts:
-    """Parallel arrays [N].
+    """N places at which a token is predicted.
 
+    `keys` [orders - 1, N] name the context of each order from 1 on, `state` [N] is the grammar's.
     `scripted` [K, N] are the tokens that scripted answers favour (-1 for none), `log_lift` [K, N]
     the logarithms of the factors on their weights.
     """
 
-    last: Ints
-    before: Ints
+    keys: Hashes
     state: Ints
     scripted: Ints
     log_lift: Floats
 
     @property
     def size(self) -> int:
-        return self.last.size
-
-    @property
-    def identity(self) -> tuple[float, ...]:
-        """What the first context's distribution depends on; a key to keep things by."""
-        return (
-            int(self.last[0]),
-            int(self.before[0]),
-            int(self.state[0]),
-            *self.scripted[:, 0].tolist(),
-            *self.log_lift[:, 0].tolist(),
-        )
+        return self.state.size
 
     def take(self, index: Ints | slice) -> Contexts:
         return Contexts(
-            self.last[index],
-            self.before[index],
+            self.keys[:, index],
             self.state[index],
             self.scripted[:, index],
             self.log_lift[:, index],
@@ -71,8 +67,7 @@ class Contexts:
             return np.pad(array, ((0, missing), (0, 0)), constant_values=filler)
 
         return cls(
-            np.concatenate([part.last for part in parts]),
-            np.concatenate([part.before for part in parts]),
+            np.concatenate([part.keys for part in parts], axis=1),
             np.concatenate([part.state for part in parts]),
             np.concatenate([padded(part.scripted, -1) for part in parts], axis=1),
             np.concatenate([padded(part.log_lift, 0.0) for part in parts], axis=1),
@@ -92,20 +87,103 @@ def check_tokens(frozen: FrozenModel, tokens: Ints, field: str) -> None:
 
 def contexts_of(frozen: FrozenModel, sequences: Sequence[Ints]) -> Contexts:
     """The context that each token of each sequence ends, all in order; nothing scripted."""
-    space = frozen.space
     lengths = np.array([s.size for s in sequences], dtype=np.int64)
     tokens = np.concatenate(sequences) if sequences else np.zeros(0, dtype=np.int64)
-    last = np.where(tokens < 0, space.placeholder, tokens)
-    begins = np.cumsum(lengths) - lengths
-    first = np.repeat(begins, lengths)
-    before = np.empty_like(last)
-    before[1:] = last[:-1]
-    before[begins[lengths > 0]] = space.start
-    kind, distance = frozen.grammar.states(last, first, frozen.mark_table)
+    first = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    place = np.arange(tokens.size) - first
+    keys = np.empty((frozen.orders - 1, tokens.size), dtype=np.uint64)
+    for order, grams in enumerate(_grams(frozen, tokens, place)):
+        keys[order] = grams
+    if frozen.whole_prefix:
+        keys[-1] = _prefixes(tokens, place, first)
+    text = np.where(tokens < 0, frozen.space.placeholder, tokens)
+    kind, distance = frozen.grammar.states(text, first, frozen.mark_table)
     return Contexts(
-        last=last,
-        before=before,
+        keys=keys,
         state=state_of(kind, distance),
-        scripted=np.zeros((0, last.size), dtype=np.int64),
-        log_lift=np.zeros((0, last.size)),
+        scripted=np.zeros((0, tokens.size), dtype=np.int64),
+        log_lift=np.zeros((0, tokens.size)),
     )
+
+
+def _grams(frozen: FrozenModel, tokens: Ints, place: Ints) -> list[Hashes]:
+    """The hash of the last n tokens at each place, per n of the model's windows.
+
+    A window of 2n is two of n. Windows that begin before the sequence are filled with START.
+    """
+    found, grams, before, size = [], features(tokens), features(START), 1
+    while True:
+        if size in frozen.windows:
+            found.append(grams)
+        if size >= frozen.windows[-1]:
+            return found
+        far = np.empty_like(grams)
+        far[size:] = grams[:-size]
+        far[place < size] = before
+        grams, before, size = joined(grams, far), joined(before, before), 2 * size
+
+
+def _prefixes(tokens: Ints, place: Ints, first: Ints) -> Hashes:
+    """The hash of everything up to each place of its sequence."""
+    sums = np.zeros(tokens.size + 1, dtype=np.uint64)
+    np.cumsum(placed(tokens, place), out=sums[1:])
+    return scrambled(sums[1:] - sums[first])
+
+
+class Trail:
+    """What the context names of growing sequences are computed from: one row per sequence.
+
+    `keys` [orders - 1, rows] name the contexts at their ends. Row i continues `prompts[rows[i]]`.
+    """
+
+    def __init__(self, frozen: FrozenModel, prompts: Sequence[Ints], rows: Ints) -> None:
+        self.frozen = frozen
+        self._length = 0
+        lengths = np.array([prompt.size for prompt in prompts], dtype=np.int64)
+        history, keys = _ends(frozen, prompts)
+        begins = np.cumsum(lengths) - lengths
+        place = np.arange(int(lengths.sum())) - np.repeat(begins, lengths)
+        sums = np.add.reduceat(placed(np.concatenate(prompts), place), begins)
+        if frozen.whole_prefix:
+            keys.append(scrambled(sums.copy()))
+        self._place, self._sum = lengths[rows], sums[rows]
+        self._history = [level[rows] for level in history]
+        self.keys = np.stack(keys)[:, rows]
+
+    def advance(self, rows: Ints, tokens: Ints) -> None:
+        """Append a token to each of the rows."""
+        windows, order, size = self.frozen.windows, 0, 1
+        grams = features(tokens)
+        for level in range(len(self._history) + 1):
+            if size in windows:
+                self.keys[order, rows] = grams
+                order += 1
+            if level < len(self._history):
+                column = self._length % size
+                far = self._history[level][rows, column]
+                self._history[level][rows, column] = grams
+                grams, size = joined(grams, far), 2 * size
+        if self.frozen.whole_prefix:
+            self._sum[rows] += placed(tokens, self._place[rows])
+            self.keys[-1, rows] = scrambled(self._sum[rows])
+        self._place[rows] += 1
+        self._length += 1
+
+
+def _ends(frozen: FrozenModel, prompts: Sequence[Ints]) -> tuple[list[Hashes], list[Hashes]]:
+    """Of each window size the last as many hashes of every prompt, and their windows' names."""
+    longest = frozen.windows[-1]
+    tails = np.full((len(prompts), 2 * longest), START[0])
+    for tail, prompt in zip(tails, prompts, strict=True):
+        kept = prompt[-2 * longest :]
+        tail[tail.size - kept.size :] = kept
+    history: list[Hashes] = []
+    keys: list[Hashes] = []
+    grams, size = features(tails.ravel()).reshape(tails.shape), 1
+    while True:
+        if size in frozen.windows:
+            keys.append(grams[:, -1])
+        if size >= longest:
+            return history, keys
+        history.append(grams[:, -size:])
+        grams, size = joined(grams[:, size:], grams[:, :-size]), 2 * size

@@ -17,6 +17,10 @@ Corpus = Callable[[], Iterable[Ints | Sequence[int]]]
 
 KEPT_TEMPERATURES = 8
 
+WINDOWS = (1, 2, 4, 16)
+"""How many tokens back the contexts of orders 1, 2, … reach; the last order's is all before it."""
+ORDERS = 2 + len(WINDOWS)
+
 
 class FrozenModel:
     """A fixed function of its name, its vocabulary, its chat grammar and its corpus.
@@ -31,8 +35,12 @@ class FrozenModel:
         tokenizer_size: int,
         grammar: ChatGrammar,
         corpus: Corpus | None,
+        orders: int = ORDERS,
     ) -> None:
         self.name = name
+        self.orders = orders
+        self.windows = WINDOWS[: orders - 1]
+        self.whole_prefix = orders == ORDERS
         self.space = KeySpace(vocabulary_size)
         self.space.check()
         if not 1 <= tokenizer_size <= vocabulary_size:

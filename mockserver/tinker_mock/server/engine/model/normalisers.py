@@ -1,23 +1,28 @@
-"""Exact normalisers of every context that lists anything.
+"""Exact normalisers of contexts.
 
-    total(context) = total(shorter context) + sum over its entries of (weight - parent's weight)
+    total(context) = total(parent) + sum over its entries of (weight - parent entry's weight)
 
 so a normaliser costs what is listed, not the vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from tinker_mock.server.engine.model.context_tables import ContextTables, OrderTable
-from tinker_mock.server.engine.model.frozen_model import FrozenModel
-from tinker_mock.server.engine.model.keys import Floats
+from tinker_mock.server.engine.model.columns import Column
+from tinker_mock.server.engine.model.context_tables import ContextTable
+from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.numbering import Numbering
+
+GAIN = 1 / 32
+"""What a parameter of 1 adds to a logit: gradients then have norms that LoRA's have."""
 
 CANCELLATION = 1e-6
-"""Below this share of its parent's total a context is summed over the whole vocabulary.
+"""Below this share of the largest total on its way a context is summed over the vocabulary.
 
 Its total is then a difference of two nearly equal numbers: of float64's 16 digits, some 6 are lost
 at this share, and those that are left still sum to one within 1e-9.
@@ -25,114 +30,152 @@ at this share, and those that are left still sum to one within 1e-9.
 
 
 @dataclass(frozen=True)
-class Normalisers:
-    """Weights and their sums under one set of adapter weights at one temperature.
+class Prepared:
+    """Contexts that are ready, shorter ones first, and their entries end to end.
 
-    `log_weight[o]` per entry of order o, before the grammar's factor; `ordinary` [rows] sums the
-    ordinary tokens' weights; `grammar` [rows, G] holds each grammar token's weight; `factors`
-    [states, 1 + G] the grammar's factors. Everything is raised to `1 / temperature`.
+    `levels` cut the contexts, `cuts` the entries by order; `lengths` counts each context's entries.
+    Per entry: `up` the place of its parent (-1 for one of order 0 that nothing lists), the
+    adapter's `values`, its `weight` and its parent's, `above`, and its grammar `column`.
     """
 
-    temperature: float
-    log_weight: tuple[Floats, Floats, Floats]
-    weight: tuple[Floats, Floats, Floats]
-    ordinary: Floats
-    grammar: Floats
-    factors: Floats
+    contexts: Ints
+    levels: Ints
+    lengths: Ints
+    entries: Ints
+    cuts: Ints
+    up: Ints
+    values: Floats
+    weight: Floats
+    above: Floats
+    column: Ints
 
-    @classmethod
-    def of(
-        cls,
-        frozen: FrozenModel,
-        tables: ContextTables,
-        shifts: Sequence[Floats],
-        temperature: float = 1.0,
-    ) -> Normalisers:
-        """`shifts[o]`: what the adapter adds to each entry's logit at order o."""
-        log_weight = _log_weights(tables, shifts, temperature)
-        weight = tuple(np.exp(w) for w in log_weight)
-        root = np.exp(frozen.prior.root[tables.orders[0].tokens] / temperature)
-        ordinary = [np.array([frozen.root_total(temperature)])]
-        grammar = [np.exp(frozen.prior.root[frozen.grammar.tokens] / temperature)[None, :]]
-        for order, table in enumerate(tables.orders):
-            above = root if order == 0 else weight[order - 1][table.parent]
-            total, special = _totals(
-                table, weight[order] - above, weight[order], order, ordinary[-1], grammar[-1]
-            )
-            if order == 0:
-                ordinary, grammar = [total], [special]
+
+class Normalisers:
+    """Weights and their sums at one temperature, for the contexts that were prepared.
+
+    Per entry: `log_weight` and `weight` before the grammar's factor. Per context: `ordinary` sums
+    the ordinary tokens' weights, `grammar` [G] holds each grammar token's weight. `factors`
+    [states, 1 + G] are the grammar's factors. Everything is raised to `1 / temperature`.
+    `values_of` gives the adapter's parameters at entries.
+    """
+
+    def __init__(
+        self, table: ContextTable, values_of: Callable[[Ints], Floats], temperature: float = 1.0
+    ) -> None:
+        frozen = table.frozen
+        self.table = table
+        self.values_of = values_of
+        self.temperature = temperature
+        self.factors = np.exp(frozen.grammar.log_weights / temperature)
+        self._root_total = frozen.root_total(temperature)
+        self._root_grammar = np.exp(frozen.prior.root[frozen.grammar.tokens] / temperature)
+        self._entries = [Column(np.zeros(0)) for _ in range(2)]
+        self._contexts = [Column(np.zeros(0)) for _ in range(2)]
+        self._grammar: Column[np.float64] = Column(np.zeros(0))
+        self._numbers = Numbering()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Fit the table. What is new weighs what it does untrained, until it is prepared."""
+        table, base = self.table, self.table.log_base.values[self._entries[0].size :]
+        if base.size:
+            log_weight, weight = self._entries
+            log_weight.extend(base / self.temperature)
+            weight.extend(np.exp(base / self.temperature))
+        more = table.contexts.size - self._contexts[0].size
+        if more:
+            columns = table.frozen.grammar.tokens.size
+            for column in self._contexts:
+                column.extend_by(more, 0.0)
+            self._grammar.extend_by(more * columns, 0.0)
+        self.log_weight, self.weight = (c.values for c in self._entries)
+        self.ordinary, self._peak = (c.values for c in self._contexts)
+        self.grammar = self._grammar.values.reshape(table.contexts.size, -1)
+
+    def prepare(self, levels: list[Ints]) -> Prepared:
+        """Compute for the contexts of each order (distinct, with all shorter ones)."""
+        self._make_room()
+        contexts = np.concatenate(levels)
+        entries, lengths = self.table.members.of(contexts)
+        ends = np.zeros(contexts.size + 1, dtype=np.int64)
+        np.cumsum(lengths, out=ends[1:])
+        bounds = np.cumsum([0, *(level.size for level in levels)])
+        ready = self._weighed(contexts, bounds, lengths, entries, ends[bounds])
+        self._sum_up(ready, ends)
+        return ready
+
+    def _weighed(
+        self, contexts: Ints, bounds: Ints, lengths: Ints, entries: Ints, cuts: Ints
+    ) -> Prepared:
+        """Set the entries' weights."""
+        table, root = self.table, int(cuts[1])
+        parent = table.parent.values[entries]
+        up = self._numbers.of(entries, parent, table.entries.size)
+        shift = np.zeros(entries.size + 1)  # the last is that of what nothing lists
+        values = self.values_of(entries)
+        np.multiply(values, GAIN, out=shift[:-1])
+        for begin, end in pairwise(cuts[1:].tolist()):
+            shift[begin:end] += shift[up[begin:end]]
+        base = table.log_base.values[entries]
+        log_weight = base + shift[:-1]
+        if self.temperature != 1.0:
+            log_weight /= self.temperature
+        weight = np.exp(log_weight)
+        above = weight[up]
+        above[:root] = np.exp(base[:root] / self.temperature)
+        bare = root + np.flatnonzero(up[root:] < 0)
+        above[bare] = self.weight[parent[bare]]
+        self.log_weight[entries] = log_weight
+        self.weight[entries] = weight
+        column = table.column.values[entries]
+        return Prepared(contexts, bounds, lengths, entries, cuts, up, values, weight, above, column)
+
+    def _sum_up(self, ready: Prepared, ends: Ints) -> None:
+        """Set the contexts' sums, shorter ones first."""
+        table, contexts = self.table, ready.contexts
+        sums, listing = np.zeros(contexts.size), ready.lengths > 0
+        marked = np.flatnonzero(ready.column)
+        if ready.entries.size:
+            gain = ready.weight - ready.above
+            gain[marked] = 0.0
+            sums[listing] = np.add.reduceat(gain, ends[:-1][listing])
+        owner = contexts[np.searchsorted(ends, marked, "right") - 1]
+        column, weight = ready.column[marked] - 1, ready.weight[marked]
+        at = np.searchsorted(marked, ready.cuts).tolist()
+        for level, (begin, end) in enumerate(pairwise(ready.levels.tolist())):
+            here = contexts[begin:end]
+            if level == 0:
+                self._peak[0] = self._root_total
+                self.ordinary[0] = self._root_total + sums[0]
+                self.grammar[0] = self._root_grammar
             else:
-                ordinary.append(total)
-                grammar.append(special)
-        normalisers = cls(
-            temperature=temperature,
-            log_weight=log_weight,
-            weight=(weight[0], weight[1], weight[2]),
-            ordinary=np.concatenate(ordinary),
-            grammar=np.concatenate(grammar),
-            factors=np.exp(frozen.grammar.log_weights / temperature),
-        )
-        _repair(frozen, tables, normalisers)
-        return normalisers
+                up = table.context_parent.values[here]
+                self.ordinary[here] = self.ordinary[up] + sums[begin:end]
+                self._peak[here] = self._peak[up]
+                self.grammar[here] = self.grammar[up]
+            if at[level] < at[level + 1]:
+                special = slice(at[level], at[level + 1])
+                self.grammar[owner[special], column[special]] = weight[special]
+            self._repair(here)
 
-
-def _log_weights(
-    tables: ContextTables, shifts: Sequence[Floats], temperature: float
-) -> tuple[Floats, Floats, Floats]:
-    logits = [table.log_base for table in tables.orders]
-    total = shifts[0]
-    logits[0] = logits[0] + total
-    for order in (1, 2):
-        total = total[tables.orders[order].parent] + shifts[order]
-        logits[order] = logits[order] + total
-    if temperature != 1.0:
-        logits = [logit / temperature for logit in logits]
-    return logits[0], logits[1], logits[2]
-
-
-def _totals(
-    table: OrderTable,
-    gain: Floats,
-    weight: Floats,
-    order: int,
-    below: Floats,
-    special_below: Floats,
-) -> tuple[Floats, Floats]:
-    up = table.parent_context if order else np.zeros(1, dtype=np.int64)
-    total, special = below[up].copy(), special_below[up].copy()
-    if table.keys.size:
-        total += np.add.reduceat(np.where(table.column == 0, gain, 0.0), table.starts)
-    marked = np.flatnonzero(table.column)
-    special[table.context[marked], table.column[marked] - 1] = weight[marked]
-    return total, special
-
-
-def _repair(frozen: FrozenModel, tables: ContextTables, normalisers: Normalisers) -> None:
-    """Sum over the whole vocabulary where subtraction lost the digits."""
-    begin = 0
-    below = np.array([frozen.root_total(normalisers.temperature)])
-    for order, table in enumerate(tables.orders):
-        total = normalisers.ordinary[begin : begin + table.contexts.size]
-        up = table.parent_context if order else np.zeros(1, dtype=np.int64)
+    def _repair(self, contexts: Ints) -> None:
+        """Sum over the whole vocabulary where subtraction lost the digits."""
+        total, peak = self.ordinary[contexts], self._peak[contexts]
         # Not `total <= …`: a NaN compares false with everything and is repaired as well.
-        for index in np.flatnonzero(~(total > CANCELLATION * below[up])):
-            weights = np.exp(dense_log_weights(frozen, tables, normalisers, order, int(index)))
-            total[index] = weights[frozen.column_of == 0].sum()
-        below, begin = total, begin + table.contexts.size
+        kept = total > CANCELLATION * peak
+        self._peak[contexts] = np.maximum(total, peak)
+        if kept.all():
+            return
+        ordinary = self.table.frozen.column_of == 0
+        for context in contexts[~kept].tolist():
+            self.ordinary[context] = np.exp(self.dense_log_weights(context))[ordinary].sum()
+            self._peak[context] = self.ordinary[context]
 
-
-def dense_log_weights(
-    frozen: FrozenModel, tables: ContextTables, normalisers: Normalisers, order: int, index: int
-) -> Floats:
-    """[vocabulary] log weights of context `index` of `order`, before the grammar's factors."""
-    full = frozen.prior.root / normalisers.temperature
-    chain = []
-    for shorter in range(order, -1, -1):
-        chain.append((shorter, index))
-        index = int(tables.orders[shorter].parent_context[index])
-    for at_order, context in reversed(chain):
-        table = tables.orders[at_order]
-        if table.keys.size:
-            span = table.entries_of(context)
-            full[table.tokens[span]] = normalisers.log_weight[at_order][span]
-    return full
+    def dense_log_weights(self, context: int) -> Floats:
+        """[vocabulary] log weights of one context, before the grammar's factors."""
+        table = self.table
+        full = table.frozen.prior.root / self.temperature
+        for one in reversed(table.ancestors(context)):
+            entries, _ = table.members.of(np.array([one]))
+            full[table.token.values[entries]] = self.log_weight[entries]
+        return full

@@ -12,48 +12,65 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tinker_mock.server.engine.model.context_tables import ContextTables
+from tinker_mock.server.engine.model.context_tables import ContextTable
 from tinker_mock.server.engine.model.contexts import Contexts
-from tinker_mock.server.engine.model.frozen_model import FrozenModel
-from tinker_mock.server.engine.model.keys import STATE_BITS, Floats, Ints, find, segment_starts
-from tinker_mock.server.engine.model.normalisers import Normalisers
+from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.normalisers import Normalisers, Prepared
+from tinker_mock.server.engine.model.numbering import Numbering
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class ScoringPlan:
-    """N (context, token) questions, sorted, equal ones asked once.
-
-    `order` sorts the questions, `starts` begins each run of equal ones; `context_starts` begins
-    each run of questions that share context and state.
-    """
+class Questions:
+    """M tokens, each asked at one of N contexts: `owner` [M], None where M = N, one each."""
 
     contexts: Contexts
     tokens: Ints
-    order: Ints
-    starts: Ints
-    context_starts: Ints
+    owner: Ints | None = None
 
-    @classmethod
-    def of(cls, frozen: FrozenModel, contexts: Contexts, tokens: Ints) -> ScoringPlan:
-        bits = frozen.space.bits
-        where = frozen.space.pair(contexts.last, contexts.before)
-        key = (((where << STATE_BITS) | contexts.state) << bits) | tokens
-        order = np.argsort(key)
-        key = key[order]
-        return cls(contexts, tokens, order, segment_starts(key), segment_starts(key >> bits))
+    def spread(self, values: Any) -> Any:
+        """What is known per context, per token."""
+        return values if self.owner is None else values[..., self.owner]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Log-probabilities [M], and what they were made of.
+
+    `chains` [orders, N]; `deepest` [N] the longest listed context; `entries` [M]; `log_total` [N]
+    the log normaliser without scripted answers, `log_lifted` [N] with them.
+    """
+
+    questions: Questions
+    chains: Ints
+    deepest: Ints
+    entries: Ints
+    logprobs: Floats
+    log_lifted: Floats
+    prepared: Prepared | None
+
+
+def deepest_of(chains: Ints) -> Ints:
+    """[N] the longest listed context of each chain."""
+    depth = (chains >= 0).sum(axis=0) - 1
+    found: Ints = chains[depth, np.arange(chains.shape[1])]
+    return found
 
 
 class Scorer:
-    """Log-probabilities under one set of weights at one temperature."""
+    """Log-probabilities under one set of weights at one temperature.
 
-    def __init__(
-        self, frozen: FrozenModel, tables: ContextTables, normalisers: Normalisers
-    ) -> None:
-        self.frozen = frozen
-        self.tables = tables
+    A `live` scorer's weights may change: it prepares the contexts it is asked about every time.
+    """
+
+    def __init__(self, table: ContextTable, normalisers: Normalisers, live: bool = False) -> None:
+        self.frozen = table.frozen
+        self.table = table
         self.normalisers = normalisers
+        self.live = live
+        self.numbers = Numbering()
+        self._marks: Ints = np.zeros(0, dtype=np.int64)
         self._derived: dict[Callable[[Scorer], Any], Any] = {}
 
     def derived(self, make: Callable[[Scorer], T]) -> T:
@@ -65,40 +82,43 @@ class Scorer:
 
     def score(self, contexts: Contexts, tokens: Ints) -> Floats:
         """log p(token | context), [N]."""
-        return self.score_plan(ScoringPlan.of(self.frozen, contexts, tokens))[0]
+        return self.answer(Questions(contexts, tokens)).logprobs
 
-    def score_plan(self, plan: ScoringPlan) -> tuple[Floats, Floats]:
-        """log p and log normaliser of every question, [N] each, in the asked order."""
-        asked = plan.order[plan.starts]
-        one = plan.contexts.take(asked)
-        log_weight = self.log_weights(one, plan.tokens[asked])
-        firsts = plan.order[plan.context_starts]
-        total = np.log(self.totals(plan.contexts.take(firsts)))
-        size = plan.order.size
-        weight_of = np.repeat(log_weight, np.diff(np.r_[plan.starts, size]))
-        total_of = np.repeat(total, np.diff(np.r_[plan.context_starts, size]))
-        weights, totals = np.empty(size), np.empty(size)
-        weights[plan.order], totals[plan.order] = weight_of, total_of
-        self._apply_scripted(plan, weights, totals)
-        return weights - totals, totals
+    def answer(self, questions: Questions) -> Answers:
+        """log p of every question."""
+        contexts = questions.contexts
+        chains = self.table.chains(contexts.keys)
+        prepared = self.prepare(chains) if self.live else None
+        deepest = deepest_of(chains)
+        asked = questions.spread(chains)
+        entries = self.table.deepest_entries(asked, questions.tokens)
+        state = questions.spread(contexts.state)
+        weights = self._log_weights(entries, state, questions.tokens)
+        total = np.log(self._totals(deepest, contexts.state))
+        self._apply_scripted(questions, chains, weights, total)
+        logprobs = weights - questions.spread(total)
+        return Answers(questions, chains, deepest, entries, logprobs, total, prepared)
+
+    def prepare(self, chains: Ints) -> Prepared:
+        """Have the normalisers ready for every context of the chains."""
+        return self.normalisers.prepare(self.levels(chains))
+
+    def levels(self, chains: Ints) -> list[Ints]:
+        """The distinct contexts of each order."""
+        if self._marks.size < self.table.contexts.size:
+            self._marks = np.zeros(2 * self.table.contexts.size, dtype=np.int64)
+        found = [np.zeros(1, dtype=np.int64)]
+        for order in range(1, chains.shape[0]):
+            here = chains[order][chains[order] >= 0]
+            number = np.arange(here.size)
+            self._marks[here] = number
+            found.append(here[self._marks[here] == number])
+        return found
 
     def log_weights(self, contexts: Contexts, tokens: Ints) -> Floats:
         """Log weights with the grammar's factor, nothing scripted."""
-        space, normalisers = self.frozen.space, self.normalisers
-        found = self.frozen.prior.root[tokens] / normalisers.temperature
-        keys = (
-            tokens,
-            space.pair(contexts.last, tokens),
-            space.triple(contexts.last, contexts.before, tokens),
-        )
-        rows = zip(self.tables.orders, keys, normalisers.log_weight, strict=True)
-        for table, wanted, log_weight in rows:
-            at = find(table.keys, wanted)
-            hit = at >= 0
-            found[hit] = log_weight[at[hit]]
-        column = self.frozen.column_of[tokens]
-        factors = self.frozen.grammar.log_weights / normalisers.temperature
-        return found + factors[contexts.state, column]
+        entries = self.table.deepest_entries(self.table.chains(contexts.keys), tokens)
+        return self._log_weights(entries, contexts.state, tokens)
 
     def lifted_log_weights(self, contexts: Contexts, tokens: Ints) -> Floats:
         """Log weights with the grammar's factor and the lift of scripted answers."""
@@ -108,20 +128,46 @@ class Scorer:
             found = found + np.where(scripted == tokens, lift, 0.0)
         return found
 
+    def row(self, context: Contexts) -> Floats:
+        """[vocabulary] lifted log weights of one context (arrays of length 1)."""
+        deepest = int(deepest_of(self.table.chains(context.keys))[0])
+        factors = self.frozen.grammar.log_weights[context.state[0]] / self.normalisers.temperature
+        found: Floats = self.normalisers.dense_log_weights(deepest)
+        found += factors[self.frozen.column_of]
+        for (scripted,), (log_lift,) in context.lifts():
+            if scripted >= 0:
+                found[scripted] += log_lift / self.normalisers.temperature
+        return found
+
     def totals(self, contexts: Contexts) -> Floats:
         """Normalisers with nothing scripted, [N]."""
-        context = self.frozen.space.pair(contexts.last, contexts.before)
-        rows = self.tables.row_of(contexts.last, context)
-        total = self.normalisers.ordinary[rows]
-        for column in range(self.normalisers.grammar.shape[1]):
-            factor = self.normalisers.factors[contexts.state, 1 + column]
-            total = total + factor * self.normalisers.grammar[rows, column]
+        return self._totals(deepest_of(self.table.chains(contexts.keys)), contexts.state)
+
+    def _log_weights(self, entries: Ints, state: Ints, tokens: Ints) -> Floats:
+        frozen, normalisers = self.frozen, self.normalisers
+        root = frozen.prior.root[tokens] / normalisers.temperature
+        found = np.where(entries >= 0, normalisers.log_weight[entries], root)
+        factors = frozen.grammar.log_weights / normalisers.temperature
+        found += factors[state, frozen.column_of[tokens]]
+        return found
+
+    def _totals(self, deepest: Ints, state: Ints) -> Floats:
+        normalisers = self.normalisers
+        total = normalisers.ordinary[deepest]
+        for column in range(normalisers.grammar.shape[1]):
+            factor = normalisers.factors[state, 1 + column]
+            total = total + factor * normalisers.grammar[deepest, column]
         return total
 
-    def _apply_scripted(self, plan: ScoringPlan, weights: Floats, totals: Floats) -> None:
-        for scripted, log_lift in plan.contexts.lifts():
+    def _apply_scripted(
+        self, questions: Questions, chains: Ints, weights: Floats, totals: Floats
+    ) -> None:
+        contexts = questions.contexts
+        for scripted, log_lift in contexts.lifts():
             due = np.flatnonzero(scripted >= 0)
-            lift = log_lift[due] / self.normalisers.temperature
-            favoured = self.log_weights(plan.contexts.take(due), scripted[due])
-            totals[due] = np.log(np.exp(totals[due]) + np.exp(favoured) * np.expm1(lift))
-            weights[due] += np.where(scripted[due] == plan.tokens[due], lift, 0.0)
+            lift = log_lift / self.normalisers.temperature
+            entries = self.table.deepest_entries(chains[:, due], scripted[due])
+            favoured = self._log_weights(entries, contexts.state[due], scripted[due])
+            totals[due] = np.log(np.exp(totals[due]) + np.exp(favoured) * np.expm1(lift[due]))
+            same = questions.spread(scripted) == questions.tokens
+            weights += np.where(same, questions.spread(lift), 0.0)

@@ -50,14 +50,14 @@ class BiasedSampling:
     request: SampleRequest
     logit_bias: LogitBias
 
-    def sample(self, run: Generation, limit: int) -> SampledSequence:
+    def sample(self, run: Generation) -> SampledSequence:
         """One continuation, each token's log-probability from the row it was drawn from."""
         (prompt,), k = run.prompts, self.request.topk_sample_logprobs
         before = prompt[prompt.size - self.logit_bias.generated :]
         logprobs: list[float] = []
         tops: list[Ints] = []
         top_logprobs: list[Floats] = []
-        while run.active.size and run.length < limit:
+        while run.active.size:
             checkpoint()
             row = self._row(run.contexts(), np.append(before, run.tokens[0, : run.length]))
             token = self._pick(row, run)
@@ -77,8 +77,7 @@ class BiasedSampling:
     def _row(self, at: Contexts, generated: Ints) -> Floats:
         """[tokenizer_size] log-probabilities."""
         size = self.scorer.frozen.tokenizer_size
-        here = at.take(np.zeros(size, dtype=np.int64))
-        row = self.scorer.lifted_log_weights(here, np.arange(size))
+        row = self.scorer.row(at)[:size]
         row = row + added(self.logit_bias, generated, size) / self.scorer.normalisers.temperature
         row -= row.max()
         normalised: Floats = row - np.log(np.exp(row).sum())

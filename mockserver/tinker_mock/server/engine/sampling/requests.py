@@ -1,7 +1,7 @@
 """What a sampling request may ask."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,19 @@ class SampleRequest:
     prompt_alt_tokens_k: int = 0
     logit_bias: LogitBias | None = None
     begin: Begin = ANYWHERE
+
+
+def alike(request: SampleRequest) -> Hashable:
+    """What requests must have in common to be sampled in one call."""
+    stop = request.stop
+    return (
+        request.temperature,
+        request.top_k,
+        request.top_p,
+        tuple(stop) if isinstance(stop, Sequence) and not isinstance(stop, str) else stop,
+        request.topk_sample_logprobs,
+        request.logit_bias,
+    )
 
 
 def check_request(base: BaseModel, request: SampleRequest) -> None:

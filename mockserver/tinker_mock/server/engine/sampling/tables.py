@@ -4,6 +4,7 @@ from functools import cached_property
 
 from tinker_mock.server.engine.model.score import Scorer
 from tinker_mock.server.engine.sampling.draw import Drawer
+from tinker_mock.server.engine.sampling.listings import Listings
 from tinker_mock.server.engine.sampling.top_k import TopKTable
 from tinker_mock.server.engine.sampling.top_p import TopPTable
 
@@ -18,12 +19,16 @@ class SamplingTables:
         self.scorer = scorer
 
     @cached_property
+    def listings(self) -> Listings:
+        return Listings(self.scorer)
+
+    @cached_property
     def drawer(self) -> Drawer:
-        return Drawer(self.scorer)
+        return Drawer(self.scorer, self.listings)
 
     @cached_property
     def top_k(self) -> TopKTable:
-        return TopKTable(self.scorer)
+        return TopKTable(self.scorer, self.listings)
 
     @cached_property
     def top_p(self) -> TopPTable:

@@ -6,15 +6,18 @@ about k, whatever the vocabulary. They are kept per context.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.keys import Bools, Floats, Ints, find
-from tinker_mock.server.engine.model.score import Scorer
+from tinker_mock.server.engine.model.score import Scorer, deepest_of
 from tinker_mock.server.engine.sampling.counter_rng import Seeds, uniform
+from tinker_mock.server.engine.sampling.listings import Listings
 from tinker_mock.server.engine.sampling.results import EMPTY_LOGPROB, TopK
 
 KEPT = 65536
@@ -40,20 +43,35 @@ class RankedTokens:
         return RankedTokens(self.tokens[:size], self.weights[:size], self.total)
 
 
+class Place(NamedTuple):
+    """What the distribution at one place depends on."""
+
+    context: int
+    state: int
+    scripted: tuple[int, ...]
+    log_lift: tuple[float, ...]
+
+    def lifts(self) -> Iterator[tuple[int, float]]:
+        """The scripted tokens with the logs of their factors."""
+        pairs = zip(self.scripted, self.log_lift, strict=True)
+        return (pair for pair in pairs if pair[0] >= 0)
+
+
 class TopKTable:
     """Ranked tokens under one scorer's weights and temperature."""
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer, listings: Listings) -> None:
         self.scorer = scorer
         self.frozen = scorer.frozen
-        self._kept: dict[tuple[float, ...], RankedTokens] = {}
+        self.listings = listings
+        self._kept: dict[tuple[Place, int], RankedTokens] = {}
 
-    def ranked(self, context: Contexts, k: int) -> RankedTokens:
-        """The k likeliest tokens of one context (arrays of length 1); fewer if fewer exist."""
-        key = (*context.identity, k)
+    def ranked(self, place: Place, k: int) -> RankedTokens:
+        """The k likeliest tokens of one place; fewer if fewer exist."""
+        key = (place, k)
         found = self._kept.get(key)
         if found is None:
-            found = self._build(context, k)
+            found = self._build(place, k)
             if len(self._kept) >= KEPT:
                 self._kept.clear()
             self._kept[key] = found
@@ -61,15 +79,22 @@ class TopKTable:
 
     def likeliest(self, contexts: Contexts) -> Ints:
         """The likeliest token of each context."""
-        ranked = (self.ranked(contexts.take(slice(i, i + 1)), 1) for i in range(contexts.size))
+        ranked = (self.ranked(place, 1) for place in self.places(contexts))
         return np.array([one.tokens[0] for one in ranked], dtype=np.int64)
+
+    def places(self, contexts: Contexts) -> list[Place]:
+        """What each context's distribution depends on; keys to keep things by."""
+        deepest = deepest_of(self.scorer.table.chains(contexts.keys))
+        parts = (deepest, contexts.state, contexts.scripted.T, contexts.log_lift.T)
+        rows = zip(*(part.tolist() for part in parts), strict=True)
+        return [Place(at, state, tuple(some), tuple(lift)) for at, state, some, lift in rows]
 
     def logprobs(self, contexts: Contexts, k: int) -> TopK:
         """The k likeliest tokens of every context with their log-probabilities."""
         ids = np.zeros((contexts.size, k), dtype=np.int32)
         logprobs: Floats = np.full((contexts.size, k), EMPTY_LOGPROB)
-        for i in range(contexts.size):
-            found = self.ranked(contexts.take(slice(i, i + 1)), k)
+        for i, place in enumerate(self.places(contexts)):
+            found = self.ranked(place, k)
             ids[i, : found.tokens.size] = found.tokens
             logprobs[i, : found.tokens.size] = np.log(found.weights) - np.log(found.total)
         return TopK(ids, logprobs.astype(np.float32))
@@ -77,8 +102,8 @@ class TopKTable:
     def draw(self, contexts: Contexts, seeds: Seeds, k: int, top_p: float) -> Ints:
         """One token per context among its k likeliest, or among the `top_p` of those."""
         tokens = np.empty(contexts.size, dtype=np.int64)
-        for i, share in enumerate(uniform(seeds)):
-            found = self.ranked(contexts.take(slice(i, i + 1)), k)
+        for i, (place, share) in enumerate(zip(self.places(contexts), uniform(seeds), strict=True)):
+            found = self.ranked(place, k)
             if top_p < 1.0:
                 found = found.within(top_p)
             running = np.cumsum(found.weights)
@@ -86,58 +111,65 @@ class TopKTable:
             tokens[i] = found.tokens[min(int(spot), found.tokens.size - 1)]
         return tokens
 
-    def listed(self, context: Contexts) -> tuple[Ints, Floats]:
-        """The ordinary tokens that the context lists after one or two tokens, by falling order."""
-        where = (context.last, self.frozen.space.pair(context.last, context.before))
+    def listed(self, place: Place) -> tuple[Ints, Floats]:
+        """The ordinary tokens that the context and shorter ones list, but the root's."""
+        listings, weight = self.listings, self.scorer.normalisers.weight
         tokens: list[Ints] = []
         weights: list[Floats] = []
-        for order in (2, 1):
-            table = self.scorer.tables.orders[order]
-            at = int(find(table.contexts, where[order - 1])[0])
-            if at < 0:
-                continue
-            span = table.entries_of(at)
-            fresh = (table.column[span] == 0) & (table.tokens[span] < self.frozen.tokenizer_size)
+        for context in self.scorer.table.ancestors(place.context)[:-1]:
+            span = listings.span(context)
+            here = listings.tokens[span]
+            fresh = listings.ordinary[span] & (here < self.frozen.tokenizer_size)
             for deeper in tokens:
-                fresh &= _absent(deeper, table.tokens[span])
-            tokens.append(table.tokens[span][fresh])
-            weights.append(self.scorer.normalisers.weight[order][span][fresh])
+                fresh &= _absent(np.sort(deeper), here)
+            tokens.append(here[fresh])
+            weights.append(weight[listings.entries[span][fresh]])
         if not tokens:
             return np.zeros(0, dtype=np.int64), np.zeros(0)
         return np.concatenate(tokens), np.concatenate(weights)
 
-    def special(self, context: Contexts) -> Floats:
-        """[G] weights of the grammar's tokens."""
+    def special(self, place: Place) -> Floats:
+        """[G] weights of the grammar's tokens, the lifts of scripted ones included."""
         normalisers, tokens = self.scorer.normalisers, self.frozen.grammar.tokens
-        if context.scripted.shape[0] == 0:
-            where = self.frozen.space.pair(context.last, context.before)
-            row = self.scorer.tables.row_of(context.last, where)
-            plain: Floats = normalisers.grammar[row[0]] * normalisers.factors[context.state[0], 1:]
-            return plain
-        at = context.take(np.zeros(tokens.size, dtype=np.int64))
-        return np.exp(self.scorer.lifted_log_weights(at, tokens))
+        found: Floats = normalisers.grammar[place.context] * normalisers.factors[place.state, 1:]
+        for scripted, log_lift in place.lifts():
+            lift = np.exp(log_lift / normalisers.temperature)
+            found = np.where(tokens == scripted, found * lift, found)
+        return found
 
-    def _build(self, context: Contexts, k: int) -> RankedTokens:
-        listed, listed_weights = self.listed(context)
+    def weight(self, place: Place, token: int) -> float:
+        """What one token weighs there, the lift of a scripted one left out."""
+        table, normalisers = self.scorer.table, self.scorer.normalisers
+        chain = np.array(table.ancestors(place.context)[::-1])[:, None]
+        entry = int(table.deepest_entries(chain, np.array([token]))[0])
+        root = self.frozen.prior.root[token] / normalisers.temperature
+        log_weight = normalisers.log_weight[entry] if entry >= 0 else root
+        factor = normalisers.factors[place.state, self.frozen.column_of[token]]
+        return float(np.exp(log_weight) * factor)
+
+    def _build(self, place: Place, k: int) -> RankedTokens:
+        listed, listed_weights = self.listed(place)
         tokens = [listed, self.frozen.grammar.tokens]
-        weights = [listed_weights, self.special(context)]
+        weights = [listed_weights, self.special(place)]
         seen = np.sort(listed)
         for front, front_weights in (self._listed_everywhere, self._unlisted):
             first = front[: k + seen.size]
             fresh = _absent(seen, first)
             tokens.append(first[fresh])
             weights.append(front_weights[: first.size][fresh])
-        return self._cut(context, np.concatenate(tokens), np.concatenate(weights), k)
+        return self._cut(place, np.concatenate(tokens), np.concatenate(weights), k)
 
-    def _cut(self, context: Contexts, tokens: Ints, weights: Floats, k: int) -> RankedTokens:
-        total = float(self.scorer.totals(context)[0])
-        for row in context.scripted:
-            if row[0] < 0:
-                continue
-            lifted = float(np.exp(self.scorer.lifted_log_weights(context, row)[0]))
-            total += lifted - float(np.exp(self.scorer.log_weights(context, row)[0]))
-            others = tokens != row[0]
-            tokens = np.append(tokens[others], row[0])
+    def _cut(self, place: Place, tokens: Ints, weights: Floats, k: int) -> RankedTokens:
+        normalisers = self.scorer.normalisers
+        factors = normalisers.factors[place.state, 1:]
+        total = float(normalisers.ordinary[place.context])
+        total += float(normalisers.grammar[place.context] @ factors)
+        for scripted, log_lift in place.lifts():
+            plain = self.weight(place, scripted)
+            lifted = plain * float(np.exp(log_lift / normalisers.temperature))
+            total += lifted - plain
+            others = tokens != scripted
+            tokens = np.append(tokens[others], scripted)
             weights = np.append(weights[others], lifted)
         kept = (tokens < self.frozen.tokenizer_size) & (weights > 0)
         tokens, weights = tokens[kept], weights[kept]
@@ -152,18 +184,19 @@ class TopKTable:
 
     @cached_property
     def _listed_everywhere(self) -> tuple[Ints, Floats]:
-        """Order 0's ordinary tokens, heaviest first."""
-        table = self.scorer.tables.orders[0]
-        ordinary = table.column == 0
-        tokens, weights = table.tokens[ordinary], self.scorer.normalisers.weight[0][ordinary]
+        """The root's listed ordinary tokens, heaviest first."""
+        span = self.listings.span(0)
+        ordinary = self.listings.ordinary[span]
+        tokens = self.listings.tokens[span][ordinary]
+        weights = self.scorer.normalisers.weight[self.listings.entries[span]][ordinary]
         order = np.lexsort((tokens, -weights))
         return tokens[order], weights[order]
 
     @cached_property
     def _unlisted(self) -> tuple[Ints, Floats]:
-        """The root's tokens that order 0 does not list, heaviest first."""
+        """The tokens that nothing lists everywhere, heaviest first."""
         order = self.frozen.root_order
-        order = order[~np.isin(order, self.scorer.tables.orders[0].tokens)]
+        order = order[_absent(np.sort(self._listed_everywhere[0]), order)]
         return order, np.exp(self.frozen.prior.root[order] / self.scorer.normalisers.temperature)
 
 

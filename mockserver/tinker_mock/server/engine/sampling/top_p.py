@@ -15,7 +15,7 @@ from tinker_mock.server.engine.model.keys import Floats, Ints
 from tinker_mock.server.engine.model.score import Scorer
 from tinker_mock.server.engine.sampling.counter_rng import Seeds, mixed
 from tinker_mock.server.engine.sampling.draw import Drawer
-from tinker_mock.server.engine.sampling.top_k import KEPT, ROUNDING, TopKTable
+from tinker_mock.server.engine.sampling.top_k import KEPT, ROUNDING, Place, TopKTable
 
 ROUNDS = 64
 """Then the likeliest token is taken: in (1 - top_p)**64 of all cases."""
@@ -45,16 +45,12 @@ class TopPTable:
         self.frozen = scorer.frozen
         self.drawer = drawer
         self.top_k = top_k
-        self._kept: dict[tuple[float, ...], float] = {}
+        self._kept: dict[tuple[Place, float], float] = {}
 
     def draw(self, contexts: Contexts, seeds: Seeds, top_p: float) -> Ints:
         """One token of each context's nucleus."""
-        floors = np.array(
-            [
-                self.log_threshold(contexts.take(slice(i, i + 1)), top_p)
-                for i in range(contexts.size)
-            ]
-        )
+        places = self.top_k.places(contexts)
+        floors = np.array([self.log_threshold(place, top_p) for place in places])
         tokens = np.empty(contexts.size, dtype=np.int64)
         left = np.arange(contexts.size)
         for attempt in range(ROUNDS):
@@ -68,12 +64,12 @@ class TopPTable:
         tokens[left] = self.top_k.likeliest(contexts.take(left))
         return tokens
 
-    def log_threshold(self, context: Contexts, top_p: float) -> float:
-        """The log weight that a token of this context must reach (arrays of length 1)."""
-        key = (*context.identity, top_p)
+    def log_threshold(self, place: Place, top_p: float) -> float:
+        """The log weight that a token must reach there."""
+        key = (place, top_p)
         found = self._kept.get(key)
         if found is None:
-            found = self._search(context, top_p)
+            found = self._search(place, top_p)
             if len(self._kept) >= KEPT:
                 self._kept.clear()
             self._kept[key] = found
@@ -82,9 +78,10 @@ class TopPTable:
     @cached_property
     def _order0(self) -> Floats:
         """[tokenizer_size] ordinary weights at order 0, 0 for grammar tokens."""
-        table = self.scorer.tables.orders[0]
         weights = np.exp(self.frozen.prior.root / self.scorer.normalisers.temperature)
-        weights[table.tokens] = self.scorer.normalisers.weight[0]
+        listings = self.top_k.listings
+        span = listings.span(0)
+        weights[listings.tokens[span]] = self.scorer.normalisers.weight[listings.entries[span]]
         weights = weights[: self.frozen.tokenizer_size]
         return np.where(self.frozen.column_of[: weights.size] == 0, weights, 0.0)
 
@@ -92,21 +89,22 @@ class TopPTable:
     def _tails0(self) -> TailSums:
         return TailSums(self._order0)
 
-    def _listed(self, context: Contexts) -> tuple[Ints, Floats]:
+    def _listed(self, place: Place) -> tuple[Ints, Floats]:
         """What the context lists, scripted tokens among it."""
-        tokens, weights = self.top_k.listed(context)
-        for row in context.scripted:
-            if row[0] >= 0 and self.frozen.column_of[row[0]] == 0:
-                others = tokens != row[0]
-                lifted = np.exp(self.scorer.lifted_log_weights(context, row))
-                tokens = np.append(tokens[others], row[0])
+        tokens, weights = self.top_k.listed(place)
+        for scripted, log_lift in place.lifts():
+            if self.frozen.column_of[scripted] == 0:
+                others = tokens != scripted
+                lift = np.exp(log_lift / self.scorer.normalisers.temperature)
+                lifted = self.top_k.weight(place, scripted) * lift
+                tokens = np.append(tokens[others], scripted)
                 weights = np.append(weights[others], lifted)
         return tokens, weights
 
-    def _search(self, context: Contexts, top_p: float) -> float:
-        tokens, weights = self._listed(context)
+    def _search(self, place: Place, top_p: float) -> float:
+        tokens, weights = self._listed(place)
         replaced = TailSums(self._order0[tokens])
-        special = self.top_k.special(context)
+        special = self.top_k.special(place)
         listed = TailSums(np.concatenate([weights, special]))
         total = self._tails0.above[0] + listed.above[0] - replaced.above[0]
         wanted = top_p * total * (1 - ROUNDING)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 class Datum:
     """One training example.
 
-    `tokens` int64 [N]; positions of images or audio carry any negative id. `inputs` holds the
-    loss's dense arrays by name (`target_tokens` [N] or [N, K], `weights`, `advantages`, ...).
+    `tokens` int64 [N]; positions of images or audio carry a negative id that stands for their
+    content. `inputs` holds the loss's dense arrays by name (`target_tokens` [N] or [N, K],
+    `weights`, `advantages`, ...).
     """
 
     tokens: NDArray[np.int64]

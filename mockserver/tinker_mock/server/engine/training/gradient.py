@@ -1,138 +1,188 @@
 """From slopes of the loss to gradients of the adapter.
 
-With g_i = dL/dlogp_i, the gradient of an entry (c, v) is
+With g_i = dL/dlogp_i, a listed token's log weight w in a context c has the slope
 
-    scale * (sum of g_i where token and context match - sum over contexts of g_i * p(v | context))
+    sum of g_i where it is the target's deepest entry - sum over positions of g_i * p(w's share)
 
-and the second sum follows the context tables: p(v | context) = weight(c, v) / total, corrected
-upward from the longest context to the shortest, so it costs the listed entries only. Parameters
-stay fixed between two optimizer steps, so both sums are gathered per call and turned into a
-gradient once.
+and the second sum follows the context tree, since total(c) = total(parent) + sum over c's entries
+of (weight - parent entry's weight): it costs the listed entries only. A parameter shifts its own
+entry and all that descend from it, so slopes are summed up from the longest contexts to the root.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from tinker_mock.server.engine.model.adapter import SCALE, Parameters
-from tinker_mock.server.engine.model.context_tables import ORDERS
-from tinker_mock.server.engine.model.keys import (
-    STATE_BITS,
-    Floats,
-    Ints,
-    distinct,
-    find,
-    segment_starts,
-)
-from tinker_mock.server.engine.model.score import Scorer, ScoringPlan
+from tinker_mock.server.engine.model.adapter import Adapter
+from tinker_mock.server.engine.model.contexts import Contexts
+from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.normalisers import GAIN, Prepared
+from tinker_mock.server.engine.model.score import Answers, Scorer, deepest_of
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """One call's slopes.
+
+    Pulls [M]: a token at a context (`owner` numbers the contexts), its slope, its deepest entry.
+    Pushes [N]: per context the summed slopes divided by its normaliser.
+    """
+
+    contexts: Contexts
+    owner: Ints
+    tokens: Ints
+    pulls: Floats
+    entries: Ints
+    pushes: Floats
+    chains: Ints
+    prepared: Prepared | None
 
 
 @dataclass
 class PendingSlopes:
-    """What forward_backward calls have gathered since the last optimizer step.
+    """What forward_backward calls have gathered since the last optimizer step."""
 
-    Pulls: triple keys and their summed slopes. Pushes: (last, before) keys, grammar states and
-    the summed slopes divided by the context's normaliser.
-    """
-
-    pull_keys: list[Ints] = field(default_factory=list)
-    pulls: list[Floats] = field(default_factory=list)
-    push_keys: list[Ints] = field(default_factory=list)
-    push_states: list[Ints] = field(default_factory=list)
-    pushes: list[Floats] = field(default_factory=list)
-
-    def gather(self, scorer: Scorer, plan: ScoringPlan, slopes: Floats, totals: Floats) -> None:
-        """Add one call's slopes (dL/dlogp, [N]); `totals` are its log normalisers."""
-        space, contexts = scorer.frozen.space, plan.contexts
-        sorted_slopes = slopes[plan.order]
-        if not np.any(sorted_slopes):
-            return
-        summed = np.add.reduceat(sorted_slopes, plan.starts)
-        used = summed != 0.0
-        asked = plan.order[plan.starts[used]]
-        keys = space.triple(contexts.last[asked], contexts.before[asked], plan.tokens[asked])
-        self.pull_keys.append(keys)
-        self.pulls.append(summed[used])
-        pushed = np.add.reduceat(sorted_slopes * np.exp(-totals[plan.order]), plan.context_starts)
-        firsts = plan.order[plan.context_starts]
-        self.push_keys.append(space.pair(contexts.last[firsts], contexts.before[firsts]))
-        self.push_states.append(contexts.state[firsts])
-        self.pushes.append(pushed)
-        self._gather_scripted(scorer, plan, slopes, totals)
-
-    def _gather_scripted(
-        self, scorer: Scorer, plan: ScoringPlan, slopes: Floats, totals: Floats
-    ) -> None:
-        for scripted, log_lift in plan.contexts.lifts():
-            due = np.flatnonzero((scripted >= 0) & (slopes != 0.0))
-            at, tokens = plan.contexts.take(due), scripted[due]
-            weights = np.exp(scorer.log_weights(at, tokens) - totals[due])
-            self.pull_keys.append(scorer.frozen.space.triple(at.last, at.before, tokens))
-            self.pulls.append(-slopes[due] * weights * np.expm1(log_lift[due]))
+    parts: list[Slopes] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.pulls)
+        return bool(self.parts)
 
-    def keys(self, parameters: Parameters) -> list[Ints]:
-        """The entries, per order, that these slopes pull on."""
-        space = parameters.frozen.space
-        triples = distinct(*self.pull_keys)
-        pairs = distinct(space.shorten(triples, 2))
-        return [distinct(space.token_of(pairs)), pairs, triples]
+    def gather(self, scorer: Scorer, answers: Answers, slopes: Floats) -> None:
+        """Add one call's slopes (dL/dlogp, [M])."""
+        if not np.any(slopes):
+            return
+        questions, size = answers.questions, answers.chains.shape[1]
+        owner = np.arange(size) if questions.owner is None else questions.owner
+        weighted = slopes
+        if questions.owner is not None:
+            weighted = np.bincount(owner, slopes, size).astype(np.float64)
+        used = np.flatnonzero(slopes)
+        parts = [
+            (owner[used], questions.tokens[used], slopes[used], answers.entries[used]),
+            *_scripted(scorer, answers, weighted),
+        ]
+        owners, tokens, pulls, entries = (np.concatenate(part) for part in zip(*parts, strict=True))
+        pushes = weighted * np.exp(-answers.log_lifted)
+        self.parts.append(
+            Slopes(
+                questions.contexts,
+                owners,
+                tokens,
+                pulls,
+                entries,
+                pushes,
+                answers.chains,
+                answers.prepared,
+            )
+        )
 
+    def admitted(self, adapter: Adapter) -> None:
+        """Make parameters of all that is pulled on, as far as the rank allows."""
+        keys, tokens = [], []
+        for part in self.parts:
+            lacking = np.flatnonzero(adapter.lacks(part.entries))
+            keys.append(part.contexts.keys[:, part.owner[lacking]])
+            tokens.append(part.tokens[lacking])
+        if not sum(one.size for one in tokens):
+            return
+        adapter.admit(np.concatenate(keys, axis=1), np.concatenate(tokens))
+        self.parts = [self._found_again(adapter, part) for part in self.parts]
 
-def gradient(parameters: Parameters, pending: PendingSlopes) -> list[Floats]:
-    """dL/dvalue per order, aligned to the tables' entries, 0 for untrained ones."""
-    tables, space = parameters.tables.orders, parameters.frozen.space
-    weight = parameters.scorer().normalisers.weight
-    triples = np.concatenate(pending.pull_keys)
-    pulls = np.concatenate(pending.pulls)
-    short = space.shorten(triples, 2)
-    sought = (space.token_of(triples), short, triples)
-    pushed = _pushes(parameters, pending)
-    carried: list[Floats] = [np.zeros(table.keys.size) for table in tables]
-    result: list[Floats] = [np.zeros(0)] * ORDERS
-    for order in (2, 1, 0):
-        table = tables[order]
-        at = find(table.keys, sought[order])
-        pull = _sums(at[at >= 0], pulls[at >= 0], table.keys.size)
-        push = pushed[order][table.context, table.column]
-        expected = push * weight[order] + carried[order]
-        result[order] = np.where(parameters.trained[order], SCALE[order] * (pull - expected), 0.0)
-        if order:
-            above = weight[order - 1][table.parent]
-            correction = push * (weight[order] - above) + carried[order]
-            size = tables[order - 1].keys.size
-            carried[order - 1] = _sums(table.parent, correction, size)
-    return result
-
-
-def _pushes(parameters: Parameters, pending: PendingSlopes) -> list[Floats]:
-    """Per order [contexts, 1 + G]: slopes over normalisers, times the grammar's factors."""
-    tables, space = parameters.tables.orders, parameters.frozen.space
-    factors = parameters.scorer().normalisers.factors
-    keys = np.concatenate(pending.push_keys)
-    states = np.concatenate(pending.push_states)
-    values = np.concatenate(pending.pushes)
-    merged = (keys << STATE_BITS) | states
-    order = np.argsort(merged, kind="stable")
-    starts = segment_starts(merged[order])
-    values = np.add.reduceat(values[order], starts)
-    keys, states = keys[order][starts], states[order][starts]
-    pushed = []
-    contexts = (np.zeros(keys.size, dtype=np.int64), space.context_of(keys), keys)
-    for table, wanted in zip(tables, contexts, strict=True):
-        at = find(table.contexts, wanted)
-        hit = at >= 0
-        sums = np.empty((table.contexts.size, factors.shape[1]))
-        for column in range(factors.shape[1]):
-            weighted = values[hit] * factors[states[hit], column]
-            sums[:, column] = _sums(at[hit], weighted, table.contexts.size)
-        pushed.append(sums)
-    return pushed
+    @staticmethod
+    def _found_again(adapter: Adapter, part: Slopes) -> Slopes:
+        chains = adapter.table.chains(part.contexts.keys)
+        entries = adapter.table.deepest_entries(chains[:, part.owner], part.tokens)
+        return Slopes(
+            part.contexts, part.owner, part.tokens, part.pulls, entries, part.pushes, chains, None
+        )
 
 
-def _sums(index: Ints, values: Floats, size: int) -> Floats:
-    """[size] sums of `values` by index."""
-    found: Floats = np.bincount(index, weights=values, minlength=size).astype(np.float64)
+def _scripted(
+    scorer: Scorer, answers: Answers, slopes: Floats
+) -> Iterator[tuple[Ints, Ints, Floats, Ints]]:
+    """The pulls on tokens that scripted answers lift: each has a second share of its normaliser."""
+    contexts = answers.questions.contexts
+    for scripted, log_lift in contexts.lifts():
+        due = np.flatnonzero((scripted >= 0) & (slopes != 0.0))
+        tokens = scripted[due]
+        share = np.exp(scorer.log_weights(contexts.take(due), tokens) - answers.log_lifted[due])
+        pulls = -slopes[due] * share * np.expm1(log_lift[due])
+        entries = scorer.table.deepest_entries(answers.chains[:, due], tokens)
+        yield due, tokens, pulls, entries
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The entries of the parameters that a loss reaches, what they are, and dL/d(each)."""
+
+    entries: Ints
+    values: Floats
+    slopes: Floats
+
+    @classmethod
+    def nothing(cls) -> Gradient:
+        """That of no loss."""
+        return cls(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+
+
+def gradient(adapter: Adapter, scorer: Scorer, pending: PendingSlopes) -> Gradient:
+    """The gradient of all that was gathered."""
+    (first, *others) = pending.parts
+    prepared = first.prepared
+    if prepared is None or others:
+        prepared = scorer.prepare(np.concatenate([part.chains for part in pending.parts], axis=1))
+    push = _pushes(adapter, scorer, prepared, pending)
+    slopes = _summed_up(adapter, scorer, prepared, pending, push)
+    trained = np.flatnonzero(adapter.trained.values[prepared.entries])
+    return Gradient(prepared.entries[trained], prepared.values[trained], GAIN * slopes[trained])
+
+
+def _pushes(adapter: Adapter, scorer: Scorer, prepared: Prepared, pending: PendingSlopes) -> Floats:
+    """Per entry: slopes over normalisers, times the grammar's factor, of all that go through its
+    context."""
+    table, factors = adapter.table, scorer.normalisers.factors
+    width, contexts = factors.shape[1], prepared.contexts
+    columns = np.arange(width)
+    sums = np.zeros(contexts.size * width)
+    for part in pending.parts:
+        used = np.flatnonzero(part.pushes)
+        deepest = deepest_of(part.chains[:, used])
+        at = scorer.numbers.of(contexts, deepest, table.contexts.size)
+        weights = part.pushes[used, None] * factors[part.contexts.state[used]]
+        sums += np.bincount((at[:, None] * width + columns).ravel(), weights.ravel(), sums.size)
+    sums = sums.reshape(contexts.size, width)
+    parents = table.context_parent.values[contexts]
+    up = scorer.numbers.of(contexts, parents, table.contexts.size)
+    levels = prepared.levels.tolist()
+    for level in range(len(levels) - 2, 0, -1):
+        above, begin, end = levels[level - 1], levels[level], levels[level + 1]
+        at = (up[begin:end, None] - above) * width + columns
+        more = np.bincount(at.ravel(), sums[begin:end].ravel(), (begin - above) * width)
+        sums[above:begin] += more.reshape(-1, width)
+    places = np.repeat(np.arange(0, sums.size, width), prepared.lengths)
+    found: Floats = sums.ravel()[places + prepared.column]
+    return found
+
+
+def _summed_up(
+    adapter: Adapter, scorer: Scorer, prepared: Prepared, pending: PendingSlopes, push: Floats
+) -> Floats:
+    """Per entry: the slope of its shift, its descendants' included."""
+    size = prepared.entries.size
+    found = -push * prepared.weight
+    for part in pending.parts:
+        at = scorer.numbers.of(prepared.entries, part.entries, adapter.table.entries.size)
+        here = at >= 0
+        found += np.bincount(at[here], part.pulls[here], size)
+    carried, cuts = push * prepared.above, prepared.cuts.tolist()
+    for level in range(len(cuts) - 2, 0, -1):
+        above, begin, end = cuts[level - 1], cuts[level], cuts[level + 1]
+        more = carried[begin:end] + found[begin:end]
+        to = prepared.up[begin:end]
+        if level == 1:  # order 0 has entries that nothing lists
+            more, to = more[to >= 0], to[to >= 0]
+        found[above:begin] += np.bincount(to - above, more, begin - above)
     return found

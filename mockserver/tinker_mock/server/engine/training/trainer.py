@@ -1,19 +1,22 @@
 """Training one adapter: forward, forward_backward, optim_step, snapshot."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tinker_mock.server.engine.errors import EngineError, NonFinite
-from tinker_mock.server.engine.model.adapter import AdapterShape, Parameters
+from tinker_mock.server.engine.model.adapter import Adapter, AdapterShape
 from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import check_tokens
 from tinker_mock.server.engine.model.keys import Floats, Ints
-from tinker_mock.server.engine.model.score import ScoringPlan
+from tinker_mock.server.engine.model.normalisers import Normalisers
+from tinker_mock.server.engine.model.score import Questions, Scorer
 from tinker_mock.server.engine.model.weights import Weights
+from tinker_mock.server.engine.training.adam import clip
 from tinker_mock.server.engine.training.datum import Datum, LossResult
-from tinker_mock.server.engine.training.gradient import PendingSlopes, gradient
+from tinker_mock.server.engine.training.gradient import Gradient, PendingSlopes, gradient
 from tinker_mock.server.engine.training.losses import LossFunction, LossTerm, evaluate
 from tinker_mock.server.engine.training.losses.catalog import (
     inputs_of,
@@ -22,11 +25,10 @@ from tinker_mock.server.engine.training.losses.catalog import (
     targets_of,
 )
 from tinker_mock.server.engine.training.optimizers import (
-    Moments,
-    adam_params,
-    adam_step,
+    FAMILIES,
+    Optimizer,
     check_optimizer,
-    clip,
+    step_params,
 )
 
 OUTPUT_TYPE = "TokenLogprobs"
@@ -59,11 +61,26 @@ class Trainer:
             )
         self.base = base
         self.shape = AdapterShape(rank, seed or 0, train_attn, train_mlp, train_unembed)
-        self.optimizer = check_optimizer(optimizer)
-        self.parameters = base.new_adapter(self.shape)
-        self._snapshot: tuple[Parameters, Weights] | None = None
-        self.moments = Moments.zeros(self.parameters)
+        self.kind = check_optimizer(optimizer)
+        self.start(self.family(base.new_adapter(self.shape)))
+
+    @property
+    def family(self) -> type[Optimizer]:
+        """The optimizer that the model was created with."""
+        return FAMILIES[self.kind]
+
+    def start(self, optimizer: Optimizer) -> None:
+        """Go on from this state of training; a pending gradient is dropped."""
+        self.optimizer = optimizer
         self.pending = PendingSlopes()
+        normalisers = Normalisers(self.adapter.table, optimizer.values_of)
+        self.scorer = Scorer(self.adapter.table, normalisers, live=True)
+        self._snapshot: Weights | None = None
+
+    @property
+    def adapter(self) -> Adapter:
+        """The parameters, as of the step that last touched each."""
+        return self.optimizer.adapter
 
     def forward(
         self,
@@ -102,51 +119,47 @@ class Trainer:
         for i, (datum, target) in enumerate(zip(data, targets, strict=True)):
             check_tokens(self.base.frozen, datum.tokens, f"data[{i}].model_input")
             check_tokens(self.base.frozen, target, f"data[{i}].loss_fn_inputs.target_tokens")
-        scorer = self.parameters.scorer()
-        plan = ScoringPlan.of(self.base.frozen, *self._questions(data, targets))
-        flat, totals = scorer.score_plan(plan)
-        logprobs = _split(flat, targets)
+        answers = self.scorer.answer(self._questions(data, targets))
+        logprobs = _split(answers.logprobs, targets)
         terms, metrics = evaluate(loss, logprobs, inputs, settings)
         slopes = _join(terms)
         if keep:
             _check_finite(slopes, metrics["loss:sum"])
-            self.pending.gather(scorer, plan, slopes, totals)
+            self.pending.gather(self.scorer, answers, slopes)
         outputs = [{"logprobs": p.astype(np.float32)} for p in logprobs]
         return LossResult(outputs, metrics, OUTPUT_TYPE)
 
-    def _questions(self, data: Sequence[Datum], targets: Sequence[Ints]) -> tuple[Any, Ints]:
+    def _questions(self, data: Sequence[Datum], targets: Sequence[Ints]) -> Questions:
         """One question per target; matrix targets share their position's context."""
         contexts = self.base.read([datum.tokens for datum in data])
+        owner = None
         if any(target.ndim == 2 for target in targets):
             width = [np.full(t.shape[0], t.shape[1] if t.ndim == 2 else 1) for t in targets]
-            contexts = contexts.take(np.repeat(np.arange(contexts.size), np.concatenate(width)))
-        return contexts, np.concatenate([target.ravel() for target in targets])
+            owner = np.repeat(np.arange(contexts.size), np.concatenate(width))
+        return Questions(contexts, np.concatenate([target.ravel() for target in targets]), owner)
 
     def optim_step(self, params: Mapping[str, Any]) -> dict[str, float]:
         """Apply the pending gradient; returns its norm before clipping as a metric."""
-        checked = adam_params(params)
-        parameters, moments = self.parameters, self.moments
-        if self.pending:
-            parameters, places = parameters.admit(self.pending.keys(parameters))
-            moments = moments.moved(places, parameters)
-            gradients = gradient(parameters, self.pending)
-        else:
-            gradients = [np.zeros_like(value) for value in parameters.values]
-        norm = clip(gradients, checked["grad_clip_norm"])
-        self.parameters, self.moments = adam_step(parameters, moments, gradients, checked)
-        self.pending = PendingSlopes()
+        checked = step_params(self.kind, params)
+        found = self.gradient()
+        slopes, norm = clip(found.slopes, checked["grad_clip_norm"])
+        self.optimizer.apply(replace(found, slopes=slopes), checked)
+        self.pending, self._snapshot = PendingSlopes(), None
         return {GRADIENT_NORM: norm}
+
+    def gradient(self) -> Gradient:
+        """The pending gradient."""
+        if not self.pending:
+            return Gradient.nothing()
+        self.pending.admitted(self.adapter)
+        return gradient(self.adapter, self.scorer, self.pending)
 
     def snapshot(self) -> Weights:
         """The weights as they are now; later steps do not change them."""
-        if self._snapshot is None or self._snapshot[0] is not self.parameters:
-            self._snapshot = (self.parameters, self.base.snapshot(self.parameters))
-        return self._snapshot[1]
-
-    def resume(self, parameters: Parameters, moments: Moments) -> None:
-        """Go on from another state of training; a pending gradient is dropped."""
-        self.parameters, self.moments = parameters, moments
-        self.pending = PendingSlopes()
+        if self._snapshot is None:
+            values = self.optimizer.values_of(np.arange(self.adapter.values.size))
+            self._snapshot = self.base.snapshot(self.adapter.snapshot(values))
+        return self._snapshot
 
 
 def _split(flat: Floats, targets: Sequence[Ints]) -> list[Floats]:

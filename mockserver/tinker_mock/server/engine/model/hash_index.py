@@ -1,0 +1,85 @@
+"""From 64-bit keys to row numbers: an open-addressing hash table in numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinker_mock.server.engine.model.columns import Column
+from tinker_mock.server.engine.model.hashing import Hashes
+from tinker_mock.server.engine.model.keys import Ints
+
+SLOTS_A_KEY = 8
+"""Few keys share a run of slots then, so that most look-ups end at the first."""
+SMALLEST = 64
+
+
+class HashIndex:
+    """Distinct keys numbered 0, 1, 2, … in the order they came.
+
+    A frozen copy shares the slots and sees its own keys only: later ones have higher numbers.
+    """
+
+    def __init__(self) -> None:
+        self._keys: Column[np.uint64] = Column(np.zeros(0, dtype=np.uint64))
+        self._slots = np.full(SMALLEST, -1, dtype=np.int64)
+
+    @property
+    def size(self) -> int:
+        return self._keys.size
+
+    @property
+    def keys(self) -> Hashes:
+        """[size] the key of each number."""
+        return self._keys.values
+
+    def find(self, wanted: Hashes) -> Ints:
+        """The number of each key, -1 where it is not here."""
+        keys, slots = self.keys, self._slots
+        if keys.size == 0 or wanted.size == 0:
+            return np.full(wanted.shape, -1, dtype=np.int64)
+        at = (wanted & np.uint64(slots.size - 1)).view(np.int64)
+        there = slots[at]
+        # An empty slot (-1) is compared with the last key: equal to none that has no slot.
+        same = keys[np.minimum(there, keys.size - 1)] == wanted
+        found: Ints = np.where(same, there, -1)
+        other = np.flatnonzero(same < (there >= 0))
+        while other.size:
+            at[other] = (at[other] + 1) & (slots.size - 1)
+            there = slots[at[other]]
+            same = keys[np.minimum(there, keys.size - 1)] == wanted[other]
+            found[other] = np.where(same, there, -1)
+            other = other[same < (there >= 0)]
+        return found
+
+    def add(self, keys: Hashes) -> Ints:
+        """Number keys that are distinct and new."""
+        ids = np.arange(self.size, self.size + keys.size)
+        self._keys.extend(keys)
+        if self.size * SLOTS_A_KEY // 2 > self._slots.size:
+            wanted = 1 << (self.size * SLOTS_A_KEY - 1).bit_length()
+            self._slots = np.full(wanted, -1, dtype=np.int64)
+            self._place(self.keys, np.arange(self.size))
+        else:
+            self._place(keys, ids)
+        return ids
+
+    def _place(self, keys: Hashes, ids: Ints) -> None:
+        slots = self._slots
+        at = (keys & np.uint64(slots.size - 1)).view(np.int64)
+        while ids.size:
+            free = slots[at] < 0
+            slots[at[free]] = ids[free]
+            left = slots[at] != ids
+            at, ids = (at[left] + 1) & (slots.size - 1), ids[left]
+
+    def branch(self) -> HashIndex:
+        """A copy that may go its own way."""
+        copy = HashIndex()
+        copy._keys, copy._slots = self._keys.branch(), self._slots.copy()
+        return copy
+
+    def frozen(self) -> HashIndex:
+        """The keys of now, for readers."""
+        copy = HashIndex()
+        copy._keys, copy._slots = self._keys.frozen(), self._slots
+        return copy
