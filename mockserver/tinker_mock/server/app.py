@@ -15,6 +15,7 @@ from tinker_mock.server.clock import Clock, clock_from
 from tinker_mock.server.control.answerer import ControlAnswerer
 from tinker_mock.server.control.front_door import FrontDoor
 from tinker_mock.server.control.mock_control import MockControl
+from tinker_mock.server.database.keeper import lasting
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.faults.plans import Plans
@@ -33,7 +34,7 @@ from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy
 from tinker_mock.server.quirks import ActiveQuirks, UnknownQuirk
 from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
-from tinker_mock.server.service import housekeeping
+from tinker_mock.server.service import housekeeping, sessions
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.batches import Batcher
@@ -77,11 +78,20 @@ class Mock:
         """What happened on the wire."""
         return self.control.journal
 
+    def open(self) -> None:
+        """On the loop that serves: go on with what a data directory holds."""
+        if self.backend.store.keeper is not None:
+            self.control.recall()
+            sessions.all_here(self.backend)
+            self.backend.promises.reload()
+
     def close(self) -> None:
-        """Stop all work."""
+        """Stop all work, and let go of what is kept."""
         self.control.close()
         self.backend.promises.stop()
         self.backend.compute.close()
+        if self.backend.store.keeper is not None:
+            self.backend.store.keeper.close()
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -111,9 +121,9 @@ def build(
     quirks = _quirks(settings)
     clock = _clock(settings)
     policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits, settings.cycle)
-    store = Store()
+    store, secret = _store(settings, clock)
     observer = Observer(store, clock)
-    backend = _backend(settings, clock, policy, store, observer, quirks)
+    backend = _backend(settings, clock, policy, store, Signer(secret), observer, quirks)
     parked = ParkedWork()
     journal = Journal(clock, settings.journal_size, settings.journal_memory, server=server)
     plans = Plans(backend.ids, names)
@@ -131,13 +141,34 @@ def build(
         parked,
         watching=ParkedWork(),
     )
-    traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
+    traffic = SimulatedTraffic(
+        load_contract("tinker"), clock, journal, faults, mutants, backend.compute
+    )
     intake = Intake(settings.body_limits)
     shapes = ErrorShapes(backend.quirks)
     endpoint = Endpoint(
-        answerer(backend), traffic, parked, intake, access, rules, settings.base_url, shapes
+        answerer(backend),
+        traffic,
+        parked,
+        intake,
+        access,
+        backend.compute,
+        rules,
+        settings.base_url,
+        shapes,
     )
     return Mock(backend, control, endpoint)
+
+
+def _store(settings: Settings, clock: Clock) -> tuple[Store, bytes]:
+    """Where the state is, and the secret that belongs to it."""
+    given = settings.secret.encode() if settings.secret else None
+    if settings.data_dir is None:
+        return Store(), given or drawn_secret()
+    keeper = lasting(settings.data_dir, settings.seed, clock)
+    store = Store(keeper)
+    store.current = keeper.load()
+    return store, given or keeper.directory.secret(drawn_secret())
 
 
 def _backend(
@@ -145,6 +176,7 @@ def _backend(
     clock: Clock,
     policy: QueuePolicy,
     store: Store,
+    signer: Signer,
     observer: Observer,
     quirks: ActiveQuirks,
 ) -> Backend:
@@ -158,7 +190,6 @@ def _backend(
 
     grants = [Grant.parse(text) for text in settings.keys]
     ids = IdSource(settings.seed, store)
-    signer = Signer(settings.secret.encode() if settings.secret else drawn_secret())
     compute = Compute(clock, settings.work_limits)
     backend = Backend(
         settings=settings,
@@ -181,6 +212,7 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        mock.open()
         yield
         if closing is not None:
             await closing()
@@ -200,6 +232,7 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
             mock.control.watching,
             mock.endpoint.intake,
             access,
+            mock.backend.compute,
             RequestRules(content_types=False),
         )
         routes += routes_for(console, contract.values())

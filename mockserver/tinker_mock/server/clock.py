@@ -76,6 +76,9 @@ class Clock(Protocol):
     def busy(self) -> AbstractContextManager[None]:
         """Context manager: work is under way, so a manual clock must not jump."""
 
+    def forward_to(self, moment: float) -> None:
+        """Unix time is not before `moment` from now on."""
+
 
 class _TimerClock(ABC):
     """The parts all clocks share: the queue, waiting, and the count of work under way."""
@@ -89,6 +92,10 @@ class _TimerClock(ABC):
 
     @abstractmethod
     def monotonic(self) -> float: ...
+
+    @abstractmethod
+    def forward_to(self, moment: float) -> None:
+        """Unix time is not before `moment` from now on: a run that goes on goes on in time."""
 
     def _changed(self) -> None:
         self.activity += 1
@@ -189,6 +196,9 @@ class ScaledClock(_TimerClock):
     def now(self) -> float:
         return self._unix_origin + (self.monotonic() - self._origin) + skew.get()
 
+    def forward_to(self, moment: float) -> None:
+        self._unix_origin += max(0.0, moment - self.now())
+
     def call_at(
         self, when: float, callback: Callable[[], object], *, background: bool = False
     ) -> Timer:
@@ -244,6 +254,9 @@ class ManualClock(_TimerClock):
 
     def now(self) -> float:
         return self.start + self._elapsed + skew.get()
+
+    def forward_to(self, moment: float) -> None:
+        self.start += max(0.0, moment - self.now())
 
     def advance(self, seconds: float) -> None:
         """Fire everything due in the next ``seconds``, in order, and stand at the end of them."""

@@ -97,6 +97,8 @@ class Settings:
     """Seconds of the machine's time that open connections get at the end."""
     long_poll: float = Limits.long_poll
     result_retention: float = Limits.retention
+    data_dir: Path | None = None
+    """Where the state lasts; None keeps it in memory."""
     kept_results: int = KEPT_RESULTS
     """Results that have been read stay readable until so many others have been read."""
     keep: float = 7 * 24 * 3600.0

@@ -32,7 +32,11 @@ class ControlAnswerer:
     async def answer(self, exchange: Exchange) -> Answer:
         """What the operation's handler says."""
         assert exchange.operation is not None
+        keeper = self.control.backend.store.keeper
         outcome = await HANDLERS[exchange.operation.id](self.control, exchange)
+        if keeper is not None and exchange.operation.method != "GET":
+            self.control.remember()
+            await keeper.kept()
         if isinstance(outcome, Answer):
             return outcome
         return Answer(NO_CONTENT) if outcome is None else Answer(body=outcome)

@@ -4,18 +4,21 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from tinker_mock.contracts import Operation, load_contract
-from tinker_mock.server.errors import NameTaken, ServiceError
+from tinker_mock.server.errors import NameTaken, ServiceError, StorageFull
 from tinker_mock.server.handlers.table import Handler
 from tinker_mock.server.service import compute, roles
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.housekeeping import Housekeeper
 from tinker_mock.server.state.promise import model_lane
+from tinker_mock.server.state.store import Keeper
 from tinker_mock.server.wire.dialects import dialect_of
 from tinker_mock.server.wire.error_hints import add_hints
 from tinker_mock.server.wire.exchange import Answer, Exchange
 
 LOGIN: list[dict[str, list[str]]] = [{"Bearer": []}]
 """Security of operations for logged-in users: the handler judges their token."""
+READS = {"retrieve_future", "retrieve_futures", "get_info", "session_heartbeat"}
+"""Operations that only tell, beside all that are GET."""
 FINAL = {400, 403, 404, 410, 413, 415, 422}
 """Refusals that clients do not repeat."""
 
@@ -44,9 +47,28 @@ class MockAnswerer:
         self.housekeeper.look(self.backend)
         if exchange.tenant is not None:
             roles.check(exchange.tenant, operation.id, text_endpoint=operation.id in self.text)
+        keeper = self.backend.store.keeper
+        if keeper is not None:
+            return self._kept(exchange, operation, keeper)
         outcome = self.handlers[operation.id](self.backend, exchange)
         if isinstance(outcome, Awaitable):
             return _awaited(outcome)
+        return outcome if isinstance(outcome, Answer) else Answer(body=outcome)
+
+    async def _kept(self, exchange: Exchange, operation: Operation, keeper: Keeper) -> Answer:
+        """The answer, once everything that it may tell of is kept; nothing new is begun while
+        nothing can be kept, and what is there can be read. Raises StorageFull."""
+        reads = operation.method == "GET" or operation.id in READS
+        if keeper.failure is not None and not reads:
+            await keeper.kept()
+        outcome = self.handlers[operation.id](self.backend, exchange)
+        if isinstance(outcome, Awaitable):
+            outcome = await outcome
+        try:
+            await keeper.kept()
+        except StorageFull:
+            if not reads:
+                raise
         return outcome if isinstance(outcome, Answer) else Answer(body=outcome)
 
     def refused(self, exchange: Exchange, error: ServiceError) -> None:

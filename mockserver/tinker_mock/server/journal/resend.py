@@ -1,5 +1,6 @@
 """A kept request, sent through an ASGI app once more."""
 
+import asyncio
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +18,9 @@ async def sent_again(app: App, entry: Entry) -> tuple[int | None, bytes]:
     waiting = [{"type": "http.request", "body": entry.raw_request, "more_body": False}]
 
     async def receive() -> Any:
-        return waiting.pop() if waiting else {"type": "http.disconnect"}
+        if not waiting:
+            await asyncio.Event().wait()  # whoever sends it again stays for the answer
+        return waiting.pop()
 
     async def send(message: Any) -> None:
         nonlocal status

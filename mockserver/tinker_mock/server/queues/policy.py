@@ -5,8 +5,8 @@ from typing import Any
 
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.promises.policy import QueueState
+from tinker_mock.server.promises.tokens import prompt_tokens, written_tokens
 from tinker_mock.server.queues.cycles import PATIENCE, ClockCycles
-from tinker_mock.server.queues.latency import prompt_tokens, written_tokens
 from tinker_mock.server.queues.rates import BillingGate, RateWindow
 from tinker_mock.server.queues.rules import Completion, QueueRules
 from tinker_mock.server.queues.workers import WorkerPool

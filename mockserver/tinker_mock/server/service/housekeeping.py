@@ -47,6 +47,10 @@ def tidy(backend: Backend) -> None:
     _forget_sessions(backend, now - backend.settings.keep)
     for table in (state.usage, state.storage, state.audit):
         _prune(table, now - backend.settings.keep)
+    for upload in [
+        one for one in state.uploads.values() if one.created_at < now - backend.settings.keep
+    ]:
+        del state.uploads[upload.id]
     for key in list(state.telemetry)[: -backend.settings.max_sessions]:
         del state.telemetry[key]
     _prune_counters(backend)
@@ -105,8 +109,8 @@ def _forgettable(backend: Backend) -> list[Session]:
 def _release(backend: Backend, session: Session) -> None:
     """The weights of an ended session."""
     for run in (backend.state.runs.get(key) for key in session.run_ids):
-        if run is not None and run.trainer is not None:
-            run.trainer = None
+        if run is not None and (run.trainer is not None or run.loaded):
+            run.trainer, run.loaded, run.kept, run.replay = None, False, None, []
     for sampler in (backend.state.samplers.get(key) for key in session.sampler_ids):
         if sampler is not None and sampler.weights is not None:
             sampler.weights = None
@@ -161,4 +165,4 @@ def _prune_counters(backend: Backend) -> None:
         kind, _, rest = key.partition("\x1f")
         owner = rest.partition("\x1f")[0]
         if kind == "text" or (kind in OWNED and owner not in alive):
-            del counters[key]
+            counters.forget(key)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from tinker_mock.server.queues.latency import written_tokens
+from tinker_mock.server.promises.tokens import written_tokens
 from tinker_mock.server.service import links
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.promise import Promise

@@ -38,14 +38,14 @@ async def _loss(
     trainer = trainer_of(run)
     config = dict(given.get("loss_fn_config") or {})
     loss_fn = given["loss_fn"]
-    custom = _custom_loss(backend, promise, loss_fn, config)
+    loss = loss_of(backend, promise.session_id, loss_fn, config)
     model = backend.catalog.get(run.base_model)
 
     def work() -> tuple[LossResult, int]:
         data = training_data(given["data"], model)
         _check_work(data, backend.settings.work_tokens)
         step = trainer.forward_backward if backward else trainer.forward
-        result = step(data, custom or loss_fn, config)
+        result = step(data, loss, config)
         return result, sum(datum.tokens.size for datum in data)
 
     result, tokens = await backend.compute(work)
@@ -65,11 +65,11 @@ def _check_work(data: list[Datum], most: int) -> None:
         )
 
 
-def _custom_loss(backend: Backend, promise: Promise, loss_fn: str, config: dict[str, Any]) -> Any:
-    """The stored program that `loss_fn: custom` names; None for built-in losses."""
+def loss_of(backend: Backend, session_id: str, loss_fn: str, config: dict[str, Any]) -> Any:
+    """A built-in loss's name, or the stored program that `loss_fn: custom` names."""
     if loss_fn != "custom":
-        return None
-    losses = backend.state.sessions[promise.session_id].custom_losses
+        return loss_fn
+    losses = backend.state.sessions[session_id].custom_losses
     loss_id = config.get("loss_id")
     if loss_id not in losses:
         raise OperationFailed(

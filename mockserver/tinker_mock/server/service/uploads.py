@@ -69,7 +69,8 @@ def put_file(backend: Backend, file_id: str, content: bytes) -> None:
             fix="start an upload",
         )
     # Of the adapter nothing is used: what it was made of is in the state, and it may be large.
-    upload.files[parts[1]] = b"" if parts[1] == ADAPTER_FILE else content
+    kept = b"" if parts[1] == ADAPTER_FILE else content
+    upload.files = {**upload.files, parts[1]: kept}
 
 
 async def finish(backend: Backend, tenant: Tenant, upload_id: str) -> str:

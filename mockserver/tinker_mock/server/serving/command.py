@@ -8,6 +8,7 @@ examples:
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -56,13 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigurationError as error:
         print(f"tinker-mock serve: {error}", file=sys.stderr)
         return 2
-    if settings.server == "granian":
-        # Its threads outlive it: one that wants the interpreter while that is torn down aborts
-        # the process (emmett-framework/granian#693).
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is closed. Taking the interpreter down would take another second where there were
+    # thousands of connections, and with granian, whose threads outlive it, abort the process
+    # (emmett-framework/granian#693).
+    os._exit(code)
 
 
 def serve(settings: Settings, seed_drawn: bool = False) -> int:
@@ -147,6 +147,7 @@ async def _until_signal(app: Any, settings: Settings, listener: socket.socket, n
     async def until_stopped() -> None:
         announce(settings, str(settings.certfile or ""), note)
         await stopped.wait()
+        gc.disable()  # the process ends: looking for garbage would only delay the last answers
 
     from tinker_mock.server.serving.servers import serve_app
 

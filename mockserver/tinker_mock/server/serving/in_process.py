@@ -27,6 +27,10 @@ class InProcessMock:
 
     def start(self) -> None:
         self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+
+    async def _open(self) -> None:
+        self.app.state.mock.open()
 
     def stop(self) -> None:
         """End everything that waits, then the loop."""

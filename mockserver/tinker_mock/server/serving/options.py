@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tinker_mock.server.database.keeper import stored_seed
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.journal.request_log import LOGS
 from tinker_mock.server.serving import control_key, limit_options
@@ -53,6 +54,7 @@ def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
         help="work in clock cycles of that length (10s), as the service's worker pools do",
     )
     add("--strict", action="store_true", help="refuse request fields the contract does not know")
+    add("--data-dir", type=Path, metavar="DIR", help="keep the state there: it outlives the run")
     limit_options.add_arguments(parser)
     add("--break", dest="break_check", metavar="CHECK", help="violate exactly this check")
     add("--fail-on", choices=("violation",), help="exit with 1 if a client broke the contract")
@@ -91,7 +93,7 @@ def cycle_length(text: str) -> float:
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Settings from parsed options; raises ConfigurationError."""
     told = {k: v for k, v in vars(arguments).items() if k in Settings.__dataclass_fields__}
-    told["seed"] = drawn_seed() if arguments.seed is None else arguments.seed
+    told["seed"] = _seed(arguments) if arguments.seed is None else arguments.seed
     told["secret"] = _secret(arguments.secret_file)
     told["keys"] = tuple(arguments.keys)
     if "base_url" in arguments:
@@ -101,6 +103,13 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     if told.get("certfile") or told.get("keyfile"):
         told["keyfile"] = checked_key(told.get("certfile"), told.get("keyfile"))
     return Settings(**told)
+
+
+def _seed(arguments: argparse.Namespace) -> int:
+    """The seed of a run that was given none: its data directory's, or a new one."""
+    directory = getattr(arguments, "data_dir", None)
+    known = stored_seed(directory) if directory else None
+    return drawn_seed() if known is None else known
 
 
 def _secret(file: Path | None) -> str | None:
