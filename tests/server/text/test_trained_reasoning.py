@@ -23,10 +23,10 @@ def checkpoint(text_mock: RunningServer) -> str:
     answer = [MODEL_BEGINS, TEXT, *SAID, MESSAGE_ENDS, TURN_ENDS]
     known = datum([MESSAGE_ENDS, *thought, *answer])
     model = api.model(base_model=BASE)
-    for step in range(12):
+    for step in range(24):
         api.done("forward_backward", training_step(model, 2 * step + 1, known))
-        api.done("optim_step", update(model, 2 * step + 2, learning_rate=0.5))
-    body = {"model_id": model, "path": "thoughts", "seq_id": 25}
+        api.done("optim_step", update(model, 2 * step + 2, learning_rate=0.07))
+    body = {"model_id": model, "path": "thoughts", "seq_id": 49}
     path = str(api.done("save_weights_for_sampler", body)["path"])
     api.http.close()
     return path
