@@ -47,6 +47,10 @@ def tidy(backend: Backend) -> None:
     _forget_sessions(backend, now - backend.settings.keep)
     for table in (state.usage, state.storage, state.audit):
         _prune(table, now - backend.settings.keep)
+    for upload in [
+        one for one in state.uploads.values() if one.created_at < now - backend.settings.keep
+    ]:
+        del state.uploads[upload.id]
     for key in list(state.telemetry)[: -backend.settings.max_sessions]:
         del state.telemetry[key]
     _prune_counters(backend)

@@ -140,7 +140,7 @@ class Upload(Record):
     base_model: str
     lora_config: dict[str, Any]
     created_at: float
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
     path: str | None = None
     """Of the checkpoint that it became."""
 

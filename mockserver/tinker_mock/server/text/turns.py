@@ -58,7 +58,10 @@ class Turn:
         """What the model says to itself first."""
         most = self.params.max_tokens
         if self.model.reasons_apart:
-            most = min(most, thoughts_for(self.effort))
+            opened = len(self.prompt) + len(self.model.catalog.thinking_prefix)
+            # The end of the thought and a word of the answer must fit the context too.
+            left = self.model.catalog.context_length - opened - 2
+            most = min(most, thoughts_for(self.effort), left)
         thoughts = Thoughts(self.backend, self.model, self.prompt, self.params, most)
         async with aclosing(thoughts.events()) as deltas:
             async for delta in deltas:
