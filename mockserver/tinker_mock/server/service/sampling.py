@@ -1,8 +1,11 @@
 """Sampling sessions, and the work of asample."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tinker_mock.server.engine import Sampler, SampleRequest, SampleResult, Weights
 from tinker_mock.server.errors import BadRequest, Conflict, NotFound, Unprocessable
@@ -11,6 +14,7 @@ from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
 from tinker_mock.server.service.inputs import prompt_tokens
 from tinker_mock.server.service.lengths import sampled_context
+from tinker_mock.server.service.prompt_cache import bill_prompt
 from tinker_mock.server.service.tensors import dense_tensor
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import Promise
@@ -187,11 +191,11 @@ async def asample(backend: Backend, promise: Promise) -> SampleResult:
         (done,) = await backend.compute(sampled_together, [asked])
     else:
         done = await backend.batches.run(asked.key, lambda: sampled_together, asked)
-    result, prefill = done
+    result, prompt = done
     sampled = sum(sequence.tokens.size for sequence in result.sequences)
-    bill(backend, sampler.session_id, sampler.base_model, "sampling_prefill", prefill)
+    cached = bill_prompt(backend, sampler, prompt)
     bill(backend, sampler.session_id, sampler.base_model, "sampling_sample", sampled)
-    return result
+    return replace(result, cached_tokens=cached)
 
 
 @dataclass(frozen=True)
@@ -221,10 +225,10 @@ class Asked:
         )
 
 
-def sampled_together(asked: list[Asked]) -> list[tuple[SampleResult, int]]:
-    """The results of requests of one key, and their prompts' lengths. Raises BadRequest."""
+def sampled_together(asked: list[Asked]) -> list[tuple[SampleResult, NDArray[np.int64]]]:
+    """The results of requests of one key, and their prompts. Raises BadRequest."""
     first = asked[0]
     base = base_of(first.backend, first.sampler.base_model)
     requests = [engine_request(one.backend, one.sampler, one.body, one.entropy) for one in asked]
     results = Sampler(base, first.sampler.weights).sample_together(requests)
-    return [(result, r.prompt.size) for result, r in zip(results, requests, strict=True)]
+    return [(result, r.prompt) for result, r in zip(results, requests, strict=True)]
