@@ -1,4 +1,4 @@
-"""With the quirk `prompt-cache` a sample tells what of its prompt was read before; that costs less."""
+"""Quirk `prompt-cache`: a sample tells what of its prompt was read before; that costs less."""
 
 from typing import Any
 
