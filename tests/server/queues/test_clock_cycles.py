@@ -20,8 +20,8 @@ class Pool:
 
     def __init__(self) -> None:
         self.clock = ManualClock(start=1_000_000.0)
-        policy = QueuePolicy(QueueRules(), self.clock, cycle=LENGTH)
-        self.book = PromiseBook(Store(), self.clock, policy, self._work)
+        self.policy = QueuePolicy(QueueRules(), self.clock, cycle=LENGTH)
+        self.book = PromiseBook(Store(), self.clock, self.policy, self._work)
         self.count = 0
 
     async def _work(self, promise: Promise) -> dict[str, str]:
@@ -117,6 +117,25 @@ def test_chunks_of_a_batch_and_other_models_share_a_cycle() -> None:
             await made.wait(*mine, other)
             assert {promise.cycle for promise in (*mine, other)} == {100_000}
             assert made.elapsed() == LENGTH
+
+    asyncio.run(run())
+
+
+def test_after_a_reset_lanes_start_anew() -> None:
+    async def run() -> None:
+        async with pool() as made:
+            for _ in range(20):
+                made.submit("forward_backward")
+                last = made.submit("optim_step")
+            await made.clock.settle()
+            cycles = made.policy.cycles
+            assert cycles is not None
+            again = Promise(
+                "x", "forward_backward", "user", last.lane_id, None, "x", {}, made.clock.now()
+            )
+            assert cycles.assign(again) > 100_000
+            made.policy.restart()
+            assert cycles.assign(again) == 100_000
 
     asyncio.run(run())
 
