@@ -122,22 +122,18 @@ def test_chunks_of_a_batch_and_other_models_share_a_cycle() -> None:
 
 
 def test_after_a_reset_lanes_start_anew() -> None:
-    async def run() -> None:
-        async with pool() as made:
-            for _ in range(20):
-                made.submit("forward_backward")
-                last = made.submit("optim_step")
-            await made.clock.settle()
-            cycles = made.policy.cycles
-            assert cycles is not None
-            again = Promise(
-                "x", "forward_backward", "user", last.lane_id, None, "x", {}, made.clock.now()
-            )
-            assert cycles.assign(again) > 100_000
-            made.policy.restart()
-            assert cycles.assign(again) == 100_000
+    clock = ManualClock(start=1_000_000.0)
+    policy = QueuePolicy(QueueRules(), clock, cycle=LENGTH)
+    cycles = policy.cycles
+    assert cycles is not None
 
-    asyncio.run(run())
+    def assigned(operation: str) -> int | None:
+        return cycles.assign(Promise("x", operation, "user", "m", None, "x", {}, clock.now()))
+
+    ahead = [assigned(operation) for operation in ("forward_backward", "optim_step") * 3]
+    assert ahead == [100_000, 100_000, 100_001, 100_001, 100_002, 100_002]
+    policy.restart()
+    assert assigned("forward_backward") == 100_000
 
 
 def test_saving_and_sampling_are_outside_the_cycles() -> None:
