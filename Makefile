@@ -121,7 +121,7 @@ replay: $(STAMP) ## Replay all cassettes to the reference client (ARGS="--target
 
 .PHONY: cassettes
 cassettes: $(STAMP) ## Record the cassettes again (needs `make sdk-env`)
-	$(BIN)/tinker-mock record $(ARGS)
+	TINKER_MOCK_CACHE=/tmp/tinker-mock $(BIN)/tinker-mock record $(ARGS)  # paths in them are nobody's home
 
 .PHONY: lock
 lock: ## Renew requirements.lock (needs uv: pip install uv)
