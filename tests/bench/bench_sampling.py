@@ -28,7 +28,7 @@ sampler = service.create_sampling_client(base_model=sys.stdin.readline().strip()
 params = types.SamplingParams(max_tokens=tokens, temperature=1.0, stop=[])
 
 def ask(number):
-    words = [151644, 872, 198, *range(1000 + number, 1060 + number), 151645, 198, 151644, 77091, 198]
+    words = [151644, 872, 198, *range(1000 + number, 1060 + number), 151645, 198]
     prompt = types.ModelInput.from_ints(words)
     return sampler.sample(prompt=prompt, num_samples=samples, sampling_params=params)
 

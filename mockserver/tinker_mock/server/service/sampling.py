@@ -15,7 +15,7 @@ from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
 from tinker_mock.server.service.inputs import prompt_tokens
 from tinker_mock.server.service.lengths import sampled_context
-from tinker_mock.server.service.prompt_cache import cached_tokens
+from tinker_mock.server.service.prompt_cache import ReadPrompt
 from tinker_mock.server.service.tensors import dense_tensor
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import Promise
@@ -203,28 +203,22 @@ async def asample(backend: Backend, promise: Promise) -> SampleResult:
     sampler, body = backend.state.samplers[promise.model_id], promise.payload
     short = short_prompt(backend, sampler, body)
     asked = Asked(backend, sampler, body, entropy_of(backend, sampler, promise.seq_id), short)
-    hits = None if short is None else cached_tokens(backend, sampler.id, short)
+    number = promise.seq_id or 0
+    read = None if short is None else ReadPrompt(backend, sampler, number, short)
     if sample_count(body) > FEW_SAMPLES:
         (done,) = await backend.compute(sampled_together, [asked])
     else:
         done = await backend.batches.run(asked.key, lambda: sampled_together, asked)
     result, prompt = done
-    if hits is None:
-        hits = cached_tokens(backend, sampler.id, prompt)
+    if read is None:
+        read = ReadPrompt(backend, sampler, number, prompt)
     sampled = sum(sequence.tokens.size for sequence in result.sequences)
-    whose = backend, sampler.session_id, sampler.base_model
-    bill(*whose, "sampling_prefill", prompt.size - hits)
-    if hits:
-        bill(*whose, "sampling_prefill", hits, cached=True)
-    bill(*whose, "sampling_sample", sampled)
-    return replace(result, prompt_cache_hits=hits)
+    bill(backend, sampler.session_id, sampler.base_model, "sampling_sample", sampled)
+    return replace(result, cached_tokens=read.billed())
 
 
 def short_prompt(backend: Backend, sampler: SamplingSession, body: dict[str, Any]) -> Prompt | None:
-    """The ids of a prompt that is text and not long: those of others are read in a thread.
-
-    What arrives first is counted as read first, however long its answer takes.
-    """
+    """The ids of a prompt that is text and not long: those of others are read in a thread."""
     chunks = body["prompt"]["chunks"]
     if any("tokens" not in chunk for chunk in chunks):
         return None

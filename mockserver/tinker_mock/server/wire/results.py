@@ -70,7 +70,7 @@ def _json_sample(result: SampleResult) -> dict[str, Any]:
         ]
     if result.topk_prompt_logprobs is not None:
         body["topk_prompt_logprobs"] = _json_topk(result.topk_prompt_logprobs)
-    body["prompt_cache_hit_tokens"] = result.prompt_cache_hits
+    body["prompt_cache_hit_tokens"] = result.cached_tokens
     return body
 
 
@@ -90,6 +90,7 @@ def _json_tensor(array: Any) -> dict[str, Any]:
 def sample_message(result: SampleResult) -> Any:
     """A SampleResponse. NaN marks a missing prompt log-probability."""
     message = messages.SampleResponse()
+    message.prompt_cache_hit_tokens = result.cached_tokens
     for sequence in result.sequences:
         part = message.sequences.add()
         part.stop_reason = STOP if sequence.stop_reason == "stop" else LENGTH
@@ -97,7 +98,6 @@ def sample_message(result: SampleResult) -> Any:
         part.logprobs = sequence.logprobs.astype("<f4").tobytes()
         if sequence.topk is not None:
             _set_topk(part.topk_sampled_logprobs, sequence.topk)
-    message.prompt_cache_hit_tokens = result.prompt_cache_hits
     if result.prompt_logprobs is not None:
         message.prompt_logprobs = result.prompt_logprobs.astype("<f4").tobytes()
     if result.topk_prompt_logprobs is not None:

@@ -28,8 +28,10 @@ class SampledSequence:
 
 @dataclass(frozen=True)
 class SampleResult:
-    """NaN marks a prompt position that has no logprob. `prompt_cache_hits` counts the prompt's
-    tokens that whoever sampled has seen before, which the engine does not know."""
+    """NaN marks a prompt position that has no logprob.
+
+    `cached_tokens` is how much of the prompt was billed as read before; the engine does not know.
+    """
 
     sequences: list[SampledSequence] = field(default_factory=list)
     prompt_logprobs: NDArray[np.float32] | None = None
@@ -37,4 +39,4 @@ class SampleResult:
     target_prompt_logprobs: NDArray[np.float32] | None = None
     prompt_alt_tokens: NDArray[np.int64] | None = None
     prompt_alt_logprobs: NDArray[np.float32] | None = None
-    prompt_cache_hits: int = 0
+    cached_tokens: int = 0
