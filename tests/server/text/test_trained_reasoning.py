@@ -12,7 +12,7 @@ from tinker_mock.server.text.text_model import tokenizer_of
 BASE = "thinkingmachines/Inkling-Small"
 KEY = "tml-trained-thoughts"
 MODEL_BEGINS, THINKING, TEXT, MESSAGE_ENDS, TURN_ENDS = 200001, 200008, 200004, 200010, 200006
-THOUGHT, SAID = [5012, 613, 7714, 8215, 916], [317, 4118, 519, 620]
+THOUGHT, SAID = [5012, 613, 7714, 8215, 916], [90317, 94118, 90519, 90620]
 
 
 @pytest.fixture
