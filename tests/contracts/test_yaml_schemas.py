@@ -20,7 +20,7 @@ from tinker_mock.server.mutants import Mutant
 from tinker_mock.server.queues.latency import profile_names
 from tinker_mock.server.queues.rules import MODES
 from tinker_mock.server.scenarios.scenario import read_scenario
-from tinker_mock.server.scripts import read_scripts
+from tinker_mock.server.scripts.reader import parse_scripts
 from tinker_mock.suite.core.baseline import read_baseline
 from tinker_mock.suite.server.scenarios.cases import BODIES, read_cases
 
@@ -86,7 +86,7 @@ def read(kind: str, text: str, directory: Path) -> None:
         "baseline": lambda: read_baseline(directory / "t.yaml"),
         "quirk": lambda: read_quirks(text),
         "difference": lambda: read_differences(text),
-        "script": lambda: read_scripts(directory / "t.yaml"),
+        "script": lambda: parse_scripts(text, "t.yaml"),
     }
     readers[kind]()
 
