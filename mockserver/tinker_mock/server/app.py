@@ -146,11 +146,21 @@ def build(
         parked,
         watching=ParkedWork(),
     )
-    traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
+    traffic = SimulatedTraffic(
+        load_contract("tinker"), clock, journal, faults, mutants, backend.compute
+    )
     intake = Intake(settings.body_limits)
     shapes = ErrorShapes(backend.quirks)
     endpoint = Endpoint(
-        answerer(backend), traffic, parked, intake, access, rules, settings.base_url, shapes
+        answerer(backend),
+        traffic,
+        parked,
+        intake,
+        access,
+        backend.compute,
+        rules,
+        settings.base_url,
+        shapes,
     )
     return Mock(backend, control, endpoint, script_warnings)
 
@@ -231,6 +241,7 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
             mock.control.watching,
             mock.endpoint.intake,
             access,
+            mock.backend.compute,
             RequestRules(content_types=False),
         )
         routes += routes_for(console, contract.values())

@@ -164,9 +164,9 @@ def test_training_state_is_not_sampled_and_sampler_weights_are_not_trained(api: 
     assert "training state" in refusal(api.post("create_sampling_session", body))
     chat = {"model": state, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 2}
     headers = {"Authorization": f"Bearer {api.http.headers['X-API-Key']}"}
-    assert (
-        api.http.post("/oai/api/v1/chat/completions", json=chat, headers=headers).status_code == 404
-    )
+    refused = api.http.post("/oai/api/v1/chat/completions", json=chat, headers=headers)
+    assert refused.status_code == 400
+    assert "training state" in refused.json()["detail"]
     created = {"session_id": session, "model_seq_id": 1, "path": weights, "optimizer": False}
     assert "no training checkpoint" in refusal(api.post("load_weights", created))
     fresh = api.model(session, 2)

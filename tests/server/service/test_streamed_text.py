@@ -2,10 +2,11 @@
 
 import pytest
 
+from tinker_mock.server.catalog import Catalog
 from tinker_mock.server.service.streaming import IncrementalText
-from tinker_mock.server.stand_in import StandInTokenizer, Vocabulary
+from tinker_mock.server.stand_in import StandInTokenizer, vocabulary_of
 
-STAND_IN = StandInTokenizer("stand-in", Vocabulary(1000, {"<|end|>": 0}, {}), None)
+STAND_IN = StandInTokenizer("x", vocabulary_of(Catalog.load().get("Qwen/Qwen3-8B")), None)
 
 
 @pytest.mark.parametrize("text", ["plain words", "na\u00efve \U0001f600\u65e5\u672c end", "\n\n"])

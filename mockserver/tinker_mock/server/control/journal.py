@@ -1,10 +1,10 @@
 """Questions to the journal over HTTP."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import fields
 from typing import Any
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.clock import RealClock
 from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.errors import Conflict, NotFound
@@ -44,16 +44,20 @@ async def query_journal(control: MockControl, exchange: Exchange) -> dict[str, A
     shape = SHAPES[exchange.query["view"]]
 
     def shown() -> list[dict[str, Any]]:
-        return [shape(entry) for entry in journal.select(query)]
+        found = []
+        for entry in journal.select(query):
+            checkpoint()
+            found.append(shape(entry))
+        return found
 
-    return {"entries": await asyncio.to_thread(shown)}
+    return {"entries": await control.backend.compute(shown)}
 
 
 async def get_exchange(control: MockControl, exchange: Exchange) -> dict[str, Any]:
     """One exchange in full; made in a thread, for it may be large."""
     entry = _entry(control, exchange)
     asked = _asked_for(control, entry)
-    return await asyncio.to_thread(in_full, entry, asked)
+    return await control.backend.compute(in_full, entry, asked)
 
 
 async def send_again(control: MockControl, exchange: Exchange) -> dict[str, Any]:
@@ -92,7 +96,7 @@ def _asked_for(control: MockControl, entry: Entry) -> str:
 
 async def count_journal(control: MockControl, exchange: Exchange) -> dict[str, Any]:
     journal = _journal(control)
-    count = await asyncio.to_thread(journal.count, _query(exchange.query))
+    count = await control.backend.compute(journal.count, _query(exchange.query))
     return {"count": count, "forgotten": journal.forgotten}
 
 
@@ -114,7 +118,7 @@ async def verify_journal(control: MockControl, exchange: Exchange) -> dict[str, 
     expectations = [Expectation.of(written) for written in exchange.body["expectations"]]
     journal, in_order = _journal(control), exchange.body.get("in_order", False)
     entries = journal.select(Query())
-    result = await asyncio.to_thread(verify, entries, expectations, in_order=in_order)
+    result = await control.backend.compute(lambda: verify(entries, expectations, in_order=in_order))
     if result.failure is not None:
         raise Conflict(
             result.failure.sentence,
@@ -133,7 +137,7 @@ async def verify_journal(control: MockControl, exchange: Exchange) -> dict[str, 
 async def export_journal(control: MockControl, exchange: Exchange) -> Answer:
     content_type, render = EXPORTS[exchange.query["format"]]
     journal, query = _journal(control), _query(exchange.query)
-    content = await asyncio.to_thread(lambda: render(journal.select(query)))
+    content = await control.backend.compute(lambda: render(journal.select(query)))
     return Answer(200, content=content, content_type=content_type)
 
 

@@ -22,6 +22,7 @@ from tinker_mock.server.state.records import (
     TelemetrySummary,
     Tenant,
     TrainingRun,
+    Upload,
     UsageEvent,
 )
 from tinker_mock.server.state.tables import Record
@@ -32,6 +33,7 @@ KINDS: dict[str, type[Record]] = {
     "runs": TrainingRun,
     "checkpoints": Checkpoint,
     "samplers": SamplingSession,
+    "uploads": Upload,
     "promises": Promise,
     "lanes": Lane,
     "usage": UsageEvent,
@@ -41,9 +43,10 @@ KINDS: dict[str, type[Record]] = {
 }
 """Table -> what is in it, in the order of a state's own fields."""
 FILED: dict[type[Record], tuple[str, ...]] = {
-    Checkpoint: ("arrays", "weights", "files"),
+    Checkpoint: ("arrays", "weights"),
     SamplingSession: ("weights",),
     TrainingRun: ("kept",),
+    Upload: ("files",),
 }
 """Fields whose value is in a file."""
 APART: dict[type[Record], tuple[str, ...]] = {

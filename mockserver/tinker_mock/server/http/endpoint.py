@@ -8,9 +8,11 @@ from urllib.parse import parse_qsl
 from tinker_mock.contracts import Operation
 from tinker_mock.server.access import Access
 from tinker_mock.server.errors import GoingDown, ServiceError
+from tinker_mock.server.faults.connection import cut
 from tinker_mock.server.http.aliases import rewrite_alias
 from tinker_mock.server.http.request_check import RequestRules, decode_body, judge_parameters
 from tinker_mock.server.http.traffic import Traffic
+from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.wire.connection import ClientGone, Connection, ParkedWork
 from tinker_mock.server.wire.dialects import dialect_of
 from tinker_mock.server.wire.exchange import Answer, Exchange, Receive, Send
@@ -46,6 +48,7 @@ class Endpoint:
         parked: ParkedWork,
         intake: Intake,
         access: Access,
+        compute: Compute,
         rules: RequestRules,
         base_url: str = "",
         shaped: Callable[[str, Answer], Answer] = lambda path, answer: answer,
@@ -55,6 +58,7 @@ class Endpoint:
         self.parked = parked
         self.intake = intake
         self.access = access
+        self.compute = compute
         self.rules = rules
         self.base_url = base_url
         self.shaped = shaped
@@ -74,9 +78,11 @@ class Endpoint:
                 try:
                     answer = await self._answer(exchange, connection, refusal)
                     exchange.answer = answer
-                    await self._deliver(exchange, answer, connection, send)
+                    await self._deliver(exchange, answer, connection, connection.sending(send))
                 except ClientGone:
                     exchange.client_gone = True
+            if connection.stalled:
+                cut(reset=True)
 
     def _exchange(self, operation: Operation | None, scope: Mapping[str, Any]) -> Exchange:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
@@ -148,7 +154,7 @@ class Endpoint:
         self.answerer.authenticate(exchange, operation)
         rewrite_alias(exchange, operation)
         judge_parameters(exchange, operation)
-        await decode_body(exchange, operation, self.rules, connection)
+        await decode_body(exchange, operation, self.rules, connection, self.compute)
 
     async def _deliver(
         self, exchange: Exchange, answer: Answer, connection: Connection, send: Send

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinker_mock.contracts.pointer import find
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.journal.entry import Entry
 
 MISSING = object()
@@ -32,6 +33,8 @@ class Query:
     offset: int = 0
 
     def fits(self, entry: Entry) -> bool:
+        """Whether all conditions hold."""
+        checkpoint()
         return (
             entry.number > self.after
             and _glob(entry.operation or "", self.operation)

@@ -81,6 +81,11 @@ class TrainingRun(Record):
     optimizer_config: dict[str, Any] = field(default_factory=lambda: {"type": "adamw"})
     user_metadata: dict[str, Any] = field(default_factory=dict)
     corrupted: bool = False
+    """Its weights were lost."""
+    lost: bool = False
+    """So was the run itself: nobody finds it any more."""
+    losses: dict[str, str] = field(default_factory=dict)
+    """seq_id -> what is lost when its turn comes; see `service/losing.py`."""
     loaded_from: str | None = None
     steps: int = 0
     trainer: Trainer | None = None
@@ -140,7 +145,7 @@ class Upload(Record):
     base_model: str
     lora_config: dict[str, Any]
     created_at: float
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
     path: str | None = None
     """Of the checkpoint that it became."""
 

@@ -200,7 +200,7 @@ class TextRun:
             self.finish = Finish("stop")
         if token.id == self.closing or token.id in self.model.base.end_tokens:
             return None
-        marks = self.model.catalog.thinking
+        marks = self.model.thinking_marks
         if token.id in marks:
             self.thinking = token.id == marks[0]
             return None

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from tinker_mock.server.errors import GoingDown
-from tinker_mock.server.wire.exchange import Receive
+from tinker_mock.server.wire.deadlines import Transfer
+from tinker_mock.server.wire.exchange import Message, Receive, Send
 from tinker_mock.server.wire.intake import Intake, Load, TooSlow
-from tinker_mock.server.wire.read_deadlines import Reading
 
 T = TypeVar("T")
 Watch = Callable[[], asyncio.Future[None]]
@@ -64,6 +64,8 @@ class Connection:
         self._parked = parked
         self._intake = intake
         self._load = Load()
+        self.stalled = False
+        """The client stopped to take its answer."""
         self._gone: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Connection:
@@ -85,7 +87,7 @@ class Connection:
         try:
             return await self._read(reading)
         except asyncio.CancelledError:
-            if not reading.late or reading.task is None or reading.task.uncancel():
+            if not reading.ended_late():
                 raise
             raise TooSlow(
                 f"body: {reading.size} bytes came within {deadlines.allowed(reading):g} s, "
@@ -96,7 +98,7 @@ class Connection:
         finally:
             deadlines.end(reading)
 
-    async def _read(self, reading: Reading) -> bytes:
+    async def _read(self, reading: Transfer) -> bytes:
         chunks: list[bytes] = []
         while True:
             message = await self._receive()
@@ -109,6 +111,24 @@ class Connection:
                 self.hold(len(chunk), reading.size)
             if not message.get("more_body", False):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def sending(self, send: Send) -> Send:
+        """`send`, which gives up on clients that do not take what they asked for (ClientGone)."""
+        deadlines = self._intake.deadlines
+
+        async def patient(message: Message) -> None:
+            transfer = deadlines.begin(len(message.get("body", b"")))
+            try:
+                await send(message)
+            except asyncio.CancelledError:
+                if not transfer.ended_late():
+                    raise
+                self.stalled = True
+                raise ClientGone from None
+            finally:
+                deadlines.end(transfer)
+
+        return patient
 
     def hold(self, more: int, size: int) -> None:
         """Count `more` bytes of a body that now has `size`; raises TooLarge or TooManyRequests."""

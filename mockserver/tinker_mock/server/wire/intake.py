@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tinker_mock.server.errors import ServiceError, TooManyRequests
 from tinker_mock.server.settings import BodyLimits
-from tinker_mock.server.wire.read_deadlines import ReadDeadlines
+from tinker_mock.server.wire.deadlines import Deadlines
 
 MIB = 1 << 20
 
@@ -38,7 +38,7 @@ class Intake:
         self.limits = limits
         self.most = limits.body * MIB
         self.held = 0
-        self.deadlines = ReadDeadlines(limits.patience)
+        self.deadlines = Deadlines(limits.patience)
         self._lock = threading.Lock()
 
     def refuse_declared(self, length: str) -> None:
