@@ -71,7 +71,7 @@ peers: $(STAMP) ## Take the reference client through a server: TINKER_BASE_URL, 
 
 .PHONY: bench
 bench: $(STAMP) ## Measure against named peers; prints ratios (BENCH=engine for one)
-	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; $(BIN)/python $$script; done
+	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script; done
 
 .PHONY: crash
 crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, and what was acknowledged (ARGS="--points N")
@@ -80,6 +80,15 @@ crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, and what was acknowl
 .PHONY: soak
 soak: $(STAMP) ## A million operations through one server, and its memory (ARGS="--operations N")
 	$(BIN)/python tests/bench/soak_memory.py $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(STAMP) ## 100,000 drawn requests, bytes that are almost HTTP, schemathesis (ARGS="--seed 9")
+	PYTHONPATH=. $(BIN)/python tests/abuse/fuzz.py $(ARGS)
+	TINKER_MOCK_FUZZ_EXAMPLES=50 $(BIN)/python -m pytest -q tests/contracts/test_fuzz.py
+
+.PHONY: soak
+soak: $(STAMP) ## Ten minutes or a million requests; memory must stand still
+	PYTHONPATH=. $(BIN)/python tests/abuse/soak.py $(ARGS)
 
 $(COOKBOOK)/.installed: tests/cookbook/requirements.txt
 	$(PYTHON) -m venv $(COOKBOOK)
