@@ -75,8 +75,9 @@ def test_render_takes_a_conversation_with_tools_and_variables(
     tools = tmp_path / "tools.json"
     tools.write_text('[{"type": "function"}]')
     options = ("--chat-template", str(template), "--tools", str(tools), "--set", 'style="x"')
-    words = ("render", "-t", CHATML, "--json", *options, json.dumps(messages))
-    value = json.loads(told(capsys, *words))
+    value = json.loads(
+        told(capsys, "render", "-t", CHATML, "--json", *options, json.dumps(messages))
+    )
     assert (value["text"], value["content_format"]) == ("1x", "string")
 
 

@@ -6,8 +6,10 @@ two of them; content and reasoning also come as lists of parts.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from tinker_mock.kimi.k3_parser import K3Parser
 from tinker_mock.kimi.markers import ToolTokens
 from tinker_mock.kimi.reports import Report, Reporter
 from tinker_mock.kimi.stream_parser import CallArguments as CallArguments
@@ -27,23 +29,23 @@ class MarkedTexts:
         self._tools = tools
         self._tokens = tokens
         self._report = report
-        self._parsers: dict[str, StreamParser] = {}
+        self._parsers: dict[str, _Parsers] = {}
         self._in_parts: set[str] = set()
         self._copies: dict[str, str] = {}
 
     def take(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], Found]:
         """The message without its marked calls, and their events."""
         out, found = dict(message), Found()
-        for field in TEXT_FIELDS:
-            value = message.get(field)
+        for name in TEXT_FIELDS:
+            value = message.get(name)
             if not value or not isinstance(value, str | list):
                 continue
-            original = self._copied_from(field, value, message)
+            original = self._copied_from(name, value, message)
             if isinstance(value, str):
-                out[field] = self._text(field, value, found, original)
+                out[name] = self._text(name, value, found, original)
             else:
-                self._in_parts.add(field)
-                out[field] = [self._part(field, part, found, original) for part in value]
+                self._in_parts.add(name)
+                out[name] = [self._part(name, part, found, original) for part in value]
         return out, found
 
     def finish(self) -> tuple[dict[str, Any], Found]:
@@ -51,11 +53,11 @@ class MarkedTexts:
         events."""
         out: dict[str, Any] = {}
         found: Found = []
-        for field, parser in self._parsers.items():
-            text = self._sorted(field, parser.finish(), found, self._copies.get(field))
+        for name, parsers in self._parsers.items():
+            text = self._sorted(name, parsers.finish(), found, self._copies.get(name))
             if text:
-                in_parts = field in self._in_parts
-                out[field] = [{"type": "text", "text": text}] if in_parts else text
+                in_parts = name in self._in_parts
+                out[name] = [{"type": "text", "text": text}] if in_parts else text
         return out, found
 
     def _copied_from(self, field: str, value: Any, message: Mapping[str, Any]) -> str | None:
@@ -70,10 +72,10 @@ class MarkedTexts:
         return None
 
     def _text(self, field: str, text: str, found: Found, copied_from: str | None) -> str:
-        parser = self._parsers.get(field)
-        if parser is None:
-            parser = self._parsers[field] = StreamParser(self._tools, self._tokens)
-        return self._sorted(field, parser.feed(text), found, copied_from)
+        parsers = self._parsers.get(field)
+        if parsers is None:
+            parsers = self._parsers[field] = _Parsers(StreamParser(self._tools, self._tokens))
+        return self._sorted(field, parsers.feed(text), found, copied_from)
 
     def _part(self, field: str, part: Any, found: Found, copied_from: str | None) -> Any:
         if not isinstance(part, Mapping):
@@ -87,11 +89,9 @@ class MarkedTexts:
                 changed[name] = [self._part(field, one, found, copied_from) for one in value]
         return changed
 
-    def _sorted(
-        self, field: str, events: list[Event], found: Found, copied_from: str | None
-    ) -> str:
+    def _sorted(self, field: str, events: Found, found: Found, copied_from: str | None) -> str:
         kept: list[str] = []
-        for event in events:
+        for markup, event in events:
             match event:
                 case Text(text):
                     kept.append(text)
@@ -99,8 +99,33 @@ class MarkedTexts:
                     self._report(Report("unparsed", raw))
                     kept.append(raw)
                 case CallStart() | CallArguments() | CallEnd() if copied_from is None:
-                    found.append((field, event))
+                    found.append((f"{field}{markup}", event))
         return "".join(kept)
+
+
+@dataclass
+class _Parsers:
+    """K3's markup is taken out of a text first, and K2's of what it leaves. Calls of both are
+    numbered apart: events come with the markup's name ("" for K2's)."""
+
+    k2: StreamParser
+    k3: K3Parser = field(default_factory=K3Parser)
+
+    def feed(self, text: str) -> Found:
+        return self._through(self.k3.feed(text))
+
+    def finish(self) -> Found:
+        rest = self._through(self.k3.finish())
+        return [*rest, *(("", event) for event in self.k2.finish())]
+
+    def _through(self, events: list[Event]) -> Found:
+        found = Found()
+        for event in events:
+            if isinstance(event, Text):
+                found += [("", one) for one in self.k2.feed(event.text)]
+            else:
+                found.append(("-k3", event))
+        return found
 
 
 def plain_text(value: Any) -> str:

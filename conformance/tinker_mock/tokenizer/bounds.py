@@ -119,21 +119,20 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         budget.get().step()
-        if operator == "**" and _digits(left) * max(_digits(right), 1) > 4_096:
+        if operator == "**" and isinstance(right, int) and _bits(left) * abs(right) > 4_096:
             raise TemplateTooLong("it raises numbers to powers that are too high")
         if operator == "*":
             for many, times in ((left, right), (right, left)):
                 if isinstance(many, str | list | tuple) and isinstance(times, int):
                     budget.get().write(len(many) * max(times, 0))
-            if _digits(left) + _digits(right) > 4_096:
+            if _bits(left) + _bits(right) > 4_096:
                 raise TemplateTooLong("it multiplies numbers that are too large")
         if operator == "%" and isinstance(left, str) and WIDTH.search(left):
             raise TemplateTooLong("it formats to a width that is too large")
         return _checked(super().call_binop(context, operator, left, right))
 
 
-def _digits(value: Any) -> int:
-    """About the size of an integer; a power counts its exponent by value."""
+def _bits(value: Any) -> int:
     return value.bit_length() if isinstance(value, int) else 0
 
 

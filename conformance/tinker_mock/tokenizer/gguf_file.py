@@ -77,7 +77,8 @@ def _repository(fields: Mapping[str, Any], *, listed: bool) -> Repository:
         for text, kind in zip(tokens, kinds, strict=True)
         if kind in (CONTROL, USER_DEFINED)
     ]
-    return Repository({}, _roles(fields), tuple(found) if listed else (), silent=False)
+    named = {role: Token(text) for role, text in _roles(fields).items()}
+    return Repository({}, named, tuple(found) if listed else (), silent=False)
 
 
 def _byte_pairs(path: Path, fields: Mapping[str, Any], options: dict[str, Any]) -> LoadedTokenizer:

@@ -170,16 +170,27 @@ def _spelled_bytes(token: str) -> bytes:
 
 
 def add_tokens(backend: Backend, repository: Repository) -> None:
-    """Add what the repository's files add, under the ids that transformers gives them."""
-    backend.add_tokens([_added(token) for token in repository.listed])
-    texts = [repository.roles[role] for role in repository.roles]
-    special = [AddedToken(text, special=True, normalized=False) for text in texts]
-    backend.add_special_tokens([*special, *map(_added, repository.extra)])
+    """Add what the repository's files add, under the ids and with the flags that transformers
+    gives it."""
+    present = {token.content: token for token in backend.get_added_tokens_decoder().values()}
+    listed = [_added(token) for token in repository.listed]
+    known = {token.content: token for token in listed}
+    if not repository.lists:
+        known |= present
+    named = [known.get(token.content) or _added(token) for token in repository.named.values()]
+    extra = [_added(token) for token in repository.extra]
+    there = {*present, *(token.content for token in listed)}
+    fresh = [token for token in named if token.content not in there]
+    fresh += [token for token in extra if token.content not in there]
+    roles = {token.content for token in named}
+    for token in (adding := [*listed, *fresh]):
+        token.special = token.special or token.content in roles
+    backend.add_tokens(adding)
 
 
 def _added(token: Token) -> AddedToken:
-    known = ("special", "lstrip", "rstrip", "single_word", "normalized")
-    return AddedToken(token.content, **{k: bool(v) for k, v in token.flags.items() if k in known})
+    flags = {"special": True, "normalized": False} if token.flags is None else token.flags
+    return AddedToken(token.content, **flags)
 
 
 def special_tokens_of(roles: Mapping[str, str], special: Mapping[str, int]) -> SpecialTokens:

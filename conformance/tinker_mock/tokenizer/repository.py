@@ -15,6 +15,7 @@ from tinker_mock.tokenizer.errors import TokenizerError
 
 CONFIGURATION = "tokenizer_config.json"
 ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")
 COMMON_NAMES = {
     "bos_token": (
         "<s>",
@@ -36,21 +37,23 @@ COMMON_NAMES = {
 
 @dataclass(frozen=True)
 class Token:
-    """A token that is added to a vocabulary, with its flags as `tokenizers` calls them."""
+    """A token as the files write it: its text, and its flags (as `tokenizers` calls them) where it
+    is written as an object."""
 
     content: str
-    flags: Mapping[str, bool] = field(default_factory=dict, hash=False)
+    flags: Mapping[str, bool] | None = field(default=None, hash=False)
 
     @property
     def special(self) -> bool:
-        return bool(self.flags.get("special"))
+        """What is only named is special."""
+        return self.flags is None or bool(self.flags.get("special"))
 
     @classmethod
     def of(cls, value: Any, **flags: bool) -> "Token":
-        """From a text, or from an object with a content; `flags` go before the object's."""
+        """From a text, or from an object with a content, over whose flags `flags` go."""
         if isinstance(value, str):
-            return cls(value, flags)
-        given = {k: v for k, v in value.items() if k not in ("content", "__type", "id")}
+            return cls(value)
+        given = {k: bool(v) for k, v in value.items() if k in FLAGS}
         if not isinstance(value.get("content"), str):
             raise ValueError(f"{value!r} is no token")
         return cls(value["content"], {**given, **flags})
@@ -58,14 +61,21 @@ class Token:
 
 @dataclass(frozen=True)
 class Repository:
-    """Roles by their names (`bos_token`), tokens to add in order, and the configuration."""
+    """`named`: tokens by their roles (`bos_token`), `listed`: tokens to add by id, `extra`: further
+    special ones. `lists` is whether the configuration lists all added tokens."""
 
     configuration: Mapping[str, Any] = field(default_factory=dict)
-    roles: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, Token] = field(default_factory=dict)
     listed: tuple[Token, ...] = ()
     extra: tuple[Token, ...] = ()
+    lists: bool = True
     silent: bool = True
     """No file says which tokens have a role."""
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The texts of the tokens with a role."""
+        return {role: token.content for role, token in self.named.items()}
 
     @classmethod
     def read(cls, directory: Path, configuration_path: Path | None = None) -> "Repository":
@@ -116,49 +126,44 @@ def _merged(
     if values.get("additional_special_tokens") and not values.get("extra_special_tokens"):
         values["extra_special_tokens"] = values.pop("additional_special_tokens")
     others = {
-        name: value
+        name: Token.of(value)
         for name, value in values.items()
-        if name.endswith("_token") and name not in ROLES and isinstance(value, str)
+        if name.endswith("_token") and name not in ROLES and isinstance(value, str | dict)
     }
+    lists = "added_tokens_decoder" in values
     decoder: dict[int, Token] = {}
-    if "added_tokens_decoder" in values:
+    if lists:
         rows = (values["added_tokens_decoder"] or {}).items()
         decoder = {int(id): Token.of(row) for id, row in rows}
     else:
         _overlay(values, special_map)
     extra = values.get("extra_special_tokens") or []
     if isinstance(extra, dict):
-        others |= {name: _text(value) for name, value in extra.items()}
+        others |= {name: Token.of(value) for name, value in extra.items()}
         extra = []
-    extra = extra or values.get("additional_special_tokens") or []
-    named = {role: values[role] for role in ROLES if values.get(role) is not None}
-    if "added_tokens_decoder" not in values:
-        special = {_text(value) for value in [*named.values(), *extra]}
+    named = {role: Token.of(values[role]) for role in ROLES if values.get(role) is not None}
+    if not lists:
+        special = {token.content for token in named.values()} | {Token.of(v).content for v in extra}
         for text, id in added.items():
             is_special = text in special
             decoder[int(id)] = Token(text, {"normalized": not is_special, "special": is_special})
-    roles = {role: _text(value) for role, value in {**named, **others}.items()}
-    listed = [decoder[id] for id in sorted(decoder)]
-    known = {token.content for token in listed}
-    unlisted = [Token.of(value, special=True) for value in {**named, **others}.values()
-                if _text(value) not in known]  # fmt: skip
+    extra = extra or values.get("additional_special_tokens") or []
     return Repository(
         configuration,
-        roles,
-        (*listed, *unlisted),
-        tuple(Token.of(value, special=True) for value in extra),
+        {**named, **others},
+        tuple(decoder[id] for id in sorted(decoder)),
+        tuple(map(Token.of, extra)),
+        lists,
         silent=not configuration and not special_map,
     )
 
 
 def _overlay(values: dict[str, Any], special_map: dict[str, Any]) -> None:
-    """special_tokens_map.json over the configuration."""
+    """special_tokens_map.json over the configuration; its objects are special tokens."""
     for name, value in special_map.items():
-        before = values.get("extra_special_tokens")
-        if name == "extra_special_tokens" and isinstance(value, list) and isinstance(before, list):
+        if name == "extra_special_tokens" and isinstance(value, list):
+            before = list(values.get(name) or [])
             value = [*before, *(one for one in value if one not in before)]
+        elif isinstance(value, dict) and name != "extra_special_tokens":
+            value = {**value, "special": True}
         values[name] = value
-
-
-def _text(value: Any) -> str:
-    return Token.of(value).content

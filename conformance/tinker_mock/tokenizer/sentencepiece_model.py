@@ -176,14 +176,24 @@ class SentencePieceTokenizer(Templated):
             if named is not None:
                 spans.append((start, start + len(part)))
                 continue
-            found = self._processor.encode(part, out_type="immutable_proto").pieces
-            pieces = [(piece.begin, piece.end) for piece in found]
+            pieces = self._places(part)
             count = len(self._part_ids(part, first=start == 0))
             spans += [(start + a, start + b) for a, b in pieces[len(pieces) - count :]]
         before = len(ids) - len(spans) if ids and ids[0] == self._processor.bos_id() else 0
         spans = [(0, 0)] * min(before, 1) + spans
         spans += [(0, 0)] * (len(ids) - len(spans))
         return Encoding(tuple(ids), tuple(map(self._spelled, ids)), tuple(spans))
+
+    def _places(self, part: str) -> list[tuple[int, int]]:
+        """Where the pieces of a text stand. The bytes of a character all stand where it does."""
+        processor = self._processor
+        encode = getattr(processor, "encode_as_proto", None) or processor.encode_as_immutable_proto
+        places, at = [], 0
+        for piece in encode(part).pieces:
+            end = at + len(piece.surface)
+            places.append((at, end + 1 if processor.is_byte(piece.id) and end == at else end))
+            at = end
+        return places
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
         """Ids that are no tokens decode to nothing."""

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy
 from tinker_mock.server.quirks import ActiveQuirks, UnknownQuirk
 from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
+from tinker_mock.server.scripts import ScriptFault, Scripts, scripts_from
 from tinker_mock.server.service import housekeeping, sessions
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.backend import Backend
@@ -50,6 +51,7 @@ from tinker_mock.server.wire.intake import Intake
 from tinker_mock.server.yaml_section import ScenarioError
 
 if TYPE_CHECKING:
+    from tinker_mock.server.engine import BaseModel
     from tinker_mock.server.service import operations
 else:
     operations = LazyModule("tinker_mock.server.service.operations")
@@ -62,6 +64,8 @@ class Mock:
     backend: Backend
     control: MockControl
     endpoint: Endpoint
+    script_warnings: list[str] = field(default_factory=list)
+    """What may keep scripts of the start from firing."""
 
     @property
     def clock(self) -> Clock:
@@ -124,6 +128,7 @@ def build(
     store, secret = _store(settings, clock)
     observer = Observer(store, clock)
     backend = _backend(settings, clock, policy, store, Signer(secret), observer, quirks)
+    script_warnings = _start_scripts(settings, backend)
     parked = ParkedWork()
     journal = Journal(clock, settings.journal_size, settings.journal_memory, server=server)
     plans = Plans(backend.ids, names)
@@ -157,7 +162,7 @@ def build(
         settings.base_url,
         shapes,
     )
-    return Mock(backend, control, endpoint)
+    return Mock(backend, control, endpoint, script_warnings)
 
 
 def _store(settings: Settings, clock: Clock) -> tuple[Store, bytes]:
@@ -189,6 +194,8 @@ def _backend(
         housekeeping.admit_tenant(backend)
 
     grants = [Grant.parse(text) for text in settings.keys]
+    catalog = _catalog(settings, clock)
+    bases: dict[str, BaseModel] = {}
     ids = IdSource(settings.seed, store)
     compute = Compute(clock, settings.work_limits)
     backend = Backend(
@@ -197,12 +204,14 @@ def _backend(
         clock=clock,
         ids=ids,
         signer=signer,
-        catalog=_catalog(settings, clock),
+        catalog=catalog,
         authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room, grants),
         promises=PromiseBook(store, clock, policy, perform, settings.kept_results),
         compute=compute,
         batches=Batcher(compute),
         quirks=quirks,
+        scripts=Scripts(catalog, bases),
+        bases=bases,
     )
     return backend
 
@@ -248,6 +257,13 @@ def _operations() -> list[Operation]:
     """What clients may ask for: Tinker's own operations and the text endpoints'."""
     tinker, inference = load_contract("tinker"), load_contract("inference")
     return [*tinker.operations.values(), *inference.operations.values()]
+
+
+def _start_scripts(settings: Settings, backend: Backend) -> list[str]:
+    try:
+        return backend.scripts.begin_with(scripts_from(settings.scripts))
+    except ScriptFault as fault:
+        raise ConfigurationError(f"scripts: {fault}. {fault.fix}") from fault
 
 
 def _catalog(settings: Settings, clock: Clock) -> Catalog:

@@ -69,6 +69,9 @@ class Settings:
     adapter_shapes: str = "real"
     """`real`: archives have the modules and shapes of the base model; `compact`: a small one."""
     scenario: str | None = None
+    scripts: Any = None
+    """Answers to prompts: a YAML file, a script's fields, a function from prompt to answer, or
+    several of those (`scripts/sources.py`)."""
     quirks: Sequence[str] = ()
     """Names of quirks that are on: see `tinker-mock explain quirk`."""
     clock: str = "real"

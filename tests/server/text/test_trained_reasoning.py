@@ -11,29 +11,45 @@ from tinker_mock.server.text.text_model import tokenizer_of
 
 BASE = "thinkingmachines/Inkling-Small"
 KEY = "tml-trained-thoughts"
-MODEL_BEGINS, THINKING, TEXT, MESSAGE_ENDS, TURN_ENDS = 200001, 200008, 200004, 200010, 200006
+SYSTEM, USER, MODEL = 200002, 200000, 200001
+TEXT, THINKING, MESSAGE_ENDS, TURN_ENDS = 200004, 200008, 200010, 200006
 THOUGHT, SAID = [5012, 613, 7714, 8215, 916], [317, 4118, 519, 620]
+STEPS = 24
 
 
-@pytest.fixture
-def checkpoint(text_mock: RunningServer) -> str:
-    """Weights that know one thought and one answer by heart."""
-    api = Api(text_mock, KEY)
-    thought = [MODEL_BEGINS, THINKING, *THOUGHT, MESSAGE_ENDS]
-    answer = [MODEL_BEGINS, TEXT, *SAID, MESSAGE_ENDS, TURN_ENDS]
-    known = datum([MESSAGE_ENDS, *thought, *answer])
-    model = api.model(base_model=BASE)
-    for step in range(12):
-        api.done("forward_backward", training_step(model, 2 * step + 1, known))
-        api.done("optim_step", update(model, 2 * step + 2, learning_rate=0.5))
-    body = {"model_id": model, "path": "thoughts", "seq_id": 25}
-    path = str(api.done("save_weights_for_sampler", body)["path"])
-    api.http.close()
-    return path
+def encoded(server: RunningServer, text: str) -> list[int]:
+    return list(tokenizer_of(server.mock.backend.catalog.get(BASE)).encode(text))
 
 
 def decoded(server: RunningServer, ids: list[int]) -> str:
     return tokenizer_of(server.mock.backend.catalog.get(BASE)).decode(ids)
+
+
+@pytest.fixture
+def checkpoint(text_mock: RunningServer) -> str:
+    """Weights that know one conversation by heart, as Inkling's renderer writes it."""
+    api = Api(text_mock, KEY)
+    effort = [SYSTEM, TEXT, *encoded(text_mock, "Thinking effort level: 0.9"), MESSAGE_ENDS]
+    question = [USER, TEXT, *encoded(text_mock, "Well?"), MESSAGE_ENDS]
+    prompt = [*effort, *question]
+    thought = [MODEL, THINKING, *THOUGHT, MESSAGE_ENDS]
+    answer = [MODEL, TEXT, *SAID, MESSAGE_ENDS, TURN_ENDS]
+    tokens = [*prompt, *thought, *answer]
+    weights = [0.0] * (len(prompt) - 1) + [1.0] * (len(thought) + len(answer))
+    size = len(tokens) - 1
+    known = datum(
+        tokens,
+        target_tokens={"data": tokens[1:], "dtype": "int64", "shape": [size]},
+        weights={"data": weights, "dtype": "float32", "shape": [size]},
+    )
+    model = api.model(base_model=BASE)
+    for step in range(STEPS):
+        api.done("forward_backward", training_step(model, 2 * step + 1, known))
+        api.done("optim_step", update(model, 2 * step + 2, learning_rate=0.05))
+    body = {"model_id": model, "path": "thoughts", "seq_id": 2 * STEPS + 1}
+    path = str(api.done("save_weights_for_sampler", body)["path"])
+    api.http.close()
+    return path
 
 
 def asked(server: RunningServer, model: str, **more: Any) -> Any:
@@ -58,8 +74,8 @@ def test_a_learnt_thought_comes_before_the_learnt_answer(
     assert message["reasoning_content"] == decoded(text_mock, THOUGHT)
     assert message["content"] == decoded(text_mock, SAID)
     assert answer["choices"][0]["finish_reason"] == "stop"
-    # The thought and its end, then what opens, says and ends the answer.
-    spent = len(THOUGHT) + 1 + 2 + len(SAID) + 2
+    # The thought and its end, then what says and ends the answer.
+    spent = len(THOUGHT) + 1 + len(SAID) + 2
     assert answer["usage"]["completion_tokens"] == spent
     assert answer["usage"]["completion_tokens_details"]["reasoning_tokens"] == len(THOUGHT) + 1
 

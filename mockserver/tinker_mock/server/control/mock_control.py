@@ -4,7 +4,6 @@ import copy
 import itertools
 import sys
 from dataclasses import dataclass
-from typing import Any
 
 from tinker_mock.server.control.snapshots import shelf_of
 from tinker_mock.server.errors import Conflict, LimitReached
@@ -64,7 +63,6 @@ class MockControl:
         """Requests of the control API that wait."""
         self.snapshots = shelf_of(backend)
         self._manners: dict[str, Manners] = {}
-        self.scripts: list[dict[str, Any]] = []
         self.closing = False
         self._numbers = itertools.count(1)
         self._original = copy.deepcopy(scenario)
@@ -174,15 +172,9 @@ class MockControl:
         self.journal.reset()
         self.observer.forget()
         self.plans.plans.clear()
-        self.clear_scripts()
+        self.backend.scripts.restart()
         self.backend.quirks.own = self.backend.quirks.started_with
         self.use(copy.deepcopy(self._original))
-
-    def clear_scripts(self) -> None:
-        """Forget scripted answers."""
-        self.scripts.clear()
-        for base in self.backend.bases.values():
-            base.scripted_answers.clear()
 
     def close(self) -> None:
         """The server goes down: say so, and end everything that waits."""

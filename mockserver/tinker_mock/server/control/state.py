@@ -99,25 +99,6 @@ async def expire_session(control: MockControl, exchange: Exchange) -> None:
         session.status = {"type": "cancelled", "detail": "expired through the control API"}
 
 
-async def list_models(control: MockControl, exchange: Exchange) -> dict[str, Any]:
-    runs = control.backend.state.runs.values()
-    return {
-        "models": [
-            {
-                "model_id": run.id,
-                "session_id": run.session_id,
-                "tenant": run.tenant_id,
-                "base_model": run.base_model,
-                "rank": run.rank,
-                "steps": run.steps,
-                "loaded": run.trainer is not None,
-                "corrupted": run.corrupted,
-            }
-            for run in runs
-        ]
-    }
-
-
 async def list_snapshots(control: MockControl, exchange: Exchange) -> dict[str, Any]:
     kept = control.snapshots.taken.items()
     return {"snapshots": [{"id": name, "taken_at": taken_at} for name, taken_at in kept]}

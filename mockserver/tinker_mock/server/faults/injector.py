@@ -14,6 +14,7 @@ from tinker_mock.server.effects import Effect, EffectError, Step, parse_steps
 from tinker_mock.server.errors import Unprocessable
 from tinker_mock.server.faults.connection import cut
 from tinker_mock.server.faults.delivery import deliver
+from tinker_mock.server.faults.model_effects import lose_model
 from tinker_mock.server.faults.plans import PLAN_HEADER, Plans
 from tinker_mock.server.faults.promise_effects import PROMISE_EFFECTS
 from tinker_mock.server.faults.rules import Rule
@@ -155,6 +156,10 @@ async def _promise(injector: FaultInjector, exchange: Exchange, effect: Effect) 
     return await PROMISE_EFFECTS[effect.kind](injector.backend, exchange, effect)
 
 
+async def _lose_model(injector: FaultInjector, exchange: Exchange, effect: Effect) -> None:
+    await lose_model(injector.backend, exchange, effect)
+
+
 Act = Callable[[FaultInjector, Exchange, Effect], Awaitable[Answer | None]]
 BEFORE: dict[str, Act] = {
     "stall": _stall,
@@ -162,5 +167,6 @@ BEFORE: dict[str, Act] = {
     "drop": _hang_up,
     "reset": _hang_up,
     "skew": _skew,
+    "lose-model": _lose_model,
     **dict.fromkeys(PROMISE_EFFECTS, _promise),
 }

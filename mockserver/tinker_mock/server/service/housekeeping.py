@@ -42,15 +42,14 @@ class Housekeeper:
 
 def tidy(backend: Backend) -> None:
     """Forget everything whose time is over."""
-    now, state = backend.clock.now(), backend.state
+    state, before = backend.state, backend.clock.now() - backend.settings.keep
     sessions.expire_silent(backend)
-    _forget_sessions(backend, now - backend.settings.keep)
+    _forget_sessions(backend, before)
     for table in (state.usage, state.storage, state.audit):
-        _prune(table, now - backend.settings.keep)
-    for upload in [
-        one for one in state.uploads.values() if one.created_at < now - backend.settings.keep
-    ]:
-        del state.uploads[upload.id]
+        _prune(table, before)
+    for upload in list(state.uploads.values()):
+        if upload.created_at < before:
+            del state.uploads[upload.id]
     for key in list(state.telemetry)[: -backend.settings.max_sessions]:
         del state.telemetry[key]
     _prune_counters(backend)

@@ -5,7 +5,7 @@ from typing import Any
 
 from tinker_mock.server.engine import EngineError
 from tinker_mock.server.errors import OperationFailed
-from tinker_mock.server.service import residence, runs, sampling, saving, training
+from tinker_mock.server.service import losing, residence, runs, sampling, saving, training
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.compute import on_behalf_of
 from tinker_mock.server.state.promise import Outcome, Promise
@@ -29,6 +29,7 @@ async def perform(backend: Backend, promise: Promise) -> Any:
     """Do a promise's work; raises OperationFailed for what the client can mend."""
     try:
         with on_behalf_of(promise.tenant_id):
+            losing.strike(backend, promise)
             await residence.wake(backend, promise)
             result = await WORK[promise.operation](backend, promise)
             residence.note(backend, promise)

@@ -4,6 +4,7 @@ examples:
   tinker-mock serve                              # then paste what it prints into your shell
   tinker-mock serve --port 0 --seed 7 --scenario rate-limited --fail-on violation
   tinker-mock serve --clock auto --models mine.yaml --tls
+  tinker-mock serve --scripts answers.yaml       # prompts with answers that you wrote
 """
 
 import argparse
@@ -79,6 +80,8 @@ def serve(settings: Settings, seed_drawn: bool = False) -> int:
         from tinker_mock.server.app import create_app
 
         app = create_app(settings)
+        for warning in app.state.mock.script_warnings:
+            print(f"tinker-mock serve: scripts: {warning}", file=sys.stderr)
         if seed_drawn:
             seed = settings.seed
             print(f"seed {seed}: drawn; --seed {seed} repeats this run", file=sys.stderr)

@@ -29,6 +29,7 @@ def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
         help="archives as large as the base model's adapters, or small (%(default)s)",
     )
     add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
+    add("--scripts", type=Path, metavar="FILE", help="YAML of answers to prompts")
     add(
         "--quirk",
         dest="quirks",

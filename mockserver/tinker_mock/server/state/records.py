@@ -67,6 +67,7 @@ class Session(Record):
 class TrainingRun(Record):
     """A model under training."""
 
+    FLEETING: ClassVar[frozenset[str]] = frozenset({"last_request_time"})
     id: str
     session_id: str
     tenant_id: str
@@ -81,6 +82,11 @@ class TrainingRun(Record):
     optimizer_config: dict[str, Any] = field(default_factory=lambda: {"type": "adamw"})
     user_metadata: dict[str, Any] = field(default_factory=dict)
     corrupted: bool = False
+    """Its weights were lost."""
+    lost: bool = False
+    """So was the run itself: nobody finds it any more."""
+    losses: dict[str, str] = field(default_factory=dict)
+    """seq_id -> what is lost when its turn comes; see `service/losing.py`."""
     loaded_from: str | None = None
     steps: int = 0
     trainer: Trainer | None = None

@@ -54,6 +54,11 @@ def with_effort(messages: list[dict[str, Any]], effort: float) -> list[dict[str,
     return [*messages[:first], effort_message(effort), *messages[first:]]
 
 
+def kimi_effort(effort: float) -> str:
+    """The nearest of the words that Kimi K3's prompt knows."""
+    return "low" if effort < OPENAI_EFFORTS["medium"] else "high" if effort < 0.95 else "max"
+
+
 def thoughts_for(effort: float) -> int:
     """The most tokens of reasoning at an effort."""
     return math.ceil(effort * MOST_THOUGHTS)

@@ -13,7 +13,7 @@ from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of
 from tinker_mock.server.service.inputs import content_id
 from tinker_mock.server.state.records import Tenant
-from tinker_mock.server.text.effort import with_effort
+from tinker_mock.server.text.effort import kimi_effort, with_effort
 from tinker_mock.server.text.messages import flat_text
 from tinker_mock.server.text.model_names import named_model
 from tinker_mock.server.text.pictures import PICTURE, picture_tokens, pictures_of
@@ -53,6 +53,13 @@ class TextModel:
         """Whether it reasons in a message of its own before the answer, as much as it is told."""
         return bool(self.catalog.thinking_prefix)
 
+    @property
+    def thinking_marks(self) -> tuple[int, ...]:
+        """The ids after which reasoning begins, and the answer."""
+        if self.reasons_apart:
+            return (self.catalog.thinking_prefix[-1], *self.catalog.answer_prefix[-1:])
+        return self.catalog.thinking
+
     def opens_thinking(self, prompt: list[int]) -> bool:
         """Whether what follows a prompt is reasoning."""
         size = len(self.catalog.thinking_prefix)
@@ -68,7 +75,8 @@ class TextModel:
             messages = with_effort(messages, effort)
         thinking = effort > 0
         if self.tokenizer.chat_template is not None:
-            variables = {"enable_thinking": thinking, "thinking": thinking}
+            variables: dict[str, Any] = {"enable_thinking": thinking, "thinking": thinking}
+            variables["thinking_effort"] = kimi_effort(effort)
             text = templated_prompt(self.tokenizer, messages, tools, variables)
             return self._ids(text, pictures, allow_special_tokens=True)
         ids: list[int] = []

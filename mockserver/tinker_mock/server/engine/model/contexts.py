@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.frozen_model import FrozenModel
@@ -25,9 +27,9 @@ from tinker_mock.server.engine.model.keys import Floats, Ints
 class Contexts:
     """N places at which a token is predicted.
 
-    `keys` [orders - 1, N] name the context of each order from 1 on; `state`, `scripted` and
-    `log_lift` [N]: `scripted` is the token that a scripted answer favours (-1 for none), `log_lift`
-    the logarithm of the factor on its weight.
+    `keys` [orders - 1, N] name the context of each order from 1 on, `state` [N] is the grammar's.
+    `scripted` [K, N] are the tokens that scripted answers favour (-1 for none), `log_lift` [K, N]
+    the logarithms of the factors on their weights.
     """
 
     keys: Hashes
@@ -43,18 +45,32 @@ class Contexts:
         return Contexts(
             self.keys[:, index],
             self.state[index],
-            self.scripted[index],
-            self.log_lift[index],
+            self.scripted[:, index],
+            self.log_lift[:, index],
         )
+
+    def lifts(self) -> Iterator[tuple[Ints, Floats]]:
+        """(token, log of its factor), [N] each, of one scripted alternative after the other."""
+        return zip(self.scripted, self.log_lift, strict=True)
+
+    def with_lifts(self, scripted: Ints, log_lift: Floats) -> Contexts:
+        """The same places with these alternatives."""
+        return replace(self, scripted=scripted, log_lift=log_lift)
 
     @classmethod
     def joined(cls, parts: Sequence[Contexts]) -> Contexts:
         """All places of the parts, in order."""
+        most = max(part.scripted.shape[0] for part in parts)
+
+        def padded(array: NDArray[Any], filler: float) -> NDArray[Any]:
+            missing = most - array.shape[0]
+            return np.pad(array, ((0, missing), (0, 0)), constant_values=filler)
+
         return cls(
             np.concatenate([part.keys for part in parts], axis=1),
             np.concatenate([part.state for part in parts]),
-            np.concatenate([part.scripted for part in parts]),
-            np.concatenate([part.log_lift for part in parts]),
+            np.concatenate([padded(part.scripted, -1) for part in parts], axis=1),
+            np.concatenate([padded(part.log_lift, 0.0) for part in parts], axis=1),
         )
 
 
@@ -85,8 +101,8 @@ def contexts_of(frozen: FrozenModel, sequences: Sequence[Ints]) -> Contexts:
     return Contexts(
         keys=keys,
         state=state_of(kind, distance),
-        scripted=np.full(tokens.size, -1, dtype=np.int64),
-        log_lift=np.zeros(tokens.size),
+        scripted=np.zeros((0, tokens.size), dtype=np.int64),
+        log_lift=np.zeros((0, tokens.size)),
     )
 
 

@@ -10,6 +10,7 @@ from tinker_mock.server.engine.model.contexts import Contexts, Trail
 from tinker_mock.server.engine.model.grammar import ASSISTANT, state_of
 from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.engine.sampling.counter_rng import Seeds, mixed
+from tinker_mock.server.engine.sampling.scripted_run import Begin, ScriptedRun
 from tinker_mock.server.engine.sampling.stops import Stops
 
 STEP_BYTES = 64
@@ -29,6 +30,7 @@ class Generation:
         seeds: Sequence[int],
         limits: Sequence[int],
         stops: Stops,
+        begins: Sequence[Begin],
     ) -> None:
         self.base = base
         self.prompts = prompts
@@ -49,6 +51,7 @@ class Generation:
         self._kind, self._distance, self._tail = (end[rows] for end in ends)
         self._trail = Trail(base.frozen, [prompts[place] for place in distinct], rows)
         self._steps: list[tuple[Ints, Contexts]] = []
+        self._scripts = ScriptedRun(base, prompts, begins) if base.scripted_answers else None
 
     def _ends(self, prompts: Sequence[Ints]) -> tuple[Ints, Ints, Ints]:
         """Grammar state (kind, distance) and last tokens of every prompt."""
@@ -66,26 +69,21 @@ class Generation:
         return kind[ends - 1], distance[ends - 1], tail
 
     def contexts(self) -> Contexts:
-        """Where each running sequence stands."""
+        """Where each running sequence stands, as it is drawn from."""
         run = self.active
         reserve(run.size * STEP_BYTES)
-        scripted = np.full(run.size, -1, dtype=np.int64)
-        lift = np.zeros(run.size)
         at = Contexts(
             keys=self._trail.keys[:, run],
             state=state_of(self._kind[run], self._distance[run]),
-            scripted=scripted,
-            log_lift=lift,
+            scripted=np.zeros((0, run.size), dtype=np.int64),
+            log_lift=np.zeros((0, run.size)),
         )
-        if self.base.scripted_answers:
-            for i, sequence in enumerate(run):
-                whole = np.concatenate(
-                    [self.prompts[int(sequence)], self.tokens[sequence, : self.length]]
-                )
-                end = self.base.read([whole]).take(slice(-1, None))
-                scripted[i], lift[i] = end.scripted[0], end.log_lift[0]
-        self._steps.append((run, at))
-        return at
+        if self._scripts is None:
+            self._steps.append((run, at))
+            return at
+        scored, drawn = self._scripts.lifted(at, run)
+        self._steps.append((run, scored))
+        return drawn
 
     def seeds(self) -> Seeds:
         """[running] one seed per sequence, for its next token."""
@@ -112,6 +110,8 @@ class Generation:
         )
         self._kind[run] = np.where(marked, kind, self._kind[run])
         self._distance[run] = np.where(marked, 0, self._distance[run] + 1)
+        if self._scripts is not None:
+            self._scripts.advance(run, self.tokens[run, : self.length], kind == ASSISTANT)
         ended = self.stops.reached(self.tokens[run, : self.length])
         self.stopped[run[ended]] = True
         self.active = run[~ended & (self.limits[run] > self.length)]

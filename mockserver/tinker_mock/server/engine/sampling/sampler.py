@@ -109,21 +109,27 @@ class Sampler:
         tables, logit_bias = self.tables(shown_temperature(first)), first.logit_bias
         stops = Stops.of(self.base, first.stop)
         rows = [
-            (prompt, seed_of(request, prompt, index), max_tokens_of(self.base, request))
+            (
+                prompt,
+                seed_of(request, prompt, index),
+                max_tokens_of(self.base, request),
+                request.begin,
+            )
             for request, prompt in zip(requests, prompts, strict=True)
             for index in range(request.num_samples)
         ]
-        if max(limit for _, _, limit in rows) == 0:
+        if max(limit for _, _, limit, _ in rows) == 0:
             yield from [EMPTY] * len(rows)
             return
         if logit_bias is not None:
             check_logit_bias(self.base, logit_bias)
             biased = BiasedSampling(tables.scorer, first, logit_bias)
-            for prompt, seed, limit in rows:
-                yield biased.sample(Generation(self.base, [prompt], [seed], [limit], stops))
+            for prompt, seed, limit, begin in rows:
+                run = Generation(self.base, [prompt], [seed], [limit], stops, [begin])
+                yield biased.sample(run)
             return
-        run_prompts, seeds, limits = (list(part) for part in zip(*rows, strict=True))
-        run = Generation(self.base, run_prompts, seeds, limits, stops)
+        run_prompts, seeds, limits, begins = (list(part) for part in zip(*rows, strict=True))
+        run = Generation(self.base, run_prompts, seeds, limits, stops, begins)
         _grow(first, tables, run, int(run.limits.max()))
         yield from _collected(first, tables, run, 0)
 
@@ -132,7 +138,7 @@ class Sampler:
     ) -> Iterator[SampledSequence]:
         tables = self.tables(shown_temperature(request))
         seed = seed_of(request, prompt, index)
-        run = Generation(self.base, [prompt], [seed], [cuts[-1]], stops)
+        run = Generation(self.base, [prompt], [seed], [cuts[-1]], stops, [request.begin])
         for cut in cuts:
             begin = run.length
             _grow(request, tables, run, cut)

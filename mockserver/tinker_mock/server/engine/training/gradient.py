@@ -11,6 +11,7 @@ entry and all that descend from it, so slopes are summed up from the longest con
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,7 +62,7 @@ class PendingSlopes:
         used = np.flatnonzero(slopes)
         parts = [
             (owner[used], questions.tokens[used], slopes[used], answers.entries[used]),
-            _scripted(scorer, answers, weighted),
+            *_scripted(scorer, answers, weighted),
         ]
         owners, tokens, pulls, entries = (np.concatenate(part) for part in zip(*parts, strict=True))
         pushes = weighted * np.exp(-answers.log_lifted)
@@ -99,18 +100,18 @@ class PendingSlopes:
         )
 
 
-def _scripted(scorer: Scorer, answers: Answers, slopes: Floats) -> tuple[Ints, Ints, Floats, Ints]:
+def _scripted(
+    scorer: Scorer, answers: Answers, slopes: Floats
+) -> Iterator[tuple[Ints, Ints, Floats, Ints]]:
     """The pulls on tokens that scripted answers lift: each has a second share of its normaliser."""
     contexts = answers.questions.contexts
-    due = np.flatnonzero(contexts.scripted >= 0)
-    due = due[slopes[due] != 0.0]
-    if due.size == 0:
-        return due, due, np.zeros(0), due
-    at = contexts.take(due)
-    share = np.exp(scorer.log_weights(at, at.scripted) - answers.log_lifted[due])
-    pulls = -slopes[due] * share * np.expm1(at.log_lift)
-    entries = scorer.table.deepest_entries(answers.chains[:, due], at.scripted)
-    return due, at.scripted, pulls, entries
+    for scripted, log_lift in contexts.lifts():
+        due = np.flatnonzero((scripted >= 0) & (slopes != 0.0))
+        tokens = scripted[due]
+        share = np.exp(scorer.log_weights(contexts.take(due), tokens) - answers.log_lifted[due])
+        pulls = -slopes[due] * share * np.expm1(log_lift[due])
+        entries = scorer.table.deepest_entries(answers.chains[:, due], tokens)
+        yield due, tokens, pulls, entries
 
 
 @dataclass(frozen=True)
