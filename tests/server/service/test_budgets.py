@@ -242,9 +242,10 @@ def test_tenants_take_turns_however_much_each_has() -> None:
 
 
 def test_long_work_gives_way_to_short_work() -> None:
-    release = threading.Event()
+    started, release = threading.Event(), threading.Event()
 
     def long() -> str:
+        started.set()
         while not release.is_set():
             checkpoint()
         return "long"
@@ -252,7 +253,7 @@ def test_long_work_gives_way_to_short_work() -> None:
     async def work(compute: Compute) -> list[str]:
         with on_behalf_of("long"):
             first = asyncio.create_task(compute(long))
-        await asyncio.sleep(0.05)
+        await asyncio.to_thread(started.wait)
         with on_behalf_of("short"):
             second = await asyncio.wait_for(compute(lambda: "short"), PATIENCE)
         release.set()
