@@ -242,10 +242,21 @@ def corrupt_proto(seen: Seen) -> None:
         assert kind in ("UnicodeDecodeError", "JSONDecodeError", "ValueError")
 
 
+def clock_cycles(seen: Seen) -> None:
+    """Submitted ahead, each round has a cycle of its own; tests/sdk counts the cycles of loops."""
+    assert seen.steps == [ROUNDS]
+    assert [seen.statuses(operation).count(200) for operation in SUBMITTING] == [
+        SAMPLES,
+        ROUNDS,
+        ROUNDS,
+    ]
+
+
 PROMISES: dict[str, Callable[[Seen], None]] = {
     "healthy": healthy_run,
     "cold-start": cold_start,
     "capacity-crunch": capacity_crunch,
+    "clock-cycles": clock_cycles,
     "rate-limited": rate_limited,
     "billing-pause": billing_pause,
     "flaky-network": flaky_network,
