@@ -73,6 +73,10 @@ peers: $(STAMP) ## Take the reference client through a server: TINKER_BASE_URL, 
 bench: $(STAMP) ## Measure against named peers; prints ratios (BENCH=engine for one)
 	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; $(BIN)/python $$script; done
 
+.PHONY: crash
+crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, and what was acknowledged (ARGS="--points N")
+	$(BIN)/python -m tests.bench.crash $(ARGS)
+
 .PHONY: soak
 soak: $(STAMP) ## A million operations through one server, and its memory (ARGS="--operations N")
 	$(BIN)/python tests/bench/soak_memory.py $(ARGS)
@@ -121,7 +125,7 @@ replay: $(STAMP) ## Replay all cassettes to the reference client (ARGS="--target
 
 .PHONY: cassettes
 cassettes: $(STAMP) ## Record the cassettes again (needs `make sdk-env`)
-	$(BIN)/tinker-mock record $(ARGS)
+	TINKER_MOCK_CACHE=/tmp/tinker-mock $(BIN)/tinker-mock record $(ARGS)  # paths in them are nobody's home
 
 .PHONY: lock
 lock: ## Renew requirements.lock (needs uv: pip install uv)

@@ -18,7 +18,8 @@ from tinker_mock.client import (
     ValidationError,
 )
 from tinker_mock.client.http.transport import Transport
-from tinker_mock.client.rest.download import download_checkpoint, extract_archive, fetch_file
+from tinker_mock.client.rest.archive import extract_archive
+from tinker_mock.client.rest.download import download_checkpoint, fetch_file
 
 pytestmark = pytest.mark.anyio
 PATH = "tinker://run/weights/one"

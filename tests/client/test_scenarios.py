@@ -20,6 +20,7 @@ from tinker_mock.client import (
     Datum,
     ModelInput,
     PromiseGoneError,
+    RequestFailedError,
     SamplingParams,
 )
 from tinker_mock.client.clock import ScaledClock
@@ -47,7 +48,7 @@ UNHARMED = {
     "rolling-restart",
     "slow-stream",
 }
-HARMED = {"corrupt-proto", "promise-expiry"}
+HARMED = {"corrupt-proto", "lost-model", "promise-expiry"}
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,23 @@ async def test_the_caller_notices_nothing(server: str, scenario: str) -> None:
     assert await train_and_sample(server) == expected
     made = Counter(str(entry["response_body"]) for entry in accepted(server, "optim_step"))
     assert len(made) == 2, "one promise per step, however often it was submitted"
+
+
+async def test_a_model_that_was_lost_goes_on_from_its_checkpoint(server: str) -> None:
+    begin(server, "lost-model")
+    async with a_client(server) as service:
+        training = await service.create_lora_training_client(BASE, 8, seed=1)
+        await training.forward_backward([a_datum()], "cross_entropy")
+        await training.optim_step(AdamParams(learning_rate=1e-2))
+        saved = await training.save_state("s")
+        expected = await training.forward([a_datum()], "cross_entropy")
+        with pytest.raises(RequestFailedError, match="were lost"):
+            await training.optim_step(AdamParams(learning_rate=1e-2))
+        rest = service.create_rest_client()
+        assert (await rest.get_training_run(training.model_id)).corrupted
+        restored = await service.create_training_client_from_state_with_optimizer(saved.path)
+        again = await restored.forward([a_datum()], "cross_entropy")
+        assert again.metrics["loss:sum"] == expected.metrics["loss:sum"]
 
 
 async def test_a_sample_whose_promise_expired_is_drawn_again_a_step_is_not_repeated(

@@ -8,8 +8,9 @@ import re
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from workspace import INKLING, Workspace
+from workspace import ARCHITECTURES, INKLING, Workspace
 
 Metrics = list[dict[str, float]]
 
@@ -186,6 +187,21 @@ def download(kitchen: Kitchen) -> str:
     return f"{len(names)} files, rank {rank}"
 
 
+def merge(kitchen: Kitchen) -> str:
+    """Downloaded adapters become PEFT's and are merged, by the cookbook's own functions."""
+    found = []
+    for name, sizes in ARCHITECTURES.items():
+        folder = kitchen.workspace.folder / "merged" / name.split("/")[-1]
+        script = str(Path(__file__).with_name("merging.py"))
+        output = kitchen.python(script, str(folder), name, json.dumps(sizes))
+        (line,) = (line for line in output.splitlines() if line.startswith('{"tensors"'))
+        told = json.loads(line)
+        if not told["same"] or told["tensors"] != 30 or "lm_head" not in told["modules"]:
+            raise Wrong(f"{name}: {told}")
+        found.append(f"{sizes['model_type']} {told['tensors']} to {told['converted']} tensors")
+    return "; ".join(found)
+
+
 def chat_cli(kitchen: Kitchen) -> str:
     path = str(kitchen.checkpoints("chat_sl")[-1]["sampler_path"])
     output = kitchen.python(
@@ -222,6 +238,7 @@ RUNS: dict[str, Callable[[Kitchen], str]] = {
     "chat_sl": chat_sl,
     "chat_cli": chat_cli,
     "download": download,
+    "merge": merge,
     "sl_loop": sl_loop,
     "resume": resume,
     "math_rl": math_rl,

@@ -16,6 +16,17 @@ SOURCE = "tinker_cookbook-0.6.1"
 INKLING = "thinkingmachines/Inkling-Small"
 QWEN = "Qwen/Qwen3-8B-Base"
 SMALL = "tests/bytelevel-small"
+TINY = {
+    "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "head_dim": 8,
+    "num_key_value_heads": 2, "intermediate_size": 48, "vocab_size": 64,
+}  # fmt: skip
+EXPERTS = {"moe_intermediate_size": 16, "num_experts": 4, "num_experts_per_tok": 2}
+ARCHITECTURES = {
+    "tests/tiny-llama": {"model_type": "llama", **TINY},
+    "tests/tiny-qwen3": {"model_type": "qwen3", **TINY},
+    "tests/tiny-qwen3-moe": {"model_type": "qwen3_moe", **TINY, **EXPERTS},
+}
+"""Models small enough to be made here, whose weights are downloaded and merged."""
 
 
 @dataclass(frozen=True)
@@ -98,4 +109,6 @@ def _models(folder: Path, qwen: bool) -> str:
     }  # fmt: skip
     offered = [SMALL, QWEN] if qwen else [SMALL]
     told = {name: {**models[name], "tokenizer_id": str(folder / name)} for name in offered}
-    return json.dumps({"models": told})
+    tiny = {"vocabulary_size": 64, "context_length": 128, "end_tokens": [1], "chat": False}
+    made = {name: {**tiny, "architecture": sizes} for name, sizes in ARCHITECTURES.items()}
+    return json.dumps({"models": {**told, **made}})

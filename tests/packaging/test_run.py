@@ -183,11 +183,11 @@ def test_a_pipe_gets_no_lines_and_json_when_asked() -> None:
 
 
 def test_a_refusal_stands_out_and_says_the_fix() -> None:
-    program = ASK.replace("/create_session", "/create_model").replace(
-        '"tags": []', '"session_id": "no", "model_seq_id": 1, "base_model": "no/such", "tags": []'
+    program = ASK.replace("/create_session", "/retrieve_future").replace(
+        '"tags": []', '"request_id": "none", "tags": []'
     )
     log = run("--log", "text", "--", sys.executable, "-c", program).stderr.splitlines()
-    assert re.match(r"\d\d:\d\d:\d\d [!✗] 4\d\d +\d+ ms  create_model", log[0])
+    assert re.match(r"\d\d:\d\d:\d\d [!✗] 4\d\d +\d+ ms  retrieve_future", log[0])
     assert "fix: " in log[1]
 
 

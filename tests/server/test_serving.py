@@ -1,39 +1,17 @@
 """The server as a process: announced, reachable under both prefixes, stopped without delay."""
 
 import os
-import signal
 import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
 import httpx
 import pytest
 
-
-@contextmanager
-def served(*options: str, expected_code: int = 0) -> Iterator[dict[str, str]]:
-    """A server process; yields what it announced. Asserts how it ends."""
-    command = [sys.executable, "-m", "tinker_mock.server", "--port", "0", *options]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout
-        try:
-            ready = server.stdout.readline()
-            assert ready.startswith("tinker-mock ready at http"), server.communicate()
-            exports = [server.stdout.readline() for _ in range(3 if "--tls" in options else 2)]
-            pairs = [line.removeprefix("export ").strip().split("=", 1) for line in exports]
-            yield dict(pairs)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            _, said = server.communicate(timeout=60)
-        assert server.returncode == expected_code, said
-
+from tests.server.commands import served
 
 SERVERS = [
     pytest.param(

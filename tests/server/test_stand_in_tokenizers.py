@@ -34,6 +34,13 @@ def test_any_text_survives(text: str) -> None:
     assert TOKENIZER.decode(TOKENIZER.encode(text, allow_special_tokens=False)) == text
 
 
+@pytest.mark.parametrize("letter", ["x", "-", "\n", "é"])
+def test_a_long_word_takes_no_longer_than_as_many_short_ones(letter: str) -> None:
+    """A million characters: merging them as one piece would take days."""
+    text = letter * 1_000_000
+    assert TOKENIZER.decode(TOKENIZER.encode(text)) == text
+
+
 @given(st.lists(st.integers(0, TOKENIZER.vocab_size - 1)))
 def test_pieces_add_up_to_the_whole(ids: list[int]) -> None:
     decoder = stop_decoder(TOKENIZER)  # type: ignore[arg-type]

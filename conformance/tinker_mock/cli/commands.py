@@ -9,6 +9,7 @@ COMMANDS = {
     "serve": ("server.serving.command", "start the mock server"),
     "run": ("server.serving.run_command", "run a program against a mock of its own"),
     "proxy": ("server.serving.proxy_command", "forward to a real endpoint and judge what passes"),
+    "data": ("server.serving.data_command", "look into a data directory, move it, make it small"),
     "tokenizers": ("server.serving.tokenizers_command", "which tokenizers are here; stand-ins"),
     "scenarios": ("server.scenarios.command", "how the mock can misbehave; check a file"),
     "explain quirk": ("server.quirks.command", "what a quirk does, and who says so"),

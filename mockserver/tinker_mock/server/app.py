@@ -2,18 +2,20 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 
 from tinker_mock.contracts import Operation, load_contract
+from tinker_mock.server.access import Access
 from tinker_mock.server.catalog import Catalog, today_of
 from tinker_mock.server.clock import Clock, clock_from
 from tinker_mock.server.control.answerer import ControlAnswerer
 from tinker_mock.server.control.front_door import FrontDoor
 from tinker_mock.server.control.mock_control import MockControl
+from tinker_mock.server.database.keeper import lasting
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.faults.plans import Plans
@@ -32,7 +34,8 @@ from tinker_mock.server.promises import PromiseBook
 from tinker_mock.server.queues import QueuePolicy
 from tinker_mock.server.quirks import ActiveQuirks, UnknownQuirk
 from tinker_mock.server.scenarios.scenario import Scenario, healthy, load_scenario
-from tinker_mock.server.service import housekeeping
+from tinker_mock.server.scripts import ScriptFault, Scripts, scripts_from
+from tinker_mock.server.service import housekeeping, sessions
 from tinker_mock.server.service.authentication import Authenticator
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.batches import Batcher
@@ -48,6 +51,7 @@ from tinker_mock.server.wire.intake import Intake
 from tinker_mock.server.yaml_section import ScenarioError
 
 if TYPE_CHECKING:
+    from tinker_mock.server.engine import BaseModel
     from tinker_mock.server.service import operations
 else:
     operations = LazyModule("tinker_mock.server.service.operations")
@@ -60,6 +64,8 @@ class Mock:
     backend: Backend
     control: MockControl
     endpoint: Endpoint
+    script_warnings: list[str] = field(default_factory=list)
+    """What may keep scripts of the start from firing."""
 
     @property
     def clock(self) -> Clock:
@@ -76,11 +82,20 @@ class Mock:
         """What happened on the wire."""
         return self.control.journal
 
+    def open(self) -> None:
+        """On the loop that serves: go on with what a data directory holds."""
+        if self.backend.store.keeper is not None:
+            self.control.recall()
+            sessions.all_here(self.backend)
+            self.backend.promises.reload()
+
     def close(self) -> None:
-        """Stop all work."""
+        """Stop all work, and let go of what is kept."""
         self.control.close()
         self.backend.promises.stop()
         self.backend.compute.close()
+        if self.backend.store.keeper is not None:
+            self.backend.store.keeper.close()
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -110,13 +125,15 @@ def build(
     quirks = _quirks(settings)
     clock = _clock(settings)
     policy = QueuePolicy(scenario.queue, clock, settings.seed, settings.limits, settings.cycle)
-    store = Store()
+    store, secret = _store(settings, clock)
     observer = Observer(store, clock)
-    backend = _backend(settings, clock, policy, store, observer, quirks)
+    backend = _backend(settings, clock, policy, store, Signer(secret), observer, quirks)
+    script_warnings = _start_scripts(settings, backend)
     parked = ParkedWork()
-    journal = Journal(clock, settings.journal_size, server=server)
+    journal = Journal(clock, settings.journal_size, settings.journal_memory, server=server)
     plans = Plans(backend.ids, names)
-    faults = FaultInjector(backend, plans, scenario.rules, parked)
+    access = Access(settings)
+    faults = FaultInjector(backend, access, plans, scenario.rules, parked)
     control = MockControl(
         backend,
         journal,
@@ -129,13 +146,34 @@ def build(
         parked,
         watching=ParkedWork(),
     )
-    traffic = SimulatedTraffic(load_contract("tinker"), clock, journal, faults, mutants)
+    traffic = SimulatedTraffic(
+        load_contract("tinker"), clock, journal, faults, mutants, backend.compute
+    )
     intake = Intake(settings.body_limits)
     shapes = ErrorShapes(backend.quirks)
     endpoint = Endpoint(
-        answerer(backend), traffic, parked, intake, rules, settings.base_url, shapes
+        answerer(backend),
+        traffic,
+        parked,
+        intake,
+        access,
+        backend.compute,
+        rules,
+        settings.base_url,
+        shapes,
     )
-    return Mock(backend, control, endpoint)
+    return Mock(backend, control, endpoint, script_warnings)
+
+
+def _store(settings: Settings, clock: Clock) -> tuple[Store, bytes]:
+    """Where the state is, and the secret that belongs to it."""
+    given = settings.secret.encode() if settings.secret else None
+    if settings.data_dir is None:
+        return Store(), given or drawn_secret()
+    keeper = lasting(settings.data_dir, settings.seed, clock)
+    store = Store(keeper)
+    store.current = keeper.load()
+    return store, given or keeper.directory.secret(drawn_secret())
 
 
 def _backend(
@@ -143,6 +181,7 @@ def _backend(
     clock: Clock,
     policy: QueuePolicy,
     store: Store,
+    signer: Signer,
     observer: Observer,
     quirks: ActiveQuirks,
 ) -> Backend:
@@ -155,8 +194,9 @@ def _backend(
         housekeeping.admit_tenant(backend)
 
     grants = [Grant.parse(text) for text in settings.keys]
+    catalog = _catalog(settings, clock)
+    bases: dict[str, BaseModel] = {}
     ids = IdSource(settings.seed, store)
-    signer = Signer(settings.secret.encode() if settings.secret else drawn_secret())
     compute = Compute(clock, settings.work_limits)
     backend = Backend(
         settings=settings,
@@ -164,12 +204,14 @@ def _backend(
         clock=clock,
         ids=ids,
         signer=signer,
-        catalog=_catalog(settings, clock),
+        catalog=catalog,
         authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room, grants),
         promises=PromiseBook(store, clock, policy, perform, settings.kept_results),
         compute=compute,
         batches=Batcher(compute),
         quirks=quirks,
+        scripts=Scripts(catalog, bases),
+        bases=bases,
     )
     return backend
 
@@ -179,6 +221,7 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        mock.open()
         yield
         if closing is not None:
             await closing()
@@ -190,12 +233,15 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
     if mock.backend.settings.control:
         fallback = FrontDoor(fallback)
         contract = load_contract("control").operations
-        answerer = ControlAnswerer(mock.control, contract)
+        access = mock.endpoint.access
+        answerer = ControlAnswerer(mock.control, access, contract)
         console = Endpoint(
             answerer,
             PlainTraffic(),
             mock.control.watching,
             mock.endpoint.intake,
+            access,
+            mock.backend.compute,
             RequestRules(content_types=False),
         )
         routes += routes_for(console, contract.values())
@@ -211,6 +257,13 @@ def _operations() -> list[Operation]:
     """What clients may ask for: Tinker's own operations and the text endpoints'."""
     tinker, inference = load_contract("tinker"), load_contract("inference")
     return [*tinker.operations.values(), *inference.operations.values()]
+
+
+def _start_scripts(settings: Settings, backend: Backend) -> list[str]:
+    try:
+        return backend.scripts.begin_with(scripts_from(settings.scripts))
+    except ScriptFault as fault:
+        raise ConfigurationError(f"scripts: {fault}. {fault.fix}") from fault
 
 
 def _catalog(settings: Settings, clock: Clock) -> Catalog:

@@ -27,6 +27,7 @@ DEFAULT_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z, where a manual clock st
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 """Seconds of each unit that a duration may be written in: `250ms`, `2s`, `5m`, `1h`."""
 SOCKET_PATIENCE = 0.005  # real seconds clients behind a socket get to react before a jump
+SLOWEST, FASTEST = 1e-3, 1e6  # rates of a scaled clock
 SETTLE_TURNS = 5  # loop turns without activity before the loop counts as idle
 
 skew: ContextVar[float] = ContextVar("clock_skew", default=0.0)
@@ -75,6 +76,9 @@ class Clock(Protocol):
     def busy(self) -> AbstractContextManager[None]:
         """Context manager: work is under way, so a manual clock must not jump."""
 
+    def forward_to(self, moment: float) -> None:
+        """Unix time is not before `moment` from now on."""
+
 
 class _TimerClock(ABC):
     """The parts all clocks share: the queue, waiting, and the count of work under way."""
@@ -88,6 +92,10 @@ class _TimerClock(ABC):
 
     @abstractmethod
     def monotonic(self) -> float: ...
+
+    @abstractmethod
+    def forward_to(self, moment: float) -> None:
+        """Unix time is not before `moment` from now on: a run that goes on goes on in time."""
 
     def _changed(self) -> None:
         self.activity += 1
@@ -188,6 +196,9 @@ class ScaledClock(_TimerClock):
     def now(self) -> float:
         return self._unix_origin + (self.monotonic() - self._origin) + skew.get()
 
+    def forward_to(self, moment: float) -> None:
+        self._unix_origin += max(0.0, moment - self.now())
+
     def call_at(
         self, when: float, callback: Callable[[], object], *, background: bool = False
     ) -> Timer:
@@ -243,6 +254,9 @@ class ManualClock(_TimerClock):
 
     def now(self) -> float:
         return self.start + self._elapsed + skew.get()
+
+    def forward_to(self, moment: float) -> None:
+        self.start += max(0.0, moment - self.now())
 
     def advance(self, seconds: float) -> None:
         """Fire everything due in the next ``seconds``, in order, and stand at the end of them."""
@@ -318,7 +332,10 @@ def clock_from(spec: str) -> Clock:
         return ManualClock(autojump=True, patience=SOCKET_PATIENCE)
     if spec.startswith("x"):
         try:
-            return ScaledClock(float(spec[1:]))
+            rate = float(spec[1:])
         except ValueError as error:
             raise ValueError(f"clock: {spec!r}: {error}; try x60") from None
+        if not SLOWEST <= rate <= FASTEST:
+            raise ValueError(f"clock: {spec!r}: the rate is from {SLOWEST:g} to {FASTEST:g}")
+        return ScaledClock(rate)
     raise ValueError(f"clock: {spec!r} is none of real, xRATE, manual, auto")

@@ -20,6 +20,7 @@ DURATION = r"(?P<seconds>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h)"
 SIZE = r"(?P<size>\d+)(?P<multiple>k|m)?"
 MULTIPLES = {None: 1, "k": 1024, "m": 1024 * 1024}
 PROMISE_READS = frozenset({"retrieve_future"})
+MODEL_WORK = frozenset({"optim_step", "save_weights", "save_weights_for_sampler"})
 TEXT_STREAMS = frozenset({"create_chat_completion", "create_completion", "create_message"})
 
 
@@ -164,6 +165,14 @@ GRAMMAR: tuple[Form, ...] = (
         BEFORE,
         "the polled promise failed, with that category",
         PROMISE_READS,
+    ),
+    Form(
+        "lose-model",
+        "lose-weights | lose-model",
+        "lose-(?P<variant>weights|model)",
+        BEFORE,
+        "when its turn comes the model's weights are gone (a corrupted run), or the run is (404)",
+        MODEL_WORK,
     ),
     Form(
         "duplicate",

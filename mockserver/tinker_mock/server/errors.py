@@ -57,6 +57,14 @@ class LimitReached(ServiceError):
     kind = "limit"
 
 
+class StorageFull(ServiceError):
+    """What was asked for cannot be kept. A 4xx, which SDKs tell at once: they repeat a 507 for
+    hours."""
+
+    status = 413
+    kind = "insufficient_storage"
+
+
 class NotFound(ServiceError):
     """No such thing for this tenant."""
 

@@ -45,7 +45,7 @@ class BodyLimits:
 
     body: int = 64
     """One body, decompressed."""
-    in_flight: int = 256
+    in_flight: int = 1024
     """All bodies of requests under way."""
     patience: float = 30.0
     """Seconds for a small body; a large one gets more."""
@@ -69,6 +69,9 @@ class Settings:
     adapter_shapes: str = "real"
     """`real`: archives have the modules and shapes of the base model; `compact`: a small one."""
     scenario: str | None = None
+    scripts: Any = None
+    """Answers to prompts: a YAML file, a script's fields, a function from prompt to answer, or
+    several of those (`scripts/sources.py`)."""
     quirks: Sequence[str] = ()
     """Names of quirks that are on: see `tinker-mock explain quirk`."""
     clock: str = "real"
@@ -83,6 +86,10 @@ class Settings:
     fail_on: str | None = None
     control: bool = True
     control_key: str | None = None
+    control_key_drawn: bool = False
+    """Nobody gave the key: it has to be told."""
+    allow_host: Sequence[str] = ()
+    """Further names under which the control API answers without a key."""
     server: str = "hypercorn"
     certfile: Path | None = None
     keyfile: Path | None = None
@@ -93,6 +100,8 @@ class Settings:
     """Seconds of the machine's time that open connections get at the end."""
     long_poll: float = Limits.long_poll
     result_retention: float = Limits.retention
+    data_dir: Path | None = None
+    """Where the state lasts; None keeps it in memory."""
     kept_results: int = KEPT_RESULTS
     """Results that have been read stay readable until so many others have been read."""
     keep: float = 7 * 24 * 3600.0
@@ -115,6 +124,9 @@ class Settings:
     max_in_flight: int = BodyLimits.in_flight
     read_timeout: float = BodyLimits.patience
     journal_size: int = 10_000
+    """Exchanges that are remembered; 0 for none."""
+    journal_memory: int = 64
+    """MiB that they take."""
     log: str = "auto"
     """`text`, `json` or `off`: a line a request on standard error; `auto`: text on a terminal."""
 

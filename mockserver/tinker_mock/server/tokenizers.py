@@ -2,8 +2,9 @@
 
 Looked for, in this order: `tokenizer_id` as a local path; the directory TINKER_MOCK_TOKENIZERS
 (by default `shared/tokenizers` beside the repository) and then the shipped fixtures, under the
-model's id, its last part, or its family; the Hugging Face cache. Nothing is downloaded. Reading one
-needs the extra `text` as a whole. A model whose own tokenizer is not found has a stand-in.
+model's id, its last part, or its family; the Hugging Face cache. Nothing is downloaded. Reading
+one needs the extra `text` as a whole. Inkling's is the one in tml-renderers (extra `renderers`).
+A model whose own tokenizer is not found has a stand-in.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 ENVIRONMENT = "TINKER_MOCK_TOKENIZERS"
 SHIPPED = FIXTURES / "tokenizers"
 NEEDS = ("faker", "huggingface_hub", "jinja2", "regex", "tiktoken", "tokenizers")
+INKLING, RANKS = "inkling", "o200k_base.tiktoken"
+"""Clients encode for Inkling with tml-renderers' own form of these ranks."""
 INSTALL = "pip install 'tinker-mock[text]'"
 _log = logging.getLogger(__name__)
 
@@ -52,9 +55,39 @@ def own_tokenizer(model: NamedModel) -> Tokenizer | None:
 
     A tokenizer of another size than the catalogue says is not this model's, and passed over.
     """
+    ranks = _inkling_ranks() if _is_inkling(model) else None
+    if ranks is not None and text_is_installed():
+        return _of_ranks(ranks, model.name, lambda: vocabulary_of(model))
     name = (model.name, model.family, model.tokenizer_id, model.tokenizer_size)
     sources = tuple(_sources(model.name, model.family, model.tokenizer_id))
     return _load(name, sources, tuple(_state_of(source) for source, _ in sources))
+
+
+def _is_inkling(model: NamedModel) -> bool:
+    """Inkling 2 has ranks of its own, which are in no package on the index."""
+    return model.family == INKLING and "Inkling-2" not in model.name
+
+
+def _inkling_ranks() -> Path | None:
+    """The rank file of Inkling's tokenizer: in tml-renderers, or beside the other tokenizers."""
+    package = find_spec("tml_renderers")
+    folders = [Path(one) / "data" for one in (package and package.submodule_search_locations) or ()]
+    found = (folder / RANKS for folder in (*folders, tokenizer_directory() / "openai"))
+    return next((path for path in found if path.is_file()), None)
+
+
+def _of_ranks(path: Path, name: str, vocabulary: Callable[[], Vocabulary]) -> Tokenizer:
+    if (path, name) not in _ranked:
+        from tinker_mock.tokenizer.openai import PATTERNS
+        from tinker_mock.tokenizer.ranked import RankedTokenizer
+        from tinker_mock.tokenizer.ranks import read_ranks
+
+        marks = vocabulary().marks
+        _ranked[path, name] = RankedTokenizer(name, read_ranks(path), PATTERNS[path.stem], marks)
+    return _ranked[path, name]
+
+
+_ranked: dict[tuple[Path, str], Tokenizer] = {}
 
 
 def folder_of(model: NamedModel) -> str | None:
@@ -62,6 +95,8 @@ def folder_of(model: NamedModel) -> str | None:
 
     None where there is none: a tokenizer in a form that only its own code reads, no disk to write.
     """
+    if _is_inkling(model) and own_tokenizer(model) is not None:
+        return None
     for source, _ in _sources(model.name, model.family, model.tokenizer_id):
         for directory in _directories(source):
             tokenizer = own_tokenizer(model)
@@ -79,7 +114,9 @@ def folder_of(model: NamedModel) -> str | None:
 def has_own_files(model: NamedModel) -> bool:
     """Whether something that may be the model's own tokenizer is here; nothing is loaded."""
     found = _sources(model.name, model.family, model.tokenizer_id)
-    return text_is_installed() and any(_state_of(source) for source, _ in found)
+    here = (_state_of(source) for source, _ in found)
+    ranked = _is_inkling(model) and _inkling_ranks() is not None
+    return text_is_installed() and (ranked or any(here))
 
 
 @cache

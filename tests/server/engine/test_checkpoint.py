@@ -55,8 +55,8 @@ def test_weights_alone_reset_the_optimizer(trained: Trainer) -> None:
     fresh = Trainer(trained.base)
     load_state(fresh, export_state(trained), with_optimizer=False)
     assert logprob_bytes(fresh) == logprob_bytes(trained)
-    assert fresh.adam.step == 0
-    assert not fresh.adam.first.values.any()
+    assert fresh.optimizer.step == 0
+    assert not fresh.optimizer.first.values.any()
 
 
 def test_a_checkpoint_of_an_older_format_is_refused(trained: Trainer) -> None:

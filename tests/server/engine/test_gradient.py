@@ -24,7 +24,8 @@ def loss_at(trainer: Trainer, nudge: dict[int, float], data: list[Datum], loss: 
 
 def check(trainer: Trainer, data: list[Datum], loss: str, order: int) -> None:
     trainer.forward_backward(data, loss)
-    entries, exact = trainer.gradient()
+    found = trainer.gradient()
+    entries, exact = found.entries, found.slopes
     table = trainer.adapter.table
     here = np.flatnonzero(table.order.values[table.context.values[entries]] == order)
     assert here.size > 5
@@ -84,8 +85,8 @@ def test_order_of_data_does_not_matter(trained: Trainer) -> None:
     found = []
     for batch in (data, data[::-1], [data[i] for i in (4, 2, 0, 8, 6, 1, 3, 5, 7)]):
         trained.forward_backward(batch, "importance_sampling")
-        entries, slopes = trained.gradient()
-        found.append(slopes[np.argsort(entries)])
+        exact = trained.gradient()
+        found.append(exact.slopes[np.argsort(exact.entries)])
         trained.pending = type(trained.pending)()
     np.testing.assert_allclose(found[1], found[0], rtol=0, atol=1e-10)
     np.testing.assert_allclose(found[2], found[0], rtol=0, atol=1e-10)

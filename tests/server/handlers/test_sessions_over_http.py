@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.server.conftest import Api, update
+from tests.server.conftest import TOKENS, Api, sample, training_step, update
 from tinker_mock.server.serving.in_thread import RunningServer
 
 
@@ -132,3 +132,31 @@ def test_the_trace_holds_what_was_done(api: Api) -> None:
     trace = json.loads(httpx.get(ready["url"], timeout=60).content)["traceEvents"]
     names = [event["name"] for event in trace if event["ph"] == "X"]
     assert {"create_model", "optim_step", "queued"} <= set(names)
+
+
+@pytest.mark.tinker_mock(clock="manual")
+def test_the_trace_counts_requests_tokens_and_seconds(tinker_mock: RunningServer) -> None:
+    """Two passes over 7 tokens and a sample of 8; the link is good for an hour."""
+    api = Api(tinker_mock, "tml-traced")
+    with api.http:
+        session = api.session()
+        model = api.model(session)
+        for seq_id in (1, 2):
+            api.done("forward_backward", training_step(model, seq_id))
+        sampled = api.done("asample", sample(api.sampler(session), 0))["sequences"][0]["tokens"]
+        api.get(f"sessions/{session}/trace_export")
+        url = api.get(f"sessions/{session}/trace_export").json()["url"]
+        trace = json.loads(httpx.get(url).content)["traceEvents"]
+        tinker_mock.call(tinker_mock.mock.clock.run_for(3599))
+        assert httpx.get(url).status_code == 200
+        tinker_mock.call(tinker_mock.mock.clock.run_for(2))
+        assert httpx.get(url).status_code == 410
+    counters: dict[str, list[dict[str, float]]] = {}
+    for event in trace:
+        if event["ph"] == "C":
+            counters.setdefault(event["name"], []).append(event["args"])
+    totals = counters["Totals: tokens"][-1]
+    assert totals == {"training": 2 * (len(TOKENS) - 1), "sampling": len(sampled)}
+    assert counters["Concurrency: requests in flight"][-1] == {"training": 0, "sampling": 0}
+    assert counters["Latency: seconds"][-1] == {"p50": 0.0, "p90": 0.0, "p99": 0.0}
+    assert {"training": len(TOKENS) - 1} in counters["Per request: tokens"]

@@ -12,8 +12,9 @@ import zstandard
 
 from tests.server.conftest import TOKENS, Api, datum, sample, training_step, update
 from tinker_mock.contracts.protobuf import messages
+from tinker_mock.server.serving.in_thread import RunningServer
 
-VISION = "Qwen/Qwen3.5-4B"
+VISION, AUDIO = "Qwen/Qwen3.5-4B", "thinkingmachines/Inkling"
 PROTOBUF = "application/x-protobuf"
 
 
@@ -26,8 +27,8 @@ def norm(result: dict[str, Any]) -> float:
 
 
 def clipped(model: str, seq_id: int) -> dict[str, Any]:
-    """An optim_step that tells the gradient's norm and does not cut it."""
-    params = {"learning_rate": 1e-3, "grad_clip_norm": 1e12}
+    """An optim_step that tells the gradient's norm, does not cut it and moves nothing."""
+    params = {"learning_rate": 0.0, "grad_clip_norm": 1e12}
     return {"model_id": model, "seq_id": seq_id, "adam_params": params}
 
 
@@ -172,7 +173,42 @@ def test_metrics_are_those_of_the_service(api: Api) -> None:
     api.done("forward_backward", training_step(model, 8))
     whole = norm(api.done("optim_step", clipped(model, 9)))
     api.done("forward_backward", training_step(model, 10, datum(), datum()))
-    assert norm(api.done("optim_step", clipped(model, 11))) == pytest.approx(2 * whole, rel=0.2)
+    assert norm(api.done("optim_step", clipped(model, 11))) == pytest.approx(2 * whole)
+
+
+@pytest.mark.tinker_mock(quirks=["gradient-norm-always"])
+def test_the_norm_is_told_by_every_step_with_the_quirk(tinker_mock: RunningServer) -> None:
+    api = Api(tinker_mock, "tml-norms")
+    with api.http:
+        model = api.model()
+        api.done("forward_backward", training_step(model, 1))
+        assert norm(api.done("optim_step", update(model, 2))) > 0
+
+
+def test_dimuon_is_chosen_at_creation_kept_by_a_resume_and_takes_its_own_parameters(
+    api: Api,
+) -> None:
+    session, config = api.session(), {"type": "dimuon", "version": 1}
+    model = api.model(session, optimizer_config=config)
+    losses = []
+    for step in range(3):
+        passed = api.done("forward_backward", training_step(model, 2 * step + 1))
+        losses.append(loss(passed))
+        params = {"type": "dimuon", "learning_rate": 1e-4, "grad_clip_norm": 1.0}
+        body = {"model_id": model, "seq_id": 2 * step + 2, "optimizer_params": params}
+        assert set(api.done("optim_step", body)["metrics"]) == {"unclipped_grad_l2:mean"}
+    assert losses == sorted(losses, reverse=True)
+    failed = api.outcome(api.submit("optim_step", update(model, 7)))
+    assert failed["category"] == "user"
+    assert "does not match the optimizer this model was created with (dimuon)" in failed["error"]
+    path = api.done("save_weights", {"model_id": model, "seq_id": 8, "path": "d"})["path"]
+    assert api.post("weights_info", {"tinker_path": path}).json()["optimizer_config"] == config
+    body = {"session_id": session, "model_seq_id": 5, "path": path, "optimizer": True}
+    resumed = api.done("load_weights", body)["model_id"]
+    step = training_step(resumed, 1)
+    assert loss(api.done("forward_backward", step)) < losses[-1]
+    done = {"model_id": resumed, "seq_id": 2, "optimizer_params": {**params, "damping": 1e-3}}
+    api.done("optim_step", done)
 
 
 def test_policy_losses_refuse_weights_by_name(api: Api) -> None:
@@ -246,8 +282,8 @@ def test_pictures_and_sounds_take_their_positions(api: Api, kind: str) -> None:
         "model_input": {"chunks": [{"tokens": [1, 2]}, chunk]},
         "loss_fn_inputs": weighted(size),
     }
-    step = training_step(api.model(base_model=VISION), 1, example)
-    result = api.done("forward_backward", step)
+    model = api.model(base_model=AUDIO if "dmel" in chunk else VISION)
+    result = api.done("forward_backward", training_step(model, 1, example))
     assert result["loss_fn_outputs"][0]["logprobs"]["shape"] == [size]
 
 
@@ -273,8 +309,8 @@ WRONG = {
 def test_broken_pictures_are_named(api: Api, case: str) -> None:
     chunk, named = WRONG[case]
     example = {"model_input": {"chunks": [chunk]}, "loss_fn_inputs": weighted(1)}
-    step = training_step(api.model(base_model=VISION), 1, example)
-    refused = api.post("forward_backward", step)
+    model = api.model(base_model=AUDIO if "dmel" in chunk else VISION)
+    refused = api.post("forward_backward", training_step(model, 1, example))
     assert refused.status_code == 400
     assert named in refused.json()["detail"]
 

@@ -64,7 +64,7 @@ def test_queries_narrow(http: httpx.Client) -> None:
     assert [e["number"] for e in journal(http, after=2)] == [3]
     assert journal(http, status=404) == []
     count = http.get("/_mock/journal/count", params={"method": "GET"}).json()
-    assert count == {"count": 1}
+    assert count == {"count": 1, "forgotten": 0}
 
 
 def test_waiting_for_a_count_ends_with_the_exchange(http: httpx.Client) -> None:
@@ -88,7 +88,7 @@ def test_verification_names_the_nearest_exchange(http: httpx.Client) -> None:
     ]
     body = {"expectations": good, "in_order": True}
     verified = http.post("/_mock/journal/verify", json=body)
-    assert verified.json() == {"verified": True, "counts": [1, 1]}
+    assert verified.json() == {"verified": True, "counts": [1, 1], "forgotten": 0}
     body = {"expectations": good[::-1], "in_order": True}
     assert http.post("/_mock/journal/verify", json=body).status_code == 409
     wrong = {"operation": "create_session", "body": {"/display_name": "two"}}

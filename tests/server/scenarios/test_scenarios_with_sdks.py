@@ -205,6 +205,13 @@ def promise_expiry(seen: Seen) -> None:
     assert "error" in seen.training[3]
 
 
+def lost_model(seen: Seen) -> None:
+    assert seen.steps == [1]
+    assert ["error" in one for one in seen.training] == [False] * 3 + [True] * 3
+    for _, message in seen.errors():
+        assert "were lost" in message
+
+
 def rolling_restart(seen: Seen) -> None:
     effects = [e["effects"] for e in seen.journal if e["effects"]]
     assert {"lose-reset", "return-503"} == set(effects)
@@ -244,6 +251,7 @@ PROMISES: dict[str, Callable[[Seen], None]] = {
     "flaky-network": flaky_network,
     "slow-stream": slow_stream,
     "cut-stream": cut_stream,
+    "lost-model": lost_model,
     "promise-expiry": promise_expiry,
     "rolling-restart": rolling_restart,
     "proxy-noise": proxy_noise,
@@ -251,6 +259,8 @@ PROMISES: dict[str, Callable[[Seen], None]] = {
     "corrupt-proto": corrupt_proto,
 }
 FAILING = {("billing-pause", OLD), ("promise-expiry", OLD), ("promise-expiry", NEWEST)} | {
+    ("lost-model", OLD),
+    ("lost-model", NEWEST),
     ("corrupt-proto", OLD),
     ("corrupt-proto", NEWEST),
 }

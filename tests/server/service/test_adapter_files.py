@@ -139,7 +139,7 @@ def test_what_is_in_an_archive(tinker_mock: RunningServer) -> None:
     name = "base_model.model.model.layers.3.self_attn.q_proj.lora_B.weight"
     assert tensors[name].shape == (8192, 1)
     assert not any(array.any() for array in tensors.values())
-    assert int(read_state(files[STATE_FILE])["step"][0]) == 1
+    assert "steps" in read_state(files[STATE_FILE])
 
 
 def test_parts_that_are_not_trained_are_not_in_it(tinker_mock: RunningServer) -> None:
@@ -191,3 +191,36 @@ def test_sampler_weights_are_archived_too(tinker_mock: RunningServer) -> None:
         answer = api.get(f"training_runs/{model}/checkpoints/sampler_weights/s/archive")
         with httpx.stream("GET", answer.headers["location"], timeout=60) as stream:
             assert int(stream.headers["content-length"]) > 4 * 8 * sum(MEASURED["Qwen/Qwen3-8B"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "behind"),
+    [
+        ("bytes=5000-", 5000, None),
+        ("bytes=0-0", 0, 1),
+        ("bytes=2000000-2000999", 2_000_000, 2_001_000),
+    ],
+)
+def test_a_cut_download_goes_on(
+    tinker_mock: RunningServer, asked: str, first: int, behind: int | None
+) -> None:
+    api = Api(tinker_mock, "tml-range")
+    with api.http:
+        model, _ = saved(api, "Qwen/Qwen3.5-4B", 1)
+        url = link(api, model)
+        whole = httpx.get(url, timeout=60).content
+        rest = httpx.get(url, headers={"Range": asked}, timeout=60)
+    assert rest.status_code == 206
+    assert rest.content == whole[first:behind]
+    last = (behind or len(whole)) - 1
+    assert rest.headers["content-range"] == f"bytes {first}-{last}/{len(whole)}"
+
+
+@pytest.mark.parametrize("asked", ["bytes=-5", "bytes=0-1,4-5", "lines=1-2", "bytes=999999999999-"])
+def test_other_ranges_give_the_whole_file(tinker_mock: RunningServer, asked: str) -> None:
+    api = Api(tinker_mock, "tml-range")
+    with api.http:
+        model, _ = saved(api, "Qwen/Qwen3.5-4B", 1)
+        answer = httpx.get(link(api, model), headers={"Range": asked}, timeout=60)
+    assert answer.status_code == 200
+    assert len(answer.content) == int(answer.headers["content-length"])

@@ -1,6 +1,7 @@
 """Slices sampled together are the slices sampled alone."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,22 @@ def same(one: SampledSequence, other: SampledSequence) -> bool:
 
 @pytest.mark.parametrize("more", [{}, {"temperature": 0.0}, {"top_p": 0.7}, {"top_k": 5}])
 def test_the_company_changes_nothing(base: BaseModel, more: dict[str, Any]) -> None:
-    requests = [asked(number, **more) for number in range(9)]
+    """Also where requests want several samples, of other lengths."""
+    lengths = (12, 3, 0, 40)
+    requests = [
+        replace(asked(number, **more), num_samples=1 + number % 3, max_tokens=lengths[number % 4])
+        for number in range(12)
+    ]
     together = Sampler(base).sample_together(requests)
-    alone = [Sampler(base).sample(request).sequences[0] for request in requests]
-    assert all(same(one, other) for one, other in zip(together, alone, strict=True))
+    for request, result in zip(requests, together, strict=True):
+        alone = Sampler(base).sample(request)
+        assert len(result.sequences) == request.num_samples
+        assert all(map(same, result.sequences, alone.sequences))
+
+
+def test_requests_that_differ_are_not_sampled_together(base: BaseModel) -> None:
+    with pytest.raises(EngineError, match="must be alike"):
+        Sampler(base).sample_together([asked(1), asked(2, temperature=0.5)])
 
 
 class Counting:
@@ -73,9 +86,9 @@ def test_concurrent_slices_share_a_batch_and_a_wrong_one_fails_alone(base: BaseM
 
     first, refused, second, other = asyncio.run(work())
     assert isinstance(refused, EngineError)
-    assert same(first, Sampler(base).sample(asked(1)).sequences[0])
-    assert same(second, Sampler(base).sample(asked(2)).sequences[0])
-    assert same(other, Sampler(base).sample(asked(3, top_p=0.5)).sequences[0])
+    assert same(first.sequences[0], Sampler(base).sample(asked(1)).sequences[0])
+    assert same(second.sequences[0], Sampler(base).sample(asked(2)).sequences[0])
+    assert same(other.sequences[0], Sampler(base).sample(asked(3, top_p=0.5)).sequences[0])
     assert sorted(compute.sizes) == [1, 1, 1, 1, 3]
     assert batcher.running == {}
     assert batcher.waiting == {}

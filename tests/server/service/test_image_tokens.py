@@ -41,7 +41,6 @@ def test_known_counts() -> None:
     assert image_tokens(640, 320, qwen) == 200
     assert image_tokens(224, 224, kimi) == 64  # tiles of 28, as it is
     assert image_tokens(225, 224, kimi) == 72  # padded by a column
-    assert image_tokens(80, 80, rule_of("thinkingmachines/Inkling")) == 2 * 3
     assert image_tokens(56, 30, {}) == 4
 
 
@@ -69,7 +68,17 @@ def test_nemotron() -> None:
         assert image_tokens(width, height, rule) == rows * columns // 4, (width, height)
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "count"),
+    [(40, 40, 2), (41, 79, 4), (80, 80, 6), (224, 224, 36), (640, 480, 204), (1920, 1080, 1323),
+     (4000, 3000, 7575), (3000, 100, 228)],
+)  # fmt: skip
+def test_inkling(width: int, height: int, count: int) -> None:
+    """What tml-renderers 0.2.1 sends as `expected_tokens` with pictures of these sizes."""
+    assert image_tokens(width, height, rule_of("thinkingmachines/Inkling")) == count
+
+
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (4000, 10)])
 def test_what_no_processor_takes(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=r"pixels|longer"):
-        image_tokens(*size, {})
+        image_tokens(*size, rule_of("Qwen/Qwen3.5-4B"))

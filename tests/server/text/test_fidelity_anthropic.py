@@ -69,8 +69,8 @@ def test_more_effort_is_more_thinking(client: anthropic.Anthropic) -> None:
     for effort in ("low", "medium", "high", "xhigh", "max"):
         message = client.messages.create(**asked(output_config={"effort": effort}))
         spent.append(len(thought(message)))
-    low, medium, high, xhigh, most = spent
-    assert low < medium < high < min(xhigh, most)
+    low, medium, *more = spent
+    assert low < medium < min(more)
 
 
 @pytest.mark.parametrize("effort", ["none", "minimal", "ultra", 0.5, 0, True])

@@ -213,3 +213,27 @@ def test_pictures_are_not_served(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
         client.chat.completions.create(**asked(messages=[{"role": "user", "content": [part]}]))
     assert "pictures" in str(refused.value.body)
+
+
+@pytest.mark.parametrize("room", [1, 2, 4, 5, 9])
+def test_a_prompt_that_nearly_fills_the_context_is_answered(
+    client: openai.OpenAI, text_mock: RunningServer, room: int
+) -> None:
+    """The end of a thought and the beginning of the answer take their place too."""
+    model, context = "thinkingmachines/Inkling-2-Small", 65_536
+    url = f"{text_mock.url}/anthropic/api/v1/messages/count_tokens"
+
+    def said(count: int) -> list[Any]:
+        return [{"role": "user", "content": "xx" * count}]
+
+    def size(count: int) -> int:
+        body = {"model": model, "messages": said(count)}
+        headers = {"x-api-key": KEY}
+        return int(httpx.post(url, json=body, headers=headers, timeout=60).json()["input_tokens"])
+
+    count = context - room - (size(1000) - 1000)
+    assert size(count) == context - room
+    answer = client.chat.completions.create(model=model, messages=said(count), seed=1)
+    assert answer.usage is not None
+    assert 1 <= answer.usage.completion_tokens <= room
+    assert answer.choices[0].finish_reason in ("stop", "length")

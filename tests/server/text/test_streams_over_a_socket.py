@@ -69,9 +69,9 @@ def test_a_client_that_hangs_up_stops_the_generation(
     over = threading.Event()
     original, pieces = generation.TextRun._slice, generation.TextRun.pieces
 
-    async def counted(run: generation.TextRun) -> Any:
+    async def counted(run: generation.TextRun, *more: Any) -> Any:
         slices.append(run.count)
-        return await original(run)
+        return await original(run, *more)
 
     async def watched(run: generation.TextRun) -> Any:
         try:

@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from tinker_mock.client.errors import (
     invalid,
 )
 from tinker_mock.client.http.transport import Transport
+from tinker_mock.client.rest.archive import extract_archive
 from tinker_mock.client.rest.client import AsyncRestClient
 
 Progress = Callable[[int, int], None]
@@ -24,7 +24,6 @@ Progress = Callable[[int, int], None]
 
 _MAX_INTERRUPTIONS = 5
 _TIMEOUT = 120.0
-_MAX_MEMBERS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ def directory_name(path: str) -> str:
     if not path.startswith(scheme):
         raise invalid(f"Checkpoint path must start with 'tinker://', got: {path}")
     name = path.removeprefix(scheme).replace("/", "_")
-    if not name or name in (".", ".."):
+    if not name or name in (".", "..") or len(name.encode()) > 200 or not name.isprintable():
         raise invalid(f"Invalid checkpoint path: {path}")
     return name
 
@@ -116,26 +115,6 @@ async def fetch_file(
         _verify(target, sha256)
 
 
-def extract_archive(archive: Path, destination: Path) -> list[Path]:
-    """Unpack a tar, plain or compressed. Returns the files written.
-
-    Raises `ValidationError`, before anything is written, if a member would land outside (an
-    absolute name, `..`), or is a link or a device; and if the file is no tar.
-    """
-    try:
-        with tarfile.open(archive) as tar:
-            members = tar.getmembers()
-            if len(members) > _MAX_MEMBERS:
-                raise invalid(f"the archive has {len(members)} members; that is no checkpoint")
-            for member in members:
-                _check(member)
-            destination.mkdir(parents=True)
-            tar.extractall(destination, members=members, filter="data")
-    except tarfile.TarError as error:
-        raise invalid(f"{archive.name} is no readable tar archive: {error}") from error
-    return [destination / member.name for member in members if member.isfile()]
-
-
 class _ShortBodyError(Exception):
     """Fewer bytes came than were promised."""
 
@@ -199,11 +178,3 @@ def _verify(target: Path, sha256: str) -> None:
     if actual != sha256.lower():
         _discard(target)
         raise invalid(f"the download's sha256 is {actual}, expected {sha256}")
-
-
-def _check(member: tarfile.TarInfo) -> None:
-    name = Path(member.name)
-    if name.is_absolute() or ".." in name.parts or "\\" in member.name:
-        raise invalid(f"the archive's member {member.name!r} would be written outside")
-    if not (member.isfile() or member.isdir()):
-        raise invalid(f"the archive's member {member.name!r} is a link or a device")

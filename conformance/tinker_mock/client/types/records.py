@@ -108,6 +108,7 @@ class Checkpoint:
     public: bool = False
     expires_at: datetime | str | None = None
     user_metadata: Mapping[str, str] | None = None
+    base_model: str | None = None
 
     @property
     def training_run_id(self) -> str | None:

@@ -34,6 +34,7 @@ class CatalogModel:
     answer_suffix: int | None = None
     chat: bool = True
     images: bool = False
+    audio: bool = False
     trainable: bool = True
     sampleable: bool = True
     retired: date | None = None

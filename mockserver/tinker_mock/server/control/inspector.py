@@ -1,6 +1,5 @@
 """The page for people, and what it shows beside the journal: curves, samples, checkpoints."""
 
-import asyncio
 from importlib.resources import files
 from typing import Any
 
@@ -63,7 +62,7 @@ async def list_samples(control: MockControl, exchange: Exchange) -> dict[str, An
     """Decoded when somebody looks, in a thread."""
     kept = [s for s in control.observer.samples.kept if s.number > exchange.query["after"]]
     newest = kept[::-1][: exchange.query["limit"]]
-    return await asyncio.to_thread(_shown, control, newest)
+    return await control.backend.compute(_shown, control, newest)
 
 
 def _shown(control: MockControl, samples: list[KeptSample]) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """Questions to the journal over HTTP."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import fields
 from typing import Any
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.clock import RealClock
 from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.errors import Conflict, NotFound
@@ -28,17 +28,36 @@ def _query(values: dict[str, Any]) -> Query:
     return Query(**{name: value for name, value in values.items() if name in FILTERS})
 
 
+def _journal(control: MockControl) -> Journal:
+    """The journal; raises Conflict where there is none, since nothing it said would be true."""
+    if not control.journal.size:
+        raise Conflict(
+            "this mock keeps no journal",
+            rule="the journal can be asked while it is on",
+            fix="serve with --journal-size above 0",
+        )
+    return control.journal
+
+
 async def query_journal(control: MockControl, exchange: Exchange) -> dict[str, Any]:
-    found = control.journal.select(_query(exchange.query))
+    journal, query = _journal(control), _query(exchange.query)
     shape = SHAPES[exchange.query["view"]]
-    return {"entries": [shape(entry) for entry in found]}
+
+    def shown() -> list[dict[str, Any]]:
+        found = []
+        for entry in journal.select(query):
+            checkpoint()
+            found.append(shape(entry))
+        return found
+
+    return {"entries": await control.backend.compute(shown)}
 
 
 async def get_exchange(control: MockControl, exchange: Exchange) -> dict[str, Any]:
     """One exchange in full; made in a thread, for it may be large."""
     entry = _entry(control, exchange)
     asked = _asked_for(control, entry)
-    return await asyncio.to_thread(in_full, entry, asked)
+    return await control.backend.compute(in_full, entry, asked)
 
 
 async def send_again(control: MockControl, exchange: Exchange) -> dict[str, Any]:
@@ -56,7 +75,7 @@ async def send_again(control: MockControl, exchange: Exchange) -> dict[str, Any]
 
 def _entry(control: MockControl, exchange: Exchange) -> Entry:
     number = int(exchange.path_params["number"])
-    found = control.journal.select(Query(after=number - 1, limit=1))
+    found = _journal(control).select(Query(after=number - 1, limit=1))
     if not found or found[0].number != number:
         raise NotFound(
             f"number: no exchange {number} is kept",
@@ -76,12 +95,14 @@ def _asked_for(control: MockControl, entry: Entry) -> str:
 
 
 async def count_journal(control: MockControl, exchange: Exchange) -> dict[str, Any]:
-    return {"count": control.journal.count(_query(exchange.query))}
+    journal = _journal(control)
+    count = await control.backend.compute(journal.count, _query(exchange.query))
+    return {"count": count, "forgotten": journal.forgotten}
 
 
 async def wait_for_count(control: MockControl, exchange: Exchange) -> Answer:
     wanted, timeout = exchange.query["count"], exchange.query["timeout"]
-    found = await control.journal.wait_for_count(_query(exchange.query), wanted, timeout)
+    found = await _journal(control).wait_for_count(_query(exchange.query), wanted, timeout)
     return Answer(200 if found >= wanted else 408, {"count": found})
 
 
@@ -95,23 +116,29 @@ async def journal_summary(control: MockControl, exchange: Exchange) -> dict[str,
 
 async def verify_journal(control: MockControl, exchange: Exchange) -> dict[str, Any]:
     expectations = [Expectation.of(written) for written in exchange.body["expectations"]]
-    entries = control.journal.select(Query())
-    result = verify(entries, expectations, in_order=exchange.body.get("in_order", False))
+    journal, in_order = _journal(control), exchange.body.get("in_order", False)
+    entries = journal.select(Query())
+    result = await control.backend.compute(lambda: verify(entries, expectations, in_order=in_order))
     if result.failure is not None:
         raise Conflict(
             result.failure.sentence,
             pointer=f"/expectations/{result.failure.position}",
             rule="verified exchanges must fit the expectation",
             fix="see nearest: the exchange that comes closest and how it differs",
-            details={"counts": result.counts, "nearest": result.failure.nearest},
+            details={
+                "counts": result.counts,
+                "nearest": result.failure.nearest,
+                "forgotten": journal.forgotten,
+            },
         )
-    return {"verified": True, "counts": result.counts}
+    return {"verified": True, "counts": result.counts, "forgotten": journal.forgotten}
 
 
 async def export_journal(control: MockControl, exchange: Exchange) -> Answer:
     content_type, render = EXPORTS[exchange.query["format"]]
-    entries = control.journal.select(_query(exchange.query))
-    return Answer(200, content=render(entries), content_type=content_type)
+    journal, query = _journal(control), _query(exchange.query)
+    content = await control.backend.compute(lambda: render(journal.select(query)))
+    return Answer(200, content=content, content_type=content_type)
 
 
 async def journal_feed(control: MockControl, exchange: Exchange) -> Answer:

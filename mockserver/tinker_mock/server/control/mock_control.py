@@ -4,16 +4,16 @@ import copy
 import itertools
 import sys
 from dataclasses import dataclass
-from typing import Any
 
-from tinker_mock.server.errors import LimitReached
+from tinker_mock.server.control.snapshots import shelf_of
+from tinker_mock.server.errors import Conflict, LimitReached
 from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.faults.plans import Plan, Plans
 from tinker_mock.server.journal import Journal
 from tinker_mock.server.mutants import ActiveMutants
 from tinker_mock.server.observation import Observer
 from tinker_mock.server.queues import QueuePolicy
-from tinker_mock.server.quirks import Quirk
+from tinker_mock.server.quirks import Quirk, quirk_of
 from tinker_mock.server.scenarios.scenario import Scenario, load_scenario, read_scenario
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.settings import Settings
@@ -23,11 +23,9 @@ from tinker_mock.server.wire.exchange import App
 
 
 @dataclass(frozen=True)
-class ControlSnapshot:
-    """Everything that a mock can be brought back to. `taken_at`: Unix seconds."""
+class Manners:
+    """How a mock behaved when a snapshot was taken, counters of rules and plans included."""
 
-    state: State
-    taken_at: float
     scenario: Scenario
     plans: dict[str, Plan]
     quirks: frozenset[Quirk]
@@ -63,8 +61,8 @@ class MockControl:
         """Requests of clients that wait."""
         self.watching = watching
         """Requests of the control API that wait."""
-        self.snapshots: dict[str, ControlSnapshot] = {}
-        self.scripts: list[dict[str, Any]] = []
+        self.snapshots = shelf_of(backend)
+        self._manners: dict[str, Manners] = {}
         self.closing = False
         self._numbers = itertools.count(1)
         self._original = copy.deepcopy(scenario)
@@ -91,55 +89,92 @@ class MockControl:
         self.backend.quirks.of_scenario = scenario.quirks
         return scenario
 
-    async def take_snapshot(self) -> tuple[str, ControlSnapshot]:
-        """A copy of state, rule counters and plans, under a new id, taken while no work runs.
+    async def take_snapshot(self, name: str | None = None) -> tuple[str, float]:
+        """A copy of state, rule counters and plans, taken while no work runs: name, Unix time.
 
-        Raises LimitReached.
+        Raises LimitReached, or Conflict for a name that is taken.
         """
-        backend, most = self.backend, self.settings.max_snapshots
-        if len(self.snapshots) >= most:
+        backend, shelf, most = self.backend, self.snapshots, self.settings.max_snapshots
+        if len(shelf.taken) >= most:
             raise LimitReached(
                 f"snapshots: this server holds {most} of them",
                 rule=f"at most {most}",
                 fix="delete one, or start the server with a higher --max-snapshots",
             )
+        if name in shelf.taken:
+            raise Conflict(
+                f"name: there is a snapshot {name!r}",
+                pointer="/name",
+                rule="snapshots have different names",
+                fix="delete it, or choose another name",
+            )
+        free = (f"snapshot-{number}" for number in self._numbers)
+        name = name or next(one for one in free if one not in shelf.taken)
+        self.remember()
         await backend.promises.pause()
         try:
-            state, taken_at = self._copied(backend.state), backend.clock.now()
+            await shelf.take(name)
         finally:
             backend.promises.resume()
         scenario, plans = copy.deepcopy(self.scenario), copy.deepcopy(self.plans.plans)
-        snapshot = ControlSnapshot(state, taken_at, scenario, plans, backend.quirks.own)
-        key = f"snapshot-{next(self._numbers)}"
-        self.snapshots[key] = snapshot
-        return key, snapshot
+        self._manners[name] = Manners(scenario, plans, backend.quirks.own)
+        return name, shelf.taken[name]
 
-    async def restore_snapshot(self, key: str) -> None:
+    async def restore_snapshot(self, name: str) -> None:
         """Back to a snapshot, as often as wanted; waiting clients are woken and find what it
-        says. KeyError for an unknown id."""
-        snapshot, promises = self.snapshots[key], self.backend.promises
+        says. KeyError for an unknown name.
+
+        Plans and counters of rules come back while the process lives that took it.
+        """
+        promises, manners = self.backend.promises, self._manners.get(name)
         await promises.pause()
-        self._continue_from(self._copied(snapshot.state))
-        promises.resume()
-        self.plans.plans = copy.deepcopy(snapshot.plans)
-        self.backend.quirks.own = snapshot.quirks
-        self.use(copy.deepcopy(snapshot.scenario))
+        try:
+            await self.snapshots.restore(name)
+            promises.reload()
+            self.policy.restart()
+        finally:
+            promises.resume()
+        if manners is None:
+            self.recall()
+            return
+        self.plans.plans = copy.deepcopy(manners.plans)
+        self.backend.quirks.own = manners.quirks
+        self.use(copy.deepcopy(manners.scenario))
+
+    async def forget_snapshot(self, name: str) -> None:
+        """Remove a snapshot. KeyError for an unknown name."""
+        await self.snapshots.forget(name)
+        self._manners.pop(name, None)
+
+    def remember(self) -> None:
+        """Where states last, how the mock behaves does as well."""
+        keeper = self.backend.store.keeper
+        if keeper is not None:
+            keeper.tell("scenario", self.scenario.text)
+            keeper.tell("quirks", sorted(self.backend.quirks.own))
+
+    def recall(self) -> None:
+        """Behave as was remembered, where nothing else was asked for at the start."""
+        keeper = self.backend.store.keeper
+        if keeper is None:
+            return
+        text, quirks = keeper.fact("scenario"), keeper.fact("quirks")
+        if text and self.settings.scenario is None:
+            self.use_text(text)
+        if quirks is not None and not self.backend.quirks.started_with:
+            self.backend.quirks.own = frozenset(map(quirk_of, quirks))
 
     def reset(self) -> None:
         """As after a fresh start: state, journal, plans, scripts, scenario and quirks."""
-        self._continue_from(State())
+        self.backend.store.replace(State())
+        self.backend.promises.reload()
+        self.policy.restart()
         self.journal.reset()
         self.observer.forget()
         self.plans.plans.clear()
-        self.clear_scripts()
+        self.backend.scripts.restart()
         self.backend.quirks.own = self.backend.quirks.started_with
         self.use(copy.deepcopy(self._original))
-
-    def clear_scripts(self) -> None:
-        """Forget scripted answers."""
-        self.scripts.clear()
-        for base in self.backend.bases.values():
-            base.scripted_answers.clear()
 
     def close(self) -> None:
         """The server goes down: say so, and end everything that waits."""
@@ -152,11 +187,3 @@ class MockControl:
         print(self.journal.report(), file=sys.stderr)
         failing = self.settings.fail_on == "violation" and self.journal.violations
         return 1 if failing else 0
-
-    def _continue_from(self, state: State) -> None:
-        self.backend.store.replace(state)
-        self.backend.promises.reload()
-        self.policy.restart()
-
-    def _copied(self, state: State) -> State:
-        return state.clone(list(self.backend.bases.values()))

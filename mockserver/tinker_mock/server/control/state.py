@@ -99,33 +99,14 @@ async def expire_session(control: MockControl, exchange: Exchange) -> None:
         session.status = {"type": "cancelled", "detail": "expired through the control API"}
 
 
-async def list_models(control: MockControl, exchange: Exchange) -> dict[str, Any]:
-    runs = control.backend.state.runs.values()
-    return {
-        "models": [
-            {
-                "model_id": run.id,
-                "session_id": run.session_id,
-                "tenant": run.tenant_id,
-                "base_model": run.base_model,
-                "rank": run.rank,
-                "steps": run.steps,
-                "loaded": run.trainer is not None,
-                "corrupted": run.corrupted,
-            }
-            for run in runs
-        ]
-    }
-
-
 async def list_snapshots(control: MockControl, exchange: Exchange) -> dict[str, Any]:
-    kept = control.snapshots.items()
-    return {"snapshots": [{"id": key, "taken_at": s.taken_at} for key, s in kept]}
+    kept = control.snapshots.taken.items()
+    return {"snapshots": [{"id": name, "taken_at": taken_at} for name, taken_at in kept]}
 
 
 async def take_snapshot(control: MockControl, exchange: Exchange) -> Answer:
-    key, snapshot = await control.take_snapshot()
-    return Answer(201, {"id": key, "taken_at": snapshot.taken_at})
+    name, taken_at = await control.take_snapshot((exchange.body or {}).get("name"))
+    return Answer(201, {"id": name, "taken_at": taken_at})
 
 
 async def restore_snapshot(control: MockControl, exchange: Exchange) -> None:
@@ -133,12 +114,12 @@ async def restore_snapshot(control: MockControl, exchange: Exchange) -> None:
 
 
 async def delete_snapshot(control: MockControl, exchange: Exchange) -> None:
-    del control.snapshots[_known(control, exchange)]
+    await control.forget_snapshot(_known(control, exchange))
 
 
 def _known(control: MockControl, exchange: Exchange) -> str:
     key = exchange.path_params["snapshot_id"]
-    if key not in control.snapshots:
+    if key not in control.snapshots.taken:
         raise NotFound(
             f"snapshot_id: no snapshot {key!r}",
             pointer="/snapshot_id",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         journal,
         metrics,
         misbehaviour,
+        models,
         promises,
         scripts,
         state,
@@ -24,6 +25,7 @@ else:
     journal = LazyModule("tinker_mock.server.control.journal")
     metrics = LazyModule("tinker_mock.server.control.metrics")
     misbehaviour = LazyModule("tinker_mock.server.control.misbehaviour")
+    models = LazyModule("tinker_mock.server.control.models")
     promises = LazyModule("tinker_mock.server.control.promises")
     scripts = LazyModule("tinker_mock.server.control.scripts")
     state = LazyModule("tinker_mock.server.control.state")
@@ -79,7 +81,8 @@ HANDLERS: dict[str, Handler] = {
     "list_sessions": state.list_sessions,
     "expire_session": state.expire_session,
     "put_key": state.put_key,
-    "list_models": state.list_models,
+    "list_models": models.list_models,
+    "lose_model": models.lose_model,
     "list_snapshots": state.list_snapshots,
     "take_snapshot": state.take_snapshot,
     "restore_snapshot": state.restore_snapshot,

@@ -22,7 +22,7 @@ from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.scripted_answers import ScriptedAnswer
 from tinker_mock.server.engine.model.weights import Weights
-from tinker_mock.server.engine.sampling.requests import LogitBias, SampleRequest
+from tinker_mock.server.engine.sampling.requests import LogitBias, SampleRequest, alike
 from tinker_mock.server.engine.sampling.results import SampledSequence, SampleResult, TopK
 from tinker_mock.server.engine.sampling.sampler import Sampler
 from tinker_mock.server.engine.training.datum import Datum, LossResult
@@ -43,6 +43,7 @@ __all__ = [
     "TopK",
     "Trainer",
     "Weights",
+    "alike",
     "export_state",
     "export_weights",
     "from_peft",

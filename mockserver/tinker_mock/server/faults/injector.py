@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinker_mock.server.access import Access
 from tinker_mock.server.clock import skew
 from tinker_mock.server.effects import Effect, EffectError, Step, parse_steps
 from tinker_mock.server.errors import Unprocessable
 from tinker_mock.server.faults.connection import cut
 from tinker_mock.server.faults.delivery import deliver
+from tinker_mock.server.faults.model_effects import lose_model
 from tinker_mock.server.faults.plans import PLAN_HEADER, Plans
 from tinker_mock.server.faults.promise_effects import PROMISE_EFFECTS
 from tinker_mock.server.faults.rules import Rule
@@ -37,9 +39,15 @@ class FaultInjector:
     """The faults of one mock. `rules` are those of the scenario that is on."""
 
     def __init__(
-        self, backend: Backend, plans: Plans, rules: list[Rule], parked: ParkedWork
+        self,
+        backend: Backend,
+        access: Access,
+        plans: Plans,
+        rules: list[Rule],
+        parked: ParkedWork,
     ) -> None:
         self.backend = backend
+        self.access = access
         self.plans = plans
         self.rules = rules
         self.parked = parked
@@ -84,8 +92,10 @@ class FaultInjector:
         operation = exchange.operation.id
         if self.overrides:
             if EFFECT_HEADER in exchange.headers:
+                self.access.check(exchange.headers)
                 return _from_header(exchange.headers[EFFECT_HEADER])
             if PLAN_HEADER in exchange.headers:
+                self.access.check(exchange.headers)
                 step = self.plans.get(exchange.headers[PLAN_HEADER]).take(operation)
                 if step is not None:
                     return step
@@ -146,6 +156,10 @@ async def _promise(injector: FaultInjector, exchange: Exchange, effect: Effect) 
     return await PROMISE_EFFECTS[effect.kind](injector.backend, exchange, effect)
 
 
+async def _lose_model(injector: FaultInjector, exchange: Exchange, effect: Effect) -> None:
+    await lose_model(injector.backend, exchange, effect)
+
+
 Act = Callable[[FaultInjector, Exchange, Effect], Awaitable[Answer | None]]
 BEFORE: dict[str, Act] = {
     "stall": _stall,
@@ -153,5 +167,6 @@ BEFORE: dict[str, Act] = {
     "drop": _hang_up,
     "reset": _hang_up,
     "skew": _skew,
+    "lose-model": _lose_model,
     **dict.fromkeys(PROMISE_EFFECTS, _promise),
 }

@@ -21,8 +21,13 @@ def track_hypercorn() -> None:
         async def run(self) -> None:
             current.set(self.writer.transport)
             # At shutdown asyncio would log each cancelled connection with a traceback.
-            with suppress(asyncio.CancelledError):
-                await super().run()
+            try:
+                with suppress(asyncio.CancelledError):
+                    await super().run()
+            except BaseExceptionGroup as group:
+                # So it does when a stream ends while its connection is being cancelled.
+                if group.split(RuntimeError)[1] is not None:
+                    raise
 
     vars(hypercorn_run)["TCPServer"] = TrackedConnection
 

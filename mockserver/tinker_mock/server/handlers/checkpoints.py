@@ -19,6 +19,7 @@ from tinker_mock.server.service.encryption import encrypted
 from tinker_mock.server.service.times import http_date, wire_time
 from tinker_mock.server.state.records import Checkpoint
 from tinker_mock.server.wire.exchange import JSON, Answer, Exchange
+from tinker_mock.server.wire.ranges import part, wanted_range
 
 TAR, BYTES = "application/x-tar", "application/octet-stream"
 
@@ -105,19 +106,29 @@ async def download_file(backend: Backend, exchange: Exchange) -> Answer:
     checkpoint = checkpoints.find(backend, _path_of_key(parts[0]), "file_id")
     if kind == "archive":
         size, pieces = await backend.compute(external.archive, backend, checkpoint)
-        return Answer(stream=_sent(pieces), content_type=TAR, headers=_length(size))
+        return _sent(exchange, pieces, size, TAR)
     file = await backend.compute(external.file_of, backend, checkpoint, parts[1])
     if checkpoint.recipients:
         secret = encrypted(file, checkpoint.recipients)
         return Answer(stream=_computed(backend, secret), content_type=BYTES)
-    return Answer(stream=_sent(file.pieces()), content_type=BYTES, headers=_length(file.size))
+    return _sent(exchange, file.pieces(), file.size, BYTES)
 
 
-def _length(size: int) -> dict[str, str]:
-    return {"Content-Length": str(size)}
+def _sent(exchange: Exchange, pieces: Iterator[bytes], size: int, kind: str) -> Answer:
+    """A file, or the part of it that was asked for."""
+    headers = {"Accept-Ranges": "bytes"}
+    span = wanted_range(exchange.headers.get("range", ""), size)
+    if span is None:
+        headers["Content-Length"] = str(size)
+        return Answer(stream=_given(pieces), content_type=kind, headers=headers)
+    first, behind = span
+    headers["Content-Length"] = str(behind - first)
+    headers["Content-Range"] = f"bytes {first}-{behind - 1}/{size}"
+    rest = _given(part(pieces, first, behind))
+    return Answer(206, stream=rest, content_type=kind, headers=headers)
 
 
-async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _given(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Pieces that cost nothing to make."""
     for piece in pieces:
         yield piece

@@ -1,6 +1,5 @@
 """Promises over HTTP: poll one, poll a session's, cancel."""
 
-import asyncio
 from typing import Any
 
 from tinker_mock.server.engine import LossResult
@@ -26,7 +25,7 @@ async def retrieve_future(backend: Backend, exchange: Exchange) -> Answer:
     promise = backend.promises.get(owner, request_id)  # a snapshot may have been restored
     if promise.open:
         return _try_again(backend, exchange, promise)
-    answer = await _outcome(exchange, promise)
+    answer = await _outcome(backend, exchange, promise)
     if exchange.result_of or promise.state != "completed":
         backend.promises.read(promise)
     return answer
@@ -46,14 +45,14 @@ def _try_again(backend: Backend, exchange: Exchange, promise: Promise) -> Answer
     return Answer(exchange.dialect.try_again_status, body)
 
 
-async def _outcome(exchange: Exchange, promise: Promise) -> Answer:
+async def _outcome(backend: Backend, exchange: Exchange, promise: Promise) -> Answer:
     outcome, dialect = promise.outcome, exchange.dialect
     assert outcome is not None
     if outcome.state != "completed":
         return Answer(body=failed_promise(outcome.error, outcome.category, dialect))
     accept = exchange.headers.get("accept", "")
     if isinstance(outcome.result, LossResult) and len(outcome.result.outputs) > IN_THREAD:
-        answer = await asyncio.to_thread(encode_result, outcome.result, accept, dialect)
+        answer = await backend.compute(encode_result, outcome.result, accept, dialect)
     else:
         answer = encode_result(outcome.result, accept, dialect)
     allowed = exchange.body.get("allow_metadata_only", False)

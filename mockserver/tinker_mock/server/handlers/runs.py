@@ -36,7 +36,11 @@ def _visible(backend: Backend, exchange: Exchange) -> list[TrainingRun]:
     if exchange.query.get("access_scope") == "accessible":
         shared = {c.run_id for c in checkpoints.living(backend) if c.public}
     owner = exchange.owner.id
-    found = [run for run in state.runs.values() if run.tenant_id == owner or run.id in shared]
+    found = [
+        run
+        for run in state.runs.values()
+        if (run.tenant_id == owner or run.id in shared) and not run.lost
+    ]
     found.reverse()
     return sorted(found, key=lambda run: run.created_at, reverse=True)
 

@@ -6,10 +6,13 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from tinker_mock.contracts import Operation
+from tinker_mock.server.access import Access
 from tinker_mock.server.errors import GoingDown, ServiceError
+from tinker_mock.server.faults.connection import cut
 from tinker_mock.server.http.aliases import rewrite_alias
 from tinker_mock.server.http.request_check import RequestRules, decode_body, judge_parameters
 from tinker_mock.server.http.traffic import Traffic
+from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.wire.connection import ClientGone, Connection, ParkedWork
 from tinker_mock.server.wire.dialects import dialect_of
 from tinker_mock.server.wire.exchange import Answer, Exchange, Receive, Send
@@ -44,6 +47,8 @@ class Endpoint:
         traffic: Traffic,
         parked: ParkedWork,
         intake: Intake,
+        access: Access,
+        compute: Compute,
         rules: RequestRules,
         base_url: str = "",
         shaped: Callable[[str, Answer], Answer] = lambda path, answer: answer,
@@ -52,6 +57,8 @@ class Endpoint:
         self.traffic = traffic
         self.parked = parked
         self.intake = intake
+        self.access = access
+        self.compute = compute
         self.rules = rules
         self.base_url = base_url
         self.shaped = shaped
@@ -71,15 +78,16 @@ class Endpoint:
                 try:
                     answer = await self._answer(exchange, connection, refusal)
                     exchange.answer = answer
-                    await self._deliver(exchange, answer, connection, send)
+                    await self._deliver(exchange, answer, connection, connection.sending(send))
                 except ClientGone:
                     exchange.client_gone = True
+            if connection.stalled:
+                cut(reset=True)
 
     def _exchange(self, operation: Operation | None, scope: Mapping[str, Any]) -> Exchange:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         raw_query = scope.get("query_string", b"")
-        host = headers.get("host", "127.0.0.1")
-        address = f"{scope.get('scheme', 'http')}://{host}{scope.get('root_path', '')}"
+        base_url = self.base_url or f"{scope.get('scheme', 'http')}://{self._host(headers, scope)}"
         return Exchange(
             method=scope["method"],
             path=scope["path"],
@@ -89,8 +97,17 @@ class Endpoint:
             path_params={k: str(v) for k, v in scope.get("path_params", {}).items()},
             operation=operation,
             raw_query=raw_query,
-            base_url=self.base_url or address,
+            base_url=f"{base_url}{scope.get('root_path', '')}",
         )
+
+    def _host(self, headers: Mapping[str, str], scope: Mapping[str, Any]) -> str:
+        """The name that the client used, if nobody else can mean another machine by it."""
+        host = headers.get("host", "")
+        if self.access.is_own(host):
+            return host
+        name, port = scope.get("server") or ("127.0.0.1", None)
+        name = f"[{name}]" if ":" in name else name
+        return f"{name}:{port}" if port else str(name)
 
     async def _answer(
         self, exchange: Exchange, connection: Connection, refusal: ServiceError | None
@@ -137,7 +154,7 @@ class Endpoint:
         self.answerer.authenticate(exchange, operation)
         rewrite_alias(exchange, operation)
         judge_parameters(exchange, operation)
-        await decode_body(exchange, operation, self.rules, connection)
+        await decode_body(exchange, operation, self.rules, connection, self.compute)
 
     async def _deliver(
         self, exchange: Exchange, answer: Answer, connection: Connection, send: Send

@@ -22,7 +22,7 @@ def read_json(content: bytes, take: Callable[[int], None]) -> Any:
     try:
         value = orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        if "recursion" in error.msg.lower():
+        if "depth limit" in error.msg or "recursion" in error.msg.lower():
             raise _too_deep() from None
         raise BadRequest(
             f"body: malformed JSON at byte {error.pos}: {error.msg}",

@@ -1,6 +1,5 @@
 """Requests held to the contract: parameters, and bodies decompressed, decoded and judged."""
 
-import asyncio
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,10 +9,11 @@ import orjson
 from tinker_mock.contracts import Operation
 from tinker_mock.contracts.schema import coerce
 from tinker_mock.server.errors import Unprocessable, UnsupportedMediaType
-from tinker_mock.server.http.decompression import decompressed, encoding_of
 from tinker_mock.server.http.json_body import read_json
 from tinker_mock.server.lazy_module import LazyModule
+from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.wire.connection import Connection
+from tinker_mock.server.wire.decompression import decompressed, encoding_of
 from tinker_mock.server.wire.exchange import IN_THREAD, JSON, PROTOBUF, Exchange
 from tinker_mock.server.wire.problems import contract_breach
 
@@ -43,7 +43,11 @@ class RequestRules:
 
 
 async def decode_body(
-    exchange: Exchange, operation: Operation, rules: RequestRules, connection: Connection
+    exchange: Exchange,
+    operation: Operation,
+    rules: RequestRules,
+    connection: Connection,
+    compute: Compute,
 ) -> None:
     """Fill in `exchange.body` and judge it by the contract; raises what the client did wrong."""
     if not operation.request_types or BYTES in operation.request_types:
@@ -51,13 +55,13 @@ async def decode_body(
     content = exchange.raw_body
     encoding = encoding_of(exchange.headers.get("content-encoding", ""))
     if encoding and len(content) > SMALL:
-        content = await asyncio.to_thread(decompressed, content, encoding, connection.hold)
+        content = await compute(decompressed, content, encoding, connection.hold)
     elif encoding:
         content = decompressed(content, encoding, connection.hold)
     if len(content) < IN_THREAD:
         _decode(content, exchange, operation, rules, connection)
     else:
-        await asyncio.to_thread(_decode, content, exchange, operation, rules, connection)
+        await compute(_decode, content, exchange, operation, rules, connection)
 
 
 def _decode(

@@ -1,19 +1,21 @@
 """Answers and results held to the contract, whoever gave them: breaches are noted and logged."""
 
-import asyncio
 import logging
 from typing import Any
 
 import orjson
 
 from tinker_mock.contracts import Contract, Operation, Violation
+from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.wire.exchange import IN_THREAD, JSON, Answer, Exchange
 
 log = logging.getLogger(__name__)
 NO_BODY = (204, 304)
 
 
-async def judge_answer(exchange: Exchange, answer: Answer, contract: Contract) -> None:
+async def judge_answer(
+    exchange: Exchange, answer: Answer, contract: Contract, compute: Compute
+) -> None:
     """Fill in `exchange.response_violations`.
 
     The result that a poll gives is judged as the `x-result` of the operation it is of.
@@ -27,7 +29,7 @@ async def judge_answer(exchange: Exchange, answer: Answer, contract: Contract) -
     if len(answer.encoded()) < IN_THREAD:
         found = _violations(operation, answer, promised)
     else:
-        found = await asyncio.to_thread(_violations, operation, answer, promised)
+        found = await compute(_violations, operation, answer, promised)
     exchange.response_violations = found
     for violation in found:
         log.error("%s was answered out of contract: %s", operation.id, violation)

@@ -27,6 +27,9 @@ class PathApp:
         self.operations: dict[str, Operation] = {}
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await refuse_websocket(send)
+            return
         operation = self.operations.get(scope["method"])
         refusal = None if operation is not None else self._refusal(scope["method"])
         await self.endpoint.run(operation, scope, receive, send, refusal)
@@ -42,6 +45,11 @@ class PathApp:
         return error
 
 
+async def refuse_websocket(send: Send) -> None:
+    """Answer an upgrade with 403: nothing here speaks WebSocket."""
+    await send({"type": "websocket.close", "code": 1008, "reason": "no WebSocket here"})
+
+
 class Unmatched:
     """Answers paths that no operation has, naming the nearest one."""
 
@@ -50,6 +58,8 @@ class Unmatched:
         self.known = {f"{op.method} {op.path}": op.id for op in operations}
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await refuse_websocket(send)
         if scope["type"] == "http":
             refusal = self._refusal(scope["method"], scope["path"])
             await self.endpoint.run(None, scope, receive, send, refusal)

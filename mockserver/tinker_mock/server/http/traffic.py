@@ -10,6 +10,7 @@ from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.http.response_check import judge_answer
 from tinker_mock.server.journal import Journal
 from tinker_mock.server.mutants import ActiveMutants
+from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.wire.exchange import Answer, Exchange, Send
 
 
@@ -67,12 +68,14 @@ class SimulatedTraffic:
         journal: Journal,
         faults: FaultInjector,
         mutants: ActiveMutants,
+        compute: Compute,
     ) -> None:
         self.contract = contract
         self.clock = clock
         self.journal = journal
         self.faults = faults
         self.mutants = mutants
+        self.compute = compute
 
     @contextmanager
     def watch(self, exchange: Exchange) -> Iterator[None]:
@@ -93,7 +96,7 @@ class SimulatedTraffic:
         self.mutants.prepare(exchange)
 
     async def after(self, exchange: Exchange, answer: Answer) -> Answer:
-        await judge_answer(exchange, answer, self.contract)
+        await judge_answer(exchange, answer, self.contract, self.compute)
         return self.mutants.rewrite(exchange, answer)
 
     async def send(self, exchange: Exchange, answer: Answer, send: Send) -> None:

@@ -5,22 +5,28 @@ from typing import Any
 
 import orjson
 
+from tinker_mock.server.errors import ServiceError
 from tinker_mock.server.journal.redaction import redact, redact_text
+from tinker_mock.server.wire.decompression import decompressed, encoding_of
 from tinker_mock.server.wire.nesting import too_deep
 
 BODY_LIMIT = 1024 * 1024
 
 
-def kept(content: bytes) -> bytes:
-    """What of a body stays in memory: nothing of one above a megabyte."""
-    return content if len(content) <= BODY_LIMIT else b""
+def kept(content: bytes, limit: int = BODY_LIMIT) -> bytes:
+    """What of a body stays in memory: nothing of one above the limit."""
+    return content if len(content) <= limit else b""
 
 
-def keep_body(content: bytes, content_type: str, size: int) -> Any:
+def keep_body(content: bytes, content_type: str, size: int, encoding: str = "") -> Any:
     """A redacted JSON value, `{"text": …}` or `{"base64": …}`; None for no body.
 
-    Bodies above a megabyte are kept by their size only.
+    Bodies above a megabyte, before or after they are decompressed, are told by their size only.
     """
+    try:
+        content = plain(content, encoding)
+    except OverflowError:
+        content = b""
     if not content:
         return {"omitted": size} if size else None
     if "json" in content_type and not too_deep(content):
@@ -32,6 +38,21 @@ def keep_body(content: bytes, content_type: str, size: int) -> Any:
         return {"text": redact_text(content.decode("utf-8"))}
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(content).decode("ascii")}
+
+
+def plain(content: bytes, encoding: str) -> bytes:
+    """The body decompressed, or as it is where that cannot be done. Raises OverflowError beyond
+    the limit."""
+
+    def hold(_: int, size: int) -> None:
+        if size > BODY_LIMIT:
+            raise OverflowError
+
+    try:
+        coding = encoding_of(encoding) if content else ""
+        return decompressed(content, coding, hold) if coding else content
+    except ServiceError:
+        return content
 
 
 def keep_frames(frames: list[tuple[float, bytes]]) -> dict[str, Any]:

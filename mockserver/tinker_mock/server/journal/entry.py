@@ -2,11 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from tinker_mock.server.journal.bodies import keep_body, keep_frames
-from tinker_mock.server.journal.redaction import redact, redact_headers, redact_text
+from tinker_mock.server.journal.redaction import (
+    redact,
+    redact_headers,
+    redact_query,
+    redact_text,
+)
+
+BASE, PAIR, FRAME = 1800, 130, 120
+"""Bytes that an entry takes beside its texts, a header beside name and value, a chunk beside its
+content (measured; the journal's tests measure again)."""
 
 
 @dataclass
@@ -17,14 +25,14 @@ class Entry:
     `refused` (a proper request for what cannot be had), `fault` (an effect was applied) or
     `gone` (the client left before the answer).
 
-    The `raw_` fields are as they came; whoever reads uses the redacted properties, made when
-    they are first asked for: most entries are never read.
+    The `raw_` fields are as they came; whoever reads uses the redacted properties, made anew each
+    time: most entries are never read, and none takes more room for having been.
     """
 
     number: int
     operation: str | None
     method: str
-    path: str
+    raw_path: str
     raw_query: Mapping[str, Any]
     raw_request_headers: Mapping[str, str]
     received_at: float
@@ -47,24 +55,34 @@ class Entry:
     effects: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
 
-    @cached_property
-    def query(self) -> dict[str, str]:
-        return {name: redact_text(str(value)) for name, value in self.raw_query.items()}
+    weight: int = 0
+    """Bytes it takes in the ring; the ring keeps it up to date."""
+    kept: bool = False
+    """It is in the ring."""
 
-    @cached_property
+    @property
+    def path(self) -> str:
+        return redact_text(self.raw_path)
+
+    @property
+    def query(self) -> dict[str, str]:
+        return redact_query(self.raw_query)
+
+    @property
     def request_headers(self) -> dict[str, str]:
         return redact_headers(self.raw_request_headers)
 
-    @cached_property
+    @property
     def response_headers(self) -> dict[str, str]:
         return redact_headers(self.raw_response_headers)
 
-    @cached_property
+    @property
     def request_body(self) -> Any:
         """A JSON value, `{"text"}`, `{"base64"}`, `{"omitted": bytes}` or None."""
-        return keep_body(self.raw_request, self.request_type, self.request_size)
+        encoding = self.raw_request_headers.get("content-encoding", "")
+        return keep_body(self.raw_request, self.request_type, self.request_size, encoding)
 
-    @cached_property
+    @property
     def response_body(self) -> Any:
         """Like `request_body`; a stream is `{"frames": [{"t_ms", "text"}]}`."""
         if self.frames:
@@ -123,8 +141,18 @@ class Entry:
             "effects": self.effects,
         }
 
-    @property
-    def weight(self) -> int:
-        """Bytes this entry roughly occupies."""
-        streamed = sum(len(chunk) for _, chunk in self.frames)
-        return 1024 + len(self.raw_request) + len(self.raw_response) + streamed
+    def weighed(self) -> int:
+        """The bytes that it takes now."""
+        lines = (self.raw_query, self.raw_request_headers, self.raw_response_headers)
+        size = BASE + len(self.raw_path) + len(self.raw_request) + len(self.raw_response)
+        for pairs in lines:
+            for name, value in pairs.items():
+                size += PAIR + len(name) + len(str(value))
+        for _, chunk in self.frames:
+            size += FRAME + len(chunk)
+        size += sum(PAIR + len(name) for name in self.unknown_fields)
+        return size + sum(_size(violation) for violation in self.violations)
+
+
+def _size(violation: Mapping[str, Any]) -> int:
+    return sum(PAIR + len(str(value)) for value in violation.values())

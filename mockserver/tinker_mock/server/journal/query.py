@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinker_mock.contracts.pointer import find
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.journal.entry import Entry
 
 MISSING = object()
@@ -32,6 +33,8 @@ class Query:
     offset: int = 0
 
     def fits(self, entry: Entry) -> bool:
+        """Whether all conditions hold."""
+        checkpoint()
         return (
             entry.number > self.after
             and _glob(entry.operation or "", self.operation)
@@ -42,8 +45,11 @@ class Query:
             and _same(entry.status, self.status)
             and _same(entry.verdict, self.verdict)
             and _same(entry.tenant, self.tenant)
-            and all(find(entry.request_body, at, MISSING) == want for at, want in self.body.items())
+            and (not self.body or self._body_fits(entry.request_body))
         )
+
+    def _body_fits(self, body: Any) -> bool:
+        return all(find(body, at, MISSING) == want for at, want in self.body.items())
 
 
 def _glob(value: str, pattern: str | None) -> bool:

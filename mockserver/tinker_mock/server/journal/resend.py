@@ -1,13 +1,14 @@
 """A kept request, sent through an ASGI app once more."""
 
+import asyncio
 from typing import Any
 from urllib.parse import urlencode
 
 from tinker_mock.server.journal.entry import Entry
 from tinker_mock.server.wire.exchange import App
 
-NOT_AGAIN = {"content-encoding", "content-length", "transfer-encoding"}
-"""True of the bytes on the wire; the journal keeps the decoded body."""
+NOT_AGAIN = {"content-length", "transfer-encoding"}
+"""Said anew: the body is sent in one piece."""
 
 
 async def sent_again(app: App, entry: Entry) -> tuple[int | None, bytes]:
@@ -17,7 +18,9 @@ async def sent_again(app: App, entry: Entry) -> tuple[int | None, bytes]:
     waiting = [{"type": "http.request", "body": entry.raw_request, "more_body": False}]
 
     async def receive() -> Any:
-        return waiting.pop() if waiting else {"type": "http.disconnect"}
+        if not waiting:
+            await asyncio.Event().wait()  # whoever sends it again stays for the answer
+        return waiting.pop()
 
     async def send(message: Any) -> None:
         nonlocal status
@@ -35,8 +38,8 @@ async def sent_again(app: App, entry: Entry) -> tuple[int | None, bytes]:
         "http_version": "1.1",
         "method": entry.method,
         "scheme": "http",
-        "path": entry.path,
-        "raw_path": entry.path.encode(),
+        "path": entry.raw_path,
+        "raw_path": entry.raw_path.encode(),
         "root_path": "",
         "query_string": urlencode(entry.raw_query).encode(),
         "headers": [*headers, length],

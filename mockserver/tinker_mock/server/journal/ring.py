@@ -8,24 +8,36 @@ from typing import Any
 from tinker_mock.server.clock import Clock, RealClock
 from tinker_mock.server.effects import words
 from tinker_mock.server.errors import ServiceError
-from tinker_mock.server.journal.bodies import kept
-from tinker_mock.server.journal.entry import Entry
+from tinker_mock.server.journal.bodies import BODY_LIMIT, kept
+from tinker_mock.server.journal.entry import FRAME, Entry
 from tinker_mock.server.journal.query import Query
 from tinker_mock.server.journal.redaction import redact_text
 from tinker_mock.server.wire.exchange import Exchange
 
-BYTES_KEPT = 64 * 1024 * 1024
 FEED_BACKLOG = 1000
 MALFORMED = {405, 413, 415, 422}  # refusals of the message itself, not of what it asks for
-STREAM_KEPT = 1024 * 1024
-"""Bytes of a stream that are kept."""
+MIB = 1024 * 1024
+SHARES = 8
+"""No body takes more than this part of the journal."""
+MOST_SENTENCES = 1000
+"""Different violations that are counted one by one."""
+MOST_FIELDS = 200
+"""Unknown fields of one request that are named."""
+OTHERS = "other violations"
 
 
 class Journal:
-    """Every exchange, as many as are kept. Entries are numbered from 1 in order of arrival."""
+    """The last exchanges. Entries are numbered from 1 in order of arrival.
 
-    def __init__(self, clock: Clock, size: int = 10_000, *, server: str = "mock") -> None:
+    `size` is how many are kept (0: none, and only counted), `memory` how many MiB they may take.
+    """
+
+    def __init__(
+        self, clock: Clock, size: int = 10_000, memory: int = 64, *, server: str = "mock"
+    ) -> None:
         self.clock = clock
+        self.most_bytes = memory * MIB
+        self.body_limit = min(BODY_LIMIT, self.most_bytes // SHARES)
         self.server = server
         """Who is to blame for a wrong answer."""
         self.size = size
@@ -35,7 +47,10 @@ class Journal:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self._open: dict[int, Entry] = {}
         self._count = 0
-        self._bytes = 0
+        self.bytes = 0
+        """What the entries weigh together."""
+        self.forgotten = 0
+        """Entries that had to give way since the last reset."""
         self._changed = asyncio.Event()
         self._feeds: set[asyncio.Queue[Entry]] = set()
         self.listeners: list[Callable[[Entry], None]] = []
@@ -49,7 +64,7 @@ class Journal:
             number=self._count,
             operation=exchange.operation.id if exchange.operation else None,
             method=exchange.method,
-            path=exchange.path,
+            raw_path=exchange.path,
             raw_query=dict(exchange.query),
             raw_request_headers=exchange.headers,
             received_at=self.clock.now(),
@@ -64,10 +79,10 @@ class Journal:
         self._fill_request(entry, exchange)
         self._fill_answer(entry, exchange)
         entry.verdict = verdict(exchange)
-        self._bytes += entry.weight - 1024
+        self._weigh(entry)
         if entry.verdict in ("request", "response"):
             for violation in entry.violations:
-                self.violations[self._sentence(entry, violation)] += 1
+                self._count_violation(self._sentence(entry, violation))
         self._total(entry)
         self._announce(entry)
 
@@ -75,10 +90,13 @@ class Journal:
         self, exchange: Exchange, stream: AsyncIterator[bytes]
     ) -> AsyncIterator[bytes]:
         """The stream, with its chunks and when they came kept on the exchange."""
+        entry = self._open.get(id(exchange))
         size = 0
         async for chunk in stream:
-            size += len(chunk)
-            if size <= STREAM_KEPT:
+            size += len(chunk) + FRAME
+            if entry is not None:
+                entry.response_size += len(chunk)
+            if size <= self.body_limit:
                 exchange.frames.append((self.clock.now(), chunk))
             yield chunk
 
@@ -91,10 +109,10 @@ class Journal:
         entry.operation = exchange.operation.id if exchange.operation else entry.operation
         entry.request_type = exchange.headers.get("content-type", "")
         entry.request_size = len(exchange.raw_body)
-        entry.raw_request = kept(exchange.raw_body)
+        entry.raw_request = kept(exchange.raw_body, self.body_limit)
         entry.tenant = exchange.tenant.id if exchange.tenant else ""
         entry.client = exchange.dialect.label
-        entry.unknown_fields = list(exchange.unknown_fields)
+        entry.unknown_fields = exchange.unknown_fields[:MOST_FIELDS]
         found = [*exchange.request_violations, *exchange.response_violations]
         entry.violations = [violation.as_dict() for violation in found]
         if isinstance(exchange.error, ServiceError) and not entry.violations:
@@ -111,25 +129,37 @@ class Journal:
         entry.raw_response_headers = answer.headers
         entry.response_type = answer.content_type
         entry.frames = exchange.frames
-        if entry.frames:
-            entry.response_size = sum(len(chunk) for _, chunk in entry.frames)
-        elif answer.stream is None:
+        if answer.stream is None:
             content = answer.encoded()
             entry.response_size = len(content)
-            entry.raw_response = kept(content)
+            entry.raw_response = kept(content, self.body_limit)
 
     def _sentence(self, entry: Entry, violation: dict[str, Any]) -> str:
         blamed = "client" if entry.verdict == "request" else self.server
         what, where = entry.operation or f"{entry.method} {entry.path}", violation["pointer"] or "/"
         return f"{blamed}: {what}: {where}: {redact_text(violation['message'])}"
 
+    def _count_violation(self, sentence: str) -> None:
+        known = sentence in self.violations or len(self.violations) < MOST_SENTENCES
+        self.violations[sentence if known else OTHERS] += 1
+
     def _keep(self, entry: Entry) -> None:
         self.entries.append(entry)
-        self._bytes += entry.weight
-        while len(self.entries) > self.size or self._bytes > BYTES_KEPT:
-            if len(self.entries) == 1:
-                break
-            self._bytes -= self.entries.popleft().weight
+        entry.kept = True
+        self._weigh(entry)
+
+    def _weigh(self, entry: Entry) -> None:
+        """Count what a kept entry weighs now, and let the oldest give way."""
+        if not entry.kept:
+            return
+        weight = entry.weighed()
+        self.bytes += weight - entry.weight
+        entry.weight = weight
+        while self.entries and (len(self.entries) > self.size or self.bytes > self.most_bytes):
+            oldest = self.entries.popleft()
+            oldest.kept = False
+            self.bytes -= oldest.weight
+            self.forgotten += 1
 
     def _announce(self, entry: Entry) -> None:
         changed, self._changed = self._changed, asyncio.Event()
@@ -143,13 +173,13 @@ class Journal:
     # --- asking -----------------------------------------------------------------------------
 
     def select(self, query: Query) -> list[Entry]:
-        """Closed entries that fit, oldest first."""
-        found = [e for e in self.entries if e.verdict != "open" and query.fits(e)]
+        """Closed entries that fit, oldest first. Safe in any thread."""
+        found = [e for e in list(self.entries) if e.verdict != "open" and query.fits(e)]
         start = query.offset
         return found[start : start + query.limit] if query.limit else found[start:]
 
     def count(self, query: Query) -> int:
-        return sum(1 for e in self.entries if e.verdict != "open" and query.fits(e))
+        return sum(1 for e in list(self.entries) if e.verdict != "open" and query.fits(e))
 
     async def wait_for_count(self, query: Query, count: int, timeout: float) -> int:
         """The number of fitting entries once it reaches `count`, or when `timeout` has passed.
@@ -178,7 +208,10 @@ class Journal:
         """Forget all closed entries; numbering starts again. Returns how many there were."""
         gone = [entry for entry in self.entries if entry.verdict != "open"]
         self.entries = deque(entry for entry in self.entries if entry.verdict == "open")
-        self._bytes = sum(entry.weight for entry in self.entries)
+        for entry in gone:
+            entry.kept = False
+        self.bytes = sum(entry.weight for entry in self.entries)
+        self.forgotten = 0
         self._count = len(self.entries)
         for number, entry in enumerate(self.entries, 1):
             entry.number = number
@@ -190,6 +223,7 @@ class Journal:
         closed = [entry for entry in self.entries if entry.verdict != "open"]
         return {
             "exchanges": len(closed),
+            "forgotten": self.forgotten,
             "operations": dict(Counter(entry.operation or "(none)" for entry in closed)),
             "statuses": dict(Counter(str(entry.status) for entry in closed)),
             "verdicts": dict(Counter(entry.verdict for entry in closed)),

@@ -107,8 +107,9 @@ def differences(query: Query, entry: Entry) -> list[dict[str, Any]]:
         wanted = getattr(query, name)
         if wanted is not None and not Query(**{name: wanted}).fits(entry):
             found.append({"field": name, "expected": wanted, "actual": getattr(entry, name)})
+    body = entry.request_body if query.body else None
     for pointer, wanted in query.body.items():
-        actual = find(entry.request_body, pointer, MISSING)
+        actual = find(body, pointer, MISSING)
         if actual != wanted:
             shown = None if actual is MISSING else actual
             found.append({"field": f"body{pointer}", "expected": wanted, "actual": shown})

@@ -2,9 +2,7 @@
 
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
+from statistics import fmean
 
 POINTS_KEPT = 10_000
 """Steps per model that are kept; the oldest go first."""
@@ -29,42 +27,6 @@ class Point:
     step: int
     at: float
     values: dict[str, float]
-
-
-def batch_figures(given: dict[str, Any], outputs: list[dict[str, Any]]) -> BatchFigures:
-    """Figures of a `forward_backward_input` and the outputs it got.
-
-    `advantage:mean` and `kl_sampler_trainer:mean` (mean of q − p over positions with an
-    advantage) where the loss is a policy's.
-    """
-    tokens, weight = 0, 0.0
-    advantages: list[float] = []
-    gaps: list[float] = []
-    for datum, output in zip(given["data"], outputs, strict=False):
-        scores = np.asarray(output["logprobs"], dtype=np.float64).ravel()
-        inputs = datum["loss_fn_inputs"]
-        tokens += scores.size
-        if "advantages" in inputs:
-            advantage = _array(inputs, "advantages", scores.size)
-            counted = advantage != 0
-            weight += float(counted.sum())
-            advantages.extend(advantage[counted].tolist())
-            if "logprobs" in inputs:
-                sampled = _array(inputs, "logprobs", scores.size)
-                gaps.extend((sampled - scores)[counted].tolist())
-        elif "weights" in inputs:
-            weight += float(np.abs(_array(inputs, "weights", scores.size)).sum())
-        else:
-            weight += scores.size
-    means = {"advantage:mean": advantages, "kl_sampler_trainer:mean": gaps}
-    return BatchFigures(tokens, weight, {k: float(np.mean(v)) for k, v in means.items() if v})
-
-
-def _array(inputs: dict[str, Any], name: str, size: int) -> Any:
-    """A dense input, flat; sparse ones and other shapes count as ones."""
-    tensor = inputs[name]
-    data = np.asarray(tensor["data"] if isinstance(tensor, dict) else tensor, dtype=np.float64)
-    return data.ravel() if data.size == size else np.ones(size)
 
 
 class Curves:
@@ -92,7 +54,7 @@ class Curves:
             total = sum(found)
             values[name] = total if name.endswith(":sum") else total / len(found)
         for name in sorted({name for figures, _ in gathered for name in figures.means}):
-            values[name] = float(np.mean([f.means[name] for f, _ in gathered if name in f.means]))
+            values[name] = fmean(f.means[name] for f, _ in gathered if name in f.means)
         if gathered:
             values["tokens"] = tokens
             values["loss per token"] = values.get("loss:sum", 0.0) / weight if weight else 0.0

@@ -1,13 +1,19 @@
 """Takes note of operations as they end: figures and references, nothing that is rendered."""
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinker_mock.server.clock import Clock
-from tinker_mock.server.observation.curves import Curves, batch_figures
+from tinker_mock.server.lazy_module import LazyModule
+from tinker_mock.server.observation.curves import Curves
 from tinker_mock.server.observation.samples import RecentSamples
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import Store
+
+if TYPE_CHECKING:
+    from tinker_mock.server.observation import batch_figures
+else:
+    batch_figures = LazyModule("tinker_mock.server.observation.batch_figures")
 
 DEFAULT_RATE = 1e-4
 """The contract's default."""
@@ -49,9 +55,9 @@ class Observer:
         given = promise.payload["forward_backward_input"]
         positions = sum(output["logprobs"].size for output in result.outputs)
         if positions > IN_LINE:
-            figures = await asyncio.to_thread(batch_figures, given, result.outputs)
+            figures = await asyncio.to_thread(batch_figures.batch_figures, given, result.outputs)
         else:
-            figures = batch_figures(given, result.outputs)
+            figures = batch_figures.batch_figures(given, result.outputs)
         self.curves.batch(promise.model_id, figures, dict(result.metrics))
 
     def _step(self, promise: Promise, result: Any) -> None:

@@ -10,7 +10,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tinker_mock.server.clock import Clock
-from tinker_mock.server.errors import Conflict, Gone, NotFound, OperationFailed, ServiceError
+from tinker_mock.server.errors import (
+    Conflict,
+    Gone,
+    NotFound,
+    OperationFailed,
+    ServiceError,
+    StorageFull,
+)
 from tinker_mock.server.promises.policy import CompletionPolicy
 from tinker_mock.server.promises.retention import Retention
 from tinker_mock.server.settings import KEPT_RESULTS
@@ -211,6 +218,8 @@ class PromiseBook:
     async def _run(self, promise: Promise) -> None:
         """Admit, perform, settle; every failure becomes the promise's own."""
         if promise.outcome is None and promise.open:
+            promise.outcome = await self._accepted()
+        if promise.outcome is None and promise.open:
             await self.policy.admit(promise)
             await self._gate.wait()
             if promise.open:
@@ -222,11 +231,22 @@ class PromiseBook:
             await self.policy.settle(promise)
             self._finish(promise, promise.outcome)
 
+    async def _accepted(self) -> Outcome | None:
+        """Nothing is done before it is kept that it was asked for; how it ends if that fails."""
+        keeper = self.store.keeper
+        if keeper is not None and keeper.pending:
+            try:
+                await keeper.kept()
+            except StorageFull as error:
+                return Outcome("failed", error=_sentence(error), category="server")
+        return None
+
     async def _outcome(self, promise: Promise) -> Outcome:
         self._active += 1
         self._quiet.clear()
         try:
-            return Outcome("completed", result=await self.perform(promise))
+            result = await self.perform(promise)
+            return promise.outcome or Outcome("completed", result=result)
         except OperationFailed as failure:
             return Outcome("failed", error=failure.message, category=failure.category)
         except ServiceError as failure:

@@ -5,8 +5,8 @@ from typing import Any
 
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.promises.policy import QueueState
+from tinker_mock.server.promises.tokens import prompt_tokens, written_tokens
 from tinker_mock.server.queues.cycles import PATIENCE, ClockCycles
-from tinker_mock.server.queues.latency import prompt_tokens, written_tokens
 from tinker_mock.server.queues.rates import BillingGate, RateWindow
 from tinker_mock.server.queues.rules import Completion, QueueRules
 from tinker_mock.server.queues.workers import WorkerPool
@@ -52,6 +52,8 @@ class QueuePolicy:
         for held in (self.pools, self._polled, self._released, self._pausing, self._heads):
             held.clear()
         self._admitting.clear()
+        if self.cycles is not None:
+            self.cycles.restart()
 
     def apply(self, rules: QueueRules) -> None:
         """Judge by these rules from now on; limits start counting afresh."""

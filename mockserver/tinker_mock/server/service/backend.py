@@ -19,6 +19,7 @@ from tinker_mock.server.state.store import State, Store
 
 if TYPE_CHECKING:
     from tinker_mock.server.engine import BaseModel
+    from tinker_mock.server.scripts import Scripts
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Backend:
     compute: Compute
     batches: Batcher
     quirks: ActiveQuirks
+    scripts: Scripts
     bases: dict[str, BaseModel] = field(default_factory=dict)
     """The engine's base models that were asked for, by name; see `service/bases.py`."""
 

@@ -17,7 +17,9 @@ def base_of(backend: Backend, name: str) -> BaseModel:
     model = backend.catalog.get(name)
     if model.base not in backend.bases:
         longest = max(row.context_length for row in backend.catalog.rows_of(model.base))
-        backend.bases[model.base] = engine_base(model, longest)
+        base = engine_base(model, longest)
+        backend.scripts.give(base, model)
+        backend.bases[model.base] = base
     return backend.bases[model.base]
 
 

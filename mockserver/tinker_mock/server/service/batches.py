@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
-MOST_TOGETHER = 64
+MOST_TOGETHER = 256
 Together = Callable[[list[Any]], list[Any]]
 Waiting = tuple[Any, asyncio.Future[Any]]
 

@@ -39,12 +39,12 @@ def adapter_files(backend: Backend, checkpoint: Checkpoint) -> list[StoredFile]:
     """The files of a checkpoint, by name."""
     arrays = {name: np.ascontiguousarray(a) for name, a in arrays_of(checkpoint).items()}
     state = StoredFile(STATE_FILE, save(arrays, {"base_model": checkpoint.base_model}))
+    base = backend.catalog.get(checkpoint.base_model).base
     modules = _modules(backend, checkpoint)
     if modules is None:
-        config, tensors = _compact(checkpoint)
+        config, tensors = _compact(base, checkpoint)
         adapter = StoredFile(ADAPTER_FILE, save(tensors, {"format": "pt"}))
     else:
-        base = backend.catalog.get(checkpoint.base_model).base
         config = adapter_config(base, checkpoint.rank, modules)
         adapter = StoredFile(ADAPTER_FILE, *safetensors_head(modules, checkpoint.rank))
     told = StoredFile(CONFIG_FILE, orjson.dumps(config, option=orjson.OPT_INDENT_2))
@@ -135,6 +135,6 @@ def _trained(checkpoint: Checkpoint) -> set[Part]:
     return {part for part, trained in parts.items() if trained}
 
 
-def _compact(checkpoint: Checkpoint) -> tuple[dict[str, Any], dict[str, Any]]:
+def _compact(base: str, checkpoint: Checkpoint) -> tuple[dict[str, Any], dict[str, Any]]:
     trained = (checkpoint.train_unembed, checkpoint.train_mlp, checkpoint.train_attn)
-    return peft_adapter(checkpoint.base_model, checkpoint.rank, trained, arrays_of(checkpoint))
+    return peft_adapter(base, checkpoint.rank, trained, arrays_of(checkpoint))

@@ -42,11 +42,14 @@ class Housekeeper:
 
 def tidy(backend: Backend) -> None:
     """Forget everything whose time is over."""
-    now, state = backend.clock.now(), backend.state
+    state, before = backend.state, backend.clock.now() - backend.settings.keep
     sessions.expire_silent(backend)
-    _forget_sessions(backend, now - backend.settings.keep)
+    _forget_sessions(backend, before)
     for table in (state.usage, state.storage, state.audit):
-        _prune(table, now - backend.settings.keep)
+        _prune(table, before)
+    for upload in list(state.uploads.values()):
+        if upload.created_at < before:
+            del state.uploads[upload.id]
     for key in list(state.telemetry)[: -backend.settings.max_sessions]:
         del state.telemetry[key]
     _prune_counters(backend)
@@ -105,8 +108,8 @@ def _forgettable(backend: Backend) -> list[Session]:
 def _release(backend: Backend, session: Session) -> None:
     """The weights of an ended session."""
     for run in (backend.state.runs.get(key) for key in session.run_ids):
-        if run is not None and run.trainer is not None:
-            run.trainer = None
+        if run is not None and (run.trainer is not None or run.loaded):
+            run.trainer, run.loaded, run.kept, run.replay = None, False, None, []
     for sampler in (backend.state.samplers.get(key) for key in session.sampler_ids):
         if sampler is not None and sampler.weights is not None:
             sampler.weights = None
@@ -161,4 +164,4 @@ def _prune_counters(backend: Backend) -> None:
         kind, _, rest = key.partition("\x1f")
         owner = rest.partition("\x1f")[0]
         if kind == "text" or (kind in OWNED and owner not in alive):
-            del counters[key]
+            counters.forget(key)

@@ -19,22 +19,22 @@ from typing import Any
 Rule = Mapping[str, Any]
 BEGUN: Rule = {"rule": "begun", "patch": 28}
 STRETCHED = 200
-"""The processors refuse pictures that are more often longer than wide."""
+"""Qwen's processor refuses pictures one side of which is more often the other."""
 
 
 def image_tokens(width: int, height: int, rule: Rule) -> int:
     """Tokens of a picture; raises ValueError for one that no processor takes."""
     if min(width, height) < 1:
         raise ValueError(f"it is {width} x {height} pixels")
-    if max(width, height) / min(width, height) > STRETCHED:
-        raise ValueError(
-            f"its sides are {width} and {height}: one is over {STRETCHED} times longer"
-        )
     rule = rule or BEGUN
     return RULES[rule["rule"]](width, height, rule)
 
 
 def _resized(width: int, height: int, rule: Rule) -> int:
+    if max(width, height) / min(width, height) > STRETCHED:
+        raise ValueError(
+            f"its sides are {width} and {height}: one is over {STRETCHED} times longer"
+        )
     tile = rule["patch"] * rule["merge"]
     rows, columns = round(height / tile), round(width / tile)
     area, least, most = rows * columns * tile * tile, rule["min_pixels"], rule["max_pixels"]

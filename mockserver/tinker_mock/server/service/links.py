@@ -9,9 +9,12 @@ from tinker_mock.server.state.records import Checkpoint
 ROUTE = "/api/v1/files"
 
 
-def sign(backend: Backend, base_url: str, file_id: str) -> tuple[str, float]:
-    """A URL for a file and when it ends (Unix seconds)."""
-    expires = int(backend.clock.now() + backend.settings.signed_url_lifetime)
+def sign(
+    backend: Backend, base_url: str, file_id: str, lifetime: float | None = None
+) -> tuple[str, float]:
+    """A URL for a file and when it ends (Unix seconds); by default after the configured time."""
+    seconds = backend.settings.signed_url_lifetime if lifetime is None else lifetime
+    expires = int(backend.clock.now() + seconds)
     signature = backend.signer.digest("link", file_id, expires).hex()
     url = f"{base_url}{ROUTE}/{quote(file_id, safe='')}?expires={expires}&signature={signature}"
     return url, float(expires)

@@ -5,10 +5,10 @@ from typing import Any
 
 from tinker_mock.server.engine import EngineError
 from tinker_mock.server.errors import OperationFailed
-from tinker_mock.server.service import runs, sampling, saving, training
+from tinker_mock.server.service import losing, residence, runs, sampling, saving, training
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.compute import on_behalf_of
-from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.promise import Outcome, Promise
 
 WORK: dict[str, Callable[[Backend, Promise], Awaitable[Any]]] = {
     "asample": sampling.asample,
@@ -29,7 +29,14 @@ async def perform(backend: Backend, promise: Promise) -> Any:
     """Do a promise's work; raises OperationFailed for what the client can mend."""
     try:
         with on_behalf_of(promise.tenant_id):
-            return await WORK[promise.operation](backend, promise)
+            losing.strike(backend, promise)
+            await residence.wake(backend, promise)
+            result = await WORK[promise.operation](backend, promise)
+            residence.note(backend, promise)
     except EngineError as error:
         told = f"{error.code}: {error}" if error.code else str(error)
         raise OperationFailed(told) from error
+    # In the same turn of the loop as its effects: what is kept has both, or neither.
+    if promise.open:
+        promise.outcome = Outcome("completed", result=result)
+    return result

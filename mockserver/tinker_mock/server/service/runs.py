@@ -32,7 +32,7 @@ def get_run(
             requirement="auth/isolation/work",
             details={"fix": "use the key that created the model"},
         )
-    if run is None:
+    if run is None or run.lost:
         field = pointer.strip("/").replace("/", ".")
         raise NotFound(
             f"{field}: no training run {model_id!r} for this API key",
@@ -129,14 +129,24 @@ async def make_trainer(backend: Backend, run: TrainingRun) -> Trainer:
             train_attn=run.train_attn,
             train_mlp=run.train_mlp,
             train_unembed=run.train_unembed,
-            optimizer=run.optimizer_config.get("type", "adamw"),
+            optimizer=run.optimizer_config,
         )
 
     return await backend.compute(build)
 
 
+def corrupted(run: TrainingRun) -> str:
+    """What is said of a model whose weights were lost."""
+    return (
+        f"model_id: the weights of training run {run.id!r} were lost, it cannot go on; "
+        "create a model from its last checkpoint"
+    )
+
+
 def trainer_of(run: TrainingRun) -> Trainer:
     """The live trainer of a run; raises OperationFailed once it is unloaded."""
+    if run.corrupted:
+        raise OperationFailed(corrupted(run), "server")
     if run.trainer is None:
         raise OperationFailed(
             f"model_id: training run {run.id!r} has no weights in memory; it was unloaded or "

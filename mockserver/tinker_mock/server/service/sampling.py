@@ -1,14 +1,21 @@
 """Sampling sessions, and the work of asample."""
 
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tinker_mock.server.engine import Sampler, SampleRequest, SampleResult, Weights
 from tinker_mock.server.errors import BadRequest, Conflict, NotFound, Unprocessable
+from tinker_mock.server.scripts.draw import Draw
 from tinker_mock.server.service import checkpoints, offer
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
 from tinker_mock.server.service.inputs import prompt_tokens
 from tinker_mock.server.service.lengths import sampled_context
+from tinker_mock.server.service.prompt_cache import bill_prompt
 from tinker_mock.server.service.tensors import dense_tensor
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import Promise
@@ -17,6 +24,8 @@ from tinker_mock.server.state.records import SamplingSession, Session, Tenant
 CLIENT_BLOCK = 10**9
 """A cloned sampling client numbers its requests from clone × 10⁹."""
 MAX_SAMPLES = 1024
+FEW_SAMPLES = 8
+"""Requests for more are a batch of their own."""
 FIRST_SLICE, SLICE = 4, 16
 """Tokens that a stream draws at a time."""
 
@@ -133,16 +142,18 @@ def lane_of(sampler_id: str, seq_id: int | None) -> str:
 
 def engine_request(
     backend: Backend, sampler: SamplingSession, body: dict[str, Any], entropy: str
-) -> SampleRequest:
-    """The engine's request for a wire request; raises BadRequest."""
+) -> tuple[SampleRequest, Draw]:
+    """The engine's request for a wire request, and what it draws of scripts; raises BadRequest."""
     params = body["sampling_params"]
     model = backend.catalog.get(sampler.base_model)
     prompt = prompt_tokens(body["prompt"], "prompt", model)
-    if _has_strings(params.get("stop")):
-        give_text(base_of(backend, sampler.base_model), model)
+    base = base_of(backend, sampler.base_model)
+    if _has_strings(params.get("stop")) or base.scripted_answers:
+        give_text(base, model)
+    draw = Draw(base, prompt)
     max_tokens = params.get("max_tokens")
     target = body.get("target_prompt_logprobs")
-    return SampleRequest(
+    request = SampleRequest(
         prompt=prompt,
         num_samples=sample_count(body),
         max_tokens=sampled_context(backend, model) - prompt.size
@@ -161,7 +172,9 @@ def engine_request(
         target_prompt_logprobs=target
         and dense_tensor(target, "target_prompt_logprobs", integer=True),
         prompt_alt_tokens_k=body.get("prompt_alt_tokens_k") or 0,
+        begin=draw.begin(),
     )
+    return request, draw
 
 
 def _has_strings(stop: Any) -> bool:
@@ -176,17 +189,55 @@ def entropy_of(backend: Backend, sampler: SamplingSession, seq_id: int | None) -
 
 
 async def asample(backend: Backend, promise: Promise) -> SampleResult:
-    """Work of asample."""
+    """Work of asample; with that of others on the same weights where requests are alike."""
     sampler = backend.state.samplers[promise.model_id]
-    base = base_of(backend, sampler.base_model)
-    entropy = entropy_of(backend, sampler, promise.seq_id)
-
-    def work() -> tuple[SampleResult, int]:
-        request = engine_request(backend, sampler, promise.payload, entropy)
-        return Sampler(base, sampler.weights).sample(request), request.prompt.size
-
-    result, prefill = await backend.compute(work)
+    asked = Asked(backend, sampler, promise.payload, entropy_of(backend, sampler, promise.seq_id))
+    if sample_count(promise.payload) > FEW_SAMPLES:
+        (done,) = await backend.compute(sampled_together, [asked])
+    else:
+        done = await backend.batches.run(asked.key, lambda: sampled_together, asked)
+    result, prompt = done
     sampled = sum(sequence.tokens.size for sequence in result.sequences)
-    bill(backend, sampler.session_id, sampler.base_model, "sampling_prefill", prefill)
+    cached = bill_prompt(backend, sampler, prompt)
     bill(backend, sampler.session_id, sampler.base_model, "sampling_sample", sampled)
-    return result
+    return replace(result, cached_tokens=cached)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for samples as it came; it is read in the thread that answers it."""
+
+    backend: Backend
+    sampler: SamplingSession
+    body: dict[str, Any]
+    entropy: str
+
+    @property
+    def key(self) -> Hashable:
+        """What requests have in common that may be sampled in one call."""
+        params, sampler = self.body["sampling_params"], self.sampler
+        wanted = [params.get(name) for name in ("temperature", "top_k", "top_p")]
+        stop, shown = params.get("stop"), self.body.get("topk_sample_logprobs")
+        stop = tuple(stop) if isinstance(stop, list) else stop
+        return (
+            "asample",
+            sampler.tenant_id,
+            sampler.base_model,
+            sampler.weights,
+            *wanted,
+            stop,
+            shown,
+        )
+
+
+def sampled_together(asked: list[Asked]) -> list[tuple[SampleResult, NDArray[np.int64]]]:
+    """The results of requests of one key, and their prompts. Raises BadRequest."""
+    first = asked[0]
+    base = base_of(first.backend, first.sampler.base_model)
+    read = [engine_request(one.backend, one.sampler, one.body, one.entropy) for one in asked]
+    sampler = Sampler(base, first.sampler.weights)
+    results = sampler.sample_together([request for request, _ in read])
+    for result, (_, draw) in zip(results, read, strict=True):
+        for sequence in result.sequences:
+            draw.count(sequence.tokens.tolist())
+    return [(result, request.prompt) for result, (request, _) in zip(results, read, strict=True)]

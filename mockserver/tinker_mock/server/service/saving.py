@@ -76,7 +76,13 @@ async def load_weights(backend: Backend, promise: Promise) -> dict[str, Any]:
             f"optimizer: {source.path} is a sampler checkpoint and holds no optimizer state; "
             "load it with optimizer false, or load a checkpoint that save_weights wrote"
         )
-    await backend.compute(load_state, trainer, arrays_of(source), with_optimizer)
+    lasting = backend.store.keeper is not None
+
+    def work() -> dict[str, Any] | None:
+        load_state(trainer, arrays_of(source), with_optimizer)
+        return export_state(trainer) if lasting else None
+
+    run.kept, run.replay = await backend.compute(work), []
     run.loaded_from = source.path
     record(backend, tenant, "checkpoint_read", run.id, source.path, purpose="training")
     return {"path": source.path, "model_id": run.id, "type": "load_weights"}

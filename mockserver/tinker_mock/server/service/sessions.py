@@ -118,6 +118,13 @@ def owned_sessions(backend: Backend, tenant: Tenant) -> list[Session]:
     return sorted(found, key=lambda s: (s.created_at, s.number), reverse=True)
 
 
+def all_here(backend: Backend) -> None:
+    """A server that was away has heard nobody: clients get their time anew."""
+    for session in backend.state.sessions.values():
+        if session.ended_at is None:
+            session.last_heartbeat = backend.clock.now()
+
+
 def expire_silent(backend: Backend) -> None:
     """Cancel every session whose client has been silent for too long."""
     for session in backend.state.sessions.values():

@@ -1,12 +1,13 @@
 """The arrays a checkpoint stands for."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tinker_mock.server.engine import export_weights
 from tinker_mock.server.state.records import Checkpoint
 
 
-def arrays_of(checkpoint: Checkpoint) -> dict[str, Any]:
+def arrays_of(checkpoint: Checkpoint) -> Mapping[str, Any]:
     """The engine's arrays; a sampler checkpoint's are its weights alone."""
     if checkpoint.arrays:
         return checkpoint.arrays

@@ -7,10 +7,15 @@ generation within a slice. The samples of a request come one after the other.
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tinker_mock.server.engine import EngineError, SampledSequence, Sampler
 from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.scripts.draw import Draw
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
+from tinker_mock.server.service.prompt_cache import bill_prompt
 from tinker_mock.server.service.sampling import FIRST_SLICE, SLICE, engine_request, entropy_of
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.records import SamplingSession
@@ -28,37 +33,45 @@ async def stream(
     base = base_of(backend, sampler.base_model)
     entropy = entropy_of(backend, sampler, body.get("seq_id"))
 
-    def work() -> tuple[list[Slices], int]:
+    def work() -> tuple[list[Slices], NDArray[np.int64], Draw]:
         give_text(base, backend.catalog.get(sampler.base_model))
-        request = engine_request(backend, sampler, body, entropy)
+        request, draw = engine_request(backend, sampler, body, entropy)
         source = Sampler(base, sampler.weights)
         samples = range(request.num_samples)
-        return [source.slices(request, i, FIRST_SLICE, SLICE) for i in samples], request.prompt.size
+        slices = [source.slices(request, i, FIRST_SLICE, SLICE) for i in samples]
+        return slices, request.prompt, draw
 
     try:
-        samples, prefill = await backend.compute(work)
+        samples, prompt, draw = await backend.compute(work)
     except EngineError as error:
         raise BadRequest(
             f"{error.field}: {error.rule}", pointer=f"/{error.field}", fix=error.fix
         ) from error
-    bill(backend, sampler.session_id, sampler.base_model, "sampling_prefill", prefill)
-    return _events(backend, sampler, samples, base.decode)
+    bill_prompt(backend, sampler, prompt)
+    return _events(backend, sampler, samples, base.decode, draw)
 
 
 async def _events(
-    backend: Backend, sampler: SamplingSession, samples: list[Slices], decode: Decode | None
+    backend: Backend,
+    sampler: SamplingSession,
+    samples: list[Slices],
+    decode: Decode | None,
+    draw: Draw,
 ) -> AsyncGenerator[Event, None]:
     sampled = 0
     try:
         for index, slices in enumerate(samples):
             text_so_far, before, reason = IncrementalText(decode), sampled, "length"
+            tokens: list[int] = []
             while (part := await backend.compute(_next, slices)) is not None:
                 sampled, reason = sampled + part.tokens.size, part.stop_reason
                 pairs = zip(part.tokens.tolist(), part.logprobs.tolist(), strict=True)
+                tokens += part.tokens.tolist()
                 for token, logprob in pairs:
                     text = text_so_far.add(token)
                     said = {"token": text, "token_id": token, "index": index, "logprob": logprob}
                     yield "token", said
+            draw.count(tokens)
             size = sampled - before
             yield "done", {"index": index, "finish_reason": reason, "total_tokens": size}
     finally:

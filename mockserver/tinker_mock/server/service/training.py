@@ -8,6 +8,7 @@ import numpy as np
 from tinker_mock.server.engine import Datum, LossResult
 from tinker_mock.server.engine.training.custom_loss import compile_loss
 from tinker_mock.server.errors import OperationFailed
+from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.inputs import training_data
 from tinker_mock.server.service.runs import trainer_of
@@ -37,14 +38,14 @@ async def _loss(
     trainer = trainer_of(run)
     config = dict(given.get("loss_fn_config") or {})
     loss_fn = given["loss_fn"]
-    custom = _custom_loss(backend, promise, loss_fn, config)
+    loss = loss_of(backend, promise.session_id, loss_fn, config)
     model = backend.catalog.get(run.base_model)
 
     def work() -> tuple[LossResult, int]:
         data = training_data(given["data"], model)
         _check_work(data, backend.settings.work_tokens)
         step = trainer.forward_backward if backward else trainer.forward
-        result = step(data, custom or loss_fn, config)
+        result = step(data, loss, config)
         return result, sum(datum.tokens.size for datum in data)
 
     result, tokens = await backend.compute(work)
@@ -64,11 +65,11 @@ def _check_work(data: list[Datum], most: int) -> None:
         )
 
 
-def _custom_loss(backend: Backend, promise: Promise, loss_fn: str, config: dict[str, Any]) -> Any:
-    """The stored program that `loss_fn: custom` names; None for built-in losses."""
+def loss_of(backend: Backend, session_id: str, loss_fn: str, config: dict[str, Any]) -> Any:
+    """A built-in loss's name, or the stored program that `loss_fn: custom` names."""
     if loss_fn != "custom":
-        return None
-    losses = backend.state.sessions[promise.session_id].custom_losses
+        return loss_fn
+    losses = backend.state.sessions[session_id].custom_losses
     loss_id = config.get("loss_id")
     if loss_id not in losses:
         raise OperationFailed(
@@ -91,7 +92,8 @@ async def optim_step(backend: Backend, promise: Promise) -> dict[str, Any]:
     metrics = await backend.compute(trainer.optim_step, params)
     run.steps += 1
     clips = (params.get("grad_clip_norm") or 0.0) > 0
-    return {"metrics": metrics if clips else {}}
+    told = clips or Quirk.GRADIENT_NORM_ALWAYS in backend.quirks
+    return {"metrics": metrics if told else {}}
 
 
 async def create_custom_loss(backend: Backend, promise: Promise) -> dict[str, Any]:

@@ -14,12 +14,17 @@ from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.service import checkpoints, links
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of
-from tinker_mock.server.service.external import STATE_FILE, read_state
+from tinker_mock.server.service.external import (
+    ADAPTER_FILE,
+    CONFIG_FILE,
+    STATE_FILE,
+    files_size,
+    read_state,
+)
 from tinker_mock.server.service.saving import keep
 from tinker_mock.server.state.records import Checkpoint, Tenant, Upload
 
-CONFIG_FILE = "adapter_config.json"
-FILES = (CONFIG_FILE, "adapter_model.safetensors", STATE_FILE)
+FILES = (CONFIG_FILE, ADAPTER_FILE, STATE_FILE)
 NAME = "uploaded"
 
 
@@ -63,7 +68,9 @@ def put_file(backend: Backend, file_id: str, content: bytes) -> None:
             rule="links of external_weights_upload_start are written to, until it is finished",
             fix="start an upload",
         )
-    upload.files[parts[1]] = content
+    # Of the adapter nothing is used: what it was made of is in the state, and it may be large.
+    kept = b"" if parts[1] == ADAPTER_FILE else content
+    upload.files = {**upload.files, parts[1]: kept}
 
 
 async def finish(backend: Backend, tenant: Tenant, upload_id: str) -> str:
@@ -85,6 +92,7 @@ async def finish(backend: Backend, tenant: Tenant, upload_id: str) -> str:
                 raise _unfit(name, "was not uploaded", "PUT it to its link first")
         base = base_of(backend, upload.base_model)
         checkpoint = await backend.compute(_checkpoint, base, upload, backend.clock.now())
+        checkpoint.size_bytes = await backend.compute(files_size, backend, checkpoint)
         if upload.path is None:
             keep(backend, checkpoint)
             upload.path, upload.files = checkpoint.path, {}
@@ -93,12 +101,12 @@ async def finish(backend: Backend, tenant: Tenant, upload_id: str) -> str:
 
 def _checkpoint(base: BaseModel, upload: Upload, now: float) -> Checkpoint:
     lora = upload.lora_config
-    _check_config(upload.files[CONFIG_FILE], upload)
+    _check_config(upload.files[CONFIG_FILE], base.name, lora.get("rank", 32))
     switches = {name: lora.get(name, True) for name in ("train_attn", "train_mlp", "train_unembed")}
     try:
         trainer = Trainer(base, lora.get("rank", 32), lora.get("seed"), **switches)
         arrays = read_state(upload.files[STATE_FILE])
-        load_state(trainer, arrays, "step" in arrays)
+        load_state(trainer, arrays, "steps" in arrays)
     except (EngineError, ValueError, KeyError, IndexError) as error:
         fix = "upload what save_weights_external wrote"
         raise _unfit(STATE_FILE, f"cannot be read: {error}", fix) from None
@@ -111,17 +119,16 @@ def _checkpoint(base: BaseModel, upload: Upload, now: float) -> Checkpoint:
         project_id=upload.project_id,
         session_id="",
         created_at=now,
-        size_bytes=sum(map(len, upload.files.values())),
+        size_bytes=0,
         base_model=upload.base_model,
         rank=lora.get("rank", 32),
         arrays=export_state(trainer),
         weights=trainer.snapshot(),
-        files=dict(upload.files),
         **switches,
     )
 
 
-def _check_config(content: bytes, upload: Upload) -> None:
+def _check_config(content: bytes, base_model: str, rank: int) -> None:
     try:
         config = orjson.loads(content)
         told = (config["r"], config["base_model_name_or_path"])
@@ -129,7 +136,7 @@ def _check_config(content: bytes, upload: Upload) -> None:
         raise _unfit(
             CONFIG_FILE, f"is no PEFT configuration: {error}", "upload it as it was"
         ) from None
-    wanted = (upload.lora_config.get("rank", 32), upload.base_model)
+    wanted = (rank, base_model)
     if told != wanted:
         words = (
             f"is for rank {told[0]} of {told[1]}, the upload for rank {wanted[0]} of {wanted[1]}"

@@ -4,10 +4,12 @@ examples:
   tinker-mock serve                              # then paste what it prints into your shell
   tinker-mock serve --port 0 --seed 7 --scenario rate-limited --fail-on violation
   tinker-mock serve --clock auto --models mine.yaml --tls
+  tinker-mock serve --scripts answers.yaml       # prompts with answers that you wrote
 """
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -21,6 +23,7 @@ from typing import Any
 
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.journal.request_log import request_log
+from tinker_mock.server.serving import control_key
 from tinker_mock.server.serving.options import add_behaviour_options, port_number, settings_of
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
 from tinker_mock.server.stand_in.vocabulary import NamedModel
@@ -34,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port", type=port_number, default=DEFAULT_PORT, help="0 chooses a free port (%(default)s)"
     )
     add_behaviour_options(parser)
-    add("--control", action=argparse.BooleanOptionalAction, default=True, help="serve /_mock")
-    add("--control-key", metavar="KEY", help="key that /_mock asks for")
+    control_key.add_arguments(parser)
     add(
         "--server",
         choices=("hypercorn", "uvicorn", "granian"),
@@ -56,13 +58,12 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigurationError as error:
         print(f"tinker-mock serve: {error}", file=sys.stderr)
         return 2
-    if settings.server == "granian":
-        # Its threads outlive it: one that wants the interpreter while that is torn down aborts
-        # the process (emmett-framework/granian#693).
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is closed. Taking the interpreter down would take another second where there were
+    # thousands of connections, and with granian, whose threads outlive it, abort the process
+    # (emmett-framework/granian#693).
+    os._exit(code)
 
 
 def serve(settings: Settings, seed_drawn: bool = False) -> int:
@@ -71,7 +72,7 @@ def serve(settings: Settings, seed_drawn: bool = False) -> int:
 
     with ExitStack() as stack:
         listener = stack.enter_context(bind_socket(settings.host, settings.port))
-        settings = replace(settings, port=listener.getsockname()[1])
+        settings = replace(control_key.guarded(settings), port=listener.getsockname()[1])
         if settings.tls and settings.certfile is None:
             directory = Path(stack.enter_context(TemporaryDirectory()))
             certfile, keyfile = make_certificate(directory, settings.host)
@@ -79,6 +80,8 @@ def serve(settings: Settings, seed_drawn: bool = False) -> int:
         from tinker_mock.server.app import create_app
 
         app = create_app(settings)
+        for warning in app.state.mock.script_warnings:
+            print(f"tinker-mock serve: scripts: {warning}", file=sys.stderr)
         if seed_drawn:
             seed = settings.seed
             print(f"seed {seed}: drawn; --seed {seed} repeats this run", file=sys.stderr)
@@ -129,6 +132,8 @@ def announce(settings: Settings, certfile: str, note: str) -> None:
     url = f"{scheme}://{host}:{settings.port}"
     print(f"tinker-mock ready at {url}")
     print(f"export TINKER_BASE_URL={url}")
+    for line in control_key.announcement(settings):
+        print(line)
     print("export TINKER_API_KEY=tml-mock", flush=True)
     if certfile:
         print(f"export SSL_CERT_FILE={certfile}", flush=True)
@@ -145,6 +150,7 @@ async def _until_signal(app: Any, settings: Settings, listener: socket.socket, n
     async def until_stopped() -> None:
         announce(settings, str(settings.certfile or ""), note)
         await stopped.wait()
+        gc.disable()  # the process ends: looking for garbage would only delay the last answers
 
     from tinker_mock.server.serving.servers import serve_app
 

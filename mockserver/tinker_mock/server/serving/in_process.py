@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -26,6 +27,10 @@ class InProcessMock:
 
     def start(self) -> None:
         self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+
+    async def _open(self) -> None:
+        self.app.state.mock.open()
 
     def stop(self) -> None:
         """End everything that waits, then the loop."""
@@ -67,6 +72,8 @@ class TinkerRouter(respx.MockRouter):
         super().__init__(assert_all_called=False)
         self.url = base_url
         self._settings = settings or Settings()
+        if not self._settings.base_url:
+            self._settings = replace(self._settings, base_url=base_url.rstrip("/"))
         self._mock: InProcessMock | None = None
         self.route(url__startswith=base_url).mock(side_effect=self._side_effect)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import warnings
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tinker_mock.server.scripts import AnswerFunction, Script, script_of
 from tinker_mock.server.serving.command import bind_socket
 from tinker_mock.server.serving.servers import serve_app
 from tinker_mock.server.settings import Settings
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 T = TypeVar("T")
+
+
+class ScriptWarning(UserWarning):
+    """A script that may not fire, and why."""
+
+
 START_LIMIT = 30.0
 GRACE = 10.0
 """Connections of a test that just ended are closed, however busy the machine is."""
@@ -57,6 +65,26 @@ class RunningServer:
     def mock(self) -> Any:
         """The mock itself. Its state changes on the server's loop: look through `call`."""
         return self.app.state.mock
+
+    def script(self, **told: Any) -> Script:
+        """Answer prompts from now on: the fields are those of the YAML format.
+
+        Raises ScriptFault for a script that can never fire. `fired` of what it returns counts.
+        """
+        return self._add(script_of(told))
+
+    def answer(self, function: AnswerFunction, model: str = "*") -> Script:
+        """Answer prompts with what the function makes of them, None for those it leaves alone."""
+        return self._add(script_of({"name": function.__name__, "model": model}, function))
+
+    def _add(self, script: Script) -> Script:
+        async def add() -> list[str]:
+            warnings: list[str] = self.mock.backend.scripts.add(script).warnings
+            return warnings
+
+        for warning in self.call(add()):
+            warnings.warn(warning, ScriptWarning, stacklevel=3)
+        return script
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the server's loop and return its result."""

@@ -5,8 +5,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tinker_mock.server.database.keeper import stored_seed
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.journal.request_log import LOGS
+from tinker_mock.server.serving import control_key, limit_options
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.signer import VARIABLE, checked_secret, drawn_seed, secret_from
 from tinker_mock.server.yaml_section import seconds
@@ -27,6 +29,7 @@ def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
         help="archives as large as the base model's adapters, or small (%(default)s)",
     )
     add("--scenario", metavar="NAME|FILE", help="how the server misbehaves")
+    add("--scripts", type=Path, metavar="FILE", help="YAML of answers to prompts")
     add(
         "--quirk",
         dest="quirks",
@@ -52,8 +55,8 @@ def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
         help="work in clock cycles of that length (10s), as the service's worker pools do",
     )
     add("--strict", action="store_true", help="refuse request fields the contract does not know")
-    add("--long-poll", type=float, default=30.0, metavar="S", help="seconds a poll is held")
-    add_limits(parser)
+    add("--data-dir", type=Path, metavar="DIR", help="keep the state there: it outlives the run")
+    limit_options.add_arguments(parser)
     add("--break", dest="break_check", metavar="CHECK", help="violate exactly this check")
     add("--fail-on", choices=("violation",), help="exit with 1 if a client broke the contract")
     add("--client-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
@@ -71,35 +74,6 @@ def add_log_options(parser: argparse.ArgumentParser) -> None:
         help="a line a request on standard error (auto: text on a terminal, off in a pipe)",
     )
     add("--quiet", dest="log", action="store_const", const="off", help="as --log off")
-
-
-def add_limits(parser: argparse.ArgumentParser) -> None:
-    """How long things are kept, and how many."""
-    known = Settings()
-    add = parser.add_argument
-    add(
-        "--retention",
-        dest="result_retention",
-        type=float,
-        default=known.result_retention,
-        metavar="S",
-        help="seconds that results stay readable (%(default)g)",
-    )
-    add(
-        "--keep",
-        type=float,
-        default=known.keep,
-        metavar="S",
-        help="seconds that ended sessions and accounts are kept (%(default)g)",
-    )
-    for name, what in (("tenants", "API keys"), ("sessions", "sessions"), ("snapshots", "")):
-        add(
-            f"--max-{name}",
-            type=int,
-            default=getattr(known, f"max_{name}"),
-            metavar="N",
-            help=f"{what or name} that are held at most (%(default)s)",
-        )
 
 
 def port_number(text: str) -> int:
@@ -120,14 +94,23 @@ def cycle_length(text: str) -> float:
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Settings from parsed options; raises ConfigurationError."""
     told = {k: v for k, v in vars(arguments).items() if k in Settings.__dataclass_fields__}
-    told["seed"] = drawn_seed() if arguments.seed is None else arguments.seed
+    told["seed"] = _seed(arguments) if arguments.seed is None else arguments.seed
     told["secret"] = _secret(arguments.secret_file)
     told["keys"] = tuple(arguments.keys)
+    if "base_url" in arguments:
+        told |= control_key.given(arguments)
     told["client_config"] = _flags(arguments.client_config, "--client-config")
     told["dynamic_config"] = _flags(arguments.dynamic_config, "--dynamic-config")
     if told.get("certfile") or told.get("keyfile"):
         told["keyfile"] = checked_key(told.get("certfile"), told.get("keyfile"))
     return Settings(**told)
+
+
+def _seed(arguments: argparse.Namespace) -> int:
+    """The seed of a run that was given none: its data directory's, or a new one."""
+    directory = getattr(arguments, "data_dir", None)
+    known = stored_seed(directory) if directory else None
+    return drawn_seed() if known is None else known
 
 
 def _secret(file: Path | None) -> str | None:

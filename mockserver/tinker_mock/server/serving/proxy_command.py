@@ -11,6 +11,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from tinker_mock.server.errors import ConfigurationError
+from tinker_mock.server.serving import control_key, limit_options
 from tinker_mock.server.serving.command import bind_socket, serve_until_signal
 from tinker_mock.server.serving.options import add_log_options, port_number
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
@@ -28,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--scenario", metavar="NAME|FILE", help="faults put in front of the endpoint")
     add("--fail-on", choices=("violation",), help="exit with 1 if either side broke the contract")
     add_log_options(parser)
-    add("--control", action=argparse.BooleanOptionalAction, default=True, help="serve /_mock")
-    add("--control-key", metavar="KEY", help="key that /_mock asks for")
+    control_key.add_arguments(parser)
+    limit_options.add_traffic_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,8 +48,9 @@ def proxy(arguments: argparse.Namespace) -> int:
     address = urlsplit(arguments.upstream)
     if address.scheme not in ("http", "https") or not address.netloc:
         raise ConfigurationError(f"--upstream {arguments.upstream!r} is no http(s) address")
-    told = {k: v for k, v in vars(arguments).items() if k in Settings.__dataclass_fields__}
-    settings = Settings(**told)
+    known = Settings.__dataclass_fields__.keys() - control_key.GIVEN
+    told = {k: v for k, v in vars(arguments).items() if k in known}
+    settings = control_key.guarded(Settings(**told, **control_key.given(arguments)))
     with bind_socket(settings.host, settings.port) as listener:
         settings = replace(settings, port=listener.getsockname()[1])
         from tinker_mock.server.proxy_app import create_proxy

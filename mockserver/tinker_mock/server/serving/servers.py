@@ -32,8 +32,10 @@ async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stop
     from hypercorn.config import Config
 
     from tinker_mock.server.faults.tracking import track_hypercorn
+    from tinker_mock.server.serving.hypercorn_guards import guard_hypercorn
 
     track_hypercorn()
+    guard_hypercorn()
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     # The defaults close connections after 1000 requests and queue streams beyond 100.

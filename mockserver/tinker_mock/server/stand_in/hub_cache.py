@@ -42,7 +42,7 @@ def install(home: Path, models: Iterable[NamedModel]) -> int:
     """
     names: dict[str, NamedModel] = {}
     for model in models:
-        names.setdefault(model.name, model)
+        names.setdefault(model.name.partition(":")[0], model)
         if not Path(model.tokenizer_id).exists():
             names.setdefault(model.tokenizer_id, model)
     return sum(_install(home, name, model) for name, model in names.items())

@@ -8,8 +8,11 @@ from typing import Any
 
 from tinker_mock.server.stand_in.vocabulary import Vocabulary, merged
 
-PATTERN = r" ?[A-Za-z]+| ?[0-9]{1,3}| ?[^ \t\n\rA-Za-z0-9]+|[ \t\n\r]+"
-"""How a text is cut before merging, in syntax that every regex engine reads alike."""
+PATTERN = r" ?[A-Za-z]{1,64}| ?[0-9]{1,3}| ?[^ \t\n\rA-Za-z0-9]{1,64}|[ \t\n\r]{1,64}"
+"""How a text is cut before merging, in syntax that every regex engine reads alike.
+
+Pieces are bounded: merging one takes the square of its length.
+"""
 
 KEPT_PIECES = 65536
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -64,8 +65,9 @@ class Session(Record):
 
 @dataclass
 class TrainingRun(Record):
-    """A model under training. `trainer` is None once unloaded or corrupted."""
+    """A model under training."""
 
+    FLEETING: ClassVar[frozenset[str]] = frozenset({"last_request_time"})
     id: str
     session_id: str
     tenant_id: str
@@ -80,9 +82,21 @@ class TrainingRun(Record):
     optimizer_config: dict[str, Any] = field(default_factory=lambda: {"type": "adamw"})
     user_metadata: dict[str, Any] = field(default_factory=dict)
     corrupted: bool = False
+    """Its weights were lost."""
+    lost: bool = False
+    """So was the run itself: nobody finds it any more."""
+    losses: dict[str, str] = field(default_factory=dict)
+    """seq_id -> what is lost when its turn comes; see `service/losing.py`."""
     loaded_from: str | None = None
     steps: int = 0
     trainer: Trainer | None = None
+    """Its weights, gradients and moments; None while they are not in memory."""
+    loaded: bool = False
+    """It has weights, in memory or kept."""
+    kept: Mapping[str, Any] | None = None
+    """The trainer's exact state at some step, where states last; None for a new one's."""
+    replay: list[str] = field(default_factory=list)
+    """Request ids of what was done since: doing it again gives the weights of now."""
 
 
 @dataclass
@@ -112,7 +126,7 @@ class Checkpoint(Record):
     user_metadata: dict[str, str] | None = None
     expires_at: float | None = None
     public: bool = False
-    arrays: dict[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, Any] = field(default_factory=dict)
     weights: Weights | None = None
     recipients: list[str] = field(default_factory=list)
 
@@ -132,7 +146,7 @@ class Upload(Record):
     base_model: str
     lora_config: dict[str, Any]
     created_at: float
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
     path: str | None = None
     """Of the checkpoint that it became."""
 

@@ -23,6 +23,23 @@ from tinker_mock.server.state.records import (
 from tinker_mock.server.state.tables import Table
 
 
+class Counters(Counter[str]):
+    """Counters that note which of them have changed, where somebody keeps account."""
+
+    account: set[str] | None = None
+
+    def __setitem__(self, key: str, value: int) -> None:
+        super().__setitem__(key, value)
+        if self.account is not None:
+            self.account.add(key)
+
+    def forget(self, key: str) -> None:
+        """Begin at 1 again."""
+        del self[key]
+        if self.account is not None:
+            self.account.add(key)
+
+
 @dataclass
 class State:
     """Every record, by its id."""
@@ -45,7 +62,7 @@ class State:
     """By session."""
     prompt_blocks: dict[str, None] = field(default_factory=dict)
     """Digests of what prompts began with, oldest first; see `service/prompt_cache.py`."""
-    counters: Counter[str] = field(default_factory=Counter)
+    counters: Counters = field(default_factory=lambda: Counters())
     """The id source's counters."""
 
     def clone(self, shared: list[Any]) -> State:
@@ -68,8 +85,42 @@ class Keeper(Protocol):
     def pending(self) -> bool:
         """Something has changed that is not kept yet."""
 
+    def expect(self, size: int) -> None:
+        """So many bytes of a request may be among the next changes."""
+
+    def keep_now(self) -> bool:
+        """As `kept`, if it takes no time; False when it has to be waited for."""
+
     async def kept(self) -> None:
         """Return once everything that has changed so far is kept. Raises StorageFull."""
+
+    def close(self) -> None:
+        """Keep what is left, and let go."""
+
+    def fact(self, name: str) -> Any:
+        """Something about the whole server, None when it was never told."""
+
+    def tell(self, name: str, value: Any) -> None:
+        """Keep something about the whole server."""
+
+    def copies(self) -> dict[str, float]:
+        """Names of the copies of the state, and the Unix time of each."""
+
+    async def copy(self, name: str) -> None:
+        """Keep a copy of the state as it is."""
+
+    async def become(self, name: str) -> State:
+        """The state of a copy, which is the one to keep from now on."""
+
+    async def forget(self, name: str) -> None:
+        """Remove a copy."""
+
+    async def request(self, request_id: str) -> tuple[str, dict[str, Any]]:
+        """Operation and body of a request that has to be done again."""
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why nothing can be kept at the moment."""
 
 
 class Store:

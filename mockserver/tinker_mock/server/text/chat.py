@@ -10,6 +10,7 @@ from tinker_mock.server.text.events import Ended, Event
 from tinker_mock.server.text.generation import Params
 from tinker_mock.server.text.messages import Message
 from tinker_mock.server.text.quirks import applied
+from tinker_mock.server.text.scripted_draw import ScriptedDraw
 from tinker_mock.server.text.text_model import TextModel
 from tinker_mock.server.text.thoughts import inlined
 from tinker_mock.server.text.tool_choice import ToolRequest, tool_uses
@@ -42,12 +43,12 @@ def turns_for(
     prompt = model.chat_prompt(asked.messages, offered or None, asked.effort)
     limit = params.max_tokens or None
     room = model.check_length(len(prompt), limit, "/messages", cut=asked.cut)
-    turns = []
+    turns, scripted = [], ScriptedDraw(backend, model, prompt)
     for index in range(count):
         entropy = f"{params.entropy}:{index}"
         uses = tool_uses(tools, asked.messages, backend.ids, entropy, kimi=model.is_kimi)
         own = replace(params, max_tokens=min(room, limit or MOST_UNASKED), entropy=entropy)
-        turns.append(Turn(backend, model, prompt, own, uses, asked.schema, asked.effort))
+        turns.append(Turn(backend, model, prompt, own, scripted, uses, asked.schema, asked.effort))
     return turns
 
 

@@ -10,6 +10,7 @@ from tinker_mock.server.engine import Sampler, SampleRequest
 from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.text.generation import Finish, Params, Piece, TextRun, Token
+from tinker_mock.server.text.scripted_draw import ScriptedDraw
 from tinker_mock.server.text.text_model import TextModel
 from tinker_mock.server.wire import sse
 
@@ -60,6 +61,7 @@ class CompletionChoice:
             yield self._part(Piece(self.model.tokenizer.decode(self.prompt), tokens), None)
         async for piece in self.run.pieces():
             yield self._part(piece, None)
+        (await self.run.scripted.drawn()).count(self.run.answer_ids)
         yield self._part(Piece("", ()), self.run.finish)
 
     def _part(self, piece: Piece, finish: Finish | None) -> Json:
@@ -152,10 +154,11 @@ def choices_for(
     choices: list[CompletionChoice] = []
     for prompt in prompts_of(model, body["prompt"]):
         most = model.check_length(len(prompt), params.max_tokens, "/max_tokens")
+        scripted = ScriptedDraw(backend, model, prompt)
         for _ in range(body.get("n") or 1):
             index = len(choices)
             own = replace(params, max_tokens=most, entropy=f"{params.entropy}:{index}")
-            run = TextRun(backend, model, prompt, own)
+            run = TextRun(backend, model, prompt, own, scripted)
             choices.append(
                 CompletionChoice(
                     index, model, run, prompt, body.get("logprobs"), bool(body.get("echo"))

@@ -4,7 +4,7 @@ The slices of one answer do not depend on how it is delivered: streamed and whol
 same request are the same text.
 """
 
-from collections.abc import AsyncGenerator, Hashable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
@@ -17,18 +17,24 @@ from tinker_mock.server.engine import (
     SampledSequence,
     Sampler,
     SampleRequest,
-    ScriptedAnswer,
+    SampleResult,
     Weights,
+    alike,
 )
+from tinker_mock.server.engine.model.scripted_answers import Script
+from tinker_mock.server.engine.sampling.scripted_run import Begin
 from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.lru import LruCache
+from tinker_mock.server.scripts.draw import Draw
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.sampling import FIRST_SLICE, SLICE
+from tinker_mock.server.text.scripted_draw import ScriptedDraw
 from tinker_mock.server.text.text_model import TextModel
 from tinker_mock.server.tokenizers import stop_decoder
 
 SMALLEST_TOP_P = 1e-6
-Key = tuple[Weights | None, tuple[ScriptedAnswer, ...], tuple[int, ...], "Params", int, int | None]
+Where = tuple[tuple[int, ...], int, Begin]
+Key = tuple[Weights | None, tuple[Script, ...], Where, "Params", int | None]
 
 
 @dataclass(frozen=True)
@@ -90,14 +96,16 @@ class TextRun:
         model: TextModel,
         prompt: list[int],
         params: Params,
+        scripted: ScriptedDraw | None = None,
         closing: int | None = None,
     ) -> None:
         self.backend = backend
         self.model = model
         self.params = params
+        self.scripted = scripted or ScriptedDraw(backend, model, prompt)
         self.ids = list(prompt)
+        self.taken: list[Token] = []
         self.closing = closing
-        self.began = len(prompt)
         self.thinking = model.opens_thinking(prompt)
         self.reasoning = stop_decoder(model.tokenizer)
         self.content = stop_decoder(model.tokenizer, params.stop)
@@ -108,9 +116,13 @@ class TextRun:
 
     async def pieces(self) -> AsyncGenerator[Piece, None]:
         """Text as it comes. Ends at an end token, a stop string or the limit."""
+        draw = await self.scripted.drawn()
         while self.finish is None:
-            for piece in self._taken(await self._slice()):
+            for piece in self._taken(await self._slice(draw)):
                 yield piece
+            scripted = draw.due and not self.params.ignore_end
+            if self.finish is None and scripted and draw.over(self.answer_ids):
+                self.finish = Finish("stop")
         if not self.content.stopped:
             for piece in self._rest():
                 yield piece
@@ -131,9 +143,9 @@ class TextRun:
     @property
     def answer_ids(self) -> list[int]:
         """The tokens taken so far."""
-        return self.ids[self.began : self.began + self.count]
+        return [token.id for token in self.taken]
 
-    async def _slice(self) -> SampledSequence:
+    async def _slice(self, draw: Draw) -> SampledSequence:
         params = self.params
         size = FIRST_SLICE if self.count == 0 else SLICE
         request = SampleRequest(
@@ -146,6 +158,7 @@ class TextRun:
             topk_sample_logprobs=params.logprobs or 0,
             stop=[] if params.ignore_end else None,
             logit_bias=params.logit_bias and replace(params.logit_bias, generated=self.count),
+            begin=draw.begin(self.count),
         )
         cache = SEEDED.setdefault(self.model.base, LruCache(KEPT_SLICES))
         key = self._key(request)
@@ -163,17 +176,18 @@ class TextRun:
             return None
         model, params = self.model, self.params
         scripted = model.base.scripted_answers.entries
-        return (model.weights, scripted, tuple(self.ids), params, self.count, request.max_tokens)
+        where = (tuple(self.ids), self.count, request.begin)
+        return (model.weights, scripted, where, params, request.max_tokens)
 
     async def _sampled(self, request: SampleRequest) -> SampledSequence:
         model = self.model
         try:
-            sampled: SampledSequence = await self.backend.batches.run(
-                _alike(model, request),
+            sampled: SampleResult = await self.backend.batches.run(
+                (model.base, model.weights, alike(request)),
                 lambda: Sampler(model.base, model.weights).sample_together,
                 request,
             )
-            return sampled
+            return sampled.sequences[0]
         except EngineError as error:
             name = error.field.removeprefix("sampling_params.")
             message = f"{name}: {error.rule}"
@@ -181,11 +195,12 @@ class TextRun:
 
     def _take(self, token: Token) -> Piece | None:
         self.count += 1
+        self.taken.append(token)
         if token.id == self.closing:
             self.finish = Finish("stop")
         if token.id == self.closing or token.id in self.model.base.end_tokens:
             return None
-        marks = self.model.catalog.thinking
+        marks = self.model.thinking_marks
         if token.id in marks:
             self.thinking = token.id == marks[0]
             return None
@@ -213,21 +228,6 @@ class TextRun:
     def _piece(self, text: str, thinking: bool) -> Piece:
         tokens, self.pending = tuple(self.pending), []
         return Piece(text, tokens, thinking)
-
-
-def _alike(model: TextModel, request: SampleRequest) -> Hashable:
-    """What requests have in common that are sampled in one call."""
-    return (
-        model.base,
-        model.weights,
-        request.max_tokens,
-        request.temperature,
-        request.top_k,
-        request.top_p,
-        None if request.stop is None else tuple(request.stop),
-        request.topk_sample_logprobs,
-        request.logit_bias,
-    )
 
 
 def tokens_of(sequence: SampledSequence) -> list[Token]:

@@ -53,6 +53,13 @@ class TextModel:
         """Whether it reasons in a message of its own before the answer, as much as it is told."""
         return bool(self.catalog.thinking_prefix)
 
+    @property
+    def thinking_marks(self) -> tuple[int, ...]:
+        """The ids after which reasoning begins, and the answer."""
+        if self.reasons_apart:
+            return (self.catalog.thinking_prefix[-1], *self.catalog.answer_prefix[-1:])
+        return self.catalog.thinking
+
     def opens_thinking(self, prompt: list[int]) -> bool:
         """Whether what follows a prompt is reasoning."""
         size = len(self.catalog.thinking_prefix)

@@ -36,8 +36,13 @@ class Thoughts:
 
     async def _apart(self) -> AsyncGenerator[TextDelta, None]:
         """A message of its own: ended by the model, or by `most`."""
-        opened, closing = self.model.catalog.thinking_prefix, self.model.catalog.answer_suffix
-        if self.most < 1:
+        model, opened = self.model.catalog, self.model.catalog.thinking_prefix
+        closed = () if model.answer_suffix is None else (model.answer_suffix,)
+        following = [*closed, *model.answer_prefix]
+        # What stands after the thought and a word of the answer must fit the context too.
+        taken = len(self.prompt) + len(opened) + len(following) + 1
+        most = min(self.most, model.context_length - taken)
+        if most < 1:
             return
         run = TextRun(
             self.backend,
@@ -45,20 +50,20 @@ class Thoughts:
             [*self.prompt, *opened],
             replace(
                 self.params,
-                max_tokens=self.most,
+                max_tokens=most,
                 stop=(),
                 ignore_end=True,
                 entropy=f"{self.params.entropy}:thoughts",
             ),
-            closing=closing,
+            closing=model.answer_suffix,
         )
         async with aclosing(run.pieces()) as pieces:
             async for piece in pieces:
                 yield TextDelta(piece.text, piece.tokens, thinking=True)
         self.tokens = run.count
-        skipped = {closing, *self.model.base.end_tokens}
-        self.ids = [*opened, *(id for id in run.answer_ids if id not in skipped)]
-        self.ids += [] if closing is None else [closing]
+        skipped = {*closed, *self.model.base.end_tokens}
+        said = [id for id in run.answer_ids if id not in skipped]
+        self.ids = [*opened, *said, *following]
 
     async def _inside(self) -> AsyncGenerator[TextDelta, None]:
         """A block that the answer begins with."""

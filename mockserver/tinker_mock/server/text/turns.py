@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 
 from tinker_mock.server.engine import Sampler, SampleRequest
+from tinker_mock.server.scripts.draw import Draw
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.text.effort import DEFAULT_EFFORT, thoughts_for
 from tinker_mock.server.text.events import CallArguments, CallBegun, Ended, Event, TextDelta
 from tinker_mock.server.text.generation import Params, TextRun, Token
 from tinker_mock.server.text.schema_values import value_for
+from tinker_mock.server.text.scripted_draw import ScriptedDraw
 from tinker_mock.server.text.text_model import TextModel
 from tinker_mock.server.text.thoughts import Thoughts
+from tinker_mock.server.text.told_answer import ToldAnswer
 from tinker_mock.server.text.tool_choice import ToolUse
 from tinker_mock.server.tokenizers import stop_decoder
 
@@ -32,15 +35,24 @@ class Turn:
     model: TextModel
     prompt: list[int]
     params: Params
+    scripted: ScriptedDraw
     uses: list[ToolUse] = field(default_factory=list)
     json_schema: dict[str, Any] | None = None
     effort: float = DEFAULT_EFFORT
     said: list[int] = field(default_factory=list)
+    told: bool = False
     tokens: int = 0
     thoughts: int = 0
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The turn, as it comes into being."""
+        draw = await self.scripted.drawn()
+        if draw.due:
+            async with aclosing(self._told(draw)) as told:
+                async for event in told:
+                    yield event
+            if self.told:
+                return
         drawn = bool(self.uses) or self.json_schema is not None
         if drawn or self.model.reasons_apart:
             async with aclosing(self._thoughts()) as thoughts:
@@ -72,7 +84,8 @@ class Turn:
         params = replace(
             self.params, max_tokens=max(1, min(self.params.max_tokens - self.tokens, room))
         )
-        run = TextRun(self.backend, self.model, prompt, params)
+        scripted = None if self.said else self.scripted
+        run = TextRun(self.backend, self.model, prompt, params, scripted)
         async with aclosing(run.pieces()) as pieces:
             async for piece in pieces:
                 self.thoughts += len(piece.tokens) if piece.thinking else 0
@@ -90,6 +103,23 @@ class Turn:
                 yield self._ended("length")
                 return
         yield self._ended("tool_calls")
+
+    async def _told(self, draw: Draw) -> AsyncGenerator[Event, None]:
+        """A script's answer; nothing, if the model has learned to say something else."""
+        params = replace(self.params, stop=())
+        run = TextRun(self.backend, self.model, self.prompt, params, self.scripted)
+        async with aclosing(run.pieces()) as pieces:
+            async for _ in pieces:
+                pass
+        draw.count(run.answer_ids)
+        answer = draw.given(run.answer_ids)
+        if answer is None:
+            return
+        self.told = True
+        for event in ToldAnswer(run, answer, self.params.stop, self.params.entropy).events():
+            if isinstance(event, Ended):
+                self.tokens, self.thoughts = event.tokens, event.thoughts
+            yield event
 
     async def _json(self) -> AsyncGenerator[Event, None]:
         seed = self.backend.ids.number("json-answer", self.params.entropy)

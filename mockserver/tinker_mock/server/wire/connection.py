@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from tinker_mock.server.errors import GoingDown
-from tinker_mock.server.wire.exchange import Receive
+from tinker_mock.server.wire.deadlines import Transfer
+from tinker_mock.server.wire.exchange import Message, Receive, Send
 from tinker_mock.server.wire.intake import Intake, Load, TooSlow
 
 T = TypeVar("T")
@@ -63,6 +64,8 @@ class Connection:
         self._parked = parked
         self._intake = intake
         self._load = Load()
+        self.stalled = False
+        """The client stopped to take its answer."""
         self._gone: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Connection:
@@ -79,30 +82,53 @@ class Connection:
         Raises ClientGone, TooLarge, TooSlow, or TooManyRequests while others fill the server.
         """
         self._intake.refuse_declared(declared)
-        loop, size = asyncio.get_running_loop(), 0
-        chunks: list[bytes] = []
-        begun = loop.time()
+        deadlines = self._intake.deadlines
+        reading = deadlines.begin()
         try:
-            async with asyncio.timeout(self._intake.patience(0)) as deadline:
-                while True:
-                    message = await self._receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientGone
-                    chunk = message.get("body", b"")
-                    if chunk:
-                        chunks.append(chunk)
-                        size += len(chunk)
-                        self.hold(len(chunk), size)
-                        deadline.reschedule(begun + self._intake.patience(size))
-                    if not message.get("more_body", False):
-                        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        except TimeoutError:
-            seconds = self._intake.patience(size)
+            return await self._read(reading)
+        except asyncio.CancelledError:
+            if not reading.ended_late():
+                raise
             raise TooSlow(
-                f"body: {size} bytes came within {seconds:g} s, and it is not whole",
-                rule=f"{self._intake.limits.patience:g} s, and one more for every 64 KiB",
-                fix="send the body at once",
+                f"body: {reading.size} bytes came within {deadlines.allowed(reading):g} s, "
+                "and it is not whole",
+                rule=f"{deadlines.patience:g} s, and one more for every 64 KiB",
+                fix="send the body at once, or serve with a greater --read-timeout",
             ) from None
+        finally:
+            deadlines.end(reading)
+
+    async def _read(self, reading: Transfer) -> bytes:
+        chunks: list[bytes] = []
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            chunk = message.get("body", b"")
+            if chunk:
+                chunks.append(chunk)
+                reading.size += len(chunk)
+                self.hold(len(chunk), reading.size)
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def sending(self, send: Send) -> Send:
+        """`send`, which gives up on clients that do not take what they asked for (ClientGone)."""
+        deadlines = self._intake.deadlines
+
+        async def patient(message: Message) -> None:
+            transfer = deadlines.begin(len(message.get("body", b"")))
+            try:
+                await send(message)
+            except asyncio.CancelledError:
+                if not transfer.ended_late():
+                    raise
+                self.stalled = True
+                raise ClientGone from None
+            finally:
+                deadlines.end(transfer)
+
+        return patient
 
     def hold(self, more: int, size: int) -> None:
         """Count `more` bytes of a body that now has `size`; raises TooLarge or TooManyRequests."""

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from tinker_mock.server.errors import ServiceError, TooManyRequests
 from tinker_mock.server.settings import BodyLimits
+from tinker_mock.server.wire.deadlines import Deadlines
 
 MIB = 1 << 20
-SLOWEST = 64 * 1024
-"""Bytes a second that a large body must arrive at, on top of the patience for a small one."""
 
 
 class TooLarge(ServiceError):
@@ -39,6 +38,7 @@ class Intake:
         self.limits = limits
         self.most = limits.body * MIB
         self.held = 0
+        self.deadlines = Deadlines(limits.patience)
         self._lock = threading.Lock()
 
     def refuse_declared(self, length: str) -> None:
@@ -60,10 +60,6 @@ class Intake:
             with self._lock:
                 self.held -= load.held
             load.held = 0
-
-    def patience(self, received: int) -> float:
-        """Seconds within which so many bytes must have come."""
-        return self.limits.patience + received / SLOWEST
 
     def too_large(self) -> TooLarge:
         return TooLarge(

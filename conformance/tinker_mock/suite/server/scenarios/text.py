@@ -62,7 +62,21 @@ def answers(context: ScenarioContext) -> None:
         expect("city" in parsed(function["arguments"]), "arguments", "city", function)
     with context.check("text/tools/finish"):
         expect_equal(called.require(200).at("/choices/0/finish_reason"), "tool_calls", "the end")
+    efforts(context, body)
     completions(context, model)
+
+
+def efforts(context: ScenarioContext, body: dict[str, Any]) -> None:
+    """How much to reason, in words and numbers."""
+    short = {**body, "max_tokens": 2}
+    with context.check("text/openai/effort-words"):
+        for word in ("none", "minimal", "low", "medium", "high", "xhigh"):
+            asked = {**short, "reasoning_effort": word}
+            context.client.call("create_chat_completion", asked).require(200)
+    with context.check("text/openai/effort-numbers"):
+        for number in (0.0, 0.5, 0.99):
+            asked = {**short, "reasoning_effort": number}
+            context.client.call("create_chat_completion", asked).require(200)
 
 
 def completions(context: ScenarioContext, model: str) -> None:
@@ -123,6 +137,10 @@ def messages(context: ScenarioContext) -> None:
         expect_equal(used.at("/stop_reason"), "tool_use", "it stops for the tool")
         block = used.at("/content")[-1]
         expect("city" in (block.get("input") or ()), "input is an object", "city", block)
+    with context.check("text/anthropic/effort"):
+        for word in ("low", "medium", "high", "xhigh", "max"):
+            asked = {**body, "max_tokens": 2, "output_config": {"effort": word}}
+            context.client.call("create_message", asked).require(200)
     with context.check("text/messages/count"):
         ask = {"model": model, "messages": HELLO}
         counted = context.client.call("count_message_tokens", ask).require(200)

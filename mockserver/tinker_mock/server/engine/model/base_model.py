@@ -1,7 +1,6 @@
 """A base model: the frozen model, and what everything that runs on it shares."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -11,12 +10,15 @@ from tinker_mock.server.engine.model.context_tables import ContextTable
 from tinker_mock.server.engine.model.contexts import Contexts, contexts_of
 from tinker_mock.server.engine.model.frozen_model import ORDERS, Corpus, FrozenModel
 from tinker_mock.server.engine.model.grammar import ChatGrammar
-from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.engine.model.parameters import Parameters
 from tinker_mock.server.engine.model.score import Scorer
 from tinker_mock.server.engine.model.scripted_answers import Decode, ScriptedAnswers
 from tinker_mock.server.engine.model.weights import Weights
 from tinker_mock.server.lru import LruCache
+
+Successors = list[tuple[int, float]]
+"""Scripted tokens with the logs of their odds against all that are not."""
 
 MOST_RESIDENT = 8
 """So many weights stay unpacked: contexts, normalisers and running sums are some megabytes."""
@@ -51,7 +53,7 @@ class BaseModel:
         self.end_tokens = tuple(end_tokens) or grammar.end_tokens
         self.context_length = context_length
         self.decode = decode
-        self.scripted_answers = ScriptedAnswers()
+        self.scripted_answers = ScriptedAnswers(grammar, size)
         self._resident: LruCache[Weights, Parameters] = LruCache(MOST_RESIDENT)
 
     @property
@@ -97,22 +99,37 @@ class BaseModel:
         contexts = contexts_of(self.frozen, sequences)
         if not self.scripted_answers:
             return contexts
-        header, begin = self.frozen.grammar.header, 0
-        probability = np.zeros(contexts.size)
+        self.scripted_answers.use_text(self.decode)
+        due: list[tuple[int, Successors]] = []
+        begin = 0
         for tokens in sequences:
-            for at, token, wanted in self.scripted_answers.due(tokens, header, self.decode):
-                contexts.scripted[begin + at] = token
-                probability[begin + at] = wanted
+            due += [(begin + at, found) for at, found in self.scripted_answers.due(tokens)]
             begin += tokens.size
-        due = np.flatnonzero(contexts.scripted >= 0)
-        if due.size:
-            contexts.log_lift[due] = self._lifts(contexts.take(due), probability[due])
-        return contexts
+        return self.lifted(contexts, due)
 
-    def _lifts(self, due: Contexts, probability: Floats) -> Floats:
-        """Log factors that raise each scripted token to its probability in the untrained model."""
-        plain = replace(due, scripted=np.full(due.size, -1), log_lift=np.zeros(due.size))
-        # A log-probability that rounds to 0 would leave no odds to raise.
-        usual = np.minimum(self.scorer().score(plain, due.scripted), -1e-12)
-        odds = np.log(probability) - np.log1p(-probability)
-        return odds - usual + np.log1p(-np.exp(usual))
+    def lifted(self, contexts: Contexts, due: Sequence[tuple[int, Successors]]) -> Contexts:
+        """The contexts with the scripted successors that are due at some of their places.
+
+        A factor raises each to its odds in the untrained model.
+        """
+        if not due:
+            return contexts
+        most = max(len(successors) for _, successors in due)
+        scripted = np.full((most, contexts.size), -1, dtype=np.int64)
+        log_odds = np.zeros((most, contexts.size))
+        for place, successors in due:
+            for row, (token, odds) in enumerate(successors):
+                scripted[row, place], log_odds[row, place] = token, odds
+        log_lift = np.zeros(scripted.shape)
+        at = np.array([place for place, _ in due], dtype=np.int64)
+        plain, there = contexts.take(at), scripted[:, at] >= 0
+        usual = np.zeros((most, at.size))
+        for row in range(most):
+            asked = np.flatnonzero(there[row])
+            tokens = scripted[row, at[asked]]
+            usual[row, asked] = self.scorer().score(plain.take(asked), tokens)
+        # Probabilities that add up to 1 would leave no odds to raise.
+        taken = np.minimum(np.where(there, np.exp(usual), 0.0).sum(axis=0), 1.0 - 1e-12)
+        lifts = log_odds[:, at] - usual + np.log1p(-taken)
+        log_lift[:, at] = np.where(there, lifts, 0.0)
+        return contexts.with_lifts(scripted, log_lift)

@@ -110,11 +110,17 @@ class ContextTable:
         """[N] each token's entry in the longest context of its chain that has one, else -1."""
         keys = self.contexts.keys
         found = np.full(tokens.size, -1, dtype=np.int64)
-        open_ = slice(None)
-        for order in range(chains.shape[0]):
-            here = np.flatnonzero(chains[order] >= 0) if order else open_
+        open_ = np.arange(tokens.size)
+        for order in reversed(range(chains.shape[0])):
+            if open_.size == 0:
+                break
+            context = chains[order, open_]
+            here = open_[context >= 0]
+            if here.size == 0:
+                continue
             at = self.entries.find(entry_keys(keys[chains[order, here]], tokens[here]))
-            found[here] = np.where(at >= 0, at, found[here])
+            found[here] = at
+            open_ = open_[found[open_] < 0]
         return found
 
     def listed_in(self, contexts: Ints, tokens: Ints) -> Bools:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.frozen_model import FrozenModel
@@ -25,9 +27,9 @@ from tinker_mock.server.engine.model.keys import Floats, Ints
 class Contexts:
     """N places at which a token is predicted.
 
-    `keys` [orders - 1, N] name the context of each order from 1 on; `state`, `scripted` and
-    `log_lift` [N]: `scripted` is the token that a scripted answer favours (-1 for none), `log_lift`
-    the logarithm of the factor on its weight.
+    `keys` [orders - 1, N] name the context of each order from 1 on, `state` [N] is the grammar's.
+    `scripted` [K, N] are the tokens that scripted answers favour (-1 for none), `log_lift` [K, N]
+    the logarithms of the factors on their weights.
     """
 
     keys: Hashes
@@ -43,18 +45,32 @@ class Contexts:
         return Contexts(
             self.keys[:, index],
             self.state[index],
-            self.scripted[index],
-            self.log_lift[index],
+            self.scripted[:, index],
+            self.log_lift[:, index],
         )
+
+    def lifts(self) -> Iterator[tuple[Ints, Floats]]:
+        """(token, log of its factor), [N] each, of one scripted alternative after the other."""
+        return zip(self.scripted, self.log_lift, strict=True)
+
+    def with_lifts(self, scripted: Ints, log_lift: Floats) -> Contexts:
+        """The same places with these alternatives."""
+        return replace(self, scripted=scripted, log_lift=log_lift)
 
     @classmethod
     def joined(cls, parts: Sequence[Contexts]) -> Contexts:
         """All places of the parts, in order."""
+        most = max(part.scripted.shape[0] for part in parts)
+
+        def padded(array: NDArray[Any], filler: float) -> NDArray[Any]:
+            missing = most - array.shape[0]
+            return np.pad(array, ((0, missing), (0, 0)), constant_values=filler)
+
         return cls(
             np.concatenate([part.keys for part in parts], axis=1),
             np.concatenate([part.state for part in parts]),
-            np.concatenate([part.scripted for part in parts]),
-            np.concatenate([part.log_lift for part in parts]),
+            np.concatenate([padded(part.scripted, -1) for part in parts], axis=1),
+            np.concatenate([padded(part.log_lift, 0.0) for part in parts], axis=1),
         )
 
 
@@ -85,8 +101,8 @@ def contexts_of(frozen: FrozenModel, sequences: Sequence[Ints]) -> Contexts:
     return Contexts(
         keys=keys,
         state=state_of(kind, distance),
-        scripted=np.full(tokens.size, -1, dtype=np.int64),
-        log_lift=np.zeros(tokens.size),
+        scripted=np.zeros((0, tokens.size), dtype=np.int64),
+        log_lift=np.zeros((0, tokens.size)),
     )
 
 
@@ -117,18 +133,22 @@ def _prefixes(tokens: Ints, place: Ints, first: Ints) -> Hashes:
 class Trail:
     """What the context names of growing sequences are computed from: one row per sequence.
 
-    `keys` [orders - 1, rows] name the contexts at their ends.
+    `keys` [orders - 1, rows] name the contexts at their ends. Row i continues `prompts[rows[i]]`.
     """
 
-    def __init__(self, frozen: FrozenModel, prompts: Sequence[Ints]) -> None:
+    def __init__(self, frozen: FrozenModel, prompts: Sequence[Ints], rows: Ints) -> None:
         self.frozen = frozen
         self._length = 0
-        self._place = np.array([p.size for p in prompts], dtype=np.int64)
-        ends = {id(p): _End(frozen, p) for p in prompts}
-        rows = [ends[id(p)] for p in prompts]
-        self._sum = np.array([row.sum for row in rows], dtype=np.uint64)
-        self._history = [np.stack(level) for level in zip(*(r.history for r in rows), strict=True)]
-        self.keys = np.stack([row.keys for row in rows], axis=1)
+        lengths = np.array([prompt.size for prompt in prompts], dtype=np.int64)
+        history, keys = _ends(frozen, prompts)
+        begins = np.cumsum(lengths) - lengths
+        place = np.arange(int(lengths.sum())) - np.repeat(begins, lengths)
+        sums = np.add.reduceat(placed(np.concatenate(prompts), place), begins)
+        if frozen.whole_prefix:
+            keys.append(scrambled(sums.copy()))
+        self._place, self._sum = lengths[rows], sums[rows]
+        self._history = [level[rows] for level in history]
+        self.keys = np.stack(keys)[:, rows]
 
     def advance(self, rows: Ints, tokens: Ints) -> None:
         """Append a token to each of the rows."""
@@ -150,24 +170,20 @@ class Trail:
         self._length += 1
 
 
-class _End:
-    """The end of one prompt: its keys, and of each window size the last as many hashes."""
-
-    def __init__(self, frozen: FrozenModel, prompt: Ints) -> None:
-        longest = frozen.windows[-1]
-        tail = np.full(2 * longest, START[0])
+def _ends(frozen: FrozenModel, prompts: Sequence[Ints]) -> tuple[list[Hashes], list[Hashes]]:
+    """Of each window size the last as many hashes of every prompt, and their windows' names."""
+    longest = frozen.windows[-1]
+    tails = np.full((len(prompts), 2 * longest), START[0])
+    for tail, prompt in zip(tails, prompts, strict=True):
         kept = prompt[-2 * longest :]
         tail[tail.size - kept.size :] = kept
-        self.history: list[Hashes] = []
-        grams, size, keys = features(tail), 1, []
-        while True:
-            if size in frozen.windows:
-                keys.append(grams[-1])
-            if size >= longest:
-                break
-            self.history.append(grams[-size:].copy())
-            grams, size = joined(grams[size:], grams[:-size]), 2 * size
-        self.sum = placed(prompt, np.arange(prompt.size)).sum(dtype=np.uint64)
-        if frozen.whole_prefix:
-            keys.append(scrambled(self.sum.reshape(1).copy())[0])
-        self.keys = np.array(keys, dtype=np.uint64)
+    history: list[Hashes] = []
+    keys: list[Hashes] = []
+    grams, size = features(tails.ravel()).reshape(tails.shape), 1
+    while True:
+        if size in frozen.windows:
+            keys.append(grams[:, -1])
+        if size >= longest:
+            return history, keys
+        history.append(grams[:, -size:])
+        grams, size = joined(grams[:, size:], grams[:, :-size]), 2 * size

@@ -16,6 +16,7 @@ import numpy as np
 from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.context_tables import ContextTable
 from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.numbering import Numbering
 
 GAIN = 1 / 32
 """What a parameter of 1 adds to a logit: gradients then have norms that LoRA's have."""
@@ -33,22 +34,29 @@ class Prepared:
     """Contexts that are ready, shorter ones first, and their entries end to end.
 
     `levels` cut the contexts, `cuts` the entries by order; `lengths` counts each context's entries.
+    Per entry: `up` the place of its parent (-1 for one of order 0 that nothing lists), the
+    adapter's `values`, its `weight` and its parent's, `above`, and its grammar `column`.
     """
 
     contexts: Ints
     levels: Ints
+    lengths: Ints
     entries: Ints
     cuts: Ints
-    lengths: Ints
+    up: Ints
+    values: Floats
+    weight: Floats
+    above: Floats
+    column: Ints
 
 
 class Normalisers:
     """Weights and their sums at one temperature, for the contexts that were prepared.
 
-    Per entry: `shift` what the adapter adds to its logit, `log_weight` and `weight` before the
-    grammar's factor. Per context: `ordinary` sums the ordinary tokens' weights, `grammar` [G] holds
-    each grammar token's weight. `factors` [states, 1 + G] are the grammar's factors. Everything is
-    raised to `1 / temperature`. `values_of` gives the adapter's parameters at entries.
+    Per entry: `log_weight` and `weight` before the grammar's factor. Per context: `ordinary` sums
+    the ordinary tokens' weights, `grammar` [G] holds each grammar token's weight. `factors`
+    [states, 1 + G] are the grammar's factors. Everything is raised to `1 / temperature`.
+    `values_of` gives the adapter's parameters at entries.
     """
 
     def __init__(
@@ -61,17 +69,17 @@ class Normalisers:
         self.factors = np.exp(frozen.grammar.log_weights / temperature)
         self._root_total = frozen.root_total(temperature)
         self._root_grammar = np.exp(frozen.prior.root[frozen.grammar.tokens] / temperature)
-        self._entries = [Column(np.zeros(0)) for _ in range(3)]
+        self._entries = [Column(np.zeros(0)) for _ in range(2)]
         self._contexts = [Column(np.zeros(0)) for _ in range(2)]
         self._grammar: Column[np.float64] = Column(np.zeros(0))
+        self._numbers = Numbering()
         self._make_room()
 
     def _make_room(self) -> None:
         """Fit the table. What is new weighs what it does untrained, until it is prepared."""
         table, base = self.table, self.table.log_base.values[self._entries[0].size :]
         if base.size:
-            shift, log_weight, weight = self._entries
-            shift.extend_by(base.size, 0.0)
+            log_weight, weight = self._entries
             log_weight.extend(base / self.temperature)
             weight.extend(np.exp(base / self.temperature))
         more = table.contexts.size - self._contexts[0].size
@@ -80,7 +88,7 @@ class Normalisers:
             for column in self._contexts:
                 column.extend_by(more, 0.0)
             self._grammar.extend_by(more * columns, 0.0)
-        self.shift, self.log_weight, self.weight = (c.values for c in self._entries)
+        self.log_weight, self.weight = (c.values for c in self._entries)
         self.ordinary, self._peak = (c.values for c in self._contexts)
         self.grammar = self._grammar.values.reshape(table.contexts.size, -1)
 
@@ -89,42 +97,51 @@ class Normalisers:
         self._make_room()
         contexts = np.concatenate(levels)
         entries, lengths = self.table.members.of(contexts)
+        ends = np.zeros(contexts.size + 1, dtype=np.int64)
+        np.cumsum(lengths, out=ends[1:])
         bounds = np.cumsum([0, *(level.size for level in levels)])
-        ends = np.concatenate([[0], np.cumsum(lengths)])
-        ready = Prepared(contexts, bounds, entries, ends[bounds], lengths)
-        self._sum_up(ready, self._weigh(ready), ends)
+        ready = self._weighed(contexts, bounds, lengths, entries, ends[bounds])
+        self._sum_up(ready, ends)
         return ready
 
-    def _weigh(self, ready: Prepared) -> Floats:
-        """Set the entries' weights; returns what each adds to its parent's."""
-        table, cuts, entries = self.table, ready.cuts, ready.entries
-        base = table.log_base.values[entries]
+    def _weighed(
+        self, contexts: Ints, bounds: Ints, lengths: Ints, entries: Ints, cuts: Ints
+    ) -> Prepared:
+        """Set the entries' weights."""
+        table, root = self.table, int(cuts[1])
         parent = table.parent.values[entries]
-        shift = GAIN * self.values_of(entries)
-        self.shift[entries[: cuts[1]]] = shift[: cuts[1]]
+        up = self._numbers.of(entries, parent, table.entries.size)
+        shift = np.zeros(entries.size + 1)  # the last is that of what nothing lists
+        values = self.values_of(entries)
+        np.multiply(values, GAIN, out=shift[:-1])
         for begin, end in pairwise(cuts[1:].tolist()):
-            shift[begin:end] += self.shift[parent[begin:end]]
-            self.shift[entries[begin:end]] = shift[begin:end]
-        log_weight = (base + shift) / self.temperature
+            shift[begin:end] += shift[up[begin:end]]
+        base = table.log_base.values[entries]
+        log_weight = base + shift[:-1]
+        if self.temperature != 1.0:
+            log_weight /= self.temperature
         weight = np.exp(log_weight)
+        above = weight[up]
+        above[:root] = np.exp(base[:root] / self.temperature)
+        bare = root + np.flatnonzero(up[root:] < 0)
+        above[bare] = self.weight[parent[bare]]
         self.log_weight[entries] = log_weight
         self.weight[entries] = weight
-        above = self.weight[parent]
-        above[: cuts[1]] = np.exp(base[: cuts[1]] / self.temperature)
-        found: Floats = weight - above
-        return found
+        column = table.column.values[entries]
+        return Prepared(contexts, bounds, lengths, entries, cuts, up, values, weight, above, column)
 
-    def _sum_up(self, ready: Prepared, gain: Floats, ends: Ints) -> None:
+    def _sum_up(self, ready: Prepared, ends: Ints) -> None:
         """Set the contexts' sums, shorter ones first."""
         table, contexts = self.table, ready.contexts
-        column = table.column.values[ready.entries]
         sums, listing = np.zeros(contexts.size), ready.lengths > 0
-        if gain.size:
-            ordinary = np.where(column == 0, gain, 0.0)
-            sums[listing] = np.add.reduceat(ordinary, ends[:-1][listing])
-        marked = np.flatnonzero(column)
+        marked = np.flatnonzero(ready.column)
+        if ready.entries.size:
+            gain = ready.weight - ready.above
+            gain[marked] = 0.0
+            sums[listing] = np.add.reduceat(gain, ends[:-1][listing])
         owner = contexts[np.searchsorted(ends, marked, "right") - 1]
-        at = np.searchsorted(marked, ready.cuts)
+        column, weight = ready.column[marked] - 1, ready.weight[marked]
+        at = np.searchsorted(marked, ready.cuts).tolist()
         for level, (begin, end) in enumerate(pairwise(ready.levels.tolist())):
             here = contexts[begin:end]
             if level == 0:
@@ -136,19 +153,21 @@ class Normalisers:
                 self.ordinary[here] = self.ordinary[up] + sums[begin:end]
                 self._peak[here] = self._peak[up]
                 self.grammar[here] = self.grammar[up]
-            special = marked[at[level] : at[level + 1]]
-            rows = owner[at[level] : at[level + 1]]
-            self.grammar[rows, column[special] - 1] = self.weight[ready.entries[special]]
+            if at[level] < at[level + 1]:
+                special = slice(at[level], at[level + 1])
+                self.grammar[owner[special], column[special]] = weight[special]
             self._repair(here)
 
     def _repair(self, contexts: Ints) -> None:
         """Sum over the whole vocabulary where subtraction lost the digits."""
         total, peak = self.ordinary[contexts], self._peak[contexts]
         # Not `total <= …`: a NaN compares false with everything and is repaired as well.
-        lost = contexts[~(total > CANCELLATION * peak)]
+        kept = total > CANCELLATION * peak
         self._peak[contexts] = np.maximum(total, peak)
+        if kept.all():
+            return
         ordinary = self.table.frozen.column_of == 0
-        for context in lost.tolist():
+        for context in contexts[~kept].tolist():
             self.ordinary[context] = np.exp(self.dense_log_weights(context))[ordinary].sum()
             self._peak[context] = self.ordinary[context]
 

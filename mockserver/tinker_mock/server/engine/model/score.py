@@ -16,6 +16,7 @@ from tinker_mock.server.engine.model.context_tables import ContextTable
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.keys import Floats, Ints
 from tinker_mock.server.engine.model.normalisers import Normalisers, Prepared
+from tinker_mock.server.engine.model.numbering import Numbering
 
 T = TypeVar("T")
 
@@ -68,6 +69,7 @@ class Scorer:
         self.table = table
         self.normalisers = normalisers
         self.live = live
+        self.numbers = Numbering()
         self._marks: Ints = np.zeros(0, dtype=np.int64)
         self._derived: dict[Callable[[Scorer], Any], Any] = {}
 
@@ -120,9 +122,11 @@ class Scorer:
 
     def lifted_log_weights(self, contexts: Contexts, tokens: Ints) -> Floats:
         """Log weights with the grammar's factor and the lift of scripted answers."""
-        lift = contexts.log_lift / self.normalisers.temperature
-        lifted = np.where(contexts.scripted == tokens, lift, 0.0)
-        return self.log_weights(contexts, tokens) + lifted
+        found = self.log_weights(contexts, tokens)
+        for scripted, log_lift in contexts.lifts():
+            lift = log_lift / self.normalisers.temperature
+            found = found + np.where(scripted == tokens, lift, 0.0)
+        return found
 
     def row(self, context: Contexts) -> Floats:
         """[vocabulary] lifted log weights of one context (arrays of length 1)."""
@@ -130,8 +134,9 @@ class Scorer:
         factors = self.frozen.grammar.log_weights[context.state[0]] / self.normalisers.temperature
         found: Floats = self.normalisers.dense_log_weights(deepest)
         found += factors[self.frozen.column_of]
-        if context.scripted[0] >= 0:
-            found[context.scripted[0]] += context.log_lift[0] / self.normalisers.temperature
+        for (scripted,), (log_lift,) in context.lifts():
+            if scripted >= 0:
+                found[scripted] += log_lift / self.normalisers.temperature
         return found
 
     def totals(self, contexts: Contexts) -> Floats:
@@ -158,13 +163,11 @@ class Scorer:
         self, questions: Questions, chains: Ints, weights: Floats, totals: Floats
     ) -> None:
         contexts = questions.contexts
-        due = np.flatnonzero(contexts.scripted >= 0)
-        if due.size == 0:
-            return
-        scripted = contexts.scripted[due]
-        lift = contexts.log_lift / self.normalisers.temperature
-        entries = self.table.deepest_entries(chains[:, due], scripted)
-        favoured = self._log_weights(entries, contexts.state[due], scripted)
-        totals[due] = np.log(np.exp(totals[due]) + np.exp(favoured) * np.expm1(lift[due]))
-        same = questions.spread(contexts.scripted) == questions.tokens
-        weights += np.where(same, questions.spread(lift), 0.0)
+        for scripted, log_lift in contexts.lifts():
+            due = np.flatnonzero(scripted >= 0)
+            lift = log_lift / self.normalisers.temperature
+            entries = self.table.deepest_entries(chains[:, due], scripted[due])
+            favoured = self._log_weights(entries, contexts.state[due], scripted[due])
+            totals[due] = np.log(np.exp(totals[due]) + np.exp(favoured) * np.expm1(lift[due]))
+            same = questions.spread(scripted) == questions.tokens
+            weights += np.where(same, questions.spread(lift), 0.0)

@@ -29,15 +29,23 @@ def mixed(seeds: Seeds, attempt: int) -> Seeds:
     return z ^ (z >> np.uint64(31))
 
 
+def numbered(seeds: Seeds) -> Seeds:
+    """[N] the n-th seed's n-th number."""
+    return mixed(seeds + np.arange(seeds.size, dtype=np.uint64) * _GAMMA, 0)
+
+
 def uniform(seeds: Seeds, attempt: int = 0) -> Floats:
     """[N] numbers in [0, 1)."""
     # 53 bits fill a float64's mantissa: all 64 would round up to 1.0 now and then.
     return (mixed(seeds, attempt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def stream_of(request: SampleRequest, prompt: Ints, index: int) -> np.random.Generator:
-    """The random stream of one sample: a function of seed, prompt and sample index only."""
+def seed_of(request: SampleRequest, prompt: Ints, index: int) -> int:
+    """The 64-bit seed of one sample: a function of seed, prompt and sample index only.
+
+    Its token number n has `mixed(seed, n)`.
+    """
     origin = f"seed {request.seed}" if request.seed is not None else f"entropy {request.entropy}"
     digest = hashlib.sha256(f"{origin} sample {index} ".encode())
     digest.update(prompt.tobytes())
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest.digest()[:16], "little")))
+    return int.from_bytes(digest.digest()[:8], "little")

@@ -70,23 +70,24 @@ class Drawer:
         return tokens
 
     def _special_weights(self, contexts: Contexts, deepest: Ints) -> Floats:
-        """[N, G (+ 1)] weights of grammar tokens, and what a scripted token gains."""
+        """[N, G + K] weights of grammar tokens, and what scripted tokens gain."""
         normalisers = self.scorer.normalisers
         special = normalisers.grammar[deepest] * normalisers.factors[contexts.state, 1:]
-        special = special * self.grammar_allowed
-        due = np.flatnonzero(contexts.scripted >= 0)
-        if due.size == 0:
-            return special
-        extra = np.zeros((contexts.size, 1))
-        at = contexts.take(due)
-        lift = np.expm1(at.log_lift / normalisers.temperature)
-        extra[due, 0] = np.exp(self.scorer.log_weights(at, at.scripted)) * lift
-        return np.concatenate([special, extra], axis=1)
+        gains = [special * self.grammar_allowed]
+        for scripted, log_lift in contexts.lifts():
+            due = np.flatnonzero(scripted >= 0)
+            lift = np.expm1(log_lift[due] / normalisers.temperature)
+            gain = np.zeros((contexts.size, 1))
+            favoured = self.scorer.log_weights(contexts.take(due), scripted[due])
+            gain[due, 0] = np.exp(favoured) * lift
+            gains.append(gain)
+        return np.concatenate(gains, axis=1)
 
     def _special_tokens(self, contexts: Contexts, column: Ints) -> Ints:
-        known = np.append(self.frozen.grammar.tokens, 0)
-        scripted = column >= self.frozen.grammar.tokens.size
-        return np.where(scripted, contexts.scripted, known[np.where(scripted, -1, column)])
+        grammar = np.repeat(self.frozen.grammar.tokens[:, None], contexts.size, axis=1)
+        offered = np.concatenate([grammar, contexts.scripted])
+        found: Ints = offered[column, np.arange(contexts.size)]
+        return found
 
     def _ordinary(self, deepest: Ints, share: Floats, seeds: Seeds) -> Ints:
         tokens = np.full(deepest.size, -1, dtype=np.int64)

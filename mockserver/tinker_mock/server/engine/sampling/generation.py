@@ -9,87 +9,85 @@ from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import Contexts, Trail
 from tinker_mock.server.engine.model.grammar import ASSISTANT, state_of
 from tinker_mock.server.engine.model.keys import Ints
-from tinker_mock.server.engine.sampling.counter_rng import Seeds
+from tinker_mock.server.engine.sampling.counter_rng import Seeds, mixed
+from tinker_mock.server.engine.sampling.scripted_run import Begin, ScriptedRun
 from tinker_mock.server.engine.sampling.stops import Stops
 
 STEP_BYTES = 64
 """A token and the context it was drawn in."""
-BLOCK = 32
-"""Seeds are taken from a stream in blocks: a call into numpy costs more than 32 numbers."""
 
 
 class Generation:
     """One continuation of each prompt, advanced together; prompts may be equal.
 
-    Each sequence takes its random numbers from its own stream.
+    Each sequence takes its random numbers from its own seed, and ends at its own limit.
     """
 
     def __init__(
         self,
         base: BaseModel,
         prompts: Sequence[Ints],
-        streams: list[np.random.Generator],
+        seeds: Sequence[int],
+        limits: Sequence[int],
         stops: Stops,
+        begins: Sequence[Begin],
     ) -> None:
         self.base = base
         self.prompts = prompts
-        self.streams = streams
         self.stops = stops
         count = len(prompts)
         self.length = 0
-        self.active = np.arange(count)
+        self.limits = np.array(limits, dtype=np.int64)
+        self.active = np.flatnonzero(self.limits > 0)
         self.stopped = np.zeros(count, dtype=bool)
         self.tokens = np.zeros((count, 64), dtype=np.int64)
         self.lengths = np.zeros(count, dtype=np.int64)
-        ends = {id(prompt): self._end(prompt) for prompt in prompts}
-        kinds, distances, tails = zip(*(ends[id(prompt)] for prompt in prompts), strict=True)
-        self._kind, self._distance = np.array(kinds), np.array(distances)
-        self._tail = np.stack(tails)
-        self._trail = Trail(base.frozen, prompts)
+        self._seeds: Seeds = np.array(seeds, dtype=np.uint64)
+        number = {id(prompt): place for place, prompt in enumerate(prompts)}
+        distinct = list(dict.fromkeys(number.values()))
+        place_of = {place: row for row, place in enumerate(distinct)}
+        rows = np.array([place_of[number[id(prompt)]] for prompt in prompts], dtype=np.int64)
+        ends = self._ends([prompts[place] for place in distinct])
+        self._kind, self._distance, self._tail = (end[rows] for end in ends)
+        self._trail = Trail(base.frozen, [prompts[place] for place in distinct], rows)
         self._steps: list[tuple[Ints, Contexts]] = []
-        self._block: Seeds = np.zeros((0, 0), dtype=np.uint64)
+        self._scripts = ScriptedRun(base, prompts, begins) if base.scripted_answers else None
 
-    def _end(self, prompt: Ints) -> tuple[int, int, Ints]:
-        """Grammar state (kind, distance) and last tokens of a prompt."""
+    def _ends(self, prompts: Sequence[Ints]) -> tuple[Ints, Ints, Ints]:
+        """Grammar state (kind, distance) and last tokens of every prompt."""
         frozen = self.base.frozen
-        text = np.where(prompt < 0, frozen.space.placeholder, prompt)
-        kind, distance = frozen.grammar.states(text, np.zeros_like(text), frozen.mark_table)
-        width = max(2, len(frozen.grammar.header))
-        tail = np.full(width, frozen.space.start)
-        tail[-min(width, text.size) :] = text[-width:]
-        return int(kind[-1]), int(distance[-1]), tail
+        lengths = np.array([prompt.size for prompt in prompts], dtype=np.int64)
+        ends = np.cumsum(lengths)
+        text = np.concatenate(prompts)
+        text = np.where(text < 0, frozen.space.placeholder, text)
+        first = np.repeat(ends - lengths, lengths)
+        kind, distance = frozen.grammar.states(text, first, frozen.mark_table)
+        width = max(1, len(frozen.grammar.header))
+        at = ends[:, None] - np.arange(width, 0, -1)
+        known = at >= (ends - lengths)[:, None]
+        tail = np.where(known, text[np.maximum(at, 0)], frozen.space.start)
+        return kind[ends - 1], distance[ends - 1], tail
 
     def contexts(self) -> Contexts:
-        """Where each running sequence stands."""
+        """Where each running sequence stands, as it is drawn from."""
         run = self.active
         reserve(run.size * STEP_BYTES)
-        scripted = np.full(run.size, -1, dtype=np.int64)
-        lift = np.zeros(run.size)
         at = Contexts(
             keys=self._trail.keys[:, run],
             state=state_of(self._kind[run], self._distance[run]),
-            scripted=scripted,
-            log_lift=lift,
+            scripted=np.zeros((0, run.size), dtype=np.int64),
+            log_lift=np.zeros((0, run.size)),
         )
-        if self.base.scripted_answers:
-            for i, sequence in enumerate(run):
-                whole = np.concatenate(
-                    [self.prompts[int(sequence)], self.tokens[sequence, : self.length]]
-                )
-                end = self.base.read([whole]).take(slice(-1, None))
-                scripted[i], lift[i] = end.scripted[0], end.log_lift[0]
-        self._steps.append((run, at))
-        return at
+        if self._scripts is None:
+            self._steps.append((run, at))
+            return at
+        scored, drawn = self._scripts.lifted(at, run)
+        self._steps.append((run, scored))
+        return drawn
 
     def seeds(self) -> Seeds:
         """[running] one seed per sequence, for its next token."""
-        place = self.length % BLOCK
-        if place == 0:
-            self._block = np.zeros((len(self.streams), BLOCK), dtype=np.uint64)
-            for i in self.active:
-                self._block[i] = self.streams[i].integers(0, 2**64, BLOCK, dtype=np.uint64)
-        seeds: Seeds = self._block[self.active, place]
-        return seeds
+        return mixed(self._seeds[self.active], self.length)
 
     def advance(self, drawn: Ints) -> None:
         """Append one token to every running sequence and end those that stop."""
@@ -112,9 +110,11 @@ class Generation:
         )
         self._kind[run] = np.where(marked, kind, self._kind[run])
         self._distance[run] = np.where(marked, 0, self._distance[run] + 1)
+        if self._scripts is not None:
+            self._scripts.advance(run, self.tokens[run, : self.length], kind == ASSISTANT)
         ended = self.stops.reached(self.tokens[run, : self.length])
         self.stopped[run[ended]] = True
-        self.active = run[~ended]
+        self.active = run[~ended & (self.limits[run] > self.length)]
 
     def result(self, begin: int = 0) -> tuple[Ints, Ints, Contexts]:
         """All tokens end to end, each sequence's length, and every token's context.

@@ -50,14 +50,14 @@ class BiasedSampling:
     request: SampleRequest
     logit_bias: LogitBias
 
-    def sample(self, run: Generation, limit: int) -> SampledSequence:
+    def sample(self, run: Generation) -> SampledSequence:
         """One continuation, each token's log-probability from the row it was drawn from."""
         (prompt,), k = run.prompts, self.request.topk_sample_logprobs
         before = prompt[prompt.size - self.logit_bias.generated :]
         logprobs: list[float] = []
         tops: list[Ints] = []
         top_logprobs: list[Floats] = []
-        while run.active.size and run.length < limit:
+        while run.active.size:
             checkpoint()
             row = self._row(run.contexts(), np.append(before, run.tokens[0, : run.length]))
             token = self._pick(row, run)

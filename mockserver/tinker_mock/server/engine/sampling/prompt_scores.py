@@ -2,19 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import Contexts, check_tokens
 from tinker_mock.server.engine.model.keys import Ints
-from tinker_mock.server.engine.sampling.counter_rng import stream_of
+from tinker_mock.server.engine.sampling.counter_rng import numbered, seed_of
 from tinker_mock.server.engine.sampling.requests import SampleRequest, shown_temperature
 from tinker_mock.server.engine.sampling.results import EMPTY_LOGPROB, TopK
 from tinker_mock.server.engine.sampling.tables import SamplingTables
 
 
-@dataclass(frozen=True)
+@dataclass
 class PromptScores:
     """The answers to one request, each worked out when it is asked for.
 
@@ -23,8 +25,13 @@ class PromptScores:
 
     request: SampleRequest
     prompt: Ints
-    contexts: Contexts
+    base: BaseModel
     tables: Callable[[float], SamplingTables]
+
+    @cached_property
+    def contexts(self) -> Contexts:
+        """What each position of the prompt ends."""
+        return self.base.read([self.prompt])
 
     def logprobs(self) -> NDArray[np.float32] | None:
         """[prompt], NaN where nothing was asked or the position is no text."""
@@ -73,8 +80,8 @@ class PromptScores:
         if self.request.temperature == 0:
             tokens = np.repeat(tables.top_k.likeliest(self.contexts.take(slice(0, -1))), k)
         else:
-            stream = stream_of(self.request, self.prompt, -1)
-            tokens = tables.drawer.draw(at, stream.integers(0, 2**64, at.size, dtype=np.uint64))
+            seed = np.full(at.size, seed_of(self.request, self.prompt, -1), dtype=np.uint64)
+            tokens = tables.drawer.draw(at, numbered(seed))
         logprobs = tables.scorer.score(at, tokens).astype(np.float32)
         return tokens.reshape(shape), logprobs.reshape(shape)
 

@@ -1,7 +1,7 @@
 """What a sampling request may ask."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.base_model import BaseModel
+from tinker_mock.server.engine.sampling.scripted_run import ANYWHERE, Begin
 
 MOST_TOPK = 1024
 
@@ -33,6 +34,7 @@ class SampleRequest:
 
     `stop` None ends at the model's own end tokens, an empty list at nothing, and anything else
     at the given strings or ids as well as the end tokens. `entropy` seeds requests without `seed`.
+    `begin` says which scripted answer is asked for.
     `target_prompt_logprobs` int64 [len(prompt) - 1, K], -1 asks nothing.
     """
 
@@ -52,6 +54,20 @@ class SampleRequest:
     target_prompt_logprobs: NDArray[np.int64] | None = None
     prompt_alt_tokens_k: int = 0
     logit_bias: LogitBias | None = None
+    begin: Begin = ANYWHERE
+
+
+def alike(request: SampleRequest) -> Hashable:
+    """What requests must have in common to be sampled in one call."""
+    stop = request.stop
+    return (
+        request.temperature,
+        request.top_k,
+        request.top_p,
+        tuple(stop) if isinstance(stop, Sequence) and not isinstance(stop, str) else stop,
+        request.topk_sample_logprobs,
+        request.logit_bias,
+    )
 
 
 def check_request(base: BaseModel, request: SampleRequest) -> None:

@@ -11,12 +11,13 @@ from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import Contexts, check_tokens
 from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.engine.model.weights import Weights
-from tinker_mock.server.engine.sampling.counter_rng import stream_of
+from tinker_mock.server.engine.sampling.counter_rng import seed_of
 from tinker_mock.server.engine.sampling.generation import Generation
 from tinker_mock.server.engine.sampling.logit_bias import BiasedSampling, check_logit_bias
 from tinker_mock.server.engine.sampling.prompt_scores import PromptScores
 from tinker_mock.server.engine.sampling.requests import (
     SampleRequest,
+    alike,
     check_request,
     max_tokens_of,
     shown_temperature,
@@ -24,6 +25,8 @@ from tinker_mock.server.engine.sampling.requests import (
 from tinker_mock.server.engine.sampling.results import SampledSequence, SampleResult
 from tinker_mock.server.engine.sampling.stops import Stops
 from tinker_mock.server.engine.sampling.tables import SamplingTables
+
+EMPTY = SampledSequence(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32), "length")
 
 
 class Sampler:
@@ -44,11 +47,26 @@ class Sampler:
         (before top_k and top_p cut it); at temperature 0, where tokens are the likeliest ones,
         those at temperature 1. Prompt log-probabilities are always at temperature 1.
         """
-        prompt = self._checked(request)
-        scores = PromptScores(request, prompt, self.base.read([prompt]), self.tables)
+        return self.sample_together([request])[0]
+
+    def sample_together(self, requests: Sequence[SampleRequest]) -> list[SampleResult]:
+        """The answers to requests that are `alike`, advanced together: the same as one by one."""
+        prompts = [self._checked(request) for request in requests]
+        if len({alike(request) for request in requests}) > 1:
+            raise EngineError("requests", "must be alike", "Sample them one by one")
+        sequences = self._sequences(requests, prompts)
+        return [
+            self._result(request, prompt, [next(sequences) for _ in range(request.num_samples)])
+            for request, prompt in zip(requests, prompts, strict=True)
+        ]
+
+    def _result(
+        self, request: SampleRequest, prompt: Ints, sequences: list[SampledSequence]
+    ) -> SampleResult:
+        scores = PromptScores(request, prompt, self.base, self.tables)
         alt_tokens, alt_logprobs = scores.alternatives()
         return SampleResult(
-            sequences=self._sequences(request, prompt),
+            sequences=sequences,
             prompt_logprobs=scores.logprobs(),
             topk_prompt_logprobs=scores.top_k(),
             target_prompt_logprobs=scores.targets(),
@@ -76,20 +94,6 @@ class Sampler:
         cuts = [min(cut, limit) for cut in range(first, limit + size, size)]
         return self._parts(request, prompt, index, cuts, Stops.of(self.base, request.stop))
 
-    def sample_together(self, requests: Sequence[SampleRequest]) -> list[SampledSequence]:
-        """The first sequence of each request, advanced together: the same as one by one.
-
-        The requests share everything but prompt, seed and entropy; nothing is scored.
-        """
-        prompts = [self._checked(request) for request in requests]
-        streams = [stream_of(r, p, 0) for r, p in zip(requests, prompts, strict=True)]
-        limits = {max_tokens_of(self.base, request) for request in requests}
-        if len(limits) > 1 or 0 in limits:
-            raise EngineError(
-                "max_tokens", "must be the same and above 0", "Sample them one by one"
-            )
-        return self._run(requests[0], prompts, streams, limits.pop())
-
     def _checked(self, request: SampleRequest) -> Ints:
         """The prompt's tokens."""
         check_request(self.base, request)
@@ -97,42 +101,44 @@ class Sampler:
         check_tokens(self.base.frozen, prompt, "prompt")
         return prompt
 
-    def _sequences(self, request: SampleRequest, prompt: Ints) -> list[SampledSequence]:
-        limit = max_tokens_of(self.base, request)
-        if limit == 0:
-            empty = SampledSequence(
-                np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32), "length"
+    def _sequences(
+        self, requests: Sequence[SampleRequest], prompts: Sequence[Ints]
+    ) -> Iterator[SampledSequence]:
+        """All sequences of all requests, in order."""
+        first = requests[0]
+        tables, logit_bias = self.tables(shown_temperature(first)), first.logit_bias
+        stops = Stops.of(self.base, first.stop)
+        rows = [
+            (
+                prompt,
+                seed_of(request, prompt, index),
+                max_tokens_of(self.base, request),
+                request.begin,
             )
-            return [empty] * request.num_samples
-        streams = [stream_of(request, prompt, i) for i in range(request.num_samples)]
-        return self._run(request, [prompt] * request.num_samples, streams, limit)
-
-    def _run(
-        self,
-        request: SampleRequest,
-        prompts: list[Ints],
-        streams: list[np.random.Generator],
-        limit: int,
-    ) -> list[SampledSequence]:
-        tables, logit_bias = self.tables(shown_temperature(request)), request.logit_bias
+            for request, prompt in zip(requests, prompts, strict=True)
+            for index in range(request.num_samples)
+        ]
+        if max(limit for _, _, limit, _ in rows) == 0:
+            yield from [EMPTY] * len(rows)
+            return
         if logit_bias is not None:
             check_logit_bias(self.base, logit_bias)
-        stops = Stops.of(self.base, request.stop)
-        if logit_bias is not None:
-            biased = BiasedSampling(tables.scorer, request, logit_bias)
-            return [
-                biased.sample(Generation(self.base, [prompt], [stream], stops), limit)
-                for prompt, stream in zip(prompts, streams, strict=True)
-            ]
-        run = Generation(self.base, prompts, streams, stops)
-        _grow(request, tables, run, limit)
-        return _collected(request, tables, run, 0)
+            biased = BiasedSampling(tables.scorer, first, logit_bias)
+            for prompt, seed, limit, begin in rows:
+                run = Generation(self.base, [prompt], [seed], [limit], stops, [begin])
+                yield biased.sample(run)
+            return
+        run_prompts, seeds, limits, begins = (list(part) for part in zip(*rows, strict=True))
+        run = Generation(self.base, run_prompts, seeds, limits, stops, begins)
+        _grow(first, tables, run, int(run.limits.max()))
+        yield from _collected(first, tables, run, 0)
 
     def _parts(
         self, request: SampleRequest, prompt: Ints, index: int, cuts: list[int], stops: Stops
     ) -> Iterator[SampledSequence]:
         tables = self.tables(shown_temperature(request))
-        run = Generation(self.base, [prompt], [stream_of(request, prompt, index)], stops)
+        seed = seed_of(request, prompt, index)
+        run = Generation(self.base, [prompt], [seed], [cuts[-1]], stops, [request.begin])
         for cut in cuts:
             begin = run.length
             _grow(request, tables, run, cut)

@@ -6,6 +6,7 @@ about k, whatever the vocabulary. They are kept per context.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -47,8 +48,13 @@ class Place(NamedTuple):
 
     context: int
     state: int
-    scripted: int
-    log_lift: float
+    scripted: tuple[int, ...]
+    log_lift: tuple[float, ...]
+
+    def lifts(self) -> Iterator[tuple[int, float]]:
+        """The scripted tokens with the logs of their factors."""
+        pairs = zip(self.scripted, self.log_lift, strict=True)
+        return (pair for pair in pairs if pair[0] >= 0)
 
 
 class TopKTable:
@@ -58,11 +64,11 @@ class TopKTable:
         self.scorer = scorer
         self.frozen = scorer.frozen
         self.listings = listings
-        self._kept: dict[tuple[float, ...], RankedTokens] = {}
+        self._kept: dict[tuple[Place, int], RankedTokens] = {}
 
     def ranked(self, place: Place, k: int) -> RankedTokens:
         """The k likeliest tokens of one place; fewer if fewer exist."""
-        key = (*place, k)
+        key = (place, k)
         found = self._kept.get(key)
         if found is None:
             found = self._build(place, k)
@@ -79,8 +85,9 @@ class TopKTable:
     def places(self, contexts: Contexts) -> list[Place]:
         """What each context's distribution depends on; keys to keep things by."""
         deepest = deepest_of(self.scorer.table.chains(contexts.keys))
-        parts = (deepest, contexts.state, contexts.scripted, contexts.log_lift)
-        return [Place(*row) for row in zip(*(part.tolist() for part in parts), strict=True)]
+        parts = (deepest, contexts.state, contexts.scripted.T, contexts.log_lift.T)
+        rows = zip(*(part.tolist() for part in parts), strict=True)
+        return [Place(at, state, tuple(some), tuple(lift)) for at, state, some, lift in rows]
 
     def logprobs(self, contexts: Contexts, k: int) -> TopK:
         """The k likeliest tokens of every context with their log-probabilities."""
@@ -122,12 +129,12 @@ class TopKTable:
         return np.concatenate(tokens), np.concatenate(weights)
 
     def special(self, place: Place) -> Floats:
-        """[G] weights of the grammar's tokens, the lift of a scripted one included."""
+        """[G] weights of the grammar's tokens, the lifts of scripted ones included."""
         normalisers, tokens = self.scorer.normalisers, self.frozen.grammar.tokens
         found: Floats = normalisers.grammar[place.context] * normalisers.factors[place.state, 1:]
-        if place.scripted >= 0:
-            lift = np.exp(place.log_lift / normalisers.temperature)
-            found = np.where(tokens == place.scripted, found * lift, found)
+        for scripted, log_lift in place.lifts():
+            lift = np.exp(log_lift / normalisers.temperature)
+            found = np.where(tokens == scripted, found * lift, found)
         return found
 
     def weight(self, place: Place, token: int) -> float:
@@ -157,12 +164,12 @@ class TopKTable:
         factors = normalisers.factors[place.state, 1:]
         total = float(normalisers.ordinary[place.context])
         total += float(normalisers.grammar[place.context] @ factors)
-        if place.scripted >= 0:
-            plain = self.weight(place, place.scripted)
-            lifted = plain * float(np.exp(place.log_lift / normalisers.temperature))
+        for scripted, log_lift in place.lifts():
+            plain = self.weight(place, scripted)
+            lifted = plain * float(np.exp(log_lift / normalisers.temperature))
             total += lifted - plain
-            others = tokens != place.scripted
-            tokens = np.append(tokens[others], place.scripted)
+            others = tokens != scripted
+            tokens = np.append(tokens[others], scripted)
             weights = np.append(weights[others], lifted)
         kept = (tokens < self.frozen.tokenizer_size) & (weights > 0)
         tokens, weights = tokens[kept], weights[kept]

@@ -45,7 +45,7 @@ class TopPTable:
         self.frozen = scorer.frozen
         self.drawer = drawer
         self.top_k = top_k
-        self._kept: dict[tuple[float, ...], float] = {}
+        self._kept: dict[tuple[Place, float], float] = {}
 
     def draw(self, contexts: Contexts, seeds: Seeds, top_p: float) -> Ints:
         """One token of each context's nucleus."""
@@ -66,7 +66,7 @@ class TopPTable:
 
     def log_threshold(self, place: Place, top_p: float) -> float:
         """The log weight that a token must reach there."""
-        key = (*place, top_p)
+        key = (place, top_p)
         found = self._kept.get(key)
         if found is None:
             found = self._search(place, top_p)
@@ -90,14 +90,15 @@ class TopPTable:
         return TailSums(self._order0)
 
     def _listed(self, place: Place) -> tuple[Ints, Floats]:
-        """What the context lists, the scripted token among it."""
+        """What the context lists, scripted tokens among it."""
         tokens, weights = self.top_k.listed(place)
-        scripted = place.scripted
-        if scripted >= 0 and self.frozen.column_of[scripted] == 0:
-            others = tokens != scripted
-            lift = np.exp(place.log_lift / self.scorer.normalisers.temperature)
-            lifted = self.top_k.weight(place, scripted) * lift
-            return np.append(tokens[others], scripted), np.append(weights[others], lifted)
+        for scripted, log_lift in place.lifts():
+            if self.frozen.column_of[scripted] == 0:
+                others = tokens != scripted
+                lift = np.exp(log_lift / self.scorer.normalisers.temperature)
+                lifted = self.top_k.weight(place, scripted) * lift
+                tokens = np.append(tokens[others], scripted)
+                weights = np.append(weights[others], lifted)
         return tokens, weights
 
     def _search(self, place: Place, top_p: float) -> float:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from tinker_mock.server.engine.model.adapter import MAX_VALUE, RATE, Adapter
+from tinker_mock.server.engine.model.adapter import MAX_VALUE, RATE, Adapter, State
 from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.training.gradient import Gradient
 from tinker_mock.server.engine.training.idle_steps import IdleSteps
 
 
@@ -31,12 +33,15 @@ class Adam:
     The adapter's `values` are those of that step too: `values_of` says what they are by now.
     """
 
+    state_key = "steps"
+
     def __init__(self, adapter: Adapter) -> None:
         size = adapter.values.size
         self.adapter = adapter
         self.first = Column(np.zeros(size))
         self.second = Column(np.zeros(size))
         self.touched = Column(np.zeros(size, dtype=np.int64))
+        self.rates = Column(self._rates_from(0))
         self.idle = IdleSteps()
 
     @property
@@ -47,54 +52,85 @@ class Adam:
         """The parameters of entries as they are now, 0 for those that are none."""
         self._make_room()
         found: Floats = self.adapter.values.values[entries]
-        since = self.touched.values[entries]
-        late = np.flatnonzero((since != self.step) & (self.first.values[entries] != 0.0))
-        if self.idle.decays:
-            late = np.flatnonzero(since != self.step)
+        late = np.flatnonzero(self.touched.values[entries] != self.step)
+        if late.size and not self.idle.decays:
+            late = late[self.first.values[entries[late]] != 0.0]
         if late.size:
             found[late] = self._rounded(self._coasted(entries[late]))
         return found
 
-    def apply(self, entries: Ints, gradient: Floats, params: Mapping[str, float]) -> None:
-        """One step with this gradient of these parameters (distinct), and none of all others."""
+    def apply(self, gradient: Gradient, params: Mapping[str, float]) -> None:
+        """One step: all parameters that the gradient does not name have none."""
         self._make_room()
-        b1, b2, rate = params["beta1"], params["beta2"], params["learning_rate"]
-        step, since = self.step + 1, self.touched.values[entries]
-        value = self.values_of(entries)
-        first, second = self.idle.moments_after(
-            self.first.values[entries], self.second.values[entries], since
+        entries, slopes = gradient.entries, gradient.slopes
+        first, second = self._moments_of(entries)
+        b1, b2, rate, step = (
+            params["beta1"],
+            params["beta2"],
+            params["learning_rate"],
+            self.step + 1,
         )
-        first = b1 * first + (1 - b1) * gradient
-        second = b2 * second + (1 - b2) * gradient * gradient
+        first = b1 * first + (1 - b1) * slopes
+        second = b2 * second + (1 - b2) * slopes * slopes
         spread = np.sqrt(second / (1 - b2**step)) + params["eps"]
-        update = np.divide(
-            first / (1 - b1**step), spread, out=np.zeros_like(first), where=spread > 0
-        )
+        spread[spread == 0.0] = 1.0  # no gradient ever: the first moment is 0 as well
+        update = first / spread
+        update *= self.rates.values[entries]
+        update *= rate / (1 - b1**step)
         kept = 1 - rate * params["weight_decay"]
-        value = kept * value - rate * self._rates(entries) * update
-        self.adapter.values.values[entries] = self._rounded(value)
+        self.adapter.values.values[entries] = self._rounded(kept * gradient.values - update)
         self.first.values[entries], self.second.values[entries] = first, second
         self.touched.values[entries] = step
         self.idle.record(params)
+
+    def packed(self, entries: Ints) -> State:
+        """What a checkpoint keeps of it, for these entries."""
+        self._make_room()
+        return {
+            "pairs.first": self.first.values[entries],
+            "pairs.second": self.second.values[entries],
+            "pairs.touched": self.touched.values[entries],
+            "pairs.at_touch": self.adapter.values.values[entries].astype(np.float32),
+            "steps": self.idle.packed(),
+        }
+
+    @classmethod
+    def from_packed(cls, adapter: Adapter, entries: Ints, state: Mapping[str, Any]) -> Adam:
+        """The same again."""
+        found = cls(adapter)
+        found.idle = IdleSteps.from_packed(state["steps"])
+        adapter.values.values[entries] = state["pairs.at_touch"]
+        found.first.values[entries] = state["pairs.first"]
+        found.second.values[entries] = state["pairs.second"]
+        found.touched.values[entries] = state["pairs.touched"]
+        return found
+
+    def _moments_of(self, entries: Ints) -> tuple[Floats, Floats]:
+        """What is left of the moments of entries."""
+        first: Floats = self.first.values[entries]
+        second: Floats = self.second.values[entries]
+        since = self.touched.values[entries]
+        late = np.flatnonzero(since != self.step)
+        if late.size:
+            first[late], second[late] = self.idle.moments_after(
+                first[late], second[late], since[late]
+            )
+        return first, second
 
     def _coasted(self, entries: Ints) -> Floats:
         return self.idle.values_after(
             self.adapter.values.values[entries],
             self.first.values[entries],
             self.second.values[entries],
-            self._rates(entries),
+            self.rates.values[entries],
             self.touched.values[entries],
         )
-
-    def _rates(self, entries: Ints) -> Floats:
-        table = self.adapter.table
-        found: Floats = np.array(RATE)[table.order.values[table.context.values[entries]]]
-        return found
 
     @staticmethod
     def _rounded(values: Floats) -> Floats:
         """Adapters are saved as float32: rounding at once makes a saved one the same to the bit."""
-        found: Floats = np.clip(values, -MAX_VALUE, MAX_VALUE).astype(np.float32).astype(np.float64)
+        bounded = np.minimum(np.maximum(values, -MAX_VALUE), MAX_VALUE)
+        found: Floats = bounded.astype(np.float32).astype(np.float64)
         return found
 
     def _make_room(self) -> None:
@@ -103,3 +139,10 @@ class Adam:
             self.first.extend_by(more, 0.0)
             self.second.extend_by(more, 0.0)
             self.touched.extend_by(more, self.step)
+            self.rates.extend(self._rates_from(self.rates.size))
+
+    def _rates_from(self, begin: int) -> Floats:
+        """What the learning rate is multiplied by, per entry."""
+        table = self.adapter.table
+        found: Floats = np.array(RATE)[table.order.values[table.context.values[begin:]]]
+        return found

@@ -11,6 +11,7 @@ entry and all that descend from it, so slopes are summed up from the longest con
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,11 +56,13 @@ class PendingSlopes:
             return
         questions, size = answers.questions, answers.chains.shape[1]
         owner = np.arange(size) if questions.owner is None else questions.owner
-        weighted = np.bincount(owner, slopes, size).astype(np.float64)
+        weighted = slopes
+        if questions.owner is not None:
+            weighted = np.bincount(owner, slopes, size).astype(np.float64)
         used = np.flatnonzero(slopes)
         parts = [
             (owner[used], questions.tokens[used], slopes[used], answers.entries[used]),
-            _scripted(scorer, answers, weighted),
+            *_scripted(scorer, answers, weighted),
         ]
         owners, tokens, pulls, entries = (np.concatenate(part) for part in zip(*parts, strict=True))
         pushes = weighted * np.exp(-answers.log_lifted)
@@ -97,51 +100,70 @@ class PendingSlopes:
         )
 
 
-def _scripted(scorer: Scorer, answers: Answers, slopes: Floats) -> tuple[Ints, Ints, Floats, Ints]:
+def _scripted(
+    scorer: Scorer, answers: Answers, slopes: Floats
+) -> Iterator[tuple[Ints, Ints, Floats, Ints]]:
     """The pulls on tokens that scripted answers lift: each has a second share of its normaliser."""
     contexts = answers.questions.contexts
-    due = np.flatnonzero((contexts.scripted >= 0) & (slopes != 0.0))
-    at = contexts.take(due)
-    share = np.exp(scorer.log_weights(at, at.scripted) - answers.log_lifted[due])
-    pulls = -slopes[due] * share * np.expm1(at.log_lift)
-    entries = scorer.table.deepest_entries(answers.chains[:, due], at.scripted)
-    return due, at.scripted, pulls, entries
+    for scripted, log_lift in contexts.lifts():
+        due = np.flatnonzero((scripted >= 0) & (slopes != 0.0))
+        tokens = scripted[due]
+        share = np.exp(scorer.log_weights(contexts.take(due), tokens) - answers.log_lifted[due])
+        pulls = -slopes[due] * share * np.expm1(log_lift[due])
+        entries = scorer.table.deepest_entries(answers.chains[:, due], tokens)
+        yield due, tokens, pulls, entries
 
 
-def gradient(adapter: Adapter, scorer: Scorer, pending: PendingSlopes) -> tuple[Ints, Floats]:
-    """The parameters that the slopes reach, and dL/d(each)."""
+@dataclass(frozen=True)
+class Gradient:
+    """The entries of the parameters that a loss reaches, what they are, and dL/d(each)."""
+
+    entries: Ints
+    values: Floats
+    slopes: Floats
+
+    @classmethod
+    def nothing(cls) -> Gradient:
+        """That of no loss."""
+        return cls(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+
+
+def gradient(adapter: Adapter, scorer: Scorer, pending: PendingSlopes) -> Gradient:
+    """The gradient of all that was gathered."""
     (first, *others) = pending.parts
     prepared = first.prepared
     if prepared is None or others:
         prepared = scorer.prepare(np.concatenate([part.chains for part in pending.parts], axis=1))
     push = _pushes(adapter, scorer, prepared, pending)
     slopes = _summed_up(adapter, scorer, prepared, pending, push)
-    trained = adapter.trained.values[prepared.entries]
-    return prepared.entries[trained], GAIN * slopes[trained]
+    trained = np.flatnonzero(adapter.trained.values[prepared.entries])
+    return Gradient(prepared.entries[trained], prepared.values[trained], GAIN * slopes[trained])
 
 
 def _pushes(adapter: Adapter, scorer: Scorer, prepared: Prepared, pending: PendingSlopes) -> Floats:
     """Per entry: slopes over normalisers, times the grammar's factor, of all that go through its
     context."""
     table, factors = adapter.table, scorer.normalisers.factors
-    width, count = factors.shape[1], prepared.contexts.size
-    number = np.empty(table.contexts.size, dtype=np.int64)
-    number[prepared.contexts] = np.arange(count)
-    sums = np.zeros(count * width)
+    width, contexts = factors.shape[1], prepared.contexts
+    columns = np.arange(width)
+    sums = np.zeros(contexts.size * width)
     for part in pending.parts:
-        at = number[deepest_of(part.chains)][:, None] * width + np.arange(width)
-        weights = part.pushes[:, None] * factors[part.contexts.state]
-        sums += np.bincount(at.ravel(), weights.ravel(), sums.size)
-    sums = sums.reshape(count, width)
-    up = number[table.context_parent.values[prepared.contexts]]
-    for level in range(prepared.levels.size - 2, 0, -1):
-        begin, end = prepared.levels[level], prepared.levels[level + 1]
-        above, size = prepared.levels[level - 1], begin - prepared.levels[level - 1]
-        at = (up[begin:end] - above)[:, None] * width + np.arange(width)
-        more = np.bincount(at.ravel(), sums[begin:end].ravel(), size * width)
-        sums[above:begin] += more.reshape(size, width)
-    owner = np.repeat(np.arange(count), prepared.lengths)
-    found: Floats = sums[owner, table.column.values[prepared.entries]]
+        used = np.flatnonzero(part.pushes)
+        deepest = deepest_of(part.chains[:, used])
+        at = scorer.numbers.of(contexts, deepest, table.contexts.size)
+        weights = part.pushes[used, None] * factors[part.contexts.state[used]]
+        sums += np.bincount((at[:, None] * width + columns).ravel(), weights.ravel(), sums.size)
+    sums = sums.reshape(contexts.size, width)
+    parents = table.context_parent.values[contexts]
+    up = scorer.numbers.of(contexts, parents, table.contexts.size)
+    levels = prepared.levels.tolist()
+    for level in range(len(levels) - 2, 0, -1):
+        above, begin, end = levels[level - 1], levels[level], levels[level + 1]
+        at = (up[begin:end, None] - above) * width + columns
+        more = np.bincount(at.ravel(), sums[begin:end].ravel(), (begin - above) * width)
+        sums[above:begin] += more.reshape(-1, width)
+    places = np.repeat(np.arange(0, sums.size, width), prepared.lengths)
+    found: Floats = sums.ravel()[places + prepared.column]
     return found
 
 
@@ -149,20 +171,18 @@ def _summed_up(
     adapter: Adapter, scorer: Scorer, prepared: Prepared, pending: PendingSlopes, push: Floats
 ) -> Floats:
     """Per entry: the slope of its shift, its descendants' included."""
-    table, entries, cuts = adapter.table, prepared.entries, prepared.cuts
-    number = np.full(table.entries.size, -1, dtype=np.int64)
-    number[entries] = np.arange(entries.size)
-    found = -push * scorer.normalisers.weight[entries]
+    size = prepared.entries.size
+    found = -push * prepared.weight
     for part in pending.parts:
-        at = number[part.entries]
-        at[part.entries < 0] = -1
+        at = scorer.numbers.of(prepared.entries, part.entries, adapter.table.entries.size)
         here = at >= 0
-        found += np.bincount(at[here], part.pulls[here], entries.size)
-    parents = table.parent.values[entries]
-    for level in range(cuts.size - 2, 0, -1):
-        begin, end, above = cuts[level], cuts[level + 1], cuts[level - 1]
-        to = number[parents[begin:end]]
-        here = to >= 0  # order 0 has entries that nothing lists
-        carried = found[begin:end] + push[begin:end] * scorer.normalisers.weight[parents[begin:end]]
-        found[above:begin] += np.bincount(to[here] - above, carried[here], begin - above)
+        found += np.bincount(at[here], part.pulls[here], size)
+    carried, cuts = push * prepared.above, prepared.cuts.tolist()
+    for level in range(len(cuts) - 2, 0, -1):
+        above, begin, end = cuts[level - 1], cuts[level], cuts[level + 1]
+        more = carried[begin:end] + found[begin:end]
+        to = prepared.up[begin:end]
+        if level == 1:  # order 0 has entries that nothing lists
+            more, to = more[to >= 0], to[to >= 0]
+        found[above:begin] += np.bincount(to - above, more, begin - above)
     return found

@@ -86,17 +86,25 @@ class IdleSteps:
         found: Floats = self.kept.values[since] * values
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             inverse = 1.0 / np.sqrt(second)
-            terms = [column.values[since] * (-inverse) ** n for n, column in enumerate(self.series)]
-            moved = terms[0] + terms[1] + terms[2] + terms[3]
-            exact = np.abs(terms[4]) <= TOLERANCE * terms[0]
-        moving = (first != 0.0) & (since < self.step)
-        here = moving & exact
-        found[here] -= rates[here] * first[here] * inverse[here] * moved[here]
-        slow = np.flatnonzero(moving & ~exact)
+            moved = self.series[0].values[since]
+            slow = np.flatnonzero(
+                ~(self.series[1].values[since] * inverse <= TOLERANCE * moved) & (first != 0.0)
+            )
+            if slow.size:
+                moved[slow] = self._moved(inverse[slow], since[slow])
+            found -= np.where(first != 0.0, rates * first * inverse * moved, 0.0)
+        slow = slow[np.isnan(moved[slow])]
         if slow.size:
             found[slow] = self._walked(
                 values[slow], first[slow], second[slow], rates[slow], since[slow]
             )
+        return found
+
+    def _moved(self, inverse: Floats, since: Ints) -> Floats:
+        """The sum of the series; NaN where it does not converge."""
+        terms = [column.values[since] * (-inverse) ** n for n, column in enumerate(self.series)]
+        exact = np.abs(terms[-1]) <= TOLERANCE * terms[0]
+        found: Floats = np.where(exact, sum(terms[:-1]), np.nan)
         return found
 
     def _walked(

@@ -1,6 +1,7 @@
 """Training one adapter: forward, forward_backward, optim_step, snapshot."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from tinker_mock.server.engine.model.keys import Floats, Ints
 from tinker_mock.server.engine.model.normalisers import Normalisers
 from tinker_mock.server.engine.model.score import Questions, Scorer
 from tinker_mock.server.engine.model.weights import Weights
-from tinker_mock.server.engine.training.adam import Adam, clip
+from tinker_mock.server.engine.training.adam import clip
 from tinker_mock.server.engine.training.datum import Datum, LossResult
-from tinker_mock.server.engine.training.gradient import PendingSlopes, gradient
+from tinker_mock.server.engine.training.gradient import Gradient, PendingSlopes, gradient
 from tinker_mock.server.engine.training.losses import LossFunction, LossTerm, evaluate
 from tinker_mock.server.engine.training.losses.catalog import (
     inputs_of,
@@ -23,7 +24,12 @@ from tinker_mock.server.engine.training.losses.catalog import (
     settings_for,
     targets_of,
 )
-from tinker_mock.server.engine.training.optimizers import adam_params, check_optimizer
+from tinker_mock.server.engine.training.optimizers import (
+    FAMILIES,
+    Optimizer,
+    check_optimizer,
+    step_params,
+)
 
 OUTPUT_TYPE = "TokenLogprobs"
 GRADIENT_NORM = "unclipped_grad_l2:mean"
@@ -55,12 +61,17 @@ class Trainer:
             )
         self.base = base
         self.shape = AdapterShape(rank, seed or 0, train_attn, train_mlp, train_unembed)
-        self.optimizer = check_optimizer(optimizer)
-        self.start(Adam(base.new_adapter(self.shape)))
+        self.kind = check_optimizer(optimizer)
+        self.start(self.family(base.new_adapter(self.shape)))
 
-    def start(self, optimizer: Adam) -> None:
+    @property
+    def family(self) -> type[Optimizer]:
+        """The optimizer that the model was created with."""
+        return FAMILIES[self.kind]
+
+    def start(self, optimizer: Optimizer) -> None:
         """Go on from this state of training; a pending gradient is dropped."""
-        self.adam = optimizer
+        self.optimizer = optimizer
         self.pending = PendingSlopes()
         normalisers = Normalisers(self.adapter.table, optimizer.values_of)
         self.scorer = Scorer(self.adapter.table, normalisers, live=True)
@@ -69,7 +80,7 @@ class Trainer:
     @property
     def adapter(self) -> Adapter:
         """The parameters, as of the step that last touched each."""
-        return self.adam.adapter
+        return self.optimizer.adapter
 
     def forward(
         self,
@@ -129,24 +140,24 @@ class Trainer:
 
     def optim_step(self, params: Mapping[str, Any]) -> dict[str, float]:
         """Apply the pending gradient; returns its norm before clipping as a metric."""
-        checked = adam_params(params)
-        entries, slopes = self.gradient()
-        slopes, norm = clip(slopes, checked["grad_clip_norm"])
-        self.adam.apply(entries, slopes, checked)
+        checked = step_params(self.kind, params)
+        found = self.gradient()
+        slopes, norm = clip(found.slopes, checked["grad_clip_norm"])
+        self.optimizer.apply(replace(found, slopes=slopes), checked)
         self.pending, self._snapshot = PendingSlopes(), None
         return {GRADIENT_NORM: norm}
 
-    def gradient(self) -> tuple[Ints, Floats]:
-        """The pending gradient: the entries of the parameters it reaches, and dL/d(each)."""
+    def gradient(self) -> Gradient:
+        """The pending gradient."""
         if not self.pending:
-            return np.zeros(0, dtype=np.int64), np.zeros(0)
+            return Gradient.nothing()
         self.pending.admitted(self.adapter)
         return gradient(self.adapter, self.scorer, self.pending)
 
     def snapshot(self) -> Weights:
         """The weights as they are now; later steps do not change them."""
         if self._snapshot is None:
-            values = self.adam.values_of(np.arange(self.adapter.values.size))
+            values = self.optimizer.values_of(np.arange(self.adapter.values.size))
             self._snapshot = self.base.snapshot(self.adapter.snapshot(values))
         return self._snapshot
 

@@ -1,0 +1,1 @@
+"""Keeping the state beyond the process: a directory with a database and files of weights."""

@@ -1,0 +1,241 @@
+"""What has changed in a state since the last commit, and the statements that keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from tinker_mock.server.database.rows import FILED, KINDS, row_of
+from tinker_mock.server.database.sqlite import Statement
+from tinker_mock.server.database.values import OPTIONS, encode
+from tinker_mock.server.database.weight_files import Filed
+from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.records import TrainingRun
+from tinker_mock.server.state.store import State
+from tinker_mock.server.state.tables import Record
+
+HEAVY, ROW = 1024 * 1024, 512
+"""Bytes that files and rows are taken for."""
+
+
+class Account(set[str]):
+    """Keys of what has changed; says when there is one more."""
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        super().__init__()
+        self._told = told
+
+    def add(self, key: str) -> None:
+        super().add(key)
+        self._told()
+
+
+class Changes:
+    """The account of one state. `told` is called at every change."""
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        self._told = told
+        self.tables: dict[str, Account] = {}
+        self.counters = Account(told)
+        self.facts: dict[str, bytes] = {}
+        self.everything = False
+        self.replays: dict[str, list[str]] = {}
+        """Run -> the requests that its kept weights do not hold yet, as last gathered."""
+
+    def watch(self, state: State, *, everything: bool) -> None:
+        """Account for this state from now on; for all of it when nothing of it is kept."""
+        self.everything = everything
+        self.replays = {run.id: list(run.replay) for run in state.runs.values()}
+        for name, table in state.tables().items():
+            account = self.tables[name] = Account(self._told)
+            table.watch(account)
+            if everything:
+                account.update(table)
+        self.counters = Account(self._told)
+        state.counters.account = self.counters
+        if everything:
+            self.counters.update(state.counters)
+            self._told()
+
+    def __bool__(self) -> bool:
+        return bool(self.everything or self.facts or self.counters or any(self.tables.values()))
+
+    def put_back(self, change: Change) -> None:
+        """What could not be kept is to be kept still."""
+        self.everything |= change.everything
+        for name, keys in change.keys.items():
+            self.tables[name].update(keys)
+        self.counters.update(change.counters)
+        self.facts = {**change.facts, **self.facts}
+        for promise in change.promises:
+            promise.__dict__.pop("_kept", None)
+        for filing in change.filings:
+            filing.record.__dict__["_filed"].pop(filing.field, None)
+
+
+@dataclass
+class Filing:
+    """A value on its way to a file; `name` is the file's, once it is there."""
+
+    record: Record
+    field: str
+    value: Any
+    name: str = ""
+
+
+@dataclass
+class Change:
+    """One commit: everything as it was in one instant."""
+
+    everything: bool
+    keys: dict[str, list[str]]
+    rows: list[tuple[str, str, dict[str, Any] | None]] = field(default_factory=list)
+    """Table, id, fields; None for what is gone."""
+    filings: list[Filing] = field(default_factory=list)
+    requests: list[tuple[str, Any]] = field(default_factory=list)
+    outcomes: list[tuple[str, Any]] = field(default_factory=list)
+    requests_done: set[str] = field(default_factory=set)
+    outcomes_gone: set[str] = field(default_factory=set)
+    counters: dict[str, int | None] = field(default_factory=dict)
+    facts: dict[str, bytes] = field(default_factory=dict)
+    promises: list[Promise] = field(default_factory=list)
+    releases: int = 0
+    """How many files may have lost their last owner."""
+
+    def weight(self) -> int:
+        """About how many bytes there are to write, beside requests."""
+        results = (outcome.result for _, outcome in self.outcomes)
+        files = len(self.filings) * HEAVY
+        return files + len(self.rows) * ROW + sum(map(_size, results))
+
+    def filed(self, record: Record, name: str, value: Any) -> Any:
+        """What stands in a row for a value that is in a file."""
+        if isinstance(value, Filed):
+            return value.name
+        known = record.__dict__.get("_filed", {}).get(name)
+        if known is not None and known[0] is value:
+            return known[1]
+        filing = Filing(record, name, value.state() if name == "weights" else dict(value))
+        self.filings.append(filing)
+        self.releases += 1
+        record.__dict__.setdefault("_filed", {})[name] = (value, filing)
+        return filing
+
+
+def gather(changes: Changes, state: State) -> Change:
+    """Take what has changed. On the loop: nothing moves meanwhile."""
+    tables = state.tables()
+    change = Change(changes.everything, {name: list(keys) for name, keys in changes.tables.items()})
+    for name, keys in change.keys.items():
+        table = tables[name]
+        for key in keys:
+            record = table.get(key)
+            row = None if record is None else row_of(record, change.filed)
+            change.rows.append((name, key, row))
+            if record is None:
+                _gone(changes, change, name, key)
+            elif isinstance(record, Promise):
+                _promise(changes, change, record)
+            elif isinstance(record, TrainingRun):
+                _replay(changes, change, record.id, record.replay)
+    change.counters = {key: state.counters.get(key) for key in changes.counters}
+    change.facts = changes.facts
+    changes.everything, changes.facts = False, {}
+    for account in (*changes.tables.values(), changes.counters):
+        account.clear()
+    return change
+
+
+def _size(result: Any) -> int:
+    """About how many bytes a result has."""
+    outputs = getattr(result, "outputs", ())
+    sequences = getattr(result, "sequences", ())
+    logprobs = sum(output["logprobs"].nbytes for output in outputs)
+    return logprobs + sum(one.tokens.nbytes + one.logprobs.nbytes for one in sequences)
+
+
+def _promise(changes: Changes, change: Change, promise: Promise) -> None:
+    """Its request once, its outcome once; the request goes when nobody can need it again."""
+    change.promises.append(promise)
+    kept = promise.__dict__.get("_kept", "nothing")
+    if kept == "nothing":
+        change.requests.append((promise.request_id, [promise.operation, promise.payload]))
+    if promise.outcome is None:
+        change.outcomes_gone.add(promise.request_id)
+    elif kept is not promise.outcome:
+        change.outcomes.append((promise.request_id, promise.outcome))
+    promise.__dict__["_kept"] = promise.outcome
+    if not promise.open and promise.request_id not in changes.replays.get(promise.model_id, ()):
+        change.requests_done.add(promise.request_id)
+
+
+def _replay(changes: Changes, change: Change, run_id: str, replay: Iterable[str]) -> None:
+    """What the kept weights hold by now need not be done again."""
+    change.requests_done.update(set(changes.replays.pop(run_id, ())) - set(replay))
+    change.requests_done.difference_update(replay)
+    changes.replays[run_id] = list(replay)
+
+
+def _gone(changes: Changes, change: Change, table: str, key: str) -> None:
+    if KINDS[table] in FILED:
+        change.releases += 1
+    if table == "runs":
+        change.requests_done.update(changes.replays.pop(key, ()))
+    if table == "promises":
+        change.outcomes_gone.add(key)
+        if not any(key in replay for replay in changes.replays.values()):
+            change.requests_done.add(key)
+
+
+def statements(change: Change) -> list[Statement]:
+    """SQL for a change whose files are written."""
+    found: list[Statement] = []
+    for table, key, row in change.rows:
+        found += _row(table, key, row)
+    upsert = "ON CONFLICT(id) DO UPDATE SET value=excluded.value"
+    for table, values in (("requests", change.requests), ("outcomes", change.outcomes)):
+        for key, value in values:
+            sql = f"INSERT INTO {table} (id, value) VALUES (?, ?) {upsert}"
+            found.append((sql, (key, encode(value))))
+    for table, keys in (("requests", change.requests_done), ("outcomes", change.outcomes_gone)):
+        found += [(f"DELETE FROM {table} WHERE id = ?", (key,)) for key in keys]
+    for table, told in (("counters", change.counters), ("facts", change.facts)):
+        for key, value in told.items():
+            if value is None:
+                found.append((f"DELETE FROM {table} WHERE id = ?", (key,)))
+                continue
+            found.append((f"INSERT INTO {table} (id, value) VALUES (?, ?) {upsert}", (key, value)))
+    return found
+
+
+def _row(table: str, key: str, row: dict[str, Any] | None) -> list[Statement]:
+    filed = FILED.get(KINDS[table], ())
+    owner = f"{table} {key}"
+    found: list[Statement] = []
+    if filed:
+        found.append(("DELETE FROM files WHERE owner = ?", (owner,)))
+    if row is None:
+        return [*found, (f"DELETE FROM {table} WHERE id = ?", (key,))]
+    body = orjson.dumps(row, default=_written, option=OPTIONS)
+    upsert = "ON CONFLICT(id) DO UPDATE SET row=excluded.row"
+    found.append((f"INSERT INTO {table} (id, row) VALUES (?, ?) {upsert}", (key, body)))
+    for name in filed:
+        if row.get(name) is not None:
+            file = _name(row[name])
+            found.append(("INSERT INTO files VALUES (?, ?, ?)", (file, owner, name)))
+    return found
+
+
+def _written(thing: Any) -> Any:
+    if isinstance(thing, Filing):
+        return thing.name
+    if hasattr(thing, "tolist"):
+        return thing.tolist()
+    raise TypeError(f"{type(thing).__name__} cannot be in a row")
+
+
+def _name(told: Any) -> str:
+    return told.name if isinstance(told, Filing) else str(told)
