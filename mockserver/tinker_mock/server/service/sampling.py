@@ -1,8 +1,11 @@
 """Sampling sessions, and the work of asample."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tinker_mock.server.engine import Sampler, SampleRequest, SampleResult, Weights
 from tinker_mock.server.errors import BadRequest, Conflict, NotFound, Unprocessable
@@ -12,6 +15,7 @@ from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
 from tinker_mock.server.service.inputs import prompt_tokens
 from tinker_mock.server.service.lengths import sampled_context
+from tinker_mock.server.service.prompt_cache import bill_prompt
 from tinker_mock.server.service.tensors import dense_tensor
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import Promise
@@ -192,11 +196,11 @@ async def asample(backend: Backend, promise: Promise) -> SampleResult:
         (done,) = await backend.compute(sampled_together, [asked])
     else:
         done = await backend.batches.run(asked.key, lambda: sampled_together, asked)
-    result, prefill = done
+    result, prompt = done
     sampled = sum(sequence.tokens.size for sequence in result.sequences)
-    bill(backend, sampler.session_id, sampler.base_model, "sampling_prefill", prefill)
+    cached = bill_prompt(backend, sampler, prompt)
     bill(backend, sampler.session_id, sampler.base_model, "sampling_sample", sampled)
-    return result
+    return replace(result, cached_tokens=cached)
 
 
 @dataclass(frozen=True)
@@ -226,8 +230,8 @@ class Asked:
         )
 
 
-def sampled_together(asked: list[Asked]) -> list[tuple[SampleResult, int]]:
-    """The results of requests of one key, and their prompts' lengths. Raises BadRequest."""
+def sampled_together(asked: list[Asked]) -> list[tuple[SampleResult, NDArray[np.int64]]]:
+    """The results of requests of one key, and their prompts. Raises BadRequest."""
     first = asked[0]
     base = base_of(first.backend, first.sampler.base_model)
     read = [engine_request(one.backend, one.sampler, one.body, one.entropy) for one in asked]
@@ -236,6 +240,4 @@ def sampled_together(asked: list[Asked]) -> list[tuple[SampleResult, int]]:
     for result, (_, draw) in zip(results, read, strict=True):
         for sequence in result.sequences:
             draw.count(sequence.tokens.tolist())
-    return [
-        (result, request.prompt.size) for result, (request, _) in zip(results, read, strict=True)
-    ]
+    return [(result, request.prompt) for result, (request, _) in zip(results, read, strict=True)]

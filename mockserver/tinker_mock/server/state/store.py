@@ -85,6 +85,12 @@ class Keeper(Protocol):
     def pending(self) -> bool:
         """Something has changed that is not kept yet."""
 
+    def expect(self, size: int) -> None:
+        """So many bytes of a request may be among the next changes."""
+
+    def keep_now(self) -> bool:
+        """As `kept`, if it takes no time; False when it has to be waited for."""
+
     async def kept(self) -> None:
         """Return once everything that has changed so far is kept. Raises StorageFull."""
 
