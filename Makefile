@@ -81,6 +81,10 @@ crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, and what was acknowl
 soak: $(STAMP) ## A million operations through one server, and its memory (ARGS="--operations N")
 	$(BIN)/python tests/bench/soak_memory.py $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(STAMP) ## Compare with named authorities on random inputs (BENCH=text for one, ARGS="--seconds 300")
+	@for script in tests/fuzz/fuzz_$(or $(BENCH),*).py; do echo "== $$script"; $(BIN)/python $$script $(ARGS); done
+
 $(COOKBOOK)/.installed: tests/cookbook/requirements.txt
 	$(PYTHON) -m venv $(COOKBOOK)
 	$(COOKBOOK)/bin/pip install --quiet --disable-pip-version-check -r $<
@@ -121,7 +125,7 @@ replay: $(STAMP) ## Replay all cassettes to the reference client (ARGS="--target
 
 .PHONY: cassettes
 cassettes: $(STAMP) ## Record the cassettes again (needs `make sdk-env`)
-	$(BIN)/tinker-mock record $(ARGS)
+	TINKER_MOCK_CACHE=/tmp/tinker-mock $(BIN)/tinker-mock record $(ARGS)  # paths in them are nobody's home
 
 .PHONY: lock
 lock: ## Renew requirements.lock (needs uv: pip install uv)

@@ -122,8 +122,8 @@ def streamed(tokenizer: Tokenizer, ids: list[int]) -> None:
         step(token_id)
 
 
-def stopped(tokenizer: Tokenizer, ids: list[int]) -> None:
-    process = StopSequenceDecoder(tokenizer, STOPS).process
+def stopped(tokenizer: Tokenizer, ids: list[int], stops: StopSequences = STOPS) -> None:
+    process = StopSequenceDecoder(tokenizer, stops).process
     for token_id in ids:
         process(token_id)
 
@@ -142,6 +142,22 @@ def bench_decode_stream() -> None:
 
         found = compared(lambda t=tokenizer, i=ids: streamed(t, i), native)
         report(f"DecodeStream, {path.name}", len(ids), found, "tokenizers")
+
+
+def many_stops(count: int) -> StopSequences:
+    return StopSequences(stop_sequences=tuple(f"\n\nstop{number}:" for number in range(count)))
+
+
+def bench_stops() -> None:
+    """64 stop strings against 4 (at least 0.33), and 4 against none."""
+    tokenizer = load_tokenizer(directory("qwen3", "bytelevel_small"))
+    ids = tokenizer.encode(CORPUS) * 5
+    for count, peer in ((64, 4), (4, 0)):
+        found = compared(
+            partial(stopped, tokenizer, ids, many_stops(count)),
+            partial(stopped, tokenizer, ids, many_stops(peer)),
+        )
+        report(f"StopSequenceDecoder, {count} stops", len(ids), found, f"{peer} stops")
 
 
 def bench_length() -> None:
@@ -163,6 +179,7 @@ def main() -> int:
     bench_kimi_encode()
     bench_huggingface_encode()
     bench_decode_stream()
+    bench_stops()
     bench_length()
     return 0
 

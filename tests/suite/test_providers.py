@@ -34,6 +34,7 @@ def judged(server: RunningServer, effect: str | None = None) -> Judge:
     rows = load_requests()
     judge.answers([row for row in rows if row.get("short")])
     judge.conversation(rows)
+    judge.forced(rows)
     judge.cut(rows)
     provider.close()
     return judge

@@ -60,7 +60,7 @@ class StopScanner:
         self.hold = hold
         self.matched: str | None = None
         self._automaton = StopAutomaton(stops) if stops else None
-        self._window_bytes = max((len(stop.encode()) for stop, _ in stops), default=0)
+        self._window_bytes = max((_bytes(stop) for stop, _ in stops), default=0)
         self._jail = ""
         self._state = 0
 
@@ -101,10 +101,14 @@ class StopScanner:
     def _window_length(self, text: str) -> int:
         size = 0
         for length, character in enumerate(reversed(text), 1):
-            size += len(character.encode())
+            size += _bytes(character)
             if size >= self._window_bytes:
                 return length
         return len(text)
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 class StopSequenceDecoder:

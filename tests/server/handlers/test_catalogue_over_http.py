@@ -201,6 +201,17 @@ def test_text_models_refuse_pictures(api: Api) -> None:
     assert "takes no pictures" in refusal(api.post("asample", {**body, **pictured(pointer)}))
 
 
+def test_models_without_ears_refuse_sounds(api: Api) -> None:
+    dmel = base64.b64encode(bytes([0, 2, 6, 4]) + bytes(24)).decode()
+    body = {"prompt": {"chunks": [{"tokens": TOKENS}, {"dmel": dmel}]}}
+    deaf, hearing = (
+        api.sampler(base_model=VISION),
+        api.sampler(base_model="thinkingmachines/Inkling"),
+    )
+    assert "takes no sounds" in refusal(api.post("asample", sample(deaf, 0, **body)))
+    assert api.done("asample", sample(hearing, 0, **body))
+
+
 def test_expected_tokens_are_the_pictures_own_or_refused(api: Api) -> None:
     sampler = api.sampler(base_model=VISION)
     for expected in (1, 63, 65, 2_000_000_000):

@@ -14,7 +14,7 @@ from tests.server.conftest import TOKENS, Api, datum, sample, training_step, upd
 from tinker_mock.contracts.protobuf import messages
 from tinker_mock.server.serving.in_thread import RunningServer
 
-VISION = "Qwen/Qwen3.5-4B"
+VISION, AUDIO = "Qwen/Qwen3.5-4B", "thinkingmachines/Inkling"
 PROTOBUF = "application/x-protobuf"
 
 
@@ -282,8 +282,8 @@ def test_pictures_and_sounds_take_their_positions(api: Api, kind: str) -> None:
         "model_input": {"chunks": [{"tokens": [1, 2]}, chunk]},
         "loss_fn_inputs": weighted(size),
     }
-    step = training_step(api.model(base_model=VISION), 1, example)
-    result = api.done("forward_backward", step)
+    model = api.model(base_model=AUDIO if "dmel" in chunk else VISION)
+    result = api.done("forward_backward", training_step(model, 1, example))
     assert result["loss_fn_outputs"][0]["logprobs"]["shape"] == [size]
 
 
@@ -309,8 +309,8 @@ WRONG = {
 def test_broken_pictures_are_named(api: Api, case: str) -> None:
     chunk, named = WRONG[case]
     example = {"model_input": {"chunks": [chunk]}, "loss_fn_inputs": weighted(1)}
-    step = training_step(api.model(base_model=VISION), 1, example)
-    refused = api.post("forward_backward", step)
+    model = api.model(base_model=AUDIO if "dmel" in chunk else VISION)
+    refused = api.post("forward_backward", training_step(model, 1, example))
     assert refused.status_code == 400
     assert named in refused.json()["detail"]
 

@@ -20,8 +20,8 @@ class Pool:
 
     def __init__(self) -> None:
         self.clock = ManualClock(start=1_000_000.0)
-        policy = QueuePolicy(QueueRules(), self.clock, cycle=LENGTH)
-        self.book = PromiseBook(Store(), self.clock, policy, self._work)
+        self.policy = QueuePolicy(QueueRules(), self.clock, cycle=LENGTH)
+        self.book = PromiseBook(Store(), self.clock, self.policy, self._work)
         self.count = 0
 
     async def _work(self, promise: Promise) -> dict[str, str]:
@@ -119,6 +119,21 @@ def test_chunks_of_a_batch_and_other_models_share_a_cycle() -> None:
             assert made.elapsed() == LENGTH
 
     asyncio.run(run())
+
+
+def test_after_a_reset_lanes_start_anew() -> None:
+    clock = ManualClock(start=1_000_000.0)
+    policy = QueuePolicy(QueueRules(), clock, cycle=LENGTH)
+    cycles = policy.cycles
+    assert cycles is not None
+
+    def assigned(operation: str) -> int | None:
+        return cycles.assign(Promise("x", operation, "user", "m", None, "x", {}, clock.now()))
+
+    ahead = [assigned(operation) for operation in ("forward_backward", "optim_step") * 3]
+    assert ahead == [100_000, 100_000, 100_001, 100_001, 100_002, 100_002]
+    policy.restart()
+    assert assigned("forward_backward") == 100_000
 
 
 def test_saving_and_sampling_are_outside_the_cycles() -> None:

@@ -30,12 +30,20 @@ def test_a_cassette_out_of_contract_is_found_out(tmp_path: Path) -> None:
 def test_a_new_release_is_told_with_what_the_contract_lacks() -> None:
     history = load_history()
     newest = history.surface(history.releases[-1])
-    heading = f"tinker {history.releases[-1]} → 0.39.0"
-    assert report("0.39.0", newest, history) == [f"{heading}: 0 changes"]
-    lines = report("0.39.0", {**newest, "field SampleRequest.min_p": "float = 0.0"}, history)
+    heading = f"tinker {history.releases[-1]} → 0.38.9"
+    assert report("0.38.9", newest, history) == [f"{heading}: 0 changes"]
+    lines = report("0.38.9", {**newest, "field SampleRequest.min_p": "float = 0.0"}, history)
     assert lines == [
         f"{heading}: 1 changes",
         "  + field SampleRequest.min_p  float = 0.0",
         "the contract disagrees:",
         "  SampleRequest.min_p: not in the contract's SampleRequest",
     ]
+
+
+def test_what_was_announced_for_a_release_and_is_not_in_it_is_told() -> None:
+    history = load_history()
+    newest = history.surface(history.releases[-1])
+    told = report("0.39.0", newest, history)
+    assert "  Checkpoint.base_model: no release has it" in told
+    assert "  POST /api/v1/external_weights_upload_start: no SDK calls it" in told

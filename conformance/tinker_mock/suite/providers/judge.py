@@ -17,7 +17,8 @@ from tinker_mock.suite.providers.provider import DONE, EVENT_STREAM, Answer, Pro
 LEAST_F1 = 0.73
 LEAST_SCHEMA_ACCURACY = 0.95
 ID = re.compile(r"functions\.(?P<name>[^:]+):(?P<index>\d+)")
-MARKERS = tuple(ToolTokens().kinds)
+MARKERS = (*ToolTokens().kinds, *("<|open|>", "<|close|>", "<|sep|>"))
+HALF_PAIR = re.compile("[\ud800-\udfff]")
 CHAPTER = "kimi"
 
 
@@ -56,6 +57,7 @@ class Judge:
         rows = load_requests()
         self.answers(rows)
         self.conversation(rows)
+        self.forced(rows)
         self.cut(rows)
 
     def answers(self, rows: list[dict[str, Any]]) -> None:
@@ -132,6 +134,13 @@ class Judge:
         with self.check("kimi/stream/fragments"):
             for stream in streams:
                 expect_equal(stream.overwritten, stream.calls, "both kinds of client agree")
+        with self.check("kimi/stream/indices"):
+            for stream in streams:
+                expect_equal(stream.misnumbered, [], "fragments without a number of their own")
+        with self.check("kimi/stream/characters"):
+            for event in (event for stream in streams for event in stream.events):
+                expect(not HALF_PAIR.search(unescaped(event)), "characters are whole",
+                       "no half surrogate pair", event)  # fmt: skip
         with self.check("kimi/stream/usage"):
             for stream in streams:
                 expect(stream.usage, "usage is reported", "usage", stream.usage)
@@ -167,6 +176,29 @@ class Judge:
             expect(len(ids) >= 2, "two calls in one conversation", 2, ids)
             expect_equal(indices, list(range(len(ids))), "the indices of the conversation's calls")
 
+    def forced(self, rows: list[dict[str, Any]]) -> None:
+        """What gateways and agents send: another provider's ids, and a tool that must be called."""
+        request = next(row["request"] for row in rows if row["official"] == "tool_calls")
+        function = request["tools"][0]["function"]["name"]
+        call = {"id": "toolu_01", "type": "function",
+                "function": {"name": function, "arguments": "{}"}}  # fmt: skip
+        past = [
+            {"role": "assistant", "content": "", "reasoning_content": " ", "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "toolu_01", "content": '{"ok": 1}'},
+        ]
+        with self.check("kimi/history/foreign-ids"):
+            answer = self.provider.ask({**request, "messages": [*request["messages"], *past]})
+            expect_no_marker(answer.content)
+            expect_no_marker(answer.reasoning)
+        forced = {**request, "tool_choice": "required", "thinking": {"type": "enabled"}}
+        with self.check("kimi/tool-choice/forced"):
+            found = attempt(self.provider.ask, forced)
+            if isinstance(found, Unmet):
+                expect("tool_choice" in found.actual, "a refusal names tool_choice",
+                       "tool_choice", found.actual)  # fmt: skip
+            else:
+                expect(found.calls, "a tool is called", "a call", found.message)
+
     def cut(self, rows: list[dict[str, Any]]) -> None:
         """An answer that runs into its limit."""
         request = next(row["request"] for row in rows if row["official"] == "tool_calls")
@@ -187,6 +219,14 @@ def expect_no_marker(text: str) -> None:
     """Unmet if a tool-call marker shows."""
     found = [marker for marker in MARKERS if marker in text]
     expect(not found, "no marker shows", "plain text", text)
+
+
+def unescaped(text: str) -> str:
+    """The strings of an event as one text; whole surrogate pairs are characters."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False)
+    except ValueError:
+        return ""
 
 
 def is_json(text: str) -> bool:

@@ -28,6 +28,7 @@ class Answer:
     message: dict[str, Any] = field(default_factory=dict)
     content_type: str = ""
     events: list[str] = field(default_factory=list)
+    misnumbered: list[Any] = field(default_factory=list)
     usage: Mapping[str, Any] | None = None
 
     @property
@@ -74,7 +75,7 @@ class Provider:
         return Answer(
             choice.get("finish_reason"),
             message.get("content") or "",
-            message.get("reasoning_content") or "",
+            message.get("reasoning_content") or message.get("reasoning") or "",
             calls,
             calls,
             message,
@@ -120,10 +121,24 @@ def _take(answer: Answer, chunk: Any) -> None:
         answer.finish_reason = choice.get("finish_reason") or answer.finish_reason
         delta = choice.get("delta") or {}
         answer.content += delta.get("content") or ""
-        answer.reasoning += delta.get("reasoning_content") or ""
+        answer.reasoning += delta.get("reasoning_content") or delta.get("reasoning") or ""
         for fragment in delta.get("tool_calls") or ():
+            if not _is_numbered(answer, fragment):
+                answer.misnumbered.append(fragment)
             _gather(answer.calls, fragment, overwrite=False)
             _gather(answer.overwritten, fragment, overwrite=True)
+
+
+def _is_numbered(answer: Answer, fragment: dict[str, Any]) -> bool:
+    """A fragment goes on with a call that began, under the same id, or begins the next one."""
+    index, id = fragment.get("index"), fragment.get("id")
+    if not isinstance(index, int) or isinstance(index, bool):
+        return False
+    known = answer.overwritten
+    if index < len(known):
+        name = (fragment.get("function") or {}).get("name")
+        return not (id and name) or known[index]["id"] in ("", id)
+    return index == len(known)
 
 
 def _gather(calls: list[dict[str, Any]], fragment: dict[str, Any], *, overwrite: bool) -> None:

@@ -7,6 +7,7 @@ SECTIONS = {
     section.name: section
     for section in (
         Section("server", 12, servers.server),
+        Section("lasting", 14, servers.lasting),
         Section("mutants", 60, servers.mutants),
         Section("behaviour", 15, servers.behaviour),
         Section("fuzz", 25, servers.fuzz),

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.contracts.locations import CONTRACTS
@@ -33,6 +34,22 @@ def server(options: Options) -> SectionResult:
         )
     notes = [f"the suite itself sent: {text}" for text in run.blame_suite]
     return SectionResult("server", run.verdicts, notes, coverage_of(run))
+
+
+def lasting(options: Options) -> SectionResult:
+    """The server suite again, on a mock whose state lasts: it must not make a difference."""
+    with (
+        TemporaryDirectory() as folder,
+        mock_server(options.mock_arguments("--data-dir", f"{folder}/data")) as url,
+    ):
+        run = run_server_suite(
+            Target(url, other_key=OTHER_KEY, base_model=MODEL, seed=options.seed)
+        )
+    failing = [verdict.check for verdict in run.verdicts if verdict.status.bad]
+    problem = f"fails: {', '.join(failing)}" if failing else ""
+    text = "With a data directory the server chapter passes as it does in memory."
+    found = judged("self/lasting/server", text, problem, f"{len(run.verdicts)} checks")
+    return SectionResult("lasting", [found])
 
 
 def mutable_checks(everything: bool) -> list[str]:

@@ -39,6 +39,7 @@ def kimi(options: Options) -> SectionResult:
         rows = load_requests()
         judge.answers([row for row in rows if row.get("short")])
         judge.conversation(rows)
+        judge.forced(rows)
         judge.cut(rows)
         provider.close()
     return SectionResult("kimi", judge.verdicts)

@@ -27,6 +27,7 @@ class CatalogModel:
     base: str = ""
     arch: str = "unknown"
     special_tokens: tuple[int, ...] = ()
+    other_special_tokens: tuple[int, ...] = ()
     thinking: tuple[int, ...] = ()
     thinking_prefix: tuple[int, ...] = ()
     turn_prefix: tuple[int, ...] = ()
@@ -34,6 +35,7 @@ class CatalogModel:
     answer_suffix: int | None = None
     chat: bool = True
     images: bool = False
+    audio: bool = False
     trainable: bool = True
     sampleable: bool = True
     retired: date | None = None

@@ -17,6 +17,9 @@ from tinker_mock.server.state.records import TrainingRun
 from tinker_mock.server.state.store import State
 from tinker_mock.server.state.tables import Record
 
+HEAVY, ROW = 1024 * 1024, 512
+"""Bytes that files and rows are taken for."""
+
 
 class Account(set[str]):
     """Keys of what has changed; says when there is one more."""
@@ -102,6 +105,12 @@ class Change:
     releases: int = 0
     """How many files may have lost their last owner."""
 
+    def weight(self) -> int:
+        """About how many bytes there are to write, beside requests."""
+        results = (outcome.result for _, outcome in self.outcomes)
+        files = len(self.filings) * HEAVY
+        return files + len(self.rows) * ROW + sum(map(_size, results))
+
     def filed(self, record: Record, name: str, value: Any) -> Any:
         """What stands in a row for a value that is in a file."""
         if isinstance(value, Filed):
@@ -138,6 +147,14 @@ def gather(changes: Changes, state: State) -> Change:
     for account in (*changes.tables.values(), changes.counters):
         account.clear()
     return change
+
+
+def _size(result: Any) -> int:
+    """About how many bytes a result has."""
+    outputs = getattr(result, "outputs", ())
+    sequences = getattr(result, "sequences", ())
+    logprobs = sum(output["logprobs"].nbytes for output in outputs)
+    return logprobs + sum(one.tokens.nbytes + one.logprobs.nbytes for one in sequences)
 
 
 def _promise(changes: Changes, change: Change, promise: Promise) -> None:

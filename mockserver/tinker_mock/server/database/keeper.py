@@ -1,17 +1,16 @@
-"""Keeps a state in a data directory: what changed in one turn of the loop is one commit.
+"""Keeps a state in a data directory: everything that has changed by one instant is one commit.
 
-On the loop the changed records are read as they are in that instant; a thread makes bytes of them,
-writes weights to files and then everything in one transaction. While it does, further changes
-gather for the next one.
+Little is written at once. Weights and large requests are written in a thread, files first, then
+everything in one transaction; what changes meanwhile gathers for the next one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +32,8 @@ SEED, TIME = "seed", "time"
 """Facts: what ids follow from, and the Unix time of the last commit."""
 UNHURRIED = 0.02
 """Seconds until changes that nobody waits for are kept."""
+IN_THREAD = 64 * 1024
+"""Bytes from which on a commit is written in the thread."""
 SWEEP_AFTER = 200
 """Commits that let go of weights, between looks for files that nothing names."""
 
@@ -81,11 +82,13 @@ class DirectoryKeeper:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="keeper")
         self._changes = Changes(self._changed)
         self._state = State()
-        self._commit: asyncio.Task[None] | None = None
+        self._work: asyncio.Task[Any] | None = None
+        """What the thread does; a commit waits for its end."""
         self._later: asyncio.TimerHandle | None = None
+        self._expected = 0
         self._let_go = 0
-        self._gathered = self._closed = False
-        self._writing = asyncio.Lock()
+        self._told = 0.0
+        self._closed = False
 
     # --- the Keeper protocol ----------------------------------------------------------------
 
@@ -95,13 +98,21 @@ class DirectoryKeeper:
 
     @property
     def pending(self) -> bool:
-        return bool(self._changes) or self._commit is not None
+        return bool(self._changes) or self._work is not None
+
+    def expect(self, size: int) -> None:
+        self._expected += size
+
+    def keep_now(self) -> bool:
+        if self._work is None and self._changes:
+            self._commit()
+        return self._work is None
 
     async def kept(self) -> None:
-        if self._commit is not None and self._gathered:
-            await asyncio.shield(self._commit)
-        if self.pending:
-            await asyncio.shield(self._committing())
+        if self._work is not None:
+            await asyncio.shield(self._work)
+        if not self.keep_now() and self._work is not None:
+            await asyncio.shield(self._work)
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -133,29 +144,38 @@ class DirectoryKeeper:
 
     def copies(self) -> dict[str, float]:
         found: dict[str, float] = {}
-        for path in sorted(self.directory.snapshots.glob("*.sqlite")):
+        for path in self.directory.snapshots.glob("*.sqlite"):
             copy = Database(path)
             time = copy.one("SELECT value FROM facts WHERE id = ?", TIME)
             copy.close()
             found[path.stem] = orjson.loads(time) if time else 0.0
-        return dict(sorted(found.items(), key=lambda one: one[1]))
+        return dict(sorted(found.items(), key=lambda one: (one[1], one[0])))
 
     async def copy(self, name: str) -> None:
         await self.kept()
-        async with self._writing:
-            await self.in_thread(self.directory.database.copy_to, self._path(name))
+        await self._apart(self.in_thread(self.directory.database.copy_to, self._path(name)))
 
     async def become(self, name: str) -> State:
-        await self.kept()
-        async with self._writing:  # what belongs to the state of before is not written any more
+        async def other() -> State:
             await self.in_thread(self.directory.database.copy_from, self._path(name))
-            return self.load()
+            return self.load()  # what has changed in the state of before is not kept any more
+
+        await self.kept()
+        return await self._apart(other())
 
     async def forget(self, name: str) -> None:
-        await self.in_thread(self._path(name).unlink)
+        await self._apart(self.in_thread(self._path(name).unlink))
 
     def _path(self, name: str) -> Path:
         return self.directory.snapshots / f"{name}.sqlite"
+
+    async def _apart(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do this while nothing is committed."""
+        while self._work is not None:
+            await asyncio.wait({self._work})
+        task = self._work = asyncio.create_task(work)
+        task.add_done_callback(self._worked)
+        return await asyncio.shield(task)
 
     async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do something with the directory between two commits."""
@@ -165,33 +185,47 @@ class DirectoryKeeper:
 
     def _changed(self) -> None:
         """Something is to be kept, even if nobody waits for it."""
-        if self._later is None and self._commit is None and not self._closed:
+        if self._later is None and self._work is None and not self._closed:
             try:
                 loop = asyncio.get_running_loop()
             except RuntimeError:
                 return  # before the loop runs, or from a thread: the next change will do
-            self._later = loop.call_later(UNHURRIED, self._committing)
+            self._later = loop.call_later(UNHURRIED, self._unhurried)
 
-    def _committing(self) -> asyncio.Task[None]:
-        if self._commit is None:
-            self._commit = asyncio.create_task(self._run())
-            self._commit.add_done_callback(_noticed)
-        return self._commit
+    def _unhurried(self) -> None:
+        self._later = None
+        if self._work is None and self._changes:
+            with suppress(StorageFull):  # the next one who waits is told
+                self._commit()
 
-    async def _run(self) -> None:
+    def _commit(self) -> None:
+        """Keep everything as it is in this instant: at once, or in the thread if it is much.
+
+        Raises StorageFull.
+        """
         if self._later is not None:
             self._later.cancel()
             self._later = None
-        await asyncio.sleep(0)  # what else changes in this turn of the loop comes along
-        async with self._writing:
-            await self._gather_and_write()
-
-    async def _gather_and_write(self) -> None:
         change = gather(self._changes, self._state)
-        change.facts[TIME] = orjson.dumps(self.now())
-        self._gathered = True
-        try:
+        if self.now() >= self._told + 1 or self.now() < self._told:
+            self._told = self.now()
+            change.facts[TIME] = orjson.dumps(self._told)
+        expected, self._expected = self._expected, 0
+        if expected + change.weight() < IN_THREAD:
+            with self._judged(change):
+                self._write(change)
+        else:
+            self._work = asyncio.create_task(self._write_in_thread(change))
+            self._work.add_done_callback(self._worked)
+
+    async def _write_in_thread(self, change: Change) -> None:
+        with self._judged(change):
             await self.in_thread(self._write, change)
+
+    @contextmanager
+    def _judged(self, change: Change) -> Iterator[None]:
+        try:
+            yield
             self.failure = None
             self._finish(change)
         except (sqlite3.Error, OSError) as error:
@@ -202,10 +236,14 @@ class DirectoryKeeper:
                 rule="an operation is accepted once it is kept",
                 fix="free space on the server's disk and ask again, with the next seq_id if any",
             ) from error
-        finally:
-            self._commit, self._gathered = None, False
-            if self._changes and self.failure is None:
-                self._changed()
+
+    def _worked(self, work: asyncio.Task[Any]) -> None:
+        """The thread is free. Who waited is told how it went, and if nobody did, the next one."""
+        self._work = None
+        if not work.cancelled():
+            work.exception()
+        if self._changes and self.failure is None:
+            self._changed()
 
     def _finish(self, change: Change) -> None:
         """What is in files need not be in memory as well."""
@@ -244,12 +282,6 @@ class DirectoryKeeper:
         except (sqlite3.Error, OSError) as error:
             self.failure = error
         self.directory.close()
-
-
-def _noticed(commit: asyncio.Task[None]) -> None:
-    """A commit that nobody waited for may have failed: the next one tells."""
-    if not commit.cancelled():
-        commit.exception()
 
 
 def _request(keeper: DirectoryKeeper, request_id: str) -> Any:

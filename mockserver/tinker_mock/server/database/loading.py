@@ -31,5 +31,8 @@ def load_state(database: Database, files: WeightFiles) -> State:
             promise.outcome = decode(value)
     for promise in state.promises.values():
         promise.__dict__["_kept"] = promise.outcome
+        run = state.runs.get(promise.model_id)
+        if run is not None:
+            run.last_request_time = max(run.last_request_time, promise.submitted_at)
     enter_lanes(state.promises, state.lanes)
     return state

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, fields
+from functools import cache
 from typing import Any
 
 from tinker_mock.server.database.weight_files import Filed, WeightFiles
@@ -60,23 +61,28 @@ APART: dict[type[Record], tuple[str, ...]] = {
 def row_of(record: Record, file: Callable[[Record, str, Any], Any]) -> dict[str, Any]:
     """A record's fields as they are now; `file` gives what stands for a filed one."""
     kind = type(record)
-    filed, apart = FILED.get(kind, ()), APART.get(kind, ())
+    filed = FILED.get(kind, ())
     row: dict[str, Any] = {}
-    for each in fields(kind):  # type: ignore[arg-type]
-        if each.name in apart:
-            continue
-        value = getattr(record, each.name)
-        if each.name in filed:
-            row[each.name] = file(record, each.name, value) if value else None
-            if each.name == "weights" and value:
+    for name in _names(kind):
+        value = getattr(record, name)
+        if name in filed:
+            row[name] = file(record, name, value) if value else None
+            if name == "weights" and value:
                 row["shape"] = asdict(value.shape)
         elif isinstance(value, (list, dict)):
-            row[each.name] = value.copy()  # it may grow before it is written
+            row[name] = value.copy()  # it may grow before it is written
         else:
-            row[each.name] = value
+            row[name] = value
     if isinstance(record, Lane):
         row["skipped"] = record.skipped()
     return row
+
+
+@cache
+def _names(kind: type[Record]) -> tuple[str, ...]:
+    """The fields that a row has."""
+    apart = APART.get(kind, ())
+    return tuple(each.name for each in fields(kind) if each.name not in apart)  # type: ignore[arg-type]
 
 
 def record_of(table: str, row: Mapping[str, Any], files: WeightFiles) -> Record:

@@ -1,11 +1,11 @@
 """The mock as answerer: a handler for every operation."""
 
 from collections.abc import Awaitable, Mapping
-from typing import Any
+from contextlib import suppress
 
 from tinker_mock.contracts import Operation, load_contract
 from tinker_mock.server.errors import NameTaken, ServiceError, StorageFull
-from tinker_mock.server.handlers.table import Handler
+from tinker_mock.server.handlers.table import Handler, Outcome
 from tinker_mock.server.service import compute, roles
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.housekeeping import Housekeeper
@@ -48,28 +48,30 @@ class MockAnswerer:
         if exchange.tenant is not None:
             roles.check(exchange.tenant, operation.id, text_endpoint=operation.id in self.text)
         keeper = self.backend.store.keeper
-        if keeper is not None:
-            return self._kept(exchange, operation, keeper)
-        outcome = self.handlers[operation.id](self.backend, exchange)
-        if isinstance(outcome, Awaitable):
-            return _awaited(outcome)
-        return outcome if isinstance(outcome, Answer) else Answer(body=outcome)
-
-    async def _kept(self, exchange: Exchange, operation: Operation, keeper: Keeper) -> Answer:
-        """The answer, once everything that it may tell of is kept; nothing new is begun while
-        nothing can be kept, and what is there can be read. Raises StorageFull."""
+        if keeper is None:
+            outcome = self.handlers[operation.id](self.backend, exchange)
+            return _awaited(outcome) if isinstance(outcome, Awaitable) else _answer(outcome)
+        keeper.expect(len(exchange.raw_body))
         reads = operation.method == "GET" or operation.id in READS
-        if keeper.failure is not None and not reads:
+        if keeper.failure is not None or reads:
+            return self._kept(exchange, operation, keeper, reads)
+        outcome = self.handlers[operation.id](self.backend, exchange)
+        if isinstance(outcome, Awaitable) or not keeper.keep_now():
+            return _kept(outcome, keeper)
+        return _answer(outcome)
+
+    async def _kept(
+        self, exchange: Exchange, operation: Operation, keeper: Keeper, reads: bool
+    ) -> Answer:
+        """As `_kept`; but nothing new is begun while nothing can be kept, and what is there can be
+        read all the same. Raises StorageFull."""
+        if not reads:
             await keeper.kept()
         outcome = self.handlers[operation.id](self.backend, exchange)
-        if isinstance(outcome, Awaitable):
-            outcome = await outcome
-        try:
+        told = await outcome if isinstance(outcome, Awaitable) else outcome
+        with suppress(*([StorageFull] if reads else [])):
             await keeper.kept()
-        except StorageFull:
-            if not reads:
-                raise
-        return outcome if isinstance(outcome, Answer) else Answer(body=outcome)
+        return _answer(told)
 
     def refused(self, exchange: Exchange, error: ServiceError) -> None:
         """Say which requirement is enforced; do not wait for a number that was used up."""
@@ -90,6 +92,16 @@ class MockAnswerer:
             self.backend.promises.skip(model_lane(run.id), seq_id)
 
 
-async def _awaited(outcome: Awaitable[Answer | dict[str, Any]]) -> Answer:
-    answer = await outcome
-    return answer if isinstance(answer, Answer) else Answer(body=answer)
+async def _awaited(outcome: Awaitable[Outcome]) -> Answer:
+    return _answer(await outcome)
+
+
+async def _kept(outcome: Outcome | Awaitable[Outcome], keeper: Keeper) -> Answer:
+    """The answer, once everything that it may tell of is kept. Raises StorageFull."""
+    told = await outcome if isinstance(outcome, Awaitable) else outcome
+    await keeper.kept()
+    return _answer(told)
+
+
+def _answer(outcome: Outcome) -> Answer:
+    return outcome if isinstance(outcome, Answer) else Answer(body=outcome)

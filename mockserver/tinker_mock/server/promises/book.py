@@ -233,9 +233,10 @@ class PromiseBook:
 
     async def _accepted(self) -> Outcome | None:
         """Nothing is done before it is kept that it was asked for; how it ends if that fails."""
-        if self.store.keeper is not None:
+        keeper = self.store.keeper
+        if keeper is not None and keeper.pending:
             try:
-                await self.store.keeper.kept()
+                await keeper.kept()
             except StorageFull as error:
                 return Outcome("failed", error=_sentence(error), category="server")
         return None

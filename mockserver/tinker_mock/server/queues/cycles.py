@@ -21,6 +21,8 @@ GRACE = 0.1
 PATIENCE = 0.2
 """Real seconds before a clock that jumps may do so: requests that a client sends one after the
 other, while it polls the first, belong to the same instant."""
+KEPT_PLACES = 1000
+"""Lanes that are remembered before those of past cycles are forgotten."""
 ROUNDING = 1e-4
 """Seconds by which a time may miss the instant it was meant to be."""
 
@@ -48,9 +50,11 @@ class ClockCycles:
         """
         if promise.operation not in PASSES and promise.operation != STEP:
             return None
-        place = self._places.setdefault(promise.lane_id, Place())
         at = promise.submitted_at + ROUNDING
         running = math.floor(at / self.length)
+        if len(self._places) > KEPT_PLACES:
+            self._forget_before(running)
+        place = self._places.setdefault(promise.lane_id, Place())
         if promise.operation == STEP:
             joins = at <= (place.passed + GRACE) * self.length + 2 * ROUNDING
             cycle = max(place.passed if joins else running + 1, place.stepped + 1)
@@ -61,6 +65,16 @@ class ClockCycles:
             cycle = max(first, place.passed, place.stepped + 1)
             place.passed = cycle
         return cycle
+
+    def restart(self) -> None:
+        """Forget how far lanes have come: their work starts anew."""
+        self._places.clear()
+
+    def _forget_before(self, cycle: int) -> None:
+        """Drop places that decide nothing any more."""
+        for lane_id, place in list(self._places.items()):
+            if max(place.passed, place.stepped) < cycle:
+                del self._places[lane_id]
 
     async def wait_for_start(self, cycle: int) -> None:
         """Return once the cycle has begun."""

@@ -52,6 +52,8 @@ class QueuePolicy:
         for held in (self.pools, self._polled, self._released, self._pausing, self._heads):
             held.clear()
         self._admitting.clear()
+        if self.cycles is not None:
+            self.cycles.restart()
 
     def apply(self, rules: QueueRules) -> None:
         """Judge by these rules from now on; limits start counting afresh."""

@@ -15,6 +15,7 @@ class Quirk(StrEnum):
     PLAIN_USAGE = "plain-usage"
     RESPONSE_FORMAT_IGNORED = "response-format-ignored"
     TOOLS_IGNORED = "tools-ignored"
+    UNCACHED_PROMPTS = "uncached-prompts"
     UPLOADS_CLOSED = "uploads-closed"
     GRADIENT_NORM_ALWAYS = "gradient-norm-always"
 

@@ -25,8 +25,9 @@ def positions_of(chunk: dict[str, Any], where: str, model: CatalogModel) -> int:
     if "tokens" in chunk:
         return len(chunk["tokens"])
     if "dmel" in chunk:
+        _check_taken(model.audio, "sounds", where, model)
         return _dmel_positions(chunk, where)
-    _check_vision(where, model)
+    _check_taken(model.images, "pictures", where, model)
     expected = chunk.get("expected_tokens")
     if "location" in chunk:
         return POINTER_TOKENS if expected is None else int(expected)
@@ -43,13 +44,13 @@ def positions_of(chunk: dict[str, Any], where: str, model: CatalogModel) -> int:
     return counted
 
 
-def _check_vision(where: str, model: CatalogModel) -> None:
-    if not model.images:
+def _check_taken(taken: bool, what: str, where: str, model: CatalogModel) -> None:
+    if not taken:
         raise BadRequest(
-            f"{where}: {model.name} takes no pictures",
+            f"{where}: {model.name} takes no {what}",
             pointer=pointer_to(where),
-            rule="only vision models take pictures",
-            fix="use a vision model, or leave the picture out",
+            rule=f"only some models take {what}",
+            fix=f"use a model that takes {what}, or leave this one out",
             requirement="sampling/images/vision-only",
         )
 

@@ -7,11 +7,15 @@ generation within a slice. The samples of a request come one after the other.
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tinker_mock.server.engine import EngineError, SampledSequence, Sampler
 from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.scripts.draw import Draw
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
+from tinker_mock.server.service.prompt_cache import ReadPrompt
 from tinker_mock.server.service.sampling import FIRST_SLICE, SLICE, engine_request, entropy_of
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.records import SamplingSession
@@ -29,21 +33,21 @@ async def stream(
     base = base_of(backend, sampler.base_model)
     entropy = entropy_of(backend, sampler, body.get("seq_id"))
 
-    def work() -> tuple[list[Slices], int, Draw]:
+    def work() -> tuple[list[Slices], NDArray[np.int64], Draw]:
         give_text(base, backend.catalog.get(sampler.base_model))
         request, draw = engine_request(backend, sampler, body, entropy)
         source = Sampler(base, sampler.weights)
         samples = range(request.num_samples)
         slices = [source.slices(request, i, FIRST_SLICE, SLICE) for i in samples]
-        return slices, request.prompt.size, draw
+        return slices, request.prompt, draw
 
     try:
-        samples, prefill, draw = await backend.compute(work)
+        samples, prompt, draw = await backend.compute(work)
     except EngineError as error:
         raise BadRequest(
             f"{error.field}: {error.rule}", pointer=f"/{error.field}", fix=error.fix
         ) from error
-    bill(backend, sampler.session_id, sampler.base_model, "sampling_prefill", prefill)
+    ReadPrompt(backend, sampler, body.get("seq_id") or 0, prompt).billed()
     return _events(backend, sampler, samples, base.decode, draw)
 
 

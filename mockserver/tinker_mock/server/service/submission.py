@@ -62,7 +62,6 @@ def submit_to_run(
     backend: Backend, run: TrainingRun, operation: str, body: dict[str, Any], fingerprint: str
 ) -> dict[str, Any]:
     """Submit a request of a training run to its lane; the answer is its future."""
-    run.last_request_time = backend.clock.now()
     submission = Submission(
         operation=operation,
         lane_id=model_lane(run.id),
@@ -75,6 +74,7 @@ def submit_to_run(
     )
     owner = backend.state.tenants[run.tenant_id]
     promise = submit(backend, owner, fingerprint, submission)
+    run.last_request_time = max(run.last_request_time, promise.submitted_at)
     return {"request_id": promise.request_id, "model_id": run.id}
 
 

@@ -67,6 +67,7 @@ class Session(Record):
 class TrainingRun(Record):
     """A model under training."""
 
+    FLEETING: ClassVar[frozenset[str]] = frozenset({"last_request_time"})
     id: str
     session_id: str
     tenant_id: str

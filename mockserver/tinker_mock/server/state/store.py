@@ -60,7 +60,7 @@ class State:
     """By number, in order."""
     telemetry: Table[TelemetrySummary] = field(default_factory=Table)
     """By session."""
-    prompt_blocks: dict[str, None] = field(default_factory=dict)
+    prompt_blocks: dict[str, int] = field(default_factory=dict)
     """Digests of what prompts began with, oldest first; see `service/prompt_cache.py`."""
     counters: Counters = field(default_factory=lambda: Counters())
     """The id source's counters."""
@@ -84,6 +84,12 @@ class Keeper(Protocol):
     @property
     def pending(self) -> bool:
         """Something has changed that is not kept yet."""
+
+    def expect(self, size: int) -> None:
+        """So many bytes of a request may be among the next changes."""
+
+    def keep_now(self) -> bool:
+        """As `kept`, if it takes no time; False when it has to be waited for."""
 
     async def kept(self) -> None:
         """Return once everything that has changed so far is kept. Raises StorageFull."""

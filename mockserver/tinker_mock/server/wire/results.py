@@ -70,7 +70,7 @@ def _json_sample(result: SampleResult) -> dict[str, Any]:
         ]
     if result.topk_prompt_logprobs is not None:
         body["topk_prompt_logprobs"] = _json_topk(result.topk_prompt_logprobs)
-    body["prompt_cache_hit_tokens"] = 0
+    body["prompt_cache_hit_tokens"] = result.cached_tokens
     return body
 
 
@@ -90,6 +90,7 @@ def _json_tensor(array: Any) -> dict[str, Any]:
 def sample_message(result: SampleResult) -> Any:
     """A SampleResponse. NaN marks a missing prompt log-probability."""
     message = messages.SampleResponse()
+    message.prompt_cache_hit_tokens = result.cached_tokens
     for sequence in result.sequences:
         part = message.sequences.add()
         part.stop_reason = STOP if sequence.stop_reason == "stop" else LENGTH

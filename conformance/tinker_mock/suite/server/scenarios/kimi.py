@@ -26,6 +26,14 @@ def loop(context: ScenarioContext) -> None:
     finish(context, judge)
 
 
+@scenario("kimi/forced", reads_only=True, judged_by=Judge.forced)
+def forced(context: ScenarioContext) -> None:
+    """A history of another provider's ids, and a tool that must be called."""
+    judge = judge_of(context)
+    judge.forced(load_requests())
+    finish(context, judge)
+
+
 @scenario("kimi/cut", reads_only=True, judged_by=Judge.cut)
 def cut(context: ScenarioContext) -> None:
     """A limit of two tokens."""

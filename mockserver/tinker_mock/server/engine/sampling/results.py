@@ -28,7 +28,10 @@ class SampledSequence:
 
 @dataclass(frozen=True)
 class SampleResult:
-    """NaN marks a prompt position that has no logprob."""
+    """NaN marks a prompt position that has no logprob.
+
+    `cached_tokens` is how much of the prompt was billed as read before; the engine does not know.
+    """
 
     sequences: list[SampledSequence] = field(default_factory=list)
     prompt_logprobs: NDArray[np.float32] | None = None
@@ -36,3 +39,4 @@ class SampleResult:
     target_prompt_logprobs: NDArray[np.float32] | None = None
     prompt_alt_tokens: NDArray[np.int64] | None = None
     prompt_alt_logprobs: NDArray[np.float32] | None = None
+    cached_tokens: int = 0
