@@ -8,7 +8,7 @@ that exist behave otherwise from that moment on.
 import ast
 import gc
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -31,40 +31,43 @@ class Edit:
     find: str
     put: str
 
-    @property
-    def module(self) -> str:
-        """The dotted name of the file's module."""
-        parts = self.file.removesuffix(".py").split("/")
-        return ".".join([PACKAGE, *(part for part in parts if part != "__init__")])
-
-    def source(self) -> tuple[str, str]:
-        """The module's text and the changed one; raises GraftError."""
-        path = Path(__file__).parents[1] / self.file
-        try:
-            text = path.read_text("utf-8")
-        except OSError as error:
-            raise GraftError(f"{self.file}: {error.strerror}") from error
+    def applied(self, text: str) -> tuple[str, str]:
+        """A text with the change, and the qualified name of the function around it; GraftError."""
         count = text.count(self.find)
         if count != 1:
             raise GraftError(f"{self.file}: {self.find!r} is there {count} times, not once")
-        return text, text.replace(self.find, self.put)
-
-    def replacement(self) -> tuple[str, CodeType]:
-        """The qualified name of the function around the change, and its new code."""
-        text, changed = self.source()
-        begin = text[: text.index(self.find)].count("\n") + 1
-        line = begin + len(self.find) - len(self.find.lstrip("\n"))
+        lead = len(self.find) - len(self.find.lstrip("\n"))
+        line = text[: text.index(self.find)].count("\n") + 1 + lead
         name = enclosing(text, line)
         if name is None:
             raise GraftError(f"{self.file}:{line}: the change is in no function")
+        return text.replace(self.find, self.put), name
+
+
+def replacements(edits: Sequence[Edit]) -> dict[tuple[str, str], CodeType]:
+    """(Module, qualified name) of every function that the edits change, and its new code."""
+    found = {}
+    for file in dict.fromkeys(edit.file for edit in edits):
+        path = Path(__file__).parents[1] / file
+        names = []
         try:
-            whole = compile(changed, str(Path(__file__).parents[1] / self.file), "exec")
+            text = path.read_text("utf-8")
+            for edit in edits:
+                if edit.file == file:
+                    text, name = edit.applied(text)
+                    names.append(name)
+            whole = compile(text, str(path), "exec")
+        except OSError as error:
+            raise GraftError(f"{file}: {error.strerror}") from error
         except SyntaxError as error:
-            raise GraftError(f"{self.file}: {self.put!r}: {error.msg}") from error
-        found = [code for code in codes_in(whole) if code.co_qualname == name]
-        if len(found) != 1:
-            raise GraftError(f"{self.file}: {len(found)} functions are called {name}")
-        return name, found[0]
+            raise GraftError(f"{file}: {error.msg}: {error.text}") from error
+        for name in names:
+            codes = [code for code in codes_in(whole) if code.co_qualname == name]
+            if len(codes) != 1:
+                raise GraftError(f"{file}: {len(codes)} functions are called {name}")
+            module = [PACKAGE, *file.removesuffix(".py").split("/")]
+            found[".".join(part for part in module if part != "__init__"), name] = codes[0]
+    return found
 
 
 def enclosing(text: str, line: int) -> str | None:
@@ -101,12 +104,10 @@ class Graft:
     def put_in(self) -> None:
         """From now on the functions behave as changed. Raises GraftError, and changes nothing."""
         fresh = []
-        for edit in self.edits:
-            module = importlib.import_module(edit.module)
-            name, code = edit.replacement()
-            found = [one for one in live(str(module.__file__), name)]
+        for (module, name), code in replacements(self.edits).items():
+            found = live(str(importlib.import_module(module).__file__), name)
             if not found:
-                raise GraftError(f"{edit.file}: no live function is called {name}")
+                raise GraftError(f"{module}: no live function is called {name}")
             fresh += [(function, code) for function in found]
         for function, code in fresh:
             if len(function.__code__.co_freevars) != len(code.co_freevars):
