@@ -71,7 +71,7 @@ peers: $(STAMP) ## Take the reference client through a server: TINKER_BASE_URL, 
 
 .PHONY: bench
 bench: $(STAMP) ## Measure against named peers; prints ratios (BENCH=engine for one)
-	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; $(BIN)/python $$script; done
+	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script; done
 
 .PHONY: crash
 crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, and what was acknowledged (ARGS="--points N")
@@ -80,10 +80,16 @@ crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, and what was acknowl
 .PHONY: soak
 soak: $(STAMP) ## A million operations through one server, and its memory (ARGS="--operations N")
 	$(BIN)/python tests/bench/soak_memory.py $(ARGS)
+	PYTHONPATH=. $(BIN)/python tests/abuse/soak.py --seconds $(or $(DURATION),600)
 
 .PHONY: fuzz
-fuzz: $(STAMP) ## Compare with named authorities on random inputs (BENCH=text for one, ARGS="--seconds 300")
+fuzz: $(STAMP) $(if $(BENCH),,fuzz-requests) ## Compare with named authorities on random inputs (BENCH=text for one, ARGS="--seconds 300")
 	@for script in tests/fuzz/fuzz_$(or $(BENCH),*).py; do echo "== $$script"; $(BIN)/python $$script $(ARGS); done
+
+.PHONY: fuzz-requests
+fuzz-requests: $(STAMP) ## Drawn requests, bytes that are almost HTTP, schemathesis (CASES=100000 SEED=7)
+	PYTHONPATH=. $(BIN)/python tests/abuse/fuzz.py --cases $(or $(CASES),100000) --seed $(or $(SEED),7)
+	TINKER_MOCK_FUZZ_EXAMPLES=50 $(BIN)/python -m pytest -q tests/contracts/test_fuzz.py
 
 $(COOKBOOK)/.installed: tests/cookbook/requirements.txt
 	$(PYTHON) -m venv $(COOKBOOK)

@@ -1,4 +1,5 @@
-"""Engine speed on one core: training against a plain softmax, sampling, independence of V.
+"""Engine speed on one core: training against a plain softmax, sampling, independence of V; what the
+long contexts cost against a model that looks two tokens back; a step after much training.
 
 make bench    (or: python tests/bench/bench_engine.py)
 """
@@ -6,16 +7,21 @@ make bench    (or: python tests/bench/bench_engine.py)
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 import numpy as np
 
 from tinker_mock.server.engine import BaseModel, Datum, Sampler, SampleRequest, Trainer
+from tinker_mock.server.engine.model.frozen_model import ORDERS
 
 BATCH, LENGTH = 128, 4096
 PEER_VOCABULARY = 4096
 WANTED_TRAINING, WANTED_SAMPLING = 1_000_000, 50_000
+WANTED_RATIO, WANTED_STEP = 1.3, 1.0
+SHORT_ORDERS = 3
+QUESTIONS, WORDS = 8, 110
 
 
 def best_of(work: Callable[[], object], rounds: int = 3) -> float:
@@ -83,7 +89,7 @@ def plain_softmax(positions: int, block: int = 1024) -> float:
     return positions / best_of(work, 1)
 
 
-def sampling(vocabulary: int, **params: float) -> float:
+def sampling(vocabulary: int, **params: Any) -> float:
     """Sampled tokens a second, 64 sequences at once, from a trained adapter."""
     base = BaseModel(f"bench/{vocabulary}", vocabulary)
     trainer = Trainer(base)
@@ -92,13 +98,98 @@ def sampling(vocabulary: int, **params: float) -> float:
     sampler = Sampler(base, trainer.snapshot())
     request = SampleRequest(
         np.arange(32), num_samples=64, max_tokens=256, seed=1, stop=[], **params
-    )  # type: ignore[arg-type]
+    )
     sampler.sample(request)
     return 64 * 256 / best_of(lambda: sampler.sample(request))
 
 
+def chat(first: int, count: int) -> list[Datum]:
+    """Questions and answers of 128 tokens with the frequencies of language, trained on the answer
+    and on the question's words."""
+    head, data = [151644, 872, 198], []
+    for number in range(first, first + count):
+        own = (np.random.default_rng(number).zipf(1.2, WORDS) - 1) % 150_000
+        whole = np.concatenate([head, own, [151645, 198, 151644, 77091, 198], own[:10], [151645]])
+        weights = np.ones(whole.size - 1, dtype=np.float32)
+        data.append(Datum(whole[:-1], {"target_tokens": whole[1:], "weights": weights}))
+    return data
+
+
+def letters() -> list[np.ndarray]:
+    """Documents for a prior as large as a tokenizer's: 2,000 texts of 40 tokens."""
+    stream = np.random.default_rng(7)
+    return [(stream.zipf(1.4, 40) - 1) % 8000 for _ in range(2000)]
+
+
+def step_cost(orders: int, batches: int) -> tuple[float, int]:
+    """Milliseconds of forward_backward and optim_step of 8 x 128 tokens, over a prior from text,
+    after training on so many batches of the size; and how many parameters there are by then."""
+    base = BaseModel("bench/step", 151936, 151669, corpus=letters, orders=orders)
+    trainer = Trainer(base)
+
+    def step(data: list[Datum]) -> None:
+        trainer.forward_backward(data)
+        trainer.optim_step({"learning_rate": 1e-4})
+
+    for batch in range(1 + batches):
+        step(chat(QUESTIONS * batch, QUESTIONS))
+    data = chat(0, QUESTIONS)
+    step(data)
+    return 1e3 * best_of(lambda: step(data), 40), int(trainer.adapter.counts.sum())
+
+
+def drawing_cost(orders: int) -> float:
+    """Microseconds a sampled token, 64 at once, after training."""
+    base = BaseModel("bench/draw", 151936, 151669, corpus=letters, orders=orders)
+    trainer = Trainer(base)
+    for number in range(20):
+        trainer.forward_backward(chat(QUESTIONS * number, QUESTIONS))
+        trainer.optim_step({"learning_rate": 1e-4})
+    prompt = np.array(chat(0, 1)[0].tokens[:100])
+    request = SampleRequest(prompt, num_samples=64, max_tokens=256, seed=1, stop=[])
+    sampler = Sampler(base, trainer.snapshot())
+    sampler.sample(request)
+    return 1e6 * best_of(lambda: sampler.sample(request)) / (64 * 256)
+
+
+def memory() -> None:
+    """What the contexts beyond two tokens cost, and what a step costs after much training."""
+    print("8 x 128 tokens, forward_backward and optim_step, a prior of 80,000 tokens of text")
+    for batches in (0, 30, 120):
+        (whole, pairs), (short, _) = step_cost(ORDERS, batches), step_cost(SHORT_ORDERS, batches)
+        ratio = f"{whole / short:5.2f}x two tokens back ({short:.2f} ms)"
+        print(f"  {pairs:7,} pairs trained   {whole:6.2f} ms  {ratio}")
+    print(f"  wanted: {WANTED_RATIO}x, {WANTED_STEP} ms after 100,000 pairs")
+    whole, short = drawing_cost(ORDERS), drawing_cost(SHORT_ORDERS)
+    print(f"  a sampled token {whole:6.2f} us  {whole / short:5.2f}x two tokens back")
+    print(f"  wanted: {WANTED_RATIO}x")
+
+
+def together() -> None:
+    """200 requests of one sample against one request of 200, 256 tokens each."""
+    base = BaseModel("bench/together", 151936, 151669, corpus=letters)
+    trainer = Trainer(base)
+    trainer.forward_backward(chat(0, QUESTIONS))
+    trainer.optim_step({"learning_rate": 1e-4})
+    sampler = Sampler(base, trainer.snapshot())
+    prompts = [np.array(datum.tokens[:100]) for datum in chat(0, 200)]
+    asked = [
+        SampleRequest(prompt, max_tokens=256, entropy=f"{number}", stop=[])
+        for number, prompt in enumerate(prompts)
+    ]
+    one = SampleRequest(prompts[0], num_samples=200, max_tokens=256, entropy="", stop=[])
+    many, single = (
+        best_of(work)
+        for work in (lambda: sampler.sample_together(asked), lambda: sampler.sample(one))
+    )
+    print("200 requests of a 256-token sample, together, against one request for 200")
+    print(f"  {1e3 * many:6.0f} ms  {many / single:5.2f}x ({1e3 * single:.0f} ms)  wanted: 2x")
+
+
 def main() -> None:
     """Print the table."""
+    memory()
+    together()
     print(f"forward_backward, cross_entropy, {BATCH} x {LENGTH} tokens, one core")
     peer = plain_softmax(BATCH * LENGTH // 8)
     for vocabulary in (50_000, 200_000):

@@ -20,6 +20,7 @@ from tinker_mock.server.mutants import Mutant
 from tinker_mock.server.queues.latency import profile_names
 from tinker_mock.server.queues.rules import MODES
 from tinker_mock.server.scenarios.scenario import read_scenario
+from tinker_mock.server.scripts.reader import parse_scripts
 from tinker_mock.suite.core.baseline import read_baseline
 from tinker_mock.suite.server.scenarios.cases import BODIES, read_cases
 
@@ -35,6 +36,7 @@ FOLDERS = {
     "baseline": ["conformance/baselines", "tests/fauxmplementations"],
     "quirk": ["contracts/fidelity/quirks.yaml"],
     "difference": ["contracts/fidelity/differences.yaml"],
+    "script": ["mockserver/tinker_mock/server/scripts/examples"],
 }
 
 
@@ -84,8 +86,12 @@ def read(kind: str, text: str, directory: Path) -> None:
         "baseline": lambda: read_baseline(directory / "t.yaml"),
         "quirk": lambda: read_quirks(text),
         "difference": lambda: read_differences(text),
+        "script": lambda: parse_scripts(text, "t.yaml"),
     }
     readers[kind]()
+
+
+SCRIPT = {"pattern": "x", "completion": "y"}
 
 
 def case(**change: Any) -> dict[str, Any]:
@@ -152,6 +158,18 @@ GOOD: dict[str, tuple[str, dict[str, Any], str]] = {
     "quirk/$defs/witness": ("quirk", quirk(), "/q/for_quirk/0"),
     "difference/$defs/difference": ("difference", difference(), "/d"),
     "difference/$defs/witness": ("difference", difference(), "/d/witnesses/0"),
+    "script": ("script", {"scripts": [SCRIPT]}, ""),
+    "script/$defs/script": ("script", {"scripts": [SCRIPT]}, "/scripts/0"),
+    "script/$defs/answer": (
+        "script",
+        {"scripts": [{"pattern": "x", "answers": [{"completion": "y"}]}]},
+        "/scripts/0/answers/0",
+    ),
+    "script/$defs/tool_call": (
+        "script",
+        {"scripts": [{"pattern": "x", "tool_calls": [{"name": "f"}]}]},
+        "/scripts/0/tool_calls/0",
+    ),
 }
 """Every closed object of the schemas: a document that holds one, and where in it."""
 

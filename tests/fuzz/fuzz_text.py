@@ -1,9 +1,9 @@
 """Tokenizers, stops, templates and Kimi streams against their authorities, on random inputs.
 
 `make fuzz BENCH=text ARGS="--seed 1 --seconds 300"` prints one line a part: rounds and
-differences. The authorities are `tokenizers`, `tiktoken`, `transformers`, and a second way to the same result: the
-whole answer for a streamed one, text search for a stop. The real vocabularies are used where
-TINKER_MOCK_TOKENIZERS has them.
+differences. The authorities are `tokenizers`, `tiktoken`, `transformers`, and a second way to the
+same result: the whole answer for a streamed one, text search for a stop. The real vocabularies
+are used where TINKER_MOCK_TOKENIZERS has them.
 """
 
 import argparse

@@ -113,5 +113,6 @@ def test_a_base_install_trains_samples_and_chats(base: Environment, tmp_path: Pa
         assert "pip install 'tinker-mock[text]'" in json.dumps(answer)
         script = {"model": MODEL, "pattern": "hi", "completion": "hello"}
         status, answer = post(url, "_mock/scripts", script)
-        assert status == 400
-        assert "pip install 'tinker-mock[text]'" in json.dumps(answer)
+        assert status == 201
+        status, answer = post(url, "oai/api/v1/chat/completions", chat)
+        assert answer["choices"][0]["message"]["content"] == "hello"

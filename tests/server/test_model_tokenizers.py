@@ -90,3 +90,27 @@ def test_nothing_is_downloaded_unasked(directory: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr("tinker_mock.tokenizer.hub._download", refuse)
     assert own_tokenizer(Model("org/unheard-of", "", "org/unheard-of", 7)) is None
+
+
+def test_a_tokenizer_that_appears_later_is_found(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the directory of tokenizers, and in the hub's cache, file by file."""
+    monkeypatch.setenv("HF_HOME", str(directory / "home"))
+    model = Model("org/late", "", "org/late", 603)
+    assert own_tokenizer(model) is None
+    snapshot = directory / "home" / "hub" / "models--org--late" / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    assert own_tokenizer(model) is None
+    for file in (FIXTURES / "bytelevel_small").iterdir():
+        shutil.copy(file, snapshot)
+    refs = snapshot.parents[1] / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("0" * 40)
+    found = own_tokenizer(model)
+    assert found is not None
+    assert found.vocab_size == 603
+    shutil.rmtree(directory / "home")
+    assert own_tokenizer(model) is None
+    keep(directory, "late", "bytelevel_small")
+    assert own_tokenizer(model) is not None

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from tinker_mock.tokenizer import (
+    LoadedTokenizer,
     LoadOptions,
     StopSequenceDecoder,
     StopSequences,
     Tokenizer,
     TokenizerError,
-    content_format,
     load_tokenizer,
 )
 
-Action = Callable[[Tokenizer, argparse.Namespace], tuple[Any, str]]
+Action = Callable[[LoadedTokenizer, argparse.Namespace], tuple[Any, str]]
 Options = Callable[[argparse.ArgumentParser], None]
 
 
@@ -63,9 +63,9 @@ def _encode_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as",
         dest="shape",
-        choices=("ids", "pieces", "count"),
+        choices=("ids", "pieces", "offsets", "count"),
         default="ids",
-        help="what to print: token ids, (id, text) pairs, or how many",
+        help="what to print: token ids, (id, text) pairs, places in the text, or how many",
     )
     parser.add_argument(
         "--no-special", action="store_true", help="special tokens written in a text are text"
@@ -83,15 +83,37 @@ def _stream_options(parser: argparse.ArgumentParser) -> None:
     _decode_options(parser)
     for name, what in (("stop", "cut from the text"), ("visible-stop", "kept in the text")):
         parser.add_argument(
-            f"--{name}", action="append", default=[], help=f"a string that ends it, {what}"
+            f"--{name}",
+            action="append",
+            default=[],
+            type=unescaped,
+            metavar="TEXT",
+            help=f"a string that ends it, {what}; \\n, \\t, \\\\ and \\uXXXX are escapes",
         )
     parser.add_argument(
         "--stop-token", action="append", default=[], type=int, help="an id that ends it"
     )
 
 
+def unescaped(text: str) -> str:
+    """A shell's word with backslash escapes, as in Python."""
+    try:
+        return text.encode("latin-1", "backslashreplace").decode("unicode_escape")
+    except UnicodeDecodeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error.reason}") from error
+
+
 def _render_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--generation-prompt", action="store_true", help="open the answer's turn")
+    parser.add_argument(
+        "--continue",
+        dest="continue_final_message",
+        action="store_true",
+        help="end inside the last message, for the model to go on",
+    )
+    parser.add_argument(
+        "--template", metavar="NAME", help="one of the model's named templates, such as tool_use"
+    )
     parser.add_argument("--tools", type=Path, help="a JSON file with a list of tools")
     parser.add_argument(
         "--set",
@@ -144,12 +166,19 @@ def _read_ids(arguments: argparse.Namespace) -> list[int]:
         raise TokenizerError("validation", f"Token ids must be integers: {error}") from error
 
 
-def _encode(tokenizer: Tokenizer, arguments: argparse.Namespace) -> tuple[Any, str]:
-    ids = tokenizer.encode(
-        _read(arguments),
-        add_special_tokens=arguments.add_special,
-        allow_special_tokens=False if arguments.no_special else None,
-    )
+def _encode(tokenizer: LoadedTokenizer, arguments: argparse.Namespace) -> tuple[Any, str]:
+    text = _read(arguments)
+    allowed = False if arguments.no_special else None
+    added = arguments.add_special
+    if arguments.shape == "offsets":
+        found = tokenizer.encoding(text, add_special_tokens=added, allow_special_tokens=allowed)
+        rows = [
+            {"id": i, "token": token, "start": start, "end": end, "text": text[start:end]}
+            for i, token, (start, end) in zip(found.ids, found.tokens, found.offsets, strict=True)
+        ]
+        told = (f"{row['id']}\t{row['start']}-{row['end']}\t{row['text']!r}" for row in rows)
+        return rows, "\n".join(told)
+    ids = tokenizer.encode(text, add_special_tokens=added, allow_special_tokens=allowed)
     if arguments.shape == "count":
         return len(ids), str(len(ids))
     if arguments.shape == "pieces":
@@ -168,12 +197,12 @@ def _piece(tokenizer: Tokenizer, token_id: int) -> dict[str, str]:
         return {"bytes": (token or b"").hex(" ")}
 
 
-def _decode(tokenizer: Tokenizer, arguments: argparse.Namespace) -> tuple[Any, str]:
+def _decode(tokenizer: LoadedTokenizer, arguments: argparse.Namespace) -> tuple[Any, str]:
     text = tokenizer.decode(_read_ids(arguments), skip_special_tokens=arguments.skip_special)
     return text, text
 
 
-def _stream(tokenizer: Tokenizer, arguments: argparse.Namespace) -> tuple[Any, str]:
+def _stream(tokenizer: LoadedTokenizer, arguments: argparse.Namespace) -> tuple[Any, str]:
     ids = _read_ids(arguments)
     stops = StopSequences(
         frozenset(arguments.stop_token),
@@ -190,7 +219,7 @@ def _stream(tokenizer: Tokenizer, arguments: argparse.Namespace) -> tuple[Any, s
     return value, "\n".join(lines)
 
 
-def _render(tokenizer: Tokenizer, arguments: argparse.Namespace) -> tuple[Any, str]:
+def _render(tokenizer: LoadedTokenizer, arguments: argparse.Namespace) -> tuple[Any, str]:
     conversation = _parsed(_read(arguments), "the conversation")
     given = conversation if isinstance(conversation, dict) else {"messages": conversation}
     tools = given.get("tools")
@@ -200,14 +229,19 @@ def _render(tokenizer: Tokenizer, arguments: argparse.Namespace) -> tuple[Any, s
     if not isinstance(messages, list):
         raise TokenizerError("validation", "A conversation is a JSON list of messages.")
     variables = dict(pair.partition("=")[::2] for pair in arguments.set)
-    text = tokenizer.apply_chat_template(
+    options: dict[str, Any] = {name: _parsed(value, name) for name, value in variables.items()}
+    text: str = tokenizer.apply_chat_template(
         messages,
-        tools=tools,
-        add_generation_prompt=arguments.generation_prompt,
-        **{name: _parsed(value, name) for name, value in variables.items()},
+        **{
+            "tools": tools,
+            "documents": given.get("documents"),
+            "chat_template": arguments.template,
+            "add_generation_prompt": arguments.generation_prompt,
+            "continue_final_message": arguments.continue_final_message,
+            **options,
+        },
     )
-    template = tokenizer.chat_template
-    form = content_format(template.source) if template else "string"
+    form = tokenizer.content_format
     return {"text": text, "ids": tokenizer.encode(text), "content_format": form}, text
 
 

@@ -90,6 +90,10 @@ def _raise_exception(message: str) -> None:
     raise jinja2.exceptions.TemplateError(message)
 
 
+WIDEST = 1000
+"""Indent of JSON that a template may ask for."""
+
+
 def to_json(
     value: Any,
     ensure_ascii: bool = False,
@@ -98,6 +102,8 @@ def to_json(
     sort_keys: bool = False,
 ) -> str:
     """JSON as Python writes it (", " and ": "); Jinja's own filter would escape HTML."""
+    if isinstance(indent, int) and indent > WIDEST:
+        raise ValueError(f"tojson: an indent of {indent} is more than {WIDEST}")
     return json.dumps(
         value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
     )

@@ -106,6 +106,8 @@ class Settings:
     """Results that have been read stay readable until so many others have been read."""
     keep: float = 7 * 24 * 3600.0
     """Ended sessions, and the account of what was done, are kept for this long."""
+    memory_limit: int | None = None
+    """MiB that models under training take at most; idle ones are packed to stay below it."""
     max_tenants: int = 10_000
     max_sessions: int = 10_000
     """Sessions that are known; the oldest that have ended give way to new ones."""

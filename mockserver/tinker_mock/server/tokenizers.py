@@ -149,14 +149,15 @@ def _load(
 
     for source, kimi_table in here:
         options = LoadOptions(kimi_table=kimi_table, offline=True)
-        try:
-            tokenizer = load_tokenizer(source, options)
-        except TokenizerError as error:
-            _log.debug("no tokenizer for %s in %s: %s", name, source, error)
-            continue
-        if tokenizer.vocab_size == size:
-            return tokenizer
-        _log.info("%s: %s has %d ids, not %d", name, source, tokenizer.vocab_size, size)
+        for place in _directories(source) or [Path(source)]:
+            try:
+                tokenizer = load_tokenizer(place, options)
+            except TokenizerError as error:
+                _log.debug("no tokenizer for %s in %s: %s", name, place, error)
+                continue
+            if tokenizer.vocab_size == size:
+                return tokenizer
+            _log.info("%s: %s has %d ids, not %d", name, place, tokenizer.vocab_size, size)
     return None
 
 
@@ -213,8 +214,11 @@ def _directories(source: str) -> list[Path]:
     """The source itself, or its downloads in the Hugging Face cache."""
     if Path(source).is_dir():
         return [Path(source)]
-    snapshots = _hub_cache() / f"models--{source.replace('/', '--')}" / "snapshots"
-    found = sorted(snapshots.glob("*")) if snapshots.is_dir() else []
+    repository = _hub_cache() / f"models--{source.replace('/', '--')}"
+    found = sorted((repository / "snapshots").glob("*"))
+    main = repository / "refs" / "main"
+    wanted = main.read_text().strip() if main.is_file() else ""
+    found.sort(key=lambda folder: folder.name != wanted)
     return [folder for folder in found if not (folder / MARK).is_file()]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.conftest import Api, sample, training_step, update
+from tests.server.conftest import BASE, TOKENS, Api, sample, training_step, update
 from tinker_mock.server.serving.in_thread import RunningServer
 from tinker_mock.server.settings import Settings
 
@@ -78,6 +78,20 @@ def test_a_scenario_stays_on(directory: Path) -> None:
         api = Api(server, "tml-a")
         assert api.http.get("/_mock/scenario").json()["name"] == "rate-limited"
         api.http.close()
+
+
+def test_scripts_stay_on(directory: Path) -> None:
+    body = {"model": BASE, "pattern_tokens": TOKENS, "completion_tokens": [5, 6], "end_turn": False}
+    told = []
+    for first in (True, False):
+        with running(directory) as server:
+            api = Api(server, "tml-a")
+            if first:
+                control(api, "scripts", body, 201)
+            result = api.done("asample", sample(api.sampler(), 1))
+            told.append(result["sequences"][0]["tokens"][:2])
+            api.http.close()
+    assert told == [[5, 6], [5, 6]]
 
 
 def test_snapshots_without_a_name_are_numbered(directory: Path) -> None:

@@ -125,6 +125,21 @@ def test_snapshots_do_not_change(trained: Trainer) -> None:
     np.testing.assert_array_equal(before, after)
 
 
+def test_snapshots_sample_the_same_after_more_training(small: BaseModel) -> None:
+    """Tokens that the frozen model lists become parameters later: the snapshot knows nothing."""
+    trainer = Trainer(small, rank=2)
+    trainer.forward_backward(policy_data(0, count=1, weighted=True))
+    trainer.optim_step({"learning_rate": 1e-3})
+    snapshot = trainer.snapshot()
+    request = SampleRequest(np.array([30, 31]), num_samples=300, max_tokens=8, seed=1, stop=[])
+    before = [s.tokens.tolist() for s in Sampler(small, snapshot).sample(request).sequences]
+    for step in range(4):
+        trainer.forward_backward(policy_data(step, weighted=True))
+        trainer.optim_step({"learning_rate": 1e-2})
+    after = [s.tokens.tolist() for s in Sampler(small, snapshot).sample(request).sequences]
+    assert after == before
+
+
 def test_a_scripted_answer_has_the_probability_it_was_given(small: BaseModel) -> None:
     header = [51, 7, 8]
     small.scripted_answers.add(ScriptedAnswer((1, 2, 3), (20, 21, 50), probability=0.95))

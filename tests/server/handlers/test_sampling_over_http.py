@@ -161,3 +161,22 @@ def test_wrong_parameters_are_named(api: Api, params: dict[str, Any], field: str
         refused = api.post(path, body)
         assert refused.status_code == 422
         assert refused.json()["error"]["field"] == f"/sampling_params/{field}"
+
+
+def test_cache_hits_count_what_the_session_read_before(api: Api) -> None:
+    """Whole blocks of 16, never the last token; another session starts with nothing."""
+    first, other = api.sampler(), api.sampler()
+    head = list(range(100, 164))
+
+    def hits(sampler: str, number: int, tokens: list[int]) -> int:
+        body = sample(sampler, number, prompt={"chunks": [{"tokens": tokens}]})
+        return int(api.done("asample", body)["prompt_cache_hit_tokens"])
+
+    assert hits(first, 0, head) == 0
+    assert hits(first, 1, head) == 48  # the 64th token is the last: its block is not whole
+    assert hits(first, 2, [*head, 7, 8, 9]) == 48
+    assert hits(first, 3, [*head, 7, 8, 9]) == 64
+    assert hits(first, 4, [99, *head[1:]]) == 0
+    assert hits(other, 5, head) == 0
+    body = sample(first, 6, prompt={"chunks": [{"tokens": head[:32]}, {"tokens": head[32:]}]})
+    assert message_of(api, body).prompt_cache_hit_tokens == 48

@@ -1,4 +1,4 @@
-"""Quirk `prompt-cache`: a sample tells what of its prompt was read before; that costs less."""
+"""A sample tells what of its prompt was read before, and that costs less; a quirk forgets it."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def hits(api: Api, body: dict[str, Any]) -> int:
     return int(api.done("asample", body)["prompt_cache_hit_tokens"])
 
 
-@pytest.mark.tinker_mock(quirks=["prompt-cache"], clock="manual")
+@pytest.mark.tinker_mock(clock="manual")
 def test_what_was_read_before_is_told_and_billed_at_a_fifth(tinker_mock: RunningServer) -> None:
     api = Api(tinker_mock, "tml-cache")
     with api.http:
@@ -39,7 +39,6 @@ def test_what_was_read_before_is_told_and_billed_at_a_fifth(tinker_mock: Running
     assert rates[True] == pytest.approx(rates[False] / 5)
 
 
-@pytest.mark.tinker_mock(quirks=["prompt-cache"])
 def test_a_message_tells_it_too_and_other_keys_have_their_own(tinker_mock: RunningServer) -> None:
     api, other = Api(tinker_mock, "tml-cache"), Api(tinker_mock, "tml-other")
     with api.http, other.http:
@@ -53,8 +52,19 @@ def test_a_message_tells_it_too_and_other_keys_have_their_own(tinker_mock: Runni
     assert message.prompt_cache_hit_tokens == READ
 
 
-def test_without_it_nothing_is_cached(tinker_mock: RunningServer) -> None:
+@pytest.mark.tinker_mock(quirks=["uncached-prompts"])
+def test_the_quirk_caches_nothing(tinker_mock: RunningServer) -> None:
     api = Api(tinker_mock, "tml-cache")
     with api.http:
         sampler = api.sampler()
         assert [hits(api, prompted(sampler, number, PROMPT)) for number in (1, 2)] == [0, 0]
+
+
+def test_the_order_of_arrival_does_not_count(tinker_mock: RunningServer) -> None:
+    """A request hits what those with smaller numbers read, also where they come after it."""
+    api = Api(tinker_mock, "tml-cache")
+    with api.http:
+        sampler = api.sampler()
+        assert hits(api, prompted(sampler, 5, PROMPT)) == 0
+        assert hits(api, prompted(sampler, 3, PROMPT)) == 0
+        assert hits(api, prompted(sampler, 4, PROMPT)) == READ

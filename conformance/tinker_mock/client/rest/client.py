@@ -13,8 +13,11 @@ from tinker_mock.client.session.connection import Connection
 from tinker_mock.client.types.json import decode
 from tinker_mock.client.types.records import (
     ArchiveUrl,
+    CheckpointSearchCursor,
+    CheckpointSearchPage,
     CheckpointsList,
     CopiedWeights,
+    ExternalUpload,
     ExternalWeightsUrls,
     Sampler,
     SessionInfo,
@@ -185,6 +188,50 @@ class AsyncRestClient:
         asked = {name: value for name, value in body.items() if value is not None}
         answer = await self.connection.post("/api/v1/sessions/search", asked, persist=True)
         return decode(SessionSearchPage, answer)
+
+    async def search_checkpoints(
+        self,
+        *,
+        project_ids: Sequence[str] | None = None,
+        user_metadata: Mapping[str, str] | None = None,
+        checkpoint_type: str | None = None,
+        owner: Mapping[str, Any] | None = None,
+        base_models: Sequence[str] | None = None,
+        limit: int = 50,
+        cursor: CheckpointSearchCursor | None = None,
+    ) -> CheckpointSearchPage:
+        """One page (1–200) of checkpoints that meet all criteria, newest first (SDK 0.39)."""
+        body = {
+            "project_ids": project_ids,
+            "user_metadata": user_metadata or {},
+            "checkpoint_type": checkpoint_type,
+            "owner": owner,
+            "base_models": base_models,
+            "limit": limit,
+            "cursor": cursor,
+        }
+        asked = {name: value for name, value in body.items() if value is not None}
+        answer = await self.connection.post("/api/v1/checkpoints/search", asked, persist=True)
+        return decode(CheckpointSearchPage, answer)
+
+    async def external_weights_upload_start(
+        self,
+        base_model: str,
+        lora_config: Mapping[str, Any],
+        destination_project_id: str | None = None,
+    ) -> ExternalUpload:
+        """Links to PUT an adapter's files to (SDK 0.39; servers may refuse with 403)."""
+        body: dict[str, Any] = {"base_model": base_model, "lora_config": dict(lora_config)}
+        if destination_project_id is not None:
+            body["destination_project_id"] = destination_project_id
+        answer = await self.connection.post("/api/v1/external_weights_upload_start", body)
+        return decode(ExternalUpload, answer)
+
+    async def external_weights_upload_finish(self, upload_id: str) -> str:
+        """The path of the checkpoint that the uploaded files make."""
+        body = {"upload_id": upload_id}
+        answer = await self.connection.post("/api/v1/external_weights_upload_finish", body)
+        return str(answer["tinker_path"])
 
     async def export_session_trace(self, session_id: str) -> TraceExport:
         """Wait until the server has packed the session's trace; the result has its link."""

@@ -124,6 +124,27 @@ class CheckpointsList:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointSearchCursor:
+    last_created_at: datetime | str
+    last_checkpoint_uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSearchPage:
+    checkpoints: Sequence[Checkpoint]
+    next_cursor: CheckpointSearchCursor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalUpload:
+    """Where each file of an adapter is PUT: a URL, or from 0.40 on `{url, headers}`."""
+
+    upload_id: str
+    urls: Mapping[str, Any]
+    expires: datetime | str
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingRun:
     training_run_id: str
     base_model: str

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from tinker_mock.contracts.locations import FIXTURES
-from tinker_mock.suite.cassettes.cassette import read_cassette
+from tinker_mock.suite.cassettes.cassette import CassetteError, read_cassette
 from tinker_mock.suite.cassettes.comparing import unequal
 
 DEFAULT_CLIENTS = ("tinker-0.7.0", "tinker-0.38.0", "python-0.7", "python-latest")
@@ -36,7 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _replay(path: Path, arguments: argparse.Namespace) -> list[str]:
-    cassette = read_cassette(path)
+    try:
+        cassette = read_cassette(path)
+    except CassetteError as error:
+        return [str(error)]
     if arguments.target is None:
         if "program" not in cassette.provenance:
             return ["a program's cassette: only --target URL can replay it"]

@@ -98,7 +98,12 @@ def conclude(
     for text in found.blame_suite:
         terminal.line(f"the suite itself sent: {text}")
     if arguments.report:
-        write_reports(results, arguments.report)
+        try:
+            write_reports(results, arguments.report)
+        except OSError as error:
+            message = f"--report {arguments.report}: cannot be written: {error.strerror}"
+            print(f"tinker-mock: {message}", file=sys.stderr)
+            return 2
         terminal.line(f"report: {arguments.report / 'index.html'}")
     terminal.summary(results)
     if results["summary"]["error"] or found.blame_suite:

@@ -27,6 +27,7 @@ class CatalogModel:
     base: str = ""
     arch: str = "unknown"
     special_tokens: tuple[int, ...] = ()
+    other_special_tokens: tuple[int, ...] = ()
     thinking: tuple[int, ...] = ()
     thinking_prefix: tuple[int, ...] = ()
     turn_prefix: tuple[int, ...] = ()

@@ -152,6 +152,7 @@ class MockControl:
         if keeper is not None:
             keeper.tell("scenario", self.scenario.text)
             keeper.tell("quirks", sorted(self.backend.quirks.own))
+            keeper.tell("scripts", self.backend.scripts.told())
 
     def recall(self) -> None:
         """Behave as was remembered, where nothing else was asked for at the start."""
@@ -163,6 +164,9 @@ class MockControl:
             self.use_text(text)
         if quirks is not None and not self.backend.quirks.started_with:
             self.backend.quirks.own = frozenset(map(quirk_of, quirks))
+        scripts = keeper.fact("scripts")
+        if scripts is not None and self.settings.scripts is None:
+            self.backend.scripts.bring_back(scripts)
 
     def reset(self) -> None:
         """As after a fresh start: state, journal, plans, scripts, scenario and quirks."""

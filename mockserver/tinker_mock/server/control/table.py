@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         promises,
         scripts,
         state,
+        tokenizers,
     )
 else:
     clock = LazyModule("tinker_mock.server.control.clock")
@@ -29,6 +30,7 @@ else:
     promises = LazyModule("tinker_mock.server.control.promises")
     scripts = LazyModule("tinker_mock.server.control.scripts")
     state = LazyModule("tinker_mock.server.control.state")
+    tokenizers = LazyModule("tinker_mock.server.control.tokenizers")
 
 Outcome = Answer | dict[str, Any] | None
 """A JSON body (200), nothing (204), or an answer as it is."""
@@ -73,6 +75,7 @@ HANDLERS: dict[str, Handler] = {
     "add_script": scripts.add_script,
     "list_scripts": scripts.list_scripts,
     "clear_scripts": scripts.clear_scripts,
+    "get_tokenizer": tokenizers.get_tokenizer,
     "index": state.index,
     "healthz": state.healthz,
     "readyz": state.readyz,

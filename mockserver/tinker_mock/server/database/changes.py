@@ -153,8 +153,9 @@ def _size(result: Any) -> int:
     """About how many bytes a result has."""
     outputs = getattr(result, "outputs", ())
     sequences = getattr(result, "sequences", ())
-    logprobs = sum(output["logprobs"].nbytes for output in outputs)
-    return logprobs + sum(one.tokens.nbytes + one.logprobs.nbytes for one in sequences)
+    size: int = sum(output["logprobs"].nbytes for output in outputs)
+    size += sum(one.tokens.nbytes + one.logprobs.nbytes for one in sequences)
+    return size
 
 
 def _promise(changes: Changes, change: Change, promise: Promise) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, fields
-from functools import cache
 from typing import Any
 
 from tinker_mock.server.database.weight_files import Filed, WeightFiles
@@ -56,6 +55,15 @@ APART: dict[type[Record], tuple[str, ...]] = {
     TrainingRun: ("trainer",),
 }
 """Fields that are kept elsewhere, or follow from other rows."""
+KEPT: dict[type[Record], tuple[str, ...]] = {
+    kind: tuple(
+        each.name
+        for each in fields(kind)  # type: ignore[arg-type]
+        if each.name not in APART.get(kind, ())
+    )
+    for kind in KINDS.values()
+}
+"""The fields of a row."""
 
 
 def row_of(record: Record, file: Callable[[Record, str, Any], Any]) -> dict[str, Any]:
@@ -63,7 +71,7 @@ def row_of(record: Record, file: Callable[[Record, str, Any], Any]) -> dict[str,
     kind = type(record)
     filed = FILED.get(kind, ())
     row: dict[str, Any] = {}
-    for name in _names(kind):
+    for name in KEPT[kind]:
         value = getattr(record, name)
         if name in filed:
             row[name] = file(record, name, value) if value else None
@@ -76,13 +84,6 @@ def row_of(record: Record, file: Callable[[Record, str, Any], Any]) -> dict[str,
     if isinstance(record, Lane):
         row["skipped"] = record.skipped()
     return row
-
-
-@cache
-def _names(kind: type[Record]) -> tuple[str, ...]:
-    """The fields that a row has."""
-    apart = APART.get(kind, ())
-    return tuple(each.name for each in fields(kind) if each.name not in apart)  # type: ignore[arg-type]
 
 
 def record_of(table: str, row: Mapping[str, Any], files: WeightFiles) -> Record:

@@ -157,7 +157,7 @@ def _prompt_usage(backend: Backend, exchange: Exchange, turn: Turn) -> PromptUsa
     size = len(turn.prompt)
     if Quirk.PLAIN_USAGE in backend.quirks:
         return PromptUsage(plain=size)
-    read = cached_tokens(backend, exchange.owner.id, turn.model.name, turn.prompt)
+    read = cached_tokens(backend, f"{exchange.owner.id} {turn.model.name}", turn.prompt)
     return PromptUsage(created=size - read, read=read)
 
 

@@ -78,7 +78,8 @@ class Endpoint:
                 try:
                     answer = await self._answer(exchange, connection, refusal)
                     exchange.answer = answer
-                    await self._deliver(exchange, answer, connection, connection.sending(send))
+                    patient = connection.sending(answer, send)
+                    await self._deliver(exchange, answer, connection, patient)
                 except ClientGone:
                     exchange.client_gone = True
             if connection.stalled:

@@ -13,9 +13,9 @@ class Quirk(StrEnum):
     MODELS_LIST_OWN = "models-list-own"
     OPENAI_ERRORS = "openai-errors"
     PLAIN_USAGE = "plain-usage"
-    PROMPT_CACHE = "prompt-cache"
     RESPONSE_FORMAT_IGNORED = "response-format-ignored"
     TOOLS_IGNORED = "tools-ignored"
+    UNCACHED_PROMPTS = "uncached-prompts"
     UPLOADS_CLOSED = "uploads-closed"
     GRADIENT_NORM_ALWAYS = "gradient-norm-always"
 

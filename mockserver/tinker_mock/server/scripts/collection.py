@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinker_mock.server.catalog import Catalog, CatalogModel
 from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.scripts.formats import format_of
 from tinker_mock.server.scripts.rendering import rendered
-from tinker_mock.server.scripts.script import Script, ScriptFault, Spoken
+from tinker_mock.server.scripts.script import Script, ScriptFault, Spoken, script_of
 from tinker_mock.server.tokenizers import own_tokenizer, tokenizer_for
 
 if TYPE_CHECKING:
@@ -82,6 +82,16 @@ class Scripts:
         self.entries.clear()
         for base in self.bases.values():
             base.scripted_answers.clear()
+
+    def told(self) -> list[dict[str, Any]]:
+        """All but Python functions, as they were told: what `bring_back` takes."""
+        return [dict(script.described) for script in self.entries if script.function is None]
+
+    def bring_back(self, told: Iterable[Mapping[str, Any]]) -> None:
+        """These and no others, from their first answer on."""
+        self.clear()
+        for one in told:
+            self.add(script_of(one))
 
     def give(self, base: BaseModel, model: CatalogModel) -> None:
         """Let a fresh base model have the scripts that are for it."""

@@ -16,11 +16,16 @@ def read_scripts(path: Path) -> list[Script]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"scripts: {path}: {error}") from error
     try:
-        top = read_section(text, str(path))
-        found = [_script(section) for section in top.sections("scripts")]
-        top.finish()
+        return parse_scripts(text, str(path))
     except ScenarioError as error:
         raise ConfigurationError(str(error)) from error
+
+
+def parse_scripts(text: str, source: str) -> list[Script]:
+    """The scripts of a YAML text. Raises ScenarioError with the line of what is wrong."""
+    top = read_section(text, source)
+    found = [_script(section) for section in top.sections("scripts")]
+    top.finish()
     return found
 
 

@@ -141,7 +141,8 @@ def script_of(told: Mapping[str, Any], function: AnswerFunction | None = None) -
     """A script from its fields, as YAML and the control API have them. Raises ScriptFault."""
     unknown = sorted(told.keys() - {*SCRIPT_KEYS, *ANSWER_KEYS})
     if unknown:
-        raise ScriptFault(unknown[0], "is no field of a script", f"Use {', '.join(SCRIPT_KEYS)}")
+        known = ", ".join((*SCRIPT_KEYS, *ANSWER_KEYS))
+        raise ScriptFault(unknown[0], f"unknown key; known: {known}", "Leave it out")
     inline = {key: told[key] for key in ANSWER_KEYS if key in told}
     order, per = told.get("order", "mixture"), told.get("per", "script")
     _one_of("order", order, ORDERS)
@@ -202,7 +203,7 @@ def spoken_of(told: Any, where: str) -> Spoken:
     unknown = sorted(told.keys() - set(ANSWER_KEYS))
     if unknown:
         known = ", ".join(ANSWER_KEYS)
-        raise ScriptFault(f"{at}{unknown[0]}", "is no field of an answer", f"Use {known}")
+        raise ScriptFault(f"{at}{unknown[0]}", f"unknown key; known: {known}", "Leave it out")
     tokens = told.get("completion_tokens")
     text = told.get("completion") or ""
     reasoning, calls = told.get("reasoning") or "", told.get("tool_calls") or ()
@@ -229,6 +230,10 @@ def spoken_of(told: Any, where: str) -> Spoken:
 def _call(told: Any, where: str) -> Call:
     if not isinstance(told, Mapping) or not isinstance(told.get("name"), str):
         raise ScriptFault(where, "must have a name", "Give name and arguments")
+    unknown = sorted(told.keys() - {"name", "arguments"})
+    if unknown:
+        fault = "unknown key; known: name, arguments"
+        raise ScriptFault(f"{where}.{unknown[0]}", fault, "Leave it out")
     arguments = told.get("arguments", {})
     if isinstance(arguments, str):
         try:

@@ -44,7 +44,7 @@ def engine_base(model: CatalogModel, context_length: int | None = None) -> BaseM
         think_open=opening,
         think_close=closing,
         thinks=bool(model.thinking),
-        specials=(model.special_tokens,) if len(model.special_tokens) == 2 else (),
+        specials=_specials(model),
     )
     return BaseModel(
         model.base,
@@ -55,6 +55,13 @@ def engine_base(model: CatalogModel, context_length: int | None = None) -> BaseM
         context_length=context_length or model.context_length,
         corpus=lambda: _texts(model, grammar),
     )
+
+
+def _specials(model: CatalogModel) -> tuple[tuple[int, int], ...]:
+    """Ranges of the ids that are never text."""
+    alone = tuple((token, token) for token in model.other_special_tokens)
+    first_and_last = model.special_tokens
+    return ((first_and_last[0], first_and_last[1]), *alone) if first_and_last else alone
 
 
 def _texts(model: CatalogModel, grammar: ChatGrammar) -> list[Ints]:

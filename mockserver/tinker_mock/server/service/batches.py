@@ -67,9 +67,12 @@ class Batcher:
 async def _while_wanted(work: Awaitable[Any], futures: list[asyncio.Future[Any]]) -> Any:
     """What the work comes to; it is cancelled when everybody who waits for it has left."""
     task = asyncio.ensure_future(work)
+    waiting = len(futures)
 
     def leave(_: object) -> None:
-        if all(future.done() for future in futures):
+        nonlocal waiting
+        waiting -= 1
+        if waiting == 0:
             task.cancel()
 
     for future in futures:

@@ -8,11 +8,18 @@ from typing import Literal
 
 from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.service.backend import Backend
-from tinker_mock.server.service.runs import corrupted
 from tinker_mock.server.state.promise import Outcome, Promise, model_lane
 from tinker_mock.server.state.records import TrainingRun
 
 Loss = Literal["weights", "model"]
+
+
+def corrupted(run: TrainingRun) -> str:
+    """What is said of a model whose weights were lost."""
+    return (
+        f"model_id: the weights of training run {run.id!r} were lost, it cannot go on; "
+        "create a model from its last checkpoint"
+    )
 
 
 def lose(backend: Backend, run: TrainingRun, what: Loss) -> None:

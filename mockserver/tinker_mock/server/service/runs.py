@@ -7,6 +7,7 @@ from tinker_mock.server.errors import BadRequest, Conflict, Forbidden, NotFound,
 from tinker_mock.server.service import checkpoints
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of
+from tinker_mock.server.service.losing import corrupted
 from tinker_mock.server.service.times import wire_time
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import Session, Tenant, TrainingRun
@@ -133,14 +134,6 @@ async def make_trainer(backend: Backend, run: TrainingRun) -> Trainer:
         )
 
     return await backend.compute(build)
-
-
-def corrupted(run: TrainingRun) -> str:
-    """What is said of a model whose weights were lost."""
-    return (
-        f"model_id: the weights of training run {run.id!r} were lost, it cannot go on; "
-        "create a model from its last checkpoint"
-    )
 
 
 def trainer_of(run: TrainingRun) -> Trainer:

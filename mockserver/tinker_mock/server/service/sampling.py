@@ -15,15 +15,19 @@ from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
 from tinker_mock.server.service.inputs import prompt_tokens
 from tinker_mock.server.service.lengths import sampled_context
-from tinker_mock.server.service.prompt_cache import bill_prompt
+from tinker_mock.server.service.prompt_cache import ReadPrompt
 from tinker_mock.server.service.tensors import dense_tensor
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import SamplingSession, Session, Tenant
 
+Prompt = NDArray[np.int64]
+
 CLIENT_BLOCK = 10**9
 """A cloned sampling client numbers its requests from clone × 10⁹."""
 MAX_SAMPLES = 1024
+SHORT = 4096
+"""Positions of a prompt that is read where it arrives."""
 FEW_SAMPLES = 8
 """Requests for more are a batch of their own."""
 FIRST_SLICE, SLICE = 4, 16
@@ -141,12 +145,18 @@ def lane_of(sampler_id: str, seq_id: int | None) -> str:
 
 
 def engine_request(
-    backend: Backend, sampler: SamplingSession, body: dict[str, Any], entropy: str
+    backend: Backend,
+    sampler: SamplingSession,
+    body: dict[str, Any],
+    entropy: str,
+    prompt: Prompt | None = None,
 ) -> tuple[SampleRequest, Draw]:
-    """The engine's request for a wire request, and what it draws of scripts; raises BadRequest."""
+    """The engine's request for a wire request, whose prompt may have been read before, and what it
+    draws of scripts; raises BadRequest."""
     params = body["sampling_params"]
     model = backend.catalog.get(sampler.base_model)
-    prompt = prompt_tokens(body["prompt"], "prompt", model)
+    if prompt is None:
+        prompt = prompt_tokens(body["prompt"], "prompt", model)
     base = base_of(backend, sampler.base_model)
     if _has_strings(params.get("stop")) or base.scripted_answers:
         give_text(base, model)
@@ -190,17 +200,31 @@ def entropy_of(backend: Backend, sampler: SamplingSession, seq_id: int | None) -
 
 async def asample(backend: Backend, promise: Promise) -> SampleResult:
     """Work of asample; with that of others on the same weights where requests are alike."""
-    sampler = backend.state.samplers[promise.model_id]
-    asked = Asked(backend, sampler, promise.payload, entropy_of(backend, sampler, promise.seq_id))
-    if sample_count(promise.payload) > FEW_SAMPLES:
+    sampler, body = backend.state.samplers[promise.model_id], promise.payload
+    short = short_prompt(backend, sampler, body)
+    asked = Asked(backend, sampler, body, entropy_of(backend, sampler, promise.seq_id), short)
+    number = promise.seq_id or 0
+    read = None if short is None else ReadPrompt(backend, sampler, number, short)
+    if sample_count(body) > FEW_SAMPLES:
         (done,) = await backend.compute(sampled_together, [asked])
     else:
         done = await backend.batches.run(asked.key, lambda: sampled_together, asked)
     result, prompt = done
+    if read is None:
+        read = ReadPrompt(backend, sampler, number, prompt)
     sampled = sum(sequence.tokens.size for sequence in result.sequences)
-    cached = bill_prompt(backend, sampler, prompt)
     bill(backend, sampler.session_id, sampler.base_model, "sampling_sample", sampled)
-    return replace(result, cached_tokens=cached)
+    return replace(result, cached_tokens=read.billed())
+
+
+def short_prompt(backend: Backend, sampler: SamplingSession, body: dict[str, Any]) -> Prompt | None:
+    """The ids of a prompt that is text and not long: those of others are read in a thread."""
+    chunks = body["prompt"]["chunks"]
+    if any("tokens" not in chunk for chunk in chunks):
+        return None
+    if sum(len(chunk["tokens"]) for chunk in chunks) > SHORT:
+        return None
+    return prompt_tokens(body["prompt"], "prompt", backend.catalog.get(sampler.base_model))
 
 
 @dataclass(frozen=True)
@@ -211,6 +235,7 @@ class Asked:
     sampler: SamplingSession
     body: dict[str, Any]
     entropy: str
+    prompt: Prompt | None
 
     @property
     def key(self) -> Hashable:
@@ -219,22 +244,17 @@ class Asked:
         wanted = [params.get(name) for name in ("temperature", "top_k", "top_p")]
         stop, shown = params.get("stop"), self.body.get("topk_sample_logprobs")
         stop = tuple(stop) if isinstance(stop, list) else stop
-        return (
-            "asample",
-            sampler.tenant_id,
-            sampler.base_model,
-            sampler.weights,
-            *wanted,
-            stop,
-            shown,
-        )
+        whose = sampler.tenant_id, sampler.base_model, sampler.weights
+        return ("asample", *whose, *wanted, stop, shown)
 
 
-def sampled_together(asked: list[Asked]) -> list[tuple[SampleResult, NDArray[np.int64]]]:
+def sampled_together(asked: list[Asked]) -> list[tuple[SampleResult, Prompt]]:
     """The results of requests of one key, and their prompts. Raises BadRequest."""
     first = asked[0]
     base = base_of(first.backend, first.sampler.base_model)
-    read = [engine_request(one.backend, one.sampler, one.body, one.entropy) for one in asked]
+    read = [
+        engine_request(one.backend, one.sampler, one.body, one.entropy, one.prompt) for one in asked
+    ]
     sampler = Sampler(base, first.sampler.weights)
     results = sampler.sample_together([request for request, _ in read])
     for result, (_, draw) in zip(results, read, strict=True):

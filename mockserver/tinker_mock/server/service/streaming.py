@@ -15,7 +15,7 @@ from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.scripts.draw import Draw
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
-from tinker_mock.server.service.prompt_cache import bill_prompt
+from tinker_mock.server.service.prompt_cache import ReadPrompt
 from tinker_mock.server.service.sampling import FIRST_SLICE, SLICE, engine_request, entropy_of
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.records import SamplingSession
@@ -47,7 +47,7 @@ async def stream(
         raise BadRequest(
             f"{error.field}: {error.rule}", pointer=f"/{error.field}", fix=error.fix
         ) from error
-    bill_prompt(backend, sampler, prompt)
+    ReadPrompt(backend, sampler, body.get("seq_id") or 0, prompt).billed()
     return _events(backend, sampler, samples, base.decode, draw)
 
 

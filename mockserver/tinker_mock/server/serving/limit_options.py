@@ -97,6 +97,12 @@ def add_keeping_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds that ended sessions and accounts are kept (%(default)g)",
     )
+    add(
+        "--memory-limit",
+        type=whole(1, 1 << 20),
+        metavar="MIB",
+        help="pack idle models when those under training take more (default: never)",
+    )
     for name in ("tenants", "sessions", "snapshots"):
         add(
             f"--max-{name}",

@@ -94,7 +94,9 @@ class ContextTable:
 
     def snapshot(self) -> ContextTable:
         """What is listed now, for readers; shares all that does not change."""
-        return self._copied("frozen")
+        taken = self._copied("frozen")
+        taken.listed = self.listed.branch()
+        return taken
 
     def _copied(self, how: str) -> ContextTable:
         parts = {name: part for name, part in vars(self).items() if name != "frozen"}

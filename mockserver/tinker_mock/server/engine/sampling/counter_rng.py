@@ -20,10 +20,13 @@ _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
 
 
-def mixed(seeds: Seeds, attempt: int) -> Seeds:
-    """The seeds of another attempt (SplitMix64, Steele et al. 2014)."""
-    # The product is taken in Python and wrapped by hand: numpy warns when a scalar overflows.
-    z = seeds + np.uint64((attempt + 1) * int(_GAMMA) % 2**64)
+def mixed(seeds: Seeds, attempt: int | Ints) -> Seeds:
+    """The seeds of another attempt, or of one attempt each (SplitMix64, Steele et al. 2014)."""
+    if isinstance(attempt, int):
+        # The product is taken in Python and wrapped by hand: numpy warns when a scalar overflows.
+        z = seeds + np.uint64((attempt + 1) * int(_GAMMA) % 2**64)
+    else:
+        z = seeds + (attempt + 1).astype(np.uint64) * _GAMMA
     z = (z ^ (z >> np.uint64(30))) * _MIX1
     z = (z ^ (z >> np.uint64(27))) * _MIX2
     return z ^ (z >> np.uint64(31))
@@ -34,7 +37,7 @@ def numbered(seeds: Seeds) -> Seeds:
     return mixed(seeds + np.arange(seeds.size, dtype=np.uint64) * _GAMMA, 0)
 
 
-def uniform(seeds: Seeds, attempt: int = 0) -> Floats:
+def uniform(seeds: Seeds, attempt: int | Ints = 0) -> Floats:
     """[N] numbers in [0, 1)."""
     # 53 bits fill a float64's mantissa: all 64 would round up to 1.0 now and then.
     return (mixed(seeds, attempt) >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -16,11 +16,14 @@ from tinker_mock.server.engine.model.score import Scorer, deepest_of
 from tinker_mock.server.engine.sampling.counter_rng import Seeds, uniform
 from tinker_mock.server.engine.sampling.listings import Listings
 
-TRIES = 48
+TRIES = 96
 """After so many rejected draws a token is drawn from its context's whole row.
 
 A context that lists nearly everything that the shorter one offers rejects nearly every draw.
 """
+
+AT_ONCE = 128
+"""Draws tried in one go: to numpy they cost little more than one."""
 
 BELOW_ONE = 1.0 - 2**-53
 """The largest float64 below 1: a share of 1 would pick the entry after the last."""
@@ -90,20 +93,37 @@ class Drawer:
         return found
 
     def _ordinary(self, deepest: Ints, share: Floats, seeds: Seeds) -> Ints:
+        """Draws are tried until one fits; several at once, of which the first that decides counts:
+        a token that fits, or a draw that went further up, from where it goes on."""
         tokens = np.full(deepest.size, -1, dtype=np.int64)
         open_ = np.arange(deepest.size)
         source, below = deepest.copy(), np.full(deepest.size, -1)
-        for attempt in range(1, TRIES + 1):
-            found = self._descend(source[open_], below[open_], share[open_])
-            again = self._listed_below(found)
-            tokens[open_[~again]] = found.tokens[~again]
-            source[open_], below[open_] = found.source, found.below
-            open_ = open_[again]
-            if open_.size == 0:
-                return tokens
-            share[open_] = uniform(seeds[open_], attempt)
-        for i in open_:
-            tokens[i] = self._dense(int(deepest[i]), float(share[i]))
+        tries, ways = np.zeros(deepest.size, dtype=np.int64), 1
+        while open_.size:
+            number = tries[open_, None] + np.arange(ways)
+            if ways > 1 or tries[open_[0]]:
+                share = uniform(np.repeat(seeds[open_], ways), number.ravel())
+            found = self._descend(
+                np.repeat(source[open_], ways), np.repeat(below[open_], ways), share
+            )
+            rejected = self._listed_below(found).reshape(-1, ways)
+            stuck = rejected & (found.source.reshape(-1, ways) == source[open_, None])
+            decided = ~stuck & (number < TRIES)
+            first = decided.argmax(axis=1)
+            some = decided.any(axis=1)
+            pick = np.arange(open_.size) * ways + first
+            tries[open_] += np.where(some, first + 1, ways)
+            source[open_[some]], below[open_[some]] = (
+                found.source[pick[some]],
+                found.below[pick[some]],
+            )
+            fits = some & ~rejected.ravel()[pick]
+            tokens[open_[fits]] = found.tokens[pick[fits]]
+            open_ = open_[~fits]
+            for i in open_[tries[open_] >= TRIES]:
+                tokens[i] = self._dense(int(source[i]), int(below[i]), seeds[i : i + 1])
+            open_ = open_[tries[open_] < TRIES]
+            ways = max(2, AT_ONCE // max(open_.size, 1))
         return tokens
 
     def _descend(self, source: Ints, below: Ints, share: Floats) -> Descent:
@@ -142,10 +162,17 @@ class Drawer:
             again[sent] = self.scorer.table.listed_in(found.below[sent], found.tokens[sent])
         return again
 
-    def _dense(self, deepest: int, uniform: float) -> int:
-        """The slow exact draw, for contexts whose rest is nearly empty."""
-        row = self.scorer.normalisers.dense_log_weights(deepest)
-        weights = np.exp(row)[: self.frozen.tokenizer_size]
-        weights[self.frozen.column_of[: weights.size] != 0] = 0.0
+    def _dense(self, source: int, below: int, seed: Seeds) -> int:
+        """The slow exact draw of a token that the context below does not list."""
+        normalisers, frozen = self.scorer.normalisers, self.frozen
+        row = frozen.prior.root / normalisers.temperature
+        if source != FROZEN:
+            row = normalisers.dense_log_weights(source)
+        weights = np.exp(row)[: frozen.tokenizer_size]
+        weights[frozen.column_of[: weights.size] != 0] = 0.0
+        if below >= 0:
+            listed = self.listings.tokens[self.listings.span(below)]
+            weights[listed[listed < weights.size]] = 0.0
         running = np.cumsum(weights)
-        return int(np.searchsorted(running, uniform * running[-1], "right"))
+        spot = np.searchsorted(running, uniform(seed, TRIES)[0] * running[-1], "right")
+        return min(int(spot), running.size - 1)

@@ -1,0 +1,163 @@
+"""Ask a mock for a long time and look at its memory.
+
+    python tests/abuse/soak.py --seconds 600 --requests 1000000
+
+A mixed day of requests (sessions, models, steps, samples, text, polls), from several tenants.
+Memory is looked at when a quarter of the requests is done, when everything that is bounded has
+filled up, and at the end. Prints figures; ends with 1 if memory grew by more than the allowance,
+or anything was a 5xx.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from tests.abuse.fuzz import peak_memory
+from tests.server.commands import served_process
+
+CLIENTS = 8
+ALLOWANCE = 64
+"""MiB that memory may grow by after the first quarter."""
+OPTIONS = ["--retention", "5", "--keep", "5", "--journal-memory", "16", "--max-sessions", "200"]
+MODEL = "Qwen/Qwen3-8B"
+CHUNK = {"chunks": [{"type": "encoded_text", "tokens": [1, 2, 3, 4]}]}
+DATUM = {
+    "model_input": CHUNK,
+    "loss_fn_inputs": {"target_tokens": {"data": [2, 3, 4, 5], "dtype": "int64", "shape": [4]}},
+}
+
+
+@dataclass
+class Figures:
+    """What came of a run. Memory in MiB."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    quarter: int = 0
+    end: int = 0
+
+    @property
+    def growth(self) -> int:
+        return self.end - self.quarter
+
+    def told(self) -> str:
+        total = self.statuses.total()
+        return (
+            f"{total} requests in {self.seconds:.0f} s ({total / self.seconds:.0f} a second)\n"
+            f"  statuses: {dict(sorted(self.statuses.items()))}\n"
+            f"  failures: {dict(self.failures)}\n"
+            f"  memory: {self.quarter} MiB after a quarter, {self.end} MiB at the end "
+            f"(grew by {self.growth}, allowed {ALLOWANCE})"
+        )
+
+
+class Client:
+    """One tenant's loop."""
+
+    def __init__(self, url: str, number: int, figures: Figures) -> None:
+        key = {"X-API-Key": f"tml-soak-{number}"}
+        self.http = httpx.AsyncClient(base_url=url, headers=key, timeout=60)
+        self.figures = figures
+
+    async def post(self, path: str, body: Any) -> Any:
+        answer = await self.http.post(path, json=body)
+        self.figures.statuses[answer.status_code] += 1
+        return answer.json()
+
+    async def done(self, operation: str, body: Any) -> Any:
+        """The result of a promise."""
+        request = await self.post(f"/api/v1/{operation}", body)
+        if "request_id" not in request:
+            return request
+        while True:
+            result = await self.post("/api/v1/retrieve_future", request)
+            if result.get("type") != "try_again":
+                return result
+
+    async def day(self) -> None:
+        """A session with a model, some steps, samples and texts; then it ends."""
+        told = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
+        session = (await self.post("/api/v1/create_session", told))["session_id"]
+        own = {"session_id": session}
+        lora = {"base_model": MODEL, "lora_config": {"rank": 4}, "model_seq_id": 0}
+        model = (await self.done("create_model", own | lora))["model_id"]
+        for step in range(1, 9, 2):
+            given = {"data": [DATUM], "loss_fn": "cross_entropy"}
+            run = {"model_id": model, "seq_id": step}
+            await self.done("forward_backward", run | {"forward_backward_input": given})
+            rate = {"adam_params": {"learning_rate": 1e-4}}
+            await self.done("optim_step", run | {"seq_id": step + 1} | rate)
+        source = own | {"base_model": MODEL, "sampling_session_seq_id": 0}
+        sampler = await self.post("/api/v1/create_sampling_session", source)
+        for number in range(1, 5):
+            wanted = {"prompt": CHUNK, "sampling_params": {"max_tokens": 4}, "num_samples": 1}
+            where = {"sampling_session_id": sampler["sampling_session_id"], "seq_id": number}
+            await self.done("asample", where | wanted)
+        text = {"model": MODEL, "prompt": "hello", "max_tokens": 4}
+        await self.post("/oai/api/v1/completions", text)
+        await self.post("/api/v1/session_heartbeat", own)
+        await self.done("unload_model", {"model_id": model, "seq_id": 9})
+
+
+def memory_now(process: int) -> int:
+    """MiB, where Linux tells it; else 0."""
+    try:
+        with open(f"/proc/{process}/status") as file:
+            lines = dict(line.split(":", 1) for line in file)
+    except FileNotFoundError:
+        return 0
+    return int(lines["VmRSS"].split()[0]) // 1024
+
+
+async def play(url: str, process: int, seconds: float, requests: int, figures: Figures) -> None:
+    """Days of all clients until so many seconds have passed or requests were answered."""
+    begun = time.monotonic()
+
+    def share() -> float:
+        """How much of the run is over."""
+        passed = (time.monotonic() - begun) / seconds
+        return max(passed, figures.statuses.total() / requests)
+
+    async def loop(number: int) -> None:
+        client = Client(url, number, figures)
+        async with client.http:
+            while share() < 1:
+                try:
+                    await client.day()
+                except (httpx.HTTPError, KeyError) as error:
+                    figures.failures[repr(error)[:80]] += 1
+                if not figures.quarter and share() > 0.25:
+                    figures.quarter = memory_now(process)
+
+    await asyncio.gather(*(loop(number) for number in range(CLIENTS)))
+    figures.seconds, figures.end = time.monotonic() - begun, memory_now(process)
+
+
+def soak(seconds: float, requests: int) -> Figures:
+    figures = Figures()
+    with served_process("--seed", "1", "--long-poll", "1", *OPTIONS) as mock:
+        asyncio.run(play(mock.url, mock.pid, seconds, requests, figures))
+        print(f"peak memory {peak_memory(mock.pid)} MiB")
+    return figures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--requests", type=int, default=1_000_000)
+    arguments = parser.parse_args()
+    figures = soak(arguments.seconds, arguments.requests)
+    print(figures.told())
+    broken = any(status >= 500 for status in figures.statuses) or figures.failures
+    return 1 if broken or figures.growth > ALLOWANCE else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

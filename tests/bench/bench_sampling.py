@@ -1,0 +1,112 @@
+"""What samples cost the server through the newest real SDK, by the operating system's count.
+
+Single requests against one request for as many samples, in the same run; and many short ones.
+Needs the SDK environment: `tinker-mock sdk-env`. make bench BENCH=sampling
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tinker_mock.suite.sdk.environment import newest, process
+
+MODEL = "Qwen/Qwen3-8B"
+WANTED_RATIO, WANTED_RATE = 2.0, 1500
+
+CLIENT = """
+import sys, tinker
+from tinker import types
+requests, samples, tokens, seed = map(int, sys.argv[1:])
+service = tinker.ServiceClient()
+sampler = service.create_sampling_client(base_model=sys.stdin.readline().strip()).result()
+params = types.SamplingParams(max_tokens=tokens, temperature=1.0, stop=[])
+
+def ask(number):
+    words = [151644, 872, 198, *range(1000 + number, 1060 + number), 151645, 198]
+    prompt = types.ModelInput.from_ints(words)
+    return sampler.sample(prompt=prompt, num_samples=samples, sampling_params=params)
+
+ask(seed).result()
+print("ready", flush=True)
+sys.stdin.readline()
+found = [f.result() for f in [ask(seed + n) for n in range(requests)]]
+assert sum(len(s.tokens) for r in found for s in r.sequences) == requests * samples * tokens
+print("done", flush=True)
+"""
+
+
+@contextmanager
+def server() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A mock in a process of its own, and its address."""
+    command = [sys.executable, "-m", "tinker_mock.server", "--port", "0"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if found := re.search(r"http://[\d.]+:\d+", line):
+                yield running, found[0]
+                break
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def spent(running: subprocess.Popen[str]) -> float:
+    """Seconds of processor time that the server has used."""
+    fields = Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cost(
+    running: subprocess.Popen[str], url: str, requests: int, samples: int, tokens: int
+) -> float:
+    """Seconds of the server's processor for so many requests of so many samples."""
+    python, variables = process(newest(), TINKER_BASE_URL=url, TINKER_API_KEY="tml-bench")
+    numbers = [str(n) for n in (requests, samples, tokens, 100 * requests)]
+    client = subprocess.Popen(
+        [python, "-c", CLIENT, *numbers],
+        env=variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert client.stdin is not None
+    assert client.stdout is not None
+    client.stdin.write(f"{MODEL}\n")
+    client.stdin.flush()
+    assert client.stdout.readline() == "ready\n"
+    before = spent(running)
+    client.stdin.write("go\n")
+    client.stdin.flush()
+    assert client.stdout.readline() == "done\n"
+    found = spent(running) - before
+    client.kill()
+    client.wait()
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    if not Path("/proc/self/stat").exists():
+        print("needs /proc to count a process's time: skipped")
+        return
+    with server() as (running, url):
+        many = min(cost(running, url, 200, 1, 256) for _ in range(3))
+        one = min(cost(running, url, 1, 200, 256) for _ in range(3))
+        print(f"server CPU through SDK {newest()}")
+        print(f"  200 requests of one 256-token sample    {1e3 * many:7.0f} ms")
+        print(f"  one request of 200                      {1e3 * one:7.0f} ms")
+        print(f"  ratio {many / one:.2f}, wanted: {WANTED_RATIO:.0f}")
+        short = min(cost(running, url, 1000, 1, 32) for _ in range(3))
+        print(f"  1,000 requests of one 32-token sample   {1e3 * short:7.0f} ms")
+        print(f"  {1000 / short:,.0f} samples a second of CPU, wanted: {WANTED_RATE:,}")
+
+
+if __name__ == "__main__":
+    main()

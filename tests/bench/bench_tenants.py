@@ -1,0 +1,132 @@
+"""One honest tenant beside a hundred hostile ones: its steps, undisturbed and disturbed.
+
+The hostile ones keep the engine busy with custom losses that multiply large matrices, samples of
+tens of thousands of tokens, and bodies that are large, deep or bombs. Prints the percentiles of
+an honest training step (forward_backward and optim_step, submitted and polled) and their ratio.
+"""
+
+import asyncio
+import gzip
+import itertools
+import time
+from typing import Any
+
+import httpx
+import numpy as np
+
+from tests.server.commands import served_process
+
+HOSTILE = 100
+STEPS = 60
+MODEL = "Qwen/Qwen3-8B"
+CHUNK = {"chunks": [{"type": "encoded_text", "tokens": list(range(100, 400))}]}
+TARGET = {"data": list(range(101, 401)), "dtype": "int64", "shape": [300]}
+DATUM = {"model_input": CHUNK, "loss_fn_inputs": {"target_tokens": TARGET}}
+REF = {"ref": "o"}
+BOMB = gzip.compress(b" " * (200 << 20))
+
+
+class Tenant:
+    """An API key and its connection."""
+
+    def __init__(self, url: str, name: str) -> None:
+        key = {"X-API-Key": f"tml-{name}", "Content-Type": "application/json"}
+        self.http = httpx.AsyncClient(base_url=f"{url}/api/v1/", headers=key, timeout=300)
+
+    async def post(self, path: str, body: Any) -> Any:
+        return (await self.http.post(path, json=body)).json()
+
+    async def done(self, operation: str, body: Any) -> Any:
+        request = await self.post(operation, body)
+        while True:
+            result = await self.post("retrieve_future", request)
+            if result.get("type") != "try_again":
+                return result
+
+    async def model(self) -> tuple[str, str]:
+        told = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
+        session = (await self.post("create_session", told))["session_id"]
+        lora = {"base_model": MODEL, "lora_config": {"rank": 8}, "model_seq_id": 0}
+        result = await self.done("create_model", {"session_id": session} | lora)
+        return session, result["model_id"]
+
+
+async def honest_steps(tenant: Tenant, model: str, numbers: "itertools.count[int]") -> list[float]:
+    """Seconds of each step."""
+    taken = []
+    for _ in range(STEPS):
+        begun = time.perf_counter()
+        run = {"model_id": model, "seq_id": next(numbers)}
+        given = {"data": [DATUM] * 4, "loss_fn": "cross_entropy"}
+        await tenant.done("forward_backward", run | {"forward_backward_input": given})
+        rate = {"adam_params": {"learning_rate": 1e-4}}
+        await tenant.done("optim_step", run | {"seq_id": next(numbers)} | rate)
+        taken.append(time.perf_counter() - begun)
+    return taken
+
+
+def call(name: str, target: str, *arguments: Any) -> dict[str, Any]:
+    node = {"name": name, "op": "call_function", "target": target}
+    return node | {"args": list(arguments), "kwargs": {}}
+
+
+def multiplying() -> dict[str, Any]:
+    """A loss that would take hours."""
+    first = {"name": "logprobs", "op": "placeholder", "target": "logprobs"}
+    pair = {"tuple": [{"ref": "loss"}, {"dict": {}}]}
+    last = {"name": "output", "op": "output", "target": "output", "args": [pair]}
+    matrices = [call(f"m{i}", "torch.matmul", REF, REF) for i in range(2000)]
+    loss = call("loss", "torch.sum", {"ref": "logprobs"})
+    nodes = [first, call("o", "torch.ones", 1000, 1000), *matrices, loss, last]
+    return {"format": 1, "nodes": [{"args": [], "kwargs": {}} | node for node in nodes]}
+
+
+async def hostile(url: str, number: int) -> None:
+    """Until it is cancelled."""
+    tenant = Tenant(url, f"hostile-{number}")
+    async with tenant.http:
+        if number % 3 == 0:
+            session, model = await tenant.model()
+            program = {"session_id": session, "custom_loss_seq_id": 1, "name": "x"}
+            inputs = {"inputs": [{"name": "logprobs", "rank": 1}], "graph": multiplying()}
+            made = await tenant.done("create_custom_loss", program | inputs)
+            config = {"loss_fn": "custom", "loss_fn_config": {"loss_id": made["loss_id"]}}
+            for step in itertools.count(1):
+                given = {"forward_backward_input": {"data": [DATUM]} | config}
+                await tenant.done("forward_backward", {"model_id": model, "seq_id": step} | given)
+        elif number % 3 == 1:
+            session, _ = await tenant.model()
+            source = {"session_id": session, "base_model": MODEL, "sampling_session_seq_id": 0}
+            sampler = (await tenant.post("create_sampling_session", source))["sampling_session_id"]
+            for step in itertools.count(1):
+                wanted = {"sampling_params": {"max_tokens": 30_000, "stop": []}, "num_samples": 64}
+                where = {"sampling_session_id": sampler, "seq_id": step, "prompt": CHUNK}
+                await tenant.done("asample", where | wanted)
+        else:
+            coding = {"Content-Encoding": "gzip"}
+            while True:
+                await tenant.http.post("create_session", content=BOMB, headers=coding)
+
+
+async def play(url: str) -> None:
+    honest, numbers = Tenant(url, "honest"), itertools.count(1)
+    async with honest.http:
+        _, model = await honest.model()
+        await honest_steps(honest, model, numbers)  # to warm up
+        quiet = await honest_steps(honest, model, numbers)
+        crowd = [asyncio.create_task(hostile(url, number)) for number in range(HOSTILE)]
+        await asyncio.sleep(5)
+        loud = await honest_steps(honest, model, numbers)
+        for task in crowd:
+            task.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+    for name, taken in (("undisturbed", quiet), (f"beside {HOSTILE}", loud)):
+        median, p99 = np.percentile(taken, [50, 99]) * 1000
+        print(f"{name:>12}: median {median:7.1f} ms, p99 {p99:7.1f} ms")
+    ratio = np.percentile(loud, 99) / np.percentile(quiet, 99)
+    print(f"p99 beside the hostile ones is {ratio:.1f} times the undisturbed")
+
+
+if __name__ == "__main__":
+    with served_process("--long-poll", "5") as mock:
+        asyncio.run(play(mock.url))

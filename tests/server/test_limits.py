@@ -1,0 +1,96 @@
+"""The table of limits says what the code does."""
+
+import argparse
+import re
+from pathlib import Path
+
+import pytest
+
+import tinker_mock.tokenizer.bounds as template_bounds
+from tinker_mock.client.rest import archive
+from tinker_mock.server import yaml_section
+from tinker_mock.server.catalog import reading
+from tinker_mock.server.engine.training.custom_loss import graph, values
+from tinker_mock.server.http import json_body
+from tinker_mock.server.journal import bodies, ring
+from tinker_mock.server.service import compute, sampling, tensors
+from tinker_mock.server.serving import command, hypercorn_guards
+from tinker_mock.server.settings import Settings
+from tinker_mock.server.text import schema_size, schema_values
+from tinker_mock.server.wire import deadlines, nesting
+
+PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text("utf-8")
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in PAGE.splitlines()
+    if line.startswith("|") and not line.startswith(("|---", "| limit"))
+]
+FIXED = {
+    "values in a JSON body": json_body.MOST_VALUES,
+    "levels that JSON nests": nesting.DEEPEST,
+    "HTTP/2 streams that a client takes back": hypercorn_guards.FREE_RESETS,
+    "samples of a request": sampling.MAX_SAMPLES,
+    "elements of an array in a custom loss": values.LARGEST,
+    "nodes of a custom loss": graph.MOST_NODES,
+    "elements of a tensor sent as CSR": tensors.MAX_DENSE,
+    "subschemas of a tool or response format, references followed": schema_size.MOST_SUBSCHEMAS,
+    "values drawn for such a schema": schema_values.MOST_VALUES,
+    "levels of such a value": schema_values.DEEPEST,
+    "a body in the journal": bodies.BODY_LIMIT >> 20,
+    "characters of a scenario": yaml_section.LONGEST,
+    "values of a scenario, aliases counted as what they stand for": yaml_section.MOST_NODES,
+    "tokens of a vocabulary in a models file": reading.LARGEST["vocabulary_size"],
+    "growth of an archive when the client unpacks it": archive.MOST_TIMES,
+    "files of an archive": archive.MOST_MEMBERS,
+    "widths and counts that a chat template asks for": template_bounds.MAX_NUMBER,
+    "characters of a chat template's text": template_bounds.MAX_CHARACTERS,
+    "turns and calls of a chat template": template_bounds.MAX_STEPS,
+    "intermediate values of all operations": Settings.work_memory * compute.MEMORY_SHARES,
+}
+OF_THE_SERVER = {
+    "bytes of an HTTP/1 head",
+    "seconds between requests on a connection, and for a head to arrive",
+    "streams at a time on an HTTP/2 connection",
+    "upgrades to WebSocket",
+    "references that lead out of such a schema",
+}
+"""Hypercorn's, and what is not there at all."""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser()
+    command.add_arguments(made)
+    return made
+
+
+def number(cell: str) -> float:
+    found = re.match(r"[\d.]+", cell)
+    assert found, cell
+    return float(found[0])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_a_row_says_what_holds(row: list[str]) -> None:
+    name, default, option, beyond = row
+    assert beyond
+    if name in FIXED:
+        assert number(default) == FIXED[name]
+    elif option:
+        known = {flag: action for action in parser()._actions for flag in action.option_strings}
+        assert number(default) == known[option.strip("`")].default
+    else:
+        assert name in OF_THE_SERVER
+
+
+def test_every_option_of_limits_has_a_row() -> None:
+    groups = [group for group in parser()._action_groups if str(group.title).startswith("limits")]
+    options = {action.option_strings[0] for group in groups for action in group._group_actions}
+    assert len(groups) == 3
+    assert options <= {row[2].strip("`") for row in ROWS}
+
+
+def test_what_the_page_says_of_shares_and_turns() -> None:
+    assert ring.SHARES == 8
+    assert f"turns of {compute.TURN * 1000:g} ms" in PAGE
+    assert deadlines.SLOWEST == 64 * 1024
+    assert archive.ALWAYS == 64 << 20
