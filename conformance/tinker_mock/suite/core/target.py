@@ -28,6 +28,8 @@ class Target:
     timeout: float = 10.0
     long_poll: float = 45.0
     seed: int = 0
+    precision: str = "float32"
+    """What the server computes in: a key of `oracle.precision.PRECISIONS`."""
     scored: frozenset[str] | None = None
     """Requirement ids that count; None: all. Others are reported as not applicable."""
 

@@ -87,10 +87,14 @@ async def put_quirks(control: MockControl, exchange: Exchange) -> dict[str, Any]
 
 
 async def put_mutant(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    mutants = control.mutants
+    planted = mutants.planted
     try:
-        control.mutants.break_check(exchange.body["check"])
+        mutants.break_check(exchange.body["check"])
     except MutantError as error:
         raise Unprocessable(
-            str(error), pointer="/check", rule="a mutant's id is the check that it breaks"
+            str(error), pointer="/check", rule="a check to break, or a planted fault's name"
         ) from None
+    if planted or mutants.planted:
+        control.backend.bases.clear()  # what was computed by other code must not stay
     return {"check": exchange.body["check"]}

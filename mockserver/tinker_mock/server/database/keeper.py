@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import orjson
 
 from tinker_mock.server.clock import Clock
-from tinker_mock.server.database.changes import Change, Changes, gather, statements
+from tinker_mock.server.database.changes import Change, Changes, gather, statements, was_gathered
 from tinker_mock.server.database.directory import DATABASE, DataDirectory
 from tinker_mock.server.database.loading import load_state
 from tinker_mock.server.database.schema import EVERYTHING
@@ -25,6 +25,7 @@ from tinker_mock.server.database.sqlite import Database, Statement
 from tinker_mock.server.database.values import decode
 from tinker_mock.server.database.weight_files import Filed
 from tinker_mock.server.errors import ConfigurationError, StorageFull
+from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import State
 
 T = TypeVar("T")
@@ -102,6 +103,9 @@ class DirectoryKeeper:
 
     def expect(self, size: int) -> None:
         self._expected += size
+
+    def knows(self, promise: Promise) -> bool:
+        return self._work is None and was_gathered(promise)
 
     def keep_now(self) -> bool:
         if self._work is None and self._changes:

@@ -14,6 +14,7 @@ def track_hypercorn() -> None:
     """Let Hypercorn remember connections; call once before serving."""
     import hypercorn.asyncio.run as hypercorn_run
     from hypercorn.asyncio.tcp_server import TCPServer
+    from hypercorn.events import Event, Updated
 
     class TrackedConnection(TCPServer):
         """Hypercorn's connection, remembered for the requests that arrive on it."""
@@ -28,6 +29,17 @@ def track_hypercorn() -> None:
                 # So it does when a stream ends while its connection is being cancelled.
                 if group.split(RuntimeError)[1] is not None:
                     raise
+
+        # A client that has ended asks for nothing more: its connection ends with its last answer,
+        # and not when it has been idle for long.
+
+        async def _read_data(self) -> None:
+            await super()._read_data()
+            await self.idle_task.stop()
+
+        async def protocol_send(self, event: Event) -> None:
+            if not (isinstance(event, Updated) and self.reader.at_eof()):
+                await super().protocol_send(event)
 
     vars(hypercorn_run)["TCPServer"] = TrackedConnection
 
