@@ -141,6 +141,14 @@ lock: ## Renew requirements.lock (needs uv: pip install uv)
 	  --no-annotate --no-header conformance/tinker_mock/suite/sdk/sdk-environment.in \
 	  -o conformance/tinker_mock/suite/sdk/sdk-environment.lock
 
+.PHONY: text-clients
+text-clients: $(STAMP) ## Install popular clients apart and renew docs/text-clients.md
+	$(PYTHON) -m venv .venv-text-clients
+	.venv-text-clients/bin/pip install --quiet --disable-pip-version-check uv
+	.venv-text-clients/bin/uv pip install --quiet --python .venv-text-clients/bin/python openai anthropic \
+	  litellm langchain-openai langchain-anthropic 'pydantic-ai-slim[openai]' instructor
+	$(BIN)/python -m tests.clients_matrix.page .venv-text-clients/bin/python
+
 .PHONY: litellm
 litellm: $(STAMP) ## Install litellm apart and run its script against the mock
 	$(PYTHON) -m venv .venv-litellm
