@@ -94,7 +94,11 @@ def main() -> None:
         kinds = {
             "submit optim_step": lambda: (
                 "optim_step",
-                {"model_id": parked, "seq_id": next(numbers), "adam_params": {"learning_rate": 1e-4}},
+                {
+                    "model_id": parked,
+                    "seq_id": next(numbers),
+                    "adam_params": {"learning_rate": 1e-4},
+                },
             ),
             "submit forward_backward": lambda: (
                 "forward_backward",
