@@ -20,6 +20,7 @@ from tinker_mock.suite.server.scenarios import (
     billing,
     cases,
     checkpoints,
+    draws,
     errors,
     futures,
     kimi,
@@ -40,7 +41,7 @@ from tinker_mock.suite.server.scenarios import (
 from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 
 MODULES = (
-    service, auth, sessions, models, training, losses, optimizer, sampling, futures, weights, checkpoints, runs,
+    service, auth, sessions, models, training, losses, optimizer, sampling, draws, futures, weights, checkpoints, runs,
     telemetry, billing, errors, protobuf, streaming, text, kimi, cases,
 )  # fmt: skip
 """In the ledger's order of chapters, the cases from YAML last."""
