@@ -48,8 +48,6 @@ class Shelf:
         outcome = self.context.submit("save_weights", body).outcome()
         if not outcome.failed:
             self.context.delete_checkpoint_later(str(outcome.at("/path")))
-        elif outcome.reply.name == "save_weights":
-            self.context.give_back(model.model)
         return outcome
 
     def inside(self, path: str) -> Floats:
@@ -77,12 +75,12 @@ def saving(context: ScenarioContext) -> None:
     with context.check("weights/save/named"):
         expect_equal(first, f"tinker://{model.model}/weights/First", "the name as it was given")
     with context.check("weights/save/keeps"):
-        kept = shelf.save(model, "First")
-        same = shelf.inside(first)
-        if kept.failed:
-            shelf.bench.same(same, then, "a refused save changes nothing")
-        else:
-            expect(kept.failed, "without overwrite a name that is taken is refused", "409", kept)
+        taken = shelf.trained(2)
+        kept, seen = str(shelf.save(taken, "taken").at("/path")), taken.look()
+        shelf.train(taken)
+        tried = shelf.save(taken, "taken")
+        expect(tried.failed, "without overwrite a name that is taken is refused", "409", "saved")
+        shelf.bench.same(shelf.inside(kept), seen, "and what it holds stays")
     if context.applies("weights/save/overwrites"):
         with context.check("weights/save/overwrites"):
             spare = shelf.trained(3)
