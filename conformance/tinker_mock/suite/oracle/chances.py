@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-ALARM = 1e-7
+ALARM = 1e-6
 OTHERS = "other tokens"
 NOTHING = 1e-9
 """A share below it is a rounding error: such tokens must not come."""

@@ -98,6 +98,7 @@ def isolation(context: ScenarioContext) -> None:
         stranger.call("retrieve_future", {"request_id": created.request_id}).require(*hidden)
     with context.check("auth/isolation/sampler"):
         sampler = context.sampler(session)
+        stranger.call("get_sampler", path={"sampler_id": sampler}).require(*hidden)
         tried = stranger.call("asample", bodies.sample(sampler))
         if tried.status < 300:
             tried = stranger.call("retrieve_future", {"request_id": str(tried.at("/request_id"))})

@@ -16,7 +16,7 @@ from tinker_mock.suite.server.scenario import scenario
 PROMPT = (11, 12, 13, 14)
 TAUGHT = {301: 8.0, 302: 4.0, 303: 2.0, 304: 1.0}
 """Next tokens that the model is taught, and their weights."""
-DRAWS = 400
+DRAWS = 800
 STEPS, RATE = 14, 3e-4
 KNOWN = 16
 """How many of the likeliest tokens are asked for."""
@@ -42,7 +42,9 @@ class Sampler:
     def step(self, data: list[dict[str, Any]]) -> None:
         """One training step."""
         context, model = self.context, self.model
-        passed = context.submit("forward_backward", bodies.train(model, context.number(model), data))
+        passed = context.submit(
+            "forward_backward", bodies.train(model, context.number(model), data)
+        )
         context.submit("optim_step", bodies.optim(model, context.number(model), RATE)).result()
         passed.result()
 

@@ -211,7 +211,9 @@ def forms(context: ScenarioContext, bench: Bench) -> None:
             sparse["sparse_crow_indices"] = list(range(6))
             data = [bodies.datum(*TEXT, target_tokens=targets, weights=sparse)]
             want = bench.moved(rate, PLAIN, [plain])
-            bench.same(bench.moved(rate, PLAIN, data), want, "as the dense tensor that it stands for")
+            bench.same(
+                bench.moved(rate, PLAIN, data), want, "as the dense tensor that it stands for"
+            )
 
 
 def retargeted(targets: list[int]) -> dict[str, Any]:

@@ -220,7 +220,7 @@ def trained_sampler(context: ScenarioContext) -> str:
     session = context.session()
     model = context.model(session)
     context.submit("forward_backward", bodies.train(model, 1)).result()
-    context.submit("optim_step", bodies.optim(model, 2)).result()
+    context.submit("optim_step", bodies.optim(model, 2, 2e-4)).result()
     number = context.next_sampler(session)
     body = bodies.save_sampler(model, 3, sampling_session_seq_id=number)
     made = context.submit("save_weights_for_sampler", body).result()

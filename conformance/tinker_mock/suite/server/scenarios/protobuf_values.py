@@ -54,7 +54,9 @@ def values(context: ScenarioContext) -> None:
     free = context.submit("asample", bodies.sample(sampler, 1, max_tokens=8, stop=[])).result()
     stop = free.at("/sequences/0/tokens")[3]
     with context.check("protobuf/equal-json/sample"):
-        sent = context.submit("asample", bodies.sample(sampler, 2, **ask, max_tokens=8, stop=[stop]))
+        sent = context.submit(
+            "asample", bodies.sample(sampler, 2, **ask, max_tokens=8, stop=[stop])
+        )
         plain = polled(context, sent, "application/json")
         reasons = {one["stop_reason"] for one in plain["sequences"]}
         expect(reasons <= {"stop", "length"}, "reasons", "stop or length", reasons)

@@ -147,6 +147,9 @@ def searching(context: ScenarioContext) -> None:
         done = [{"type": "client_finished", "reasons": ["success"]}]
         found = search(context, user_metadata=mark, statuses=done).at("/sessions")
         expect_equal([one["session_id"] for one in found], [named[2]], "the finished one")
+        alive = search(context, user_metadata=mark, statuses=[{"type": "active"}]).at("/sessions")
+        names = {one["session_id"] for one in alive}
+        expect_equal(names, set(named[:2]), "those that are not finished")
     with context.check("sessions/search/limit"):
         found = search(context, user_metadata=mark, limit=2).at("/sessions")
         expect_equal(len(found), 2, "limit=2 gives two")

@@ -154,7 +154,9 @@ def messages(context: ScenarioContext) -> None:
     with context.check("text/messages/count"):
         ask = {"model": model, "messages": HELLO}
         counted = context.client.call("count_message_tokens", ask).require(200)
-        expect_equal(prompt_size(whole.require(200)), counted.at("/input_tokens"), "the prompt as counted")
+        expect_equal(
+            prompt_size(whole.require(200)), counted.at("/input_tokens"), "the prompt as counted"
+        )
 
 
 def prompt_size(message: Reply) -> int:
