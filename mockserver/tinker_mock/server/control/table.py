@@ -57,6 +57,7 @@ HANDLERS: dict[str, Handler] = {
     "export_journal": journal.export_journal,
     "journal_feed": journal.journal_feed,
     "metrics": metrics.metrics,
+    "list_mutants": misbehaviour.list_mutants,
     "put_mutant": misbehaviour.put_mutant,
     "list_quirks": misbehaviour.list_quirks,
     "put_quirks": misbehaviour.put_quirks,
