@@ -45,16 +45,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return kept
 
 
-def on_page_markdown(markdown: str, page: Any, config: MkDocsConfig, files: Files) -> str:
-    """A link to a folder is its README's."""
-
-    def whole(found: re.Match[str]) -> str:
-        target = (ROOT / page.file.src_uri).parent / found[1]
-        return found[0] + "/README.md" if target.is_dir() else found[0]
-
-    return LINK.sub(whole, markdown)
-
-
 def tracked(pattern: str) -> list[str]:
     """Files of the repository, new ones included."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", pattern]
