@@ -332,6 +332,12 @@ class ManualClock(_TimerClock):
         self._changed()
 
 
+def machine_timer(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+    """Call it after so many seconds of the machine's, in the running loop: for what must not wait
+    for simulated time. Raises RuntimeError outside of a loop."""
+    return asyncio.get_running_loop().call_later(seconds, call)
+
+
 def clock_from(spec: str) -> Clock:
     """`real`, `x60` (60 times faster), `manual`, `auto` (manual, jumping from timer to timer)."""
     if spec == "real":

@@ -74,6 +74,10 @@ class ScenarioContext(Submitting):
         self._numbers[model] = self._numbers.get(model, 0) + 1
         return self._numbers[model]
 
+    def give_back(self, model: str) -> None:
+        """The last number is free again: its operation was refused at once."""
+        self._numbers[model] -= 1
+
     def aside(self, action: Callable[[], Any]) -> "Future[Any]":
         """Run an action in a thread, for requests that wait while others are made."""
         return self._threads.submit(action)
