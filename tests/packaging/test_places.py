@@ -46,7 +46,6 @@ class Runner:
 
 
 def free_port() -> str:
-    import socket
 
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
