@@ -111,4 +111,6 @@ def _models(folder: Path, qwen: bool) -> str:
     told = {name: {**models[name], "tokenizer_id": str(folder / name)} for name in offered}
     tiny = {"vocabulary_size": 64, "context_length": 128, "end_tokens": [1], "chat": False}
     made = {name: {**tiny, "architecture": sizes} for name, sizes in ARCHITECTURES.items()}
-    return json.dumps({"models": {**told, **made}})
+    # Without its architecture: an archive of the real size has 8 GB.
+    inkling = {INKLING: {"family": "inkling", "images": True, "audio": True}}
+    return json.dumps({"models": {**told, **made, **inkling}})

@@ -145,7 +145,7 @@ def test_a_port_in_use_is_said() -> None:
         ("--models bytes.yaml", "bytes.yaml"),
         ("--models torn.yaml", "torn.yaml"),
         ("--models number.yaml", "me/tiny: expected a mapping, got 7"),
-        ("--models words.yaml", "vocabulary_size must be a positive integer"),
+        ("--models words.yaml", "vocabulary_size must be a whole number from 1 to"),
         ("--models end.yaml", "end_tokens must be a list"),
         ("--scenario bytes.yaml", "bytes.yaml"),
         ("--scenario folder.yaml", "folder.yaml"),

@@ -36,6 +36,7 @@ COMMANDS = {
     "vectors": ("suite.vectors.command", "run parity-vector files"),
     "sdk-env": ("suite.sdk.environment", "install real SDK releases side by side"),
     "sdk-drift": ("suite.commands.sdk_drift", "what a new SDK release changed"),
+    "examples": ("cli.examples", "short programs to start from"),
     "completion": ("cli.completion", "print a completion script for your shell"),
 }
 

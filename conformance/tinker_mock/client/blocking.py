@@ -271,15 +271,20 @@ class ServiceClient:
         **options: Unpack[ClientOptions],
     ) -> None:
         self.portal = Portal()
-        tests = {
-            "clock": clock,
-            "random": random,
-            "events": events,
-            "http": http,
-            "heartbeat": heartbeat,
-        }
+
+        def made() -> AsyncServiceClient:
+            return AsyncServiceClient(
+                config,
+                clock=clock,
+                random=random,
+                events=events,
+                http=http,
+                heartbeat=heartbeat,
+                **options,
+            )
+
         try:
-            self.inner = self.portal.call(lambda: AsyncServiceClient(config, **tests, **options))
+            self.inner = self.portal.call(made)
         except BaseException:
             self.portal.close()
             raise

@@ -1,6 +1,6 @@
 """An event loop in a thread, and methods that lead into it.
 
-A blocking client is a `Facade`: each of its methods is made from one of the async client's, with
+A blocking client has a `portal` and its async twin `inner`: each of its methods is made from one of the async client's, with
 its types, signature and docstring, by `waiting`, `submitting`, `making`, `streaming` or `twin`.
 """
 
@@ -18,7 +18,7 @@ from collections.abc import (
     Generator,
     Iterator,
 )
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from tinker_mock.client.futures.operation import Operation
 
@@ -76,13 +76,6 @@ class Portal:
         self._loop.close()
 
 
-class Facade(Protocol):
-    """A blocking client: its async twin and the loop that runs it."""
-
-    portal: Portal
-    inner: Any
-
-
 class BlockingOperation(Generic[R]):
     """Work on its way: wait with `result()`, await it, or use it as a `concurrent.futures` one."""
 
@@ -134,7 +127,7 @@ def waiting(
 ) -> Callable[Concatenate[Any, P], R]:
     """A method that waits for the async one's result."""
 
-    def blocking(client: Facade, *args: P.args, **kwargs: P.kwargs) -> R:
+    def blocking(client: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
         async def work() -> R:
             return await method(client.inner, *args, **kwargs)
 
@@ -148,7 +141,7 @@ def submitting(
 ) -> Callable[Concatenate[Any, P], BlockingOperation[R]]:
     """A method that returns at once, with a `BlockingOperation`."""
 
-    def blocking(client: Facade, *args: P.args, **kwargs: P.kwargs) -> BlockingOperation[R]:
+    def blocking(client: Any, /, *args: P.args, **kwargs: P.kwargs) -> BlockingOperation[R]:
         operation = client.portal.call(lambda: method(client.inner, *args, **kwargs))
         return BlockingOperation(client.portal, operation)
 
@@ -160,7 +153,7 @@ def making(
 ) -> Callable[Concatenate[Any, P], W]:
     """A method that waits for an async client and returns its blocking twin."""
 
-    def blocking(client: Facade, *args: P.args, **kwargs: P.kwargs) -> W:
+    def blocking(client: Any, /, *args: P.args, **kwargs: P.kwargs) -> W:
         async def work() -> R:
             return await method(client.inner, *args, **kwargs)
 
@@ -174,7 +167,7 @@ def streaming(
 ) -> Callable[Concatenate[Any, P], Iterator[R]]:
     """A method that yields what the async one yields; breaking off closes the stream."""
 
-    def blocking(client: Facade, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+    def blocking(client: Any, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
         source = client.portal.call(lambda: method(client.inner, *args, **kwargs))
         try:
             while True:
@@ -193,7 +186,7 @@ def twin(
 ) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]:
     """The `_async` form of a blocking method, awaitable in any event loop."""
 
-    async def awaited(client: Facade, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def awaited(client: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
         async def work() -> R:
             return await method(client.inner, *args, **kwargs)
 

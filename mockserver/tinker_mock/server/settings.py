@@ -106,6 +106,8 @@ class Settings:
     """Results that have been read stay readable until so many others have been read."""
     keep: float = 7 * 24 * 3600.0
     """Ended sessions, and the account of what was done, are kept for this long."""
+    memory_limit: int | None = None
+    """MiB that models under training take at most; idle ones are packed to stay below it."""
     max_tenants: int = 10_000
     max_sessions: int = 10_000
     """Sessions that are known; the oldest that have ended give way to new ones."""
@@ -127,6 +129,8 @@ class Settings:
     """Exchanges that are remembered; 0 for none."""
     journal_memory: int = 64
     """MiB that they take."""
+    journal_body: int = 1
+    """MiB of a body that is kept; of longer ones only the size."""
     log: str = "auto"
     """`text`, `json` or `off`: a line a request on standard error; `auto`: text on a terminal."""
 

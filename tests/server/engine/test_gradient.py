@@ -1,11 +1,15 @@
 """Gradients against finite differences, for every loss and every parameter order."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from tests.server.engine.conftest import policy_data
 from tinker_mock.server.engine import BaseModel, Datum, ScriptedAnswer, Trainer, export_state
+from tinker_mock.server.engine.model.answer_paths import Answer
 from tinker_mock.server.engine.model.frozen_model import ORDERS
+from tinker_mock.server.engine.model.scripted_answers import Prompt
 from tinker_mock.server.engine.training.losses import LOSSES
 
 STEP = 0.03
@@ -59,6 +63,30 @@ def parameters_by_order(trainer: Trainer) -> list[int]:
     state = export_state(trainer)
     orders = state["pairs.orders"][state["pairs.trained"]]
     return np.bincount(orders, minlength=ORDERS).tolist()
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Three answers after two tokens, two of which begin alike."""
+
+    opening: tuple[int, ...]
+
+    def answers(self, prompt: Prompt) -> list[Answer]:
+        told = {(3, 9, 12): 0.3, (3, 4): 0.2, (7,): 0.4}
+        fits = prompt.tokens[-2:] == self.opening
+        return [Answer(tokens, p) for tokens, p in told.items()] if fits else []
+
+    def ends(self, tokens: list[int]) -> list[int]:
+        return [
+            at for at in range(1, len(tokens)) if tuple(tokens[at - 1 : at + 1]) == self.opening
+        ]
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_matches_finite_differences_under_a_mixture(trained: Trainer, order: int) -> None:
+    data = policy_data(11)
+    trained.base.scripted_answers.add(Mixture(tuple(data[0].tokens[:2].tolist())))
+    check(trained, data, "cross_entropy", order)
 
 
 def test_targets_with_several_columns(small: BaseModel) -> None:

@@ -192,7 +192,7 @@ def slow_stream(seen: Seen) -> None:
 
 def cut_stream(seen: Seen) -> None:
     polls = [e["effects"] for e in seen.journal if e["operation"] == "retrieve_future"]
-    assert sorted(polls) == [""] * 10 + ["cut-after-16"] * 10
+    assert sorted(polls) == [""] * 10 + ["cut-after-8"] * 10
 
 
 def promise_expiry(seen: Seen) -> None:

@@ -1,13 +1,15 @@
 """What is kept follows from what is alive, not from how much was done."""
 
 import gc
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.server.conftest import Api, sample, training_step, update
+from tests.server.conftest import Api, datum, sample, training_step, update
 from tinker_mock.server.service import housekeeping
 from tinker_mock.server.serving.in_thread import RunningServer
+from tinker_mock.server.settings import Settings
 
 SMALL = {"kept_results": 20, "journal_size": 20, "clock": "manual"}
 SHORT = {"max_tokens": 1}
@@ -113,6 +115,31 @@ def test_an_ended_session_is_forgotten_with_all_that_is_under_it(player: Player)
     assert player.counts()["lanes"] == 1
     assert api.get("sessions").json()["sessions"] == [kept]
     assert api.post("weights_info", {"tinker_path": path}).status_code == 200
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_idle_models_are_packed_and_go_on_where_they_were(tmp_path: Path, lasting: bool) -> None:
+    told = []
+    for limit in (None, 1):
+        kept = tmp_path / f"data-{limit}" if lasting else None
+        settings = Settings(port=0, seed=2, memory_limit=limit, data_dir=kept)
+        with RunningServer(settings) as server:
+            api = Api(server, "tml-memory")
+            session = api.session()
+            models = [api.model(session, number) for number in range(4)]
+            seen = []
+            for step in range(3):
+                for model in models:
+                    body = training_step(model, 2 * step + 1, datum(list(range(step, 400))))
+                    seen.append(api.done("forward_backward", body))
+                    seen.append(api.done("optim_step", update(model, 2 * step + 2)))
+            runs = [server.mock.state.runs[model] for model in models]
+            awake = [run for run in runs if run.trainer is not None]
+            assert (len(awake) == 4) is (limit is None)
+            assert all(run.loaded for run in runs)
+            told.append(seen)
+            api.http.close()
+    assert told[0] == told[1]
 
 
 @pytest.mark.tinker_mock(clock="manual", max_sessions=10)

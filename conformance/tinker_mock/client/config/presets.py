@@ -37,7 +37,7 @@ class Preset:
     archive_accept: str = "application/json"
     model_info: Literal["at_creation", "on_demand"] = "at_creation"
     sampler_save: Literal["named", "ephemeral"] = "ephemeral"
-    ephemeral_kind: str | None = "snapshot"
+    ephemeral_kind: Literal["snapshot", "inflight"] | None = "snapshot"
     finishes_sessions: bool = True
 
     # HTTP retries.

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ import zstandard
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+LARGEST = 1 << 30
+MERGED = re.compile(r"<<\s*:\s*[\[*]")
 API = "/api/v1/"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 UNTIMELY = frozenset({"session_heartbeat", "telemetry"})
@@ -96,18 +99,34 @@ def cassette_paths(folder: Path) -> list[Path]:
     return sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yaml.gz")])
 
 
+class CassetteError(ValueError):
+    """A file that is no cassette, and why."""
+
+
 def read_cassette(path: Path) -> Cassette:
-    """Load one file."""
-    document = load_yaml(cassette_text(path))
-    return Cassette(
-        document["provenance"],
-        json.loads(document["values"]),
-        list(interactions(document["interactions"])),
-    )
+    """Load one file; raises CassetteError."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise CassetteError(f"it is larger than {LARGEST} bytes")
+        document = load_yaml(cassette_text(path))
+        return Cassette(
+            document["provenance"],
+            json.loads(document["values"]),
+            list(interactions(document["interactions"])),
+        )
+    except (OSError, EOFError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CassetteError(str(error)) from error
+    except yaml.YAMLError as error:
+        raise CassetteError(f"it is no YAML: {' '.join(str(error).split())[:200]}") from error
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CassetteError(f"it has no such parts: {type(error).__name__} {error}") from error
 
 
 def load_yaml(text: str) -> Any:
-    """With libyaml where it is there: cassettes are long."""
+    """With libyaml where it is there: cassettes are long. Raises CassetteError for merged keys,
+    which can stand for more than there is room for."""
+    if MERGED.search(text):
+        raise CassetteError("it merges keys (`<<`), which no recorder writes")
     return yaml.load(text, Loader=_LOADER)
 
 

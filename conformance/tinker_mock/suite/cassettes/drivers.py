@@ -222,7 +222,7 @@ class ReferenceDriver(ClientDriver):
     def from_state(self, path: str) -> Any:
         return self.service.create_training_client_from_state(path)
 
-    def sampling(self, **source: str) -> Any:
+    def sampling(self, **source: Any) -> Any:
         return self.service.create_sampling_client(**source)
 
     def sampling_from(self, training: Any, name: str) -> Any:

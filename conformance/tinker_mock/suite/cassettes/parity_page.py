@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tinker_mock.suite.cassettes.cassette import read_cassette
 from tinker_mock.suite.cassettes.deviations import deviations
-from tinker_mock.suite.cassettes.recorded_server import Difference
+from tinker_mock.suite.cassettes.recorded_server import Difference, Side
 from tinker_mock.suite.cassettes.replay_client import PRESETS, replayed
 from tinker_mock.suite.cassettes.stories import STORIES
 
@@ -18,12 +18,15 @@ _SIDES = {
 }
 
 
-def compared(folder: Path) -> dict[str, tuple[int, int, Counter[tuple[str, str, str]]]]:
+Kind = tuple[str, Side, str]
+
+
+def compared(folder: Path) -> dict[str, tuple[int, int, Counter[Kind]]]:
     """Recorded client → programs, requests compared, and how often each difference occurs."""
     found = {}
     for client in PRESETS:
         programs, requests = 0, 0
-        counts: Counter[tuple[str, str, str]] = Counter()
+        counts: Counter[Kind] = Counter()
         for path in sorted((folder / client).glob("*.yaml*")):
             cassette = read_cassette(path)
             if not STORIES[cassette.program].reference:
@@ -73,11 +76,11 @@ def unneeded(folder: Path) -> list[str]:
     ]
 
 
-def _kind(one: Difference) -> tuple[str, str, str]:
+def _kind(one: Difference) -> Kind:
     return one.operation, one.side, one.at
 
 
-def _why(client: str, kind: tuple[str, str, str]) -> str:
+def _why(client: str, kind: Kind) -> str:
     explained: Iterable[str] = (
         one.why for one in deviations() if one.explains(client, Difference(*kind))
     )

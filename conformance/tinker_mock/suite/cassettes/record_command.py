@@ -91,6 +91,9 @@ def _record_program(arguments: argparse.Namespace) -> int:
     if path == FOLDER:
         print("tinker-mock record: name the cassette with --output FILE", file=sys.stderr)
         return 2
+    if not path.parent.is_dir():
+        print(f"tinker-mock record: --output {path}: there is no such folder", file=sys.stderr)
+        return 2
     try:
         count = record_program(
             path, arguments.program, arguments.seed, arguments.upstream, dict(os.environ)
@@ -98,5 +101,8 @@ def _record_program(arguments: argparse.Namespace) -> int:
     except ProgramFailedError as error:
         print(f"tinker-mock record: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"tinker-mock record: --output {path}: {error.strerror}", file=sys.stderr)
+        return 2
     print(f"{path}: {count} exchanges")
     return 0

@@ -1,12 +1,13 @@
 """`tinker-mock replay`: cassettes to the reference client, or with --target to a server."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from tinker_mock.contracts.locations import FIXTURES
-from tinker_mock.suite.cassettes.cassette import cassette_paths, read_cassette
+from tinker_mock.suite.cassettes.cassette import CassetteError, cassette_paths, read_cassette
 
-DEFAULT_CLIENTS = ("tinker-0.7.0", "tinker-0.24.1", "tinker-0.38.0", "tinkex")
+DEFAULT_CLIENTS = ("tinker-0.7.0", "tinker-0.24.1", "tinker-0.38.0")
 FOLDER = FIXTURES / "cassettes"
 
 
@@ -31,6 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
 
         write_page(arguments.page, FOLDER)
         return 0
+    for path in paths:
+        if not path.exists():
+            print(f"tinker-mock replay: {path}: No such file or directory", file=sys.stderr)
+            return 2
     failed = 0
     for path in paths:
         problems = _replay(path, arguments)
@@ -43,7 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _replay(path: Path, arguments: argparse.Namespace) -> list[str]:
-    cassette = read_cassette(path)
+    try:
+        cassette = read_cassette(path)
+    except CassetteError as error:
+        return [str(error)]
     if arguments.target is None:
         if "program" not in cassette.provenance:
             return ["a program's cassette: only --target URL can replay it"]

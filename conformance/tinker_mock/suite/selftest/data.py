@@ -9,6 +9,7 @@ from tinker_mock.suite.cassettes.cassette import Cassette, cassette_paths, read_
 from tinker_mock.suite.cassettes.replay_client import replay_problems
 from tinker_mock.suite.cassettes.replay_server import replay_to_server
 from tinker_mock.suite.cassettes.stories import flags, play
+from tinker_mock.suite.core.verdict import Verdict
 from tinker_mock.suite.mock_process import mock_server
 from tinker_mock.suite.selftest.section import Options, SectionResult, judged
 from tinker_mock.suite.vectors.runner import load_vectors, run_vectors

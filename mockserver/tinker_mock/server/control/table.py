@@ -10,6 +10,7 @@ from tinker_mock.server.wire.exchange import Answer, Exchange
 if TYPE_CHECKING:
     from tinker_mock.server.control import (
         clock,
+        documents,
         inspector,
         journal,
         metrics,
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
         promises,
         scripts,
         state,
+        tokenizers,
     )
 else:
     clock = LazyModule("tinker_mock.server.control.clock")
+    documents = LazyModule("tinker_mock.server.control.documents")
     inspector = LazyModule("tinker_mock.server.control.inspector")
     journal = LazyModule("tinker_mock.server.control.journal")
     metrics = LazyModule("tinker_mock.server.control.metrics")
@@ -29,6 +32,7 @@ else:
     promises = LazyModule("tinker_mock.server.control.promises")
     scripts = LazyModule("tinker_mock.server.control.scripts")
     state = LazyModule("tinker_mock.server.control.state")
+    tokenizers = LazyModule("tinker_mock.server.control.tokenizers")
 
 Outcome = Answer | dict[str, Any] | None
 """A JSON body (200), nothing (204), or an answer as it is."""
@@ -44,6 +48,9 @@ HANDLERS: dict[str, Handler] = {
     "list_all_checkpoints": inspector.list_all_checkpoints,
     "change_checkpoint": inspector.change_checkpoint,
     "download_checkpoint": inspector.download_checkpoint,
+    "get_document": documents.get_document,
+    "get_newest_document": documents.get_newest_document,
+    "get_docs": documents.get_docs,
     "get_exchange": journal.get_exchange,
     "send_again": journal.send_again,
     "query_journal": journal.query_journal,
@@ -55,6 +62,7 @@ HANDLERS: dict[str, Handler] = {
     "export_journal": journal.export_journal,
     "journal_feed": journal.journal_feed,
     "metrics": metrics.metrics,
+    "list_mutants": misbehaviour.list_mutants,
     "put_mutant": misbehaviour.put_mutant,
     "list_quirks": misbehaviour.list_quirks,
     "put_quirks": misbehaviour.put_quirks,
@@ -73,6 +81,7 @@ HANDLERS: dict[str, Handler] = {
     "add_script": scripts.add_script,
     "list_scripts": scripts.list_scripts,
     "clear_scripts": scripts.clear_scripts,
+    "get_tokenizer": tokenizers.get_tokenizer,
     "index": state.index,
     "healthz": state.healthz,
     "readyz": state.readyz,

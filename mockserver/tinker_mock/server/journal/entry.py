@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinker_mock.server.journal.bodies import keep_body, keep_frames
+from tinker_mock.server.journal.bodies import BODY_LIMIT, keep_body, keep_frames
 from tinker_mock.server.journal.redaction import (
     redact,
     redact_headers,
@@ -55,8 +55,12 @@ class Entry:
     effects: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
 
+    body_limit: int = BODY_LIMIT
+    """Bytes that a body may have when it is decompressed."""
     weight: int = 0
     """Bytes it takes in the ring; the ring keeps it up to date."""
+    head: int = 0
+    """Bytes that the head of the request takes."""
     kept: bool = False
     """It is in the ring."""
 
@@ -80,7 +84,8 @@ class Entry:
     def request_body(self) -> Any:
         """A JSON value, `{"text"}`, `{"base64"}`, `{"omitted": bytes}` or None."""
         encoding = self.raw_request_headers.get("content-encoding", "")
-        return keep_body(self.raw_request, self.request_type, self.request_size, encoding)
+        kind, size = self.request_type, self.request_size
+        return keep_body(self.raw_request, kind, size, encoding, self.body_limit)
 
     @property
     def response_body(self) -> Any:
@@ -142,16 +147,25 @@ class Entry:
         }
 
     def weighed(self) -> int:
-        """The bytes that it takes now."""
-        lines = (self.raw_query, self.raw_request_headers, self.raw_response_headers)
-        size = BASE + len(self.raw_path) + len(self.raw_request) + len(self.raw_response)
-        for pairs in lines:
-            for name, value in pairs.items():
-                size += PAIR + len(name) + len(str(value))
+        """The bytes that it takes now; the request's head is looked at once."""
+        if not self.head:
+            self.head = BASE + len(self.raw_path) + _pairs(self.raw_request_headers)
+            if self.raw_query:
+                self.head += _pairs({name: str(v) for name, v in self.raw_query.items()})
+        size = self.head + len(self.raw_request) + len(self.raw_response)
+        if self.raw_response_headers:
+            size += _pairs(self.raw_response_headers)
         for _, chunk in self.frames:
             size += FRAME + len(chunk)
-        size += sum(PAIR + len(name) for name in self.unknown_fields)
-        return size + sum(_size(violation) for violation in self.violations)
+        if self.unknown_fields:
+            size += sum(PAIR + len(name) for name in self.unknown_fields)
+        for violation in self.violations:
+            size += _size(violation)
+        return size
+
+
+def _pairs(headers: Mapping[str, str]) -> int:
+    return PAIR * len(headers) + sum(map(len, headers)) + sum(map(len, headers.values()))
 
 
 def _size(violation: Mapping[str, Any]) -> int:

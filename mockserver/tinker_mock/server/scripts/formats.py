@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tinker_mock.server.catalog import CatalogModel
@@ -23,15 +23,15 @@ Calls = Callable[[Sequence[Call], bool, int], list[Span]]
 
 @dataclass(frozen=True)
 class AnswerFormat:
-    """`reasoning` and `text` are what stands around those; `end` is None for the end token.
+    """`reasoning` and `text` are what stands around those.
 
-    `calls_end` ends an answer that calls tools; "" where the calls do it themselves.
+    `calls_end` ends an answer that calls tools: None for the end token, "" where the calls do it
+    themselves.
     """
 
     reasoning: tuple[str, str] | None = ("<think>", "</think>")
     text: tuple[str, str] = ("", "")
     calls: Calls | None = None
-    end: str | None = None
     calls_end: str | None = None
     text_before_calls: tuple[str, str] | None = None
 
@@ -47,7 +47,7 @@ def format_of(model: CatalogModel) -> AnswerFormat:
         return AnswerFormat(("<think>\n", "</think>"), calls=_xml_lines)
     channels = found.reasoning is not None and not found.reasoning[0].startswith("<think>")
     if not model.thinking and not channels:
-        return AnswerFormat(None, found.text, found.calls, found.end, found.calls_end)
+        return replace(found, reasoning=None)
     return found
 
 

@@ -51,7 +51,7 @@ def rendered(
         return RenderedAnswer(spoken, ((TEXT, spoken.tokens), (FRAME, ends)))
     form = format_of(model)
     spans = _after(prefill, spoken, form, first_call)
-    mark = form.calls_end if spoken.calls else form.end
+    mark = form.calls_end if spoken.calls else None
     if spoken.end_turn and mark is not None:
         spans, ends = [*spans, (FRAME, mark)], ()
     found = [(kind, tuple(encode(text, allow_special_tokens=True))) for kind, text in spans if text]

@@ -1,7 +1,8 @@
-"""Trainers that are not in memory, where states last: asleep on disk, and woken for their work.
+"""Trainers that are not in memory, packed or on disk, and are woken for their work.
 
-What is kept of a model is its trainer's exact state at some step, and which requests were done
-since. The engine is deterministic: doing them again gives the weights of now, gradient included.
+What is kept of a model is its trainer's exact state at some step and, where states last, which
+requests were done since. The engine is deterministic: doing them again gives the weights of now,
+gradient included.
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ from tinker_mock.server.engine import export_state, load_state
 from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.inputs import training_data
+from tinker_mock.server.service.packing import make_room
 from tinker_mock.server.service.runs import make_trainer
 from tinker_mock.server.service.training import loss_of
 from tinker_mock.server.state.promise import Promise
@@ -25,6 +27,7 @@ async def wake(backend: Backend, promise: Promise) -> None:
     run = backend.state.runs.get(promise.model_id)
     if run is None or not run.loaded:
         return
+    await make_room(backend, run)
     if run.trainer is None:
         run.trainer = await _woken(backend, run)
     elif len(run.replay) >= KEEP_AFTER and not run.trainer.pending:
@@ -35,12 +38,14 @@ async def wake(backend: Backend, promise: Promise) -> None:
 def note(backend: Backend, promise: Promise) -> None:
     """After the work, in the same turn of the loop: what is kept does not hold it yet."""
     run = backend.state.runs.get(promise.model_id)
-    if run is None or backend.store.keeper is None:
+    if run is None:
         return
     if run.loaded != (run.trainer is not None):
         run.loaded = run.trainer is not None
     if not run.loaded:
         run.kept, run.replay = None, []
+    elif backend.store.keeper is None:
+        run.kept = None  # the trainer has gone on since
     elif promise.operation in REPLAYED and not promise.payload.get("forward_only"):
         run.replay = [*run.replay, promise.request_id]
 
@@ -48,13 +53,13 @@ def note(backend: Backend, promise: Promise) -> None:
 async def _woken(backend: Backend, run: TrainingRun) -> Any:
     """The trainer as it was: what is kept, and what was done since."""
     keeper = backend.store.keeper
-    assert keeper is not None
     trainer = await make_trainer(backend, run)
     if run.kept:
         await backend.compute(load_state, trainer, run.kept, True)
-    for request_id in run.replay:
-        operation, body = await keeper.request(request_id)
-        await backend.compute(_again, backend, run, trainer, operation, body)
+    if keeper is not None:
+        for request_id in run.replay:
+            operation, body = await keeper.request(request_id)
+            await backend.compute(_again, backend, run, trainer, operation, body)
     return trainer
 
 

@@ -97,6 +97,12 @@ def add_keeping_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds that ended sessions and accounts are kept (%(default)g)",
     )
+    add(
+        "--memory-limit",
+        type=whole(1, 1 << 20),
+        metavar="MIB",
+        help="pack idle models when those under training take more (default: never)",
+    )
     for name in ("tenants", "sessions", "snapshots"):
         add(
             f"--max-{name}",
@@ -144,4 +150,11 @@ def add_traffic_arguments(parser: argparse.ArgumentParser) -> None:
         default=Settings.journal_memory,
         metavar="MIB",
         help="what they may take (%(default)s)",
+    )
+    add(
+        "--journal-body",
+        type=whole(1, 4096),
+        default=Settings.journal_body,
+        metavar="MIB",
+        help="longest body the journal keeps, of others the size (%(default)s)",
     )

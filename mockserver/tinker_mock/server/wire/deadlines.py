@@ -14,7 +14,7 @@ SLOWEST = 64 * 1024
 """Bytes a second that a large body must move at, on top of the patience for a small one."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Transfer:
     """One body on its way. `late`: its time is over, and its task was cancelled for that."""
 

@@ -19,7 +19,7 @@ def too_deep(content: bytes, levels: int = DEEPEST) -> bool:
         return False
     brackets = STRING.sub(b"", content).translate(ONE_KIND, NO_BRACKETS)
     for _ in range(levels):  # each turn takes away what has nothing inside
-        brackets = brackets.replace(b"[]", b"")
         if not brackets:
-            return False
-    return True
+            break
+        brackets = brackets.replace(b"[]", b"")
+    return bool(brackets)

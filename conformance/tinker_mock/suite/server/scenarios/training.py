@@ -101,6 +101,14 @@ def forward_passes(context: ScenarioContext) -> None:
     with context.check("training/optim/zero-rate"):
         context.submit("optim_step", bodies.optim(model, 5, learning_rate=0.0)).result()
         expect_equal(bodies.logprobs(forward(context, model, 6)), first, "rate 0: no change")
+    context.submit("forward_backward", bodies.train(model, 7)).result()
+    context.submit("optim_step", bodies.optim(model, 8)).result()
+    context_matters(context, model)
+
+
+def context_matters(context: ScenarioContext, model: str) -> None:
+    """A trained model knows what stands before a token, in one chunk or two, and nothing else."""
+    trained = bodies.logprobs(forward(context, model, 9))
     with context.check("training/forward/split-prompt"):
         parts = datum()
         tokens = parts["model_input"]["chunks"][0]["tokens"]
@@ -109,11 +117,12 @@ def forward_passes(context: ScenarioContext) -> None:
                 {"type": "encoded_text", "tokens": part} for part in (tokens[:2], tokens[2:])
             ]
         }
-        expect_equal(bodies.logprobs(forward(context, model, 7, [parts])), first, "chunks join up")
+        seen = bodies.logprobs(forward(context, model, 10, [parts]))
+        expect_equal(seen, trained, "chunks join up")
     with context.check("training/forward/batch-independent"):
-        both = forward(context, model, 8, [datum(41, 42, 43), datum()])
+        both = forward(context, model, 11, [datum(41, 42, 43), datum()])
         seen = bodies.logprobs(both, 1)
-        expect_all_close(seen, first, 1e-4, "a datum's numbers do not depend on its neighbours")
+        expect_all_close(seen, trained, 1e-4, "a datum's numbers do not depend on its neighbours")
 
 
 @scenario("training/inputs")

@@ -137,11 +137,17 @@ def _hybrid(config: Config) -> Iterator[LoraModule]:
 
 
 def _latent(config: Config) -> Iterator[LoraModule]:
-    """DeepSeek V3, Kimi K2, GLM 5: factored attention, the first layers dense."""
+    """DeepSeek V3, Kimi K2, GLM 5: factored attention, the first layers dense. Where the config has
+    linear heads (GLM 5.3 Flash), only every fourth layer's attention is factored."""
     hidden, inner = config["hidden_size"], config["moe_intermediate_size"]
     for layer in range(config["num_hidden_layers"]):
         where = f"layers.{layer}"
-        yield from _factored(f"{where}.self_attn", config)
+        if "linear_num_heads" in config and (layer + 1) % 4:
+            linear = {**config, "head_dim": config["linear_head_dim"]}
+            heads = config["linear_num_heads"]
+            yield from _attention(f"{where}.self_attn", linear, heads, heads)
+        else:
+            yield from _factored(f"{where}.self_attn", config)
         if layer < config["first_k_dense_replace"]:
             yield from _mlp(f"{where}.mlp", hidden, config["intermediate_size"])
             continue
@@ -182,7 +188,8 @@ def _nemotron(config: Config) -> Iterator[LoraModule]:
 
 
 def _inkling(config: Config) -> Iterator[LoraModule]:
-    """Every sixth layer attends to everything, the others to a window; the first are dense."""
+    """Every sixth layer attends to everything, the others to a window; the first are dense.
+    Inkling 2 has a gate in its attention, neither dense layers nor shared experts."""
     hidden, inner = config["hidden_size"], config["moe_intermediate_size"]
     heads, count = config["num_attention_heads"], config["n_routed_experts"]
     for layer in range(config["num_hidden_layers"]):
@@ -191,12 +198,16 @@ def _inkling(config: Config) -> Iterator[LoraModule]:
         yield from _attention(f"{where}.self_attn", config, heads, config[kv])
         relative = heads * config["d_rel"]
         yield LoraModule(f"{where}.self_attn.r_proj", "attn", hidden, relative)
+        if config["model_type"] == "inkling2":
+            queries = heads * _head_dim(config)
+            yield LoraModule(f"{where}.self_attn.gate_proj", "attn", hidden, queries)
         if layer < config["dense_mlp_idx"]:
             yield from _mlp(f"{where}.mlp", hidden, config["intermediate_size"])
             continue
         yield from _experts(f"{where}.mlp.experts", hidden, inner, count)
-        shared = inner * config["n_shared_experts"]
-        yield from _mlp(f"{where}.mlp.shared_experts", hidden, shared)
+        if config["n_shared_experts"]:
+            shared = inner * config["n_shared_experts"]
+            yield from _mlp(f"{where}.mlp.shared_experts", hidden, shared)
 
 
 LAYERS: Mapping[str, Callable[[Config], Iterator[LoraModule]]] = {
@@ -209,7 +220,9 @@ LAYERS: Mapping[str, Callable[[Config], Iterator[LoraModule]]] = {
     "deepseek_v3": _latent,
     "kimi_k2": _latent,
     "glm_moe_dsa": _latent,
+    "glm5_next": _latent,
     "gpt_oss": _gpt_oss,
     "nemotron_h": _nemotron,
     "inkling": _inkling,
+    "inkling2": _inkling,
 }

@@ -21,7 +21,7 @@ class HashIndex:
 
     def __init__(self) -> None:
         self._keys: Column[np.uint64] = Column(np.zeros(0, dtype=np.uint64))
-        self._slots = np.full(SMALLEST, -1, dtype=np.int64)
+        self._slots = np.full(SMALLEST, -1, dtype=np.int32)
 
     @property
     def size(self) -> int:
@@ -38,14 +38,14 @@ class HashIndex:
         if keys.size == 0 or wanted.size == 0:
             return np.full(wanted.shape, -1, dtype=np.int64)
         at = (wanted & np.uint64(slots.size - 1)).view(np.int64)
-        there = slots[at]
+        there = slots[at].astype(np.int64)
         # An empty slot (-1) is compared with the last key: equal to none that has no slot.
         same = keys[np.minimum(there, keys.size - 1)] == wanted
         found: Ints = np.where(same, there, -1)
         other = np.flatnonzero(same < (there >= 0))
         while other.size:
             at[other] = (at[other] + 1) & (slots.size - 1)
-            there = slots[at[other]]
+            there = slots[at[other]].astype(np.int64)
             same = keys[np.minimum(there, keys.size - 1)] == wanted[other]
             found[other] = np.where(same, there, -1)
             other = other[same < (there >= 0)]
@@ -57,7 +57,7 @@ class HashIndex:
         self._keys.extend(keys)
         if self.size * SLOTS_A_KEY // 2 > self._slots.size:
             wanted = 1 << (self.size * SLOTS_A_KEY - 1).bit_length()
-            self._slots = np.full(wanted, -1, dtype=np.int64)
+            self._slots = np.full(wanted, -1, dtype=np.int32)
             self._place(self.keys, np.arange(self.size))
         else:
             self._place(keys, ids)

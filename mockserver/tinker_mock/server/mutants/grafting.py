@@ -1,0 +1,134 @@
+"""Changing code that is loaded: a function gets another body, and its own back.
+
+The text of a module is changed, compiled, and the code of the one function (or method) around the
+change is given to every live function that had the old code. Nothing is imported again, so objects
+that exist behave otherwise from that moment on.
+"""
+
+import ast
+import gc
+import importlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FunctionType
+
+PACKAGE = "tinker_mock.server"
+
+
+class GraftError(ValueError):
+    """A change that does not fit the code; the message says where and why."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """In a file of the server (`engine/training/adam.py`), one text replaced by another.
+
+    `find` must be there exactly once, inside a function.
+    """
+
+    file: str
+    find: str
+    put: str
+
+    def applied(self, text: str) -> tuple[str, str]:
+        """A text with the change, and the qualified name of the function around it; GraftError."""
+        count = text.count(self.find)
+        if count != 1:
+            raise GraftError(f"{self.file}: {self.find!r} is there {count} times, not once")
+        lead = len(self.find) - len(self.find.lstrip("\n"))
+        line = text[: text.index(self.find)].count("\n") + 1 + lead
+        name = enclosing(text, line)
+        if name is None:
+            raise GraftError(f"{self.file}:{line}: the change is in no function")
+        return text.replace(self.find, self.put), name
+
+
+def replacements(edits: Sequence[Edit]) -> dict[tuple[str, str], CodeType]:
+    """(Module, qualified name) of every function that the edits change, and its new code."""
+    found = {}
+    for file in dict.fromkeys(edit.file for edit in edits):
+        path = Path(__file__).parents[1] / file
+        names = []
+        try:
+            text = path.read_text("utf-8")
+            for edit in edits:
+                if edit.file == file:
+                    text, name = edit.applied(text)
+                    names.append(name)
+            whole = compile(text, str(path), "exec")
+        except OSError as error:
+            raise GraftError(f"{file}: {error.strerror}") from error
+        except SyntaxError as error:
+            raise GraftError(f"{file}: {error.msg}: {error.text}") from error
+        for name in names:
+            codes = [code for code in codes_in(whole) if code.co_qualname == name]
+            if len(codes) != 1:
+                raise GraftError(f"{file}: {len(codes)} functions are called {name}")
+            module = [PACKAGE, *file.removesuffix(".py").split("/")]
+            found[".".join(part for part in module if part != "__init__"), name] = codes[0]
+    return found
+
+
+def enclosing(text: str, line: int) -> str | None:
+    """The qualified name of the outermost function around a line."""
+
+    def search(body: list[ast.stmt], prefix: str) -> str | None:
+        for node in body:
+            if not node.lineno <= line <= (node.end_lineno or node.lineno):
+                continue
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                return prefix + node.name
+            if isinstance(node, ast.ClassDef):
+                return search(node.body, f"{prefix}{node.name}.")
+        return None
+
+    return search(ast.parse(text).body, "")
+
+
+def codes_in(code: CodeType) -> Iterator[CodeType]:
+    """All code below a module's."""
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from codes_in(constant)
+
+
+class Graft:
+    """Edits that can be put into the running server and taken out again."""
+
+    def __init__(self, edits: tuple[Edit, ...]) -> None:
+        self.edits = edits
+        self._own: list[tuple[FunctionType, CodeType]] = []
+
+    def put_in(self) -> None:
+        """From now on the functions behave as changed. Raises GraftError, and changes nothing."""
+        fresh = []
+        for (module, name), code in replacements(self.edits).items():
+            found = live(str(importlib.import_module(module).__file__), name)
+            if not found:
+                raise GraftError(f"{module}: no live function is called {name}")
+            fresh += [(function, code) for function in found]
+        for function, code in fresh:
+            if len(function.__code__.co_freevars) != len(code.co_freevars):
+                raise GraftError(f"{code.co_qualname}: the change needs another closure")
+        for function, code in fresh:
+            self._own.append((function, function.__code__))
+            function.__code__ = code
+
+    def take_out(self) -> None:
+        """Give every function its own code back."""
+        while self._own:
+            function, code = self._own.pop()
+            function.__code__ = code
+
+
+def live(file: str, name: str) -> list[FunctionType]:
+    """The functions of a file that have that qualified name."""
+    return [
+        one
+        for one in gc.get_objects()
+        if type(one) is FunctionType
+        and one.__code__.co_qualname == name
+        and one.__code__.co_filename == file
+    ]
