@@ -1,7 +1,8 @@
 """An event loop in a thread, and methods that lead into it.
 
-A blocking client has a `portal` and its async twin `inner`: each of its methods is made from one of the async client's, with
-its types, signature and docstring, by `waiting`, `submitting`, `making`, `streaming` or `twin`.
+A blocking client has a `portal` and its async twin `inner`: each of its methods is made from one of
+the async client's, with its types, signature and docstring, by `waiting`, `submitting`, `making`,
+`streaming` or `twin`.
 """
 
 import asyncio
