@@ -13,6 +13,7 @@ health check in a fraction of the time they take. Tables of functions name them 
 """
 
 import sys
+import threading
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, ClassVar
@@ -22,6 +23,8 @@ class LazyModule:
     """Stands for a module; each of its functions imports it when first called."""
 
     _named: ClassVar[set[str]] = set()
+    _importing: ClassVar[Any] = threading.RLock()
+    """One import at a time: two threads in one package would find it half initialized."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -33,7 +36,8 @@ class LazyModule:
         def call(*arguments: Any, **named: Any) -> Any:
             module = sys.modules.get(name)
             if module is None or getattr(module.__spec__, "_initializing", False):
-                module = import_module(name)
+                with self._importing:
+                    module = import_module(name)
             return getattr(module, function)(*arguments, **named)
 
         return call
@@ -42,4 +46,5 @@ class LazyModule:
     def load_all(cls) -> None:
         """Import every module that is named, so that nobody has to wait for one."""
         for name in sorted(cls._named):
-            import_module(name)
+            with cls._importing:
+                import_module(name)
