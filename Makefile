@@ -53,6 +53,10 @@ ledger: $(STAMP) ## Renew contracts/requirements/README.md from the ledger
 fidelity: $(STAMP) ## Renew docs/fidelity.md, how the mock differs from the service
 	$(BIN)/tinker-mock conformance fidelity --output docs/fidelity.md
 
+.PHONY: docs
+docs: $(STAMP) ## Build the documentation in build/site; a dead link fails (ARGS=serve: look at it)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs $(or $(ARGS),build --strict)
+
 .PHONY: test
 test: $(STAMP) $(SDK_STAMP) $(if $(CI),$(COOKBOOK)/.installed) ## Run the project's own tests
 	$(BIN)/python -m pytest -n auto $(ARGS)
@@ -136,10 +140,18 @@ cassettes: $(STAMP) ## Record the cassettes again (needs `make sdk-env`)
 .PHONY: lock
 lock: ## Renew requirements.lock (needs uv: pip install uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-annotate --no-header --all-extras pyproject.toml -o requirements.lock <(printf 'hatchling\neditables\n')
+	  --no-annotate --no-header --extra dev pyproject.toml -o requirements.lock <(printf 'hatchling\neditables\n')
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header conformance/tinker_mock/suite/sdk/sdk-environment.in \
 	  -o conformance/tinker_mock/suite/sdk/sdk-environment.lock
+
+.PHONY: text-clients
+text-clients: $(STAMP) ## Install popular clients apart and renew docs/text-clients.md
+	$(PYTHON) -m venv .venv-text-clients
+	.venv-text-clients/bin/pip install --quiet --disable-pip-version-check uv
+	.venv-text-clients/bin/uv pip install --quiet --python .venv-text-clients/bin/python openai anthropic \
+	  litellm langchain-openai langchain-anthropic 'pydantic-ai-slim[openai]' instructor
+	$(BIN)/python -m tests.clients_matrix.page .venv-text-clients/bin/python
 
 .PHONY: litellm
 litellm: $(STAMP) ## Install litellm apart and run its script against the mock

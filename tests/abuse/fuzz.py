@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -116,8 +116,10 @@ def hide_secret(sender: Sender) -> None:
 def fuzz(url: str, cases: int, seed: int, figures: Figures) -> None:
     """Send `cases` requests and note what is wrong with the answers."""
     begun = time.monotonic()
-    with canary() as (address, asked):
+    with ExitStack() as stack:
+        address, asked = stack.enter_context(canary())
         generator, sender = Generator(seed, address), Sender(url)
+        stack.callback(sender.connection.close)
         hide_secret(sender)
         for number in range(cases):
             one = generator.draw()

@@ -68,7 +68,7 @@ def said(port: int, content: bytes) -> bytes:
     """What comes back until the connection ends; the client's half is closed at once."""
     answer = b""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
             client.sendall(content)
             client.shutdown(socket.SHUT_WR)
             while piece := client.recv(65536):

@@ -25,6 +25,8 @@ from typing import Any
 BASE = "Qwen/Qwen3-8B"
 PAUSE = 0.02
 START_LIMIT = 60.0
+LEAST = 2
+"""Steps that every client makes, however slow the machine is."""
 
 
 class Refused(AssertionError):
@@ -190,7 +192,10 @@ async def disturbed(
     dice, over = random.Random(seed), asyncio.Event()
     await asyncio.to_thread(server.start)
     playing = [Client(server.port, number) for number in range(clients)]
-    tasks = [asyncio.create_task(one.run(lambda _: over.is_set())) for one in playing]
+    tasks = [
+        asyncio.create_task(one.run(lambda done: over.is_set() and done >= LEAST))
+        for one in playing
+    ]
     for _ in range(points):
         await asyncio.sleep(dice.uniform(0.0, longest))
         server.end(signal.SIGKILL)

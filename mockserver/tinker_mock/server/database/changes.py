@@ -158,6 +158,11 @@ def _size(result: Any) -> int:
     return size
 
 
+def was_gathered(promise: Promise) -> bool:
+    """It was part of a commit that has not failed."""
+    return "_kept" in promise.__dict__
+
+
 def _promise(changes: Changes, change: Change, promise: Promise) -> None:
     """Its request once, its outcome once; the request goes when nobody can need it again."""
     change.promises.append(promise)

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 import orjson
 
-from tinker_mock.server.clock import Clock
-from tinker_mock.server.database.changes import Change, Changes, gather, statements
+from tinker_mock.server.clock import Clock, machine_timer
+from tinker_mock.server.database.changes import Change, Changes, gather, statements, was_gathered
 from tinker_mock.server.database.directory import DATABASE, DataDirectory
 from tinker_mock.server.database.loading import load_state
 from tinker_mock.server.database.schema import EVERYTHING
@@ -25,6 +25,7 @@ from tinker_mock.server.database.sqlite import Database, Statement
 from tinker_mock.server.database.values import decode
 from tinker_mock.server.database.weight_files import Filed
 from tinker_mock.server.errors import ConfigurationError, StorageFull
+from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import State
 
 T = TypeVar("T")
@@ -102,6 +103,9 @@ class DirectoryKeeper:
 
     def expect(self, size: int) -> None:
         self._expected += size
+
+    def knows(self, promise: Promise) -> bool:
+        return self._work is None and was_gathered(promise)
 
     def keep_now(self) -> bool:
         if self._work is None and self._changes:
@@ -186,11 +190,9 @@ class DirectoryKeeper:
     def _changed(self) -> None:
         """Something is to be kept, even if nobody waits for it."""
         if self._later is None and self._work is None and not self._closed:
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:
-                return  # before the loop runs, or from a thread: the next change will do
-            self._later = loop.call_later(UNHURRIED, self._unhurried)
+            # Before the loop runs, or from a thread, the next change will do.
+            with suppress(RuntimeError):
+                self._later = machine_timer(UNHURRIED, self._unhurried)
 
     def _unhurried(self) -> None:
         self._later = None

@@ -124,6 +124,10 @@ def _unfiled(each: Any, name: str | None, shape: Any, files: WeightFiles) -> Any
 
 def enter_lanes(promises: Mapping[str, Promise], lanes: Mapping[str, Lane]) -> None:
     """What is accepted, waiting and completed in each lane, from the promises."""
+    for lane in lanes.values():
+        running = promises.get(lane.current or "")
+        if running is None or not running.open:
+            lane.current = None
     for promise in promises.values():
         lane = lanes[promise.lane_id]
         request_id, seq_id = promise.request_id, promise.seq_id

@@ -120,11 +120,13 @@ def _asked_chat(backend: Backend, body: dict[str, Any], model: TextModel) -> cha
     form = body.get("response_format") or {"type": "text"}
     loose = not model.reasons_apart or form["type"] != "json_object"
     held = not (loose and Quirk.RESPONSE_FORMAT_IGNORED in backend.quirks)
+    messages = openai_messages(body["messages"])
+    told = model.tools_in(messages)
     return chat.Asked(
-        openai_messages(body["messages"]),
-        NO_TOOLS if Quirk.TOOLS_IGNORED in backend.quirks else tool_request(body),
+        messages,
+        NO_TOOLS if Quirk.TOOLS_IGNORED in backend.quirks else tool_request(body, told),
         openai_effort(body),
-        chat.answer_schema(form) if held else None,
+        chat.answer_schema(form, messages) if held else None,
     )
 
 
@@ -134,10 +136,13 @@ async def create_message(backend: Backend, exchange: Exchange) -> Answer:
     model = text_model(backend, exchange.owner, body["model"])
     entropy = entropy_of(backend, exchange.owner, body)
     params = anthropic_params(body, entropy)
+    messages = from_anthropic(body)
+    form = (body.get("output_config") or {}).get("format") or {"type": "text"}
     asked = chat.Asked(
-        from_anthropic(body),
+        messages,
         _anthropic_tools(body),
         anthropic_effort(body),
+        chat.answer_schema(form, messages),
         cut=model.reasons_apart and Quirk.MAX_TOKENS_HELD not in backend.quirks,
     )
     turns = await backend.compute(chat.turns_for, backend, model, asked, params)

@@ -58,7 +58,8 @@ class Journal:
         """What the entries weigh together."""
         self.forgotten = 0
         """Entries that had to give way since the last reset."""
-        self._changed = asyncio.Event()
+        self._changed: asyncio.Event | None = None
+        """Somebody waits for the next entry."""
         self._feeds: set[asyncio.Queue[Entry]] = set()
         self.listeners: list[Callable[[Entry], None]] = []
         """Told of every entry that closes; they must not block."""
@@ -122,10 +123,12 @@ class Journal:
         entry.client = exchange.dialect.label
         entry.unknown_fields = exchange.unknown_fields[:MOST_FIELDS]
         found = [*exchange.request_violations, *exchange.response_violations]
-        entry.violations = [violation.as_dict() for violation in found]
-        if isinstance(exchange.error, ServiceError) and not entry.violations:
+        if found:
+            entry.violations = [violation.as_dict() for violation in found]
+        elif isinstance(exchange.error, ServiceError):
             entry.violations = [_refusal(exchange.error)]
-        entry.effects = words(exchange.effects)
+        if exchange.effects:
+            entry.effects = words(exchange.effects)
         entry.notes = _notes(exchange)
 
     def _fill_answer(self, entry: Entry, exchange: Exchange) -> None:
@@ -170,8 +173,9 @@ class Journal:
             self.forgotten += 1
 
     def _announce(self, entry: Entry) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        changed, self._changed = self._changed, None
+        if changed is not None:
+            changed.set()
         for listener in self.listeners:
             listener(entry)
         for feed in self._feeds:
@@ -198,7 +202,8 @@ class Journal:
         deadline = patience.monotonic() + timeout
         while (found := self.count(query)) < count:
             left = deadline - patience.monotonic()
-            if left <= 0 or not await patience.wait_for(self._changed, left):
+            changed = self._changed = self._changed or asyncio.Event()
+            if left <= 0 or not await patience.wait_for(changed, left):
                 return self.count(query)
         return found
 

@@ -218,7 +218,7 @@ class PromiseBook:
     async def _run(self, promise: Promise) -> None:
         """Admit, perform, settle; every failure becomes the promise's own."""
         if promise.outcome is None and promise.open:
-            promise.outcome = await self._accepted()
+            promise.outcome = await self._accepted(promise)
         if promise.outcome is None and promise.open:
             await self.policy.admit(promise)
             await self._gate.wait()
@@ -231,10 +231,10 @@ class PromiseBook:
             await self.policy.settle(promise)
             self._finish(promise, promise.outcome)
 
-    async def _accepted(self) -> Outcome | None:
+    async def _accepted(self, promise: Promise) -> Outcome | None:
         """Nothing is done before it is kept that it was asked for; how it ends if that fails."""
         keeper = self.store.keeper
-        if keeper is not None and keeper.pending:
+        if keeper is not None and not keeper.knows(promise):
             try:
                 await keeper.kept()
             except StorageFull as error:

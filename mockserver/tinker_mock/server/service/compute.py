@@ -40,6 +40,10 @@ def on_behalf_of(tenant_id: str) -> Iterator[None]:
         tenant.reset(token)
 
 
+def _no_rest() -> None:
+    """What is over needs no rest."""
+
+
 class Work:
     """One function call, from the queue to its end."""
 
@@ -60,6 +64,12 @@ class Work:
         self.budget.begin()
         self.budget.check()
         return self.call()
+
+    def done(self) -> None:
+        """Let go of all that it held, and of the circle that it is part of."""
+        self.budget.release()
+        self.budget.rest = _no_rest
+        self.call = _no_rest
 
     def settle(self, result: Any, error: BaseException | None) -> None:
         """On the loop: tell who waits."""
@@ -184,7 +194,7 @@ class Compute:
             result = work.context.run(work.called)
         except BaseException as problem:
             error = problem
-        work.budget.release()
+        work.done()
         with self._lock:
             self._leave(work)
             self._threads.idle += 1

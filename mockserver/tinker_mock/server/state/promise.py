@@ -66,6 +66,8 @@ class Lane(Record):
     not.
     """
 
+    FLEETING: ClassVar[frozenset[str]] = frozenset({"current"})
+
     id: str
     ordered: bool
     expected: int = 1

@@ -88,6 +88,9 @@ class Keeper(Protocol):
     def expect(self, size: int) -> None:
         """So many bytes of a request may be among the next changes."""
 
+    def knows(self, promise: Promise) -> bool:
+        """That this was asked for is kept."""
+
     def keep_now(self) -> bool:
         """As `kept`, if it takes no time; False when it has to be waited for."""
 

@@ -9,6 +9,7 @@ from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.text.events import Ended, Event
 from tinker_mock.server.text.generation import Params
 from tinker_mock.server.text.messages import Message
+from tinker_mock.server.text.prompted_schema import drawable_schema
 from tinker_mock.server.text.quirks import applied
 from tinker_mock.server.text.scripted_draw import ScriptedDraw
 from tinker_mock.server.text.text_model import TextModel
@@ -39,7 +40,7 @@ def turns_for(
 ) -> list[Turn]:
     """One turn a choice; raises BadRequest before any text is made."""
     tools = asked.tools
-    offered = tools.tools if tools.choice != "none" else []
+    offered = tools.offered if tools.choice != "none" else []
     prompt = model.chat_prompt(asked.messages, offered or None, asked.effort)
     limit = params.max_tokens or None
     room = model.check_length(len(prompt), limit, "/messages", cut=asked.cut)
@@ -52,12 +53,15 @@ def turns_for(
     return turns
 
 
-def answer_schema(form: dict[str, Any]) -> dict[str, Any] | None:
-    """The schema of an answer in a `response_format`; None for free text."""
+def answer_schema(form: dict[str, Any], messages: list[Message]) -> dict[str, Any] | None:
+    """The schema of an answer in a `response_format` or `output_config.format`; None for free text.
+
+    JSON mode answers by the schema that stands in the conversation's words, if one does.
+    """
     if form["type"] == "json_object":
-        return {"type": "object", "minProperties": 1}
+        return drawable_schema(messages) or {"type": "object", "minProperties": 1}
     if form["type"] == "json_schema":
-        return dict(form["json_schema"].get("schema") or {"type": "object"})
+        return dict((form.get("json_schema") or form).get("schema") or {"type": "object"})
     return None
 
 

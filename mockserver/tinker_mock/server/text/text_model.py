@@ -38,6 +38,15 @@ class TextModel:
         """Whether Kimi's rules for tool calls hold."""
         return self.catalog.family.startswith("kimi")
 
+    def tools_in(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The tools that system messages load, which Kimi K3 alone understands."""
+        if "Kimi-K3" not in self.catalog.name:
+            return []
+        loading = [one.get("tools") for one in messages if one["role"] == "system"]
+        return [tool for tools in loading for tool in (tools if isinstance(tools, list) else ())
+                if isinstance(tool, dict) and isinstance(tool.get("function"), dict)
+                and isinstance(tool["function"].get("name"), str)]  # fmt: skip
+
     @property
     def thinks(self) -> bool:
         """Whether answers begin with a reasoning block."""

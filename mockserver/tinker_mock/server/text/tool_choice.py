@@ -37,20 +37,28 @@ class ToolUse:
 
 @dataclass(frozen=True)
 class ToolRequest:
-    """The tools of a request and how they may be used."""
+    """The tools of a request and how they may be used. `told` of them, the last ones, stand in the
+    messages."""
 
     tools: list[dict[str, Any]]
     choice: str = "auto"
     named: str | None = None
     parallel: bool = True
+    told: int = 0
+
+    @property
+    def offered(self) -> list[dict[str, Any]]:
+        """The tools that the request itself declares."""
+        return self.tools[: len(self.tools) - self.told]
 
 
 NO_TOOLS = ToolRequest([], "none")
 
 
-def tool_request(body: dict[str, Any]) -> ToolRequest:
-    """From an OpenAI body; raises BadRequest for a choice without its tool."""
-    tools = body.get("tools") or []
+def tool_request(body: dict[str, Any], told: list[dict[str, Any]] | None = None) -> ToolRequest:
+    """From an OpenAI body, with the tools its messages tell; raises BadRequest for a choice
+    without its tool."""
+    tools = [*(body.get("tools") or []), *(told or [])]
     choice = body.get("tool_choice") or ("auto" if tools else "none")
     parallel = body.get("parallel_tool_calls") is not False
     named = None
@@ -61,7 +69,7 @@ def tool_request(body: dict[str, Any]) -> ToolRequest:
         raise _refused("is only allowed when tools are given", "send tools")
     if named is not None and named not in names:
         raise _refused(f"names {named!r}, which is not in tools", f"name one of {', '.join(names)}")
-    return ToolRequest(tools, choice, named, parallel)
+    return ToolRequest(tools, choice, named, parallel, len(told or []))
 
 
 def _refused(problem: str, fix: str) -> BadRequest:

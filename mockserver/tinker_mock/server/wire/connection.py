@@ -117,7 +117,8 @@ class Connection:
 
     def sending(self, answer: Answer, send: Send) -> Send:
         """`send`, which gives up on clients that do not take what they asked for (ClientGone)."""
-        if answer.stream is None and len(answer.content or b"") <= SMALL:
+        content = answer.content
+        if answer.stream is None and content is not None and len(content) <= SMALL:
             return send  # what the socket's buffers take in any case
         deadlines = self._intake.deadlines
 

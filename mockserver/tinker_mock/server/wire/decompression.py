@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Iterator
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.errors import BadRequest, UnsupportedMediaType
 
 PIECE = 256 * 1024
@@ -31,6 +32,7 @@ def decompressed(content: bytes, encoding: str, hold: Hold) -> bytes:
     size = 0
     try:
         for piece in PIECES[encoding](content):
+            checkpoint()
             size += len(piece)
             hold(len(piece), size)
             pieces.append(piece)
