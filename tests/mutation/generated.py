@@ -61,8 +61,15 @@ def everything(rooms: tuple[str, ...] = ROOMS) -> list[Generated]:
     return [one for path in paths for one in positions(str(path.relative_to(SERVER)))]
 
 
-def shuffled(seed: int, rooms: tuple[str, ...] = ROOMS) -> Iterator[Generated]:
-    """All of them in an order that the seed decides."""
-    found = everything(rooms)
-    random.Random(seed).shuffle(found)
-    yield from found
+def drawn(seed: int, rooms: tuple[str, ...] = ROOMS) -> Iterator[Generated]:
+    """Mutations of files drawn by their size, in an order that the seed decides, each once."""
+    dice = random.Random(seed)
+    paths = sorted(path for room in rooms for path in (SERVER / room).rglob("*.py"))
+    sizes = [path.stat().st_size for path in paths]
+    seen: set[Generated] = set()
+    while True:
+        (path,) = dice.choices(paths, sizes)
+        found = positions(str(path.relative_to(SERVER)))
+        if found and (one := dice.choice(found)) not in seen:
+            seen.add(one)
+            yield one

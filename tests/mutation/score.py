@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.mutation.generated import ROOMS, Generated, everything, shuffled
+from tests.mutation.generated import ROOMS, Generated, drawn, everything
 from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.server.mutants.grafting import GraftError, Rewritten
 from tinker_mock.suite.core.http import Routes
@@ -121,10 +121,10 @@ def main() -> int:
     parser.add_argument("--page", type=Path)
     options = parser.parse_args()
     chosen: list[Generated] = []
-    for mutant in shuffled(options.seed):
+    for mutant in drawn(options.seed) if options.sample else everything():
         if effective(mutant):
             chosen.append(mutant)
-        if len(chosen) == options.sample:
+        if options.sample and len(chosen) == options.sample:
             break
     found = []
     with ThreadPoolExecutor(options.jobs) as pool:
