@@ -53,6 +53,10 @@ ledger: $(STAMP) ## Renew contracts/requirements/README.md from the ledger
 fidelity: $(STAMP) ## Renew docs/fidelity.md, how the mock differs from the service
 	$(BIN)/tinker-mock conformance fidelity --output docs/fidelity.md
 
+.PHONY: docs
+docs: $(STAMP) ## Build the documentation in build/site; a dead link fails (ARGS=serve: look at it)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs $(or $(ARGS),build --strict)
+
 .PHONY: test
 test: $(STAMP) $(SDK_STAMP) $(if $(CI),$(COOKBOOK)/.installed) ## Run the project's own tests
 	$(BIN)/python -m pytest -n auto $(ARGS)

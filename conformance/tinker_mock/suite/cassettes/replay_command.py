@@ -1,6 +1,7 @@
 """`tinker-mock replay`: cassettes to the reference client, or with --target to a server."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from tinker_mock.contracts.locations import FIXTURES
@@ -24,6 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Replay each cassette; 1 if any does not match."""
     paths = arguments.cassettes or sorted(FOLDER.rglob("*.yaml"))
+    for path in paths:
+        if not path.exists():
+            print(f"tinker-mock replay: {path}: No such file or directory", file=sys.stderr)
+            return 2
     failed = 0
     for path in paths:
         problems = _replay(path, arguments)

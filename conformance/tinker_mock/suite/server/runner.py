@@ -13,26 +13,32 @@ from tinker_mock.suite.core.http import Exchange, Routes
 from tinker_mock.suite.core.results import Run
 from tinker_mock.suite.core.selection import selects
 from tinker_mock.suite.core.target import Target
-from tinker_mock.suite.core.verdict import Inapplicable, Status, Unmet, Verdict
+from tinker_mock.suite.core.verdict import Inapplicable, OutOfTime, Status, Unmet, Verdict
 from tinker_mock.suite.server.scenario import Scenario
 from tinker_mock.suite.server.scenarios import (
     auth,
     billing,
     cases,
+    checkpoint_effects,
     checkpoints,
+    draws,
     errors,
     futures,
     kimi,
+    listings,
     losses,
     models,
     optimizer,
+    promise_effects,
     protobuf,
+    protobuf_values,
     runs,
     sampling,
     service,
     sessions,
     streaming,
     telemetry,
+    tenants,
     text,
     training,
     weights,
@@ -40,8 +46,9 @@ from tinker_mock.suite.server.scenarios import (
 from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 
 MODULES = (
-    service, auth, sessions, models, training, losses, optimizer, sampling, futures, weights, checkpoints, runs,
-    telemetry, billing, errors, protobuf, streaming, text, kimi, cases,
+    service, auth, tenants, sessions, models, listings, training, losses, optimizer, sampling,
+    draws, futures, promise_effects, weights, checkpoint_effects, checkpoints, runs, telemetry,
+    billing, errors, protobuf, protobuf_values, streaming, text, kimi, cases,
 )  # fmt: skip
 """In the ledger's order of chapters, the cases from YAML last."""
 OTHER = "for other SDK releases, or newer than the frozen requirements"
@@ -135,6 +142,8 @@ def play_scenario(
         status = Status.NOT_TESTABLE
     except Inapplicable as reason:
         status, why = Status.NOT_APPLICABLE, str(reason)
+    except OutOfTime as over:
+        status, why = Status.NOT_TESTABLE, str(over)
     except Exception as error:
         why = f"the suite failed: {type(error).__name__}: {error}"
     finally:

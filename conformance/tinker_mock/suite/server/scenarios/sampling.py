@@ -167,13 +167,16 @@ def prompt_logprobs(context: ScenarioContext) -> None:
         expect_all_close(warm, values[1:], 1e-4, "temperature is for sampled tokens only")
     with context.check("sampling/prompt-logprobs/equal-forward"):
         model = context.model(session)
+        step(context, model, 1)
         made = context.submit(
-            "save_weights_for_sampler", bodies.save_sampler(model, 1, path="parity")
+            "save_weights_for_sampler", bodies.save_sampler(model, 3, path="parity")
         )
         path = str(made.result().at("/path"))
         context.delete_checkpoint_later(path)
-        seen = bodies.logprobs(context.submit("forward", bodies.forward(model, 2)).result())
-        own = draw(context, context.sampler(session, path), 0, max_tokens=1, prompt_logprobs=True)
+        seen = bodies.logprobs(context.submit("forward", bodies.forward(model, 4)).result())
+        cut = {"chunks": [bodies.text(*part)["chunks"][0] for part in (TOKENS[:2], TOKENS[2:])]}
+        ask: dict[str, Any] = {"max_tokens": 1, "prompt_logprobs": True, "prompt": cut}
+        own = draw(context, context.sampler(session, path), 0, **ask)
         expect_all_close(own.at("/prompt_logprobs")[1:], seen, 1e-4, "sampler and trainer agree")
     topk(context, result.at("/topk_prompt_logprobs"), values)
 
