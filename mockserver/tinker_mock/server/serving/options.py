@@ -61,11 +61,7 @@ def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
         "--break",
         dest="break_check",
         metavar="NAME",
-<<<<<<< HEAD
         help="break this check, or plant this fault",
-=======
-        help="violate this check, or plant this fault",
->>>>>>> harden2
     )
     add("--fail-on", choices=("violation",), help="exit with 1 if a client broke the contract")
     add("--client-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
