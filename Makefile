@@ -46,6 +46,11 @@ serve: $(STAMP) ## Start the mock (PORT=8765 ARGS="--seed 7")
 .PHONY: conformance
 conformance: $(STAMP) $(SDK_STAMP) ## Prove that mock, client, tokenizer and Kimi transformer keep the contract
 	$(BIN)/tinker-mock conformance self $(ARGS)
+	$(BIN)/python -m tests.mutation.score --sample 4
+
+.PHONY: mutation
+mutation: $(STAMP) ## Renew docs/mutation.md: the suite against mutants that nobody chose (ARGS="--sample 200")
+	$(BIN)/python -m tests.mutation.score --page docs/mutation.md $(ARGS)
 
 .PHONY: ledger
 ledger: $(STAMP) ## Renew contracts/requirements/README.md from the ledger
