@@ -26,8 +26,6 @@ class LazyModule:
     """Stands for a module; each of its functions imports it when first called."""
 
     _named: ClassVar[set[str]] = set()
-    _importing: ClassVar[Any] = threading.RLock()
-    """One import at a time: two threads in one package would find it half initialized."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -39,11 +37,7 @@ class LazyModule:
         def call(*arguments: Any, **named: Any) -> Any:
             module = sys.modules.get(name)
             if module is None or getattr(module.__spec__, "_initializing", False):
-<<<<<<< HEAD
                 with IMPORTING:
-=======
-                with self._importing:
->>>>>>> client
                     module = import_module(name)
             return getattr(module, function)(*arguments, **named)
 
@@ -53,9 +47,5 @@ class LazyModule:
     def load_all(cls) -> None:
         """Import every module that is named, so that nobody has to wait for one."""
         for name in sorted(cls._named):
-<<<<<<< HEAD
             with IMPORTING:
-=======
-            with cls._importing:
->>>>>>> client
                 import_module(name)
