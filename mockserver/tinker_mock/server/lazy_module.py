@@ -13,9 +13,13 @@ health check in a fraction of the time they take. Tables of functions name them 
 """
 
 import sys
+import threading
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, ClassVar
+
+IMPORTING = threading.RLock()
+"""Two threads that import numpy's parts in different orders are given half of it: one at a time."""
 
 
 class LazyModule:
@@ -33,7 +37,8 @@ class LazyModule:
         def call(*arguments: Any, **named: Any) -> Any:
             module = sys.modules.get(name)
             if module is None or getattr(module.__spec__, "_initializing", False):
-                module = import_module(name)
+                with IMPORTING:
+                    module = import_module(name)
             return getattr(module, function)(*arguments, **named)
 
         return call
@@ -42,4 +47,5 @@ class LazyModule:
     def load_all(cls) -> None:
         """Import every module that is named, so that nobody has to wait for one."""
         for name in sorted(cls._named):
-            import_module(name)
+            with IMPORTING:
+                import_module(name)

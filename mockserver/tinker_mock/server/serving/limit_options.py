@@ -103,6 +103,13 @@ def add_keeping_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MIB",
         help="pack idle models when those under training take more (default: never)",
     )
+    add(
+        "--max-models",
+        type=whole(1, 10_000_000),
+        default=Settings.max_models,
+        metavar="N",
+        help="models, and samplers, that one session holds (%(default)s)",
+    )
     for name in ("tenants", "sessions", "snapshots"):
         add(
             f"--max-{name}",
