@@ -133,6 +133,8 @@ class Settings:
     """Exchanges that are remembered; 0 for none."""
     journal_memory: int = 64
     """MiB that they take."""
+    journal_body: int = 1
+    """MiB of a body that is kept; of longer ones only the size."""
     log: str = "auto"
     """`text`, `json` or `off`: a line a request on standard error; `auto`: text on a terminal."""
 

@@ -165,3 +165,10 @@ def add_traffic_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MIB",
         help="what they may take (%(default)s)",
     )
+    add(
+        "--journal-body",
+        type=whole(1, 4096),
+        default=Settings.journal_body,
+        metavar="MIB",
+        help="longest body the journal keeps, of others the size (%(default)s)",
+    )
