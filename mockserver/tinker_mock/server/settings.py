@@ -124,6 +124,8 @@ class Settings:
     work_seconds: float = WorkLimits.seconds
     work_memory: int = WorkLimits.memory
     work_tokens: int = WorkLimits.tokens
+    max_connections: int = 10_000
+    """At a time; those that are idle for longest give way. Hypercorn only."""
     max_body: int = BodyLimits.body
     max_in_flight: int = BodyLimits.in_flight
     read_timeout: float = BodyLimits.patience

@@ -124,6 +124,13 @@ def add_traffic_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of bodies and of the journal, which a proxy has too."""
     add = parser.add_argument_group("limits of traffic").add_argument
     add(
+        "--max-connections",
+        type=whole(1, 1_000_000),
+        default=Settings.max_connections,
+        metavar="N",
+        help="connections at a time (%(default)s, or what the open files allow)",
+    )
+    add(
         "--max-body",
         type=whole(1, 4096),
         default=Settings.max_body,
