@@ -57,7 +57,12 @@ def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
     add("--strict", action="store_true", help="refuse request fields the contract does not know")
     add("--data-dir", type=Path, metavar="DIR", help="keep the state there: it outlives the run")
     limit_options.add_arguments(parser)
-    add("--break", dest="break_check", metavar="NAME", help="violate this check, or plant this fault")
+    add(
+        "--break",
+        dest="break_check",
+        metavar="NAME",
+        help="violate this check, or plant this fault",
+    )
     add("--fail-on", choices=("violation",), help="exit with 1 if a client broke the contract")
     add("--client-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
     add("--dynamic-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")
