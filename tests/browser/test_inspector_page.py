@@ -28,7 +28,7 @@ def trained() -> Iterator[Api]:
     with RunningServer(Settings(port=0)) as server:
         api = Api(server, "tml-tester")
         with api.http:
-            for rate in (1e-3, 1e-4):
+            for rate in (1e-4, 3e-5):
                 model = api.model()
                 for step in range(STEPS):
                     api.submit("forward_backward", training_step(model, 2 * step + 1))

@@ -30,6 +30,7 @@ from tinker_mock.server.effects import GRAMMAR, EffectError, parse_steps, parse_
         ("try-again-rate-limit", "try-again", {"variant": "-rate-limit"}),
         ("expire-promise", "expire", {}),
         ("fail-server", "fail", {"variant": "server"}),
+        ("lose-weights", "lose-model", {"variant": "weights"}),
         ("duplicate", "duplicate", {}),
         ("skew-1h", "skew", {"seconds": 3600.0}),
         ("skew-minus-30s", "skew", {"seconds": -30.0}),

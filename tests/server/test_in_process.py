@@ -1,6 +1,10 @@
 """Without a socket: ASGI transport, respx router, and the pytest plugin under xdist."""
 
 import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +14,8 @@ import tinker_mock.server
 
 pytest_plugins = ["pytester"]
 KEY = {"X-API-Key": "tml-in-process"}
+SDK_ENVIRONMENT = Path(__file__).parents[2] / ".venv-sdk"
+SOURCES = ("/mockserver", "/contracts", "/conformance")
 SESSION = {"tags": [], "user_metadata": {}, "sdk_version": "0.38.0"}
 
 
@@ -103,3 +109,65 @@ def test_the_plugin_serves_each_test_and_each_worker(pytester: pytest.Pytester) 
 def test_settings_are_those_of_the_server() -> None:
     with pytest.raises(TypeError, match="colour"):
         tinker_mock.server.create_app(colour="blue")
+
+
+IN_PROCESS = """
+import tinker, tinker_mock.server
+with tinker_mock.server.respx_router(seed=3) as router:
+    service = tinker.ServiceClient(base_url=router.url, api_key="tml-x")
+    training = service.create_lora_training_client(base_model="Qwen/Qwen3-8B", rank=8)
+    step = training.optim_step(tinker.AdamParams(learning_rate=1e-3))
+    getattr(step, "result")()
+    print(router.calls.call_count, len(router.app.state.mock.state.runs))
+"""
+
+
+@pytest.mark.parametrize("release", ["0.18.2", "0.22.7", "0.38.0"])
+def test_sdks_with_a_transport_of_their_own_go_through_respx_too(release: str) -> None:
+    code = SDK_ENVIRONMENT / "releases" / release
+    if not code.is_dir():
+        pytest.skip("real SDKs come with `make sdk-env`")
+    here = [path for path in sys.path if path.endswith(("site-packages", *SOURCES))]
+    ran = subprocess.run(
+        [str(SDK_ENVIRONMENT / "bin" / "python"), "-W", "ignore", "-c", IN_PROCESS],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(code), *here])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr
+    calls, runs = ran.stdout.split()
+    assert int(calls) > 3
+    assert runs == "1"
+
+
+def test_the_fixtures_journal_reads_like_respx(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import httpx, pytest
+
+        def test_calls(tinker_mock):
+            journal = tinker_mock.journal
+            assert not journal.called
+            with pytest.raises(LookupError, match="nothing was called"):
+                journal.last()
+            body = {"tags": ["a"], "user_metadata": {}, "sdk_version": "0.38.0"}
+            url = f"{tinker_mock.url}/api/v1/create_session"
+            answer = httpx.post(url, json=body, headers={"X-API-Key": "tml-secret"})
+            call = journal.last("create_session")
+            assert (call.body, call.status, call.answer) == (body, 200, answer.json())
+            assert "tml-secret" not in str(call)
+            assert journal.calls_of("create_session").call_count == 1
+            assert not journal.calls_of("optim_step").called
+            httpx.post(url, json={"tags": 3}, headers={"X-API-Key": "tml-secret"})
+            assert [c.status for c in journal.calls] == [200, 422]
+            assert [c.number for c in journal.violations] == [2]
+            with pytest.raises(LookupError, match="called were create_session"):
+                journal.last("optim_step")
+            with pytest.raises(ValueError, match="did you mean optim_step"):
+                journal.calls_of("optim_steps")
+            journal.reset()
+            assert journal.calls == []
+        """
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)

@@ -81,7 +81,7 @@ class Operation:
 
     # how it runs
 
-    @property
+    @cached_property
     def promised(self) -> bool:
         """Answered with a promise; the result is polled for."""
         return "x-result" in self._node
@@ -137,12 +137,12 @@ class Operation:
         )
         return content
 
-    @property
+    @cached_property
     def request_types(self) -> tuple[str, ...]:
         """Content types a request body may have; empty where no body is read."""
         return tuple(self._request_content)
 
-    @property
+    @cached_property
     def body_required(self) -> bool:
         body = self._schemas.resolve(self._node.get("requestBody", {}))
         return bool(body.get("required"))
@@ -191,6 +191,8 @@ class Operation:
 
     def check_headers(self, headers: Mapping[str, Any]) -> list[Violation]:
         """Judge the headers the operation declares; names in any case."""
+        if not any(parameter.place == "header" for parameter in self.parameters):
+            return []
         return self._check_parameters("header", {k.lower(): v for k, v in headers.items()})
 
     def check_path(self, values: Mapping[str, Any]) -> list[Violation]:
@@ -226,10 +228,8 @@ class Operation:
 
     def unknown_fields(self, body: Any) -> list[str]:
         """JSON pointers of request fields that the contract doesn't know."""
-        found: list[tuple[str | int, ...]] = []
-        if self._find_unknown is not None:
-            self._find_unknown(body, (), found)
-        return [join(path) for path in found]
+        find = self._find_unknown
+        return [join(path) for path in find(body)] if find is not None else []
 
     @cached_property
     def _find_unknown(self) -> Find | None:

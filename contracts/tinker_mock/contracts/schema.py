@@ -1,6 +1,6 @@
 """Reading schemas: references, the fields a value uses, values out of query strings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,20 +85,40 @@ class Schemas:
 
         A branch is out if a field it requires is absent, or one of its constants differs.
         """
-        if not isinstance(value, dict):
-            kind = "array" if isinstance(value, list) else None
-            return next((branch for branch in branches if branch.get("type") == kind), None)
-        best: tuple[int, Schema] | None = None
-        for branch in branches:
-            properties = branch.get("properties")
-            if properties is None or not value.keys() >= set(branch.get("required", ())):
-                continue
-            shared = properties.keys() & value.keys()
-            if any(self._contradicts(properties[key], value[key]) for key in shared):
-                continue
-            if best is None or len(shared) > best[0]:
-                best = (len(shared), branch)
-        return best[1] if best else None
+        return self.chooser(branches)(value)
+
+    def chooser(self, branches: list[Schema]) -> Callable[[Any], Schema | None]:
+        """`choose` for the same branches again and again."""
+        objects = [self._object(branch) for branch in branches if "properties" in branch]
+
+        def choose(value: Any) -> Schema | None:
+            if not isinstance(value, dict):
+                kind = "array" if isinstance(value, list) else None
+                return next((branch for branch in branches if branch.get("type") == kind), None)
+            best, most = None, -1
+            for branch, known, required, constants in objects:
+                if not value.keys() >= required:
+                    continue
+                if any(key in value and value[key] != wanted for key, wanted in constants):
+                    continue
+                shared = len(known & value.keys())
+                if shared > most:
+                    best, most = branch, shared
+            return best
+
+        return choose
+
+    def _object(
+        self, branch: Schema
+    ) -> tuple[Schema, Set[str], frozenset[str], list[tuple[str, Any]]]:
+        """An alternative: its fields, those it requires, and its constants."""
+        fields = {key: self.resolve(node) for key, node in branch["properties"].items()}
+        constants = [
+            (key, node["const"])
+            for key, node in fields.items()
+            if isinstance(node, dict) and "const" in node
+        ]
+        return branch, fields.keys(), frozenset(branch.get("required", ())), constants
 
     def flatten(self, alternatives: list[Any]) -> Iterator[Schema]:
         """The branches, with those that are alternatives themselves taken apart."""
@@ -108,10 +128,6 @@ class Schemas:
                 yield from self.flatten(nested)
             else:
                 yield branch
-
-    def _contradicts(self, schema: Any, value: Any) -> bool:
-        schema = self.resolve(schema)
-        return isinstance(schema, dict) and "const" in schema and schema["const"] != value
 
 
 def outside(use: Use, release: str) -> SdkRange | None:

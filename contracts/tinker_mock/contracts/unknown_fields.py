@@ -6,11 +6,13 @@ from typing import Any
 from tinker_mock.contracts.schema import Schema, Schemas
 
 Path = tuple[str | int, ...]
-Find = Callable[[Any, Path, list[Path]], None]
+Find = Callable[[Any], list[Path]]
+NOTHING: list[Path] = []
 
 
 def compile_search(schemas: Schemas, schema: Any) -> Find | None:
-    """A function that appends the paths of unknown fields; None if nothing could be unknown."""
+    """A function that gives the paths of unknown fields, in the order of the value; None if
+    nothing could be unknown."""
     return _plan(schemas, schema, ())
 
 
@@ -32,33 +34,51 @@ def _object(schemas: Schemas, schema: Schema, above: tuple[int, ...]) -> Find | 
     properties: dict[str, Any] = schema.get("properties", {})
     rest = schema.get("additionalProperties")
     plans = {key: _plan(schemas, node, above) for key, node in properties.items()}
+    nested = [(key, plan) for key, plan in plans.items() if plan is not None]
     others = _plan(schemas, rest, above) if isinstance(rest, dict) else None
     closed = bool(properties) and rest is not True and not isinstance(rest, dict)
-    if not closed and others is None and not any(plans.values()):
+    if not closed and others is None and not nested:
         return None
+    known = properties.keys()
+    if not nested and others is None:
+        return lambda value: (
+            [(key,) for key in value if key not in known]
+            if isinstance(value, dict) and not value.keys() <= known
+            else NOTHING
+        )
 
-    def find(value: Any, path: Path, found: list[Path]) -> None:
+    def find(value: Any) -> list[Path]:
         if not isinstance(value, dict):
-            return
-        for key, item in value.items():
-            if key in plans:
-                plan = plans[key]
-            elif closed:
-                found.append((*path, key))
-                continue
-            else:
-                plan = others
-            if plan is not None and isinstance(item, (dict, list)):
-                plan(item, (*path, key), found)
+            return NOTHING
+        below = {}
+        for key, plan in nested:
+            item = value.get(key)
+            if item is not None and (found := _inside(plan, item)):
+                below[key] = found
+        if others is not None:
+            rests = [(key, item) for key, item in value.items() if key not in known]
+            below |= {key: found for key, item in rests if (found := _inside(others, item))}
+        if not below and not (closed and not value.keys() <= known):
+            return NOTHING
+        found = []
+        for key in value:
+            if closed and key not in known:
+                found.append((key,))
+            found += [(key, *path) for path in below.get(key, ())]
+        return found
 
     return find
 
 
+def _inside(plan: Find, value: Any) -> list[Path]:
+    return plan(value) if isinstance(value, (dict, list)) else NOTHING
+
+
 def _items(plan: Find) -> Find:
-    def find(value: Any, path: Path, found: list[Path]) -> None:
-        if isinstance(value, list) and value and isinstance(value[0], (dict, list)):
-            for index, item in enumerate(value):
-                plan(item, (*path, index), found)
+    def find(value: Any) -> list[Path]:
+        if not (isinstance(value, list) and value and isinstance(value[0], (dict, list))):
+            return NOTHING
+        return [(index, *path) for index, item in enumerate(value) for path in plan(item)]
 
     return find
 
@@ -68,11 +88,10 @@ def _branches(schemas: Schemas, alternatives: list[Any], above: tuple[int, ...])
     plans = {id(branch): _plan(schemas, branch, above) for branch in flat}
     if not any(plans.values()):
         return None
+    choose = schemas.chooser(flat)
 
-    def find(value: Any, path: Path, found: list[Path]) -> None:
-        branch = schemas.choose(flat, value)
-        plan = plans.get(id(branch))
-        if plan is not None:
-            plan(value, path, found)
+    def find(value: Any) -> list[Path]:
+        plan = plans.get(id(choose(value)))
+        return NOTHING if plan is None else plan(value)
 
     return find

@@ -23,7 +23,7 @@ from tinker_mock.server.handlers.answerer import MockAnswerer
 from tinker_mock.server.handlers.table import handlers_of
 from tinker_mock.server.http.endpoint import Answerer, Endpoint
 from tinker_mock.server.http.request_check import RequestRules
-from tinker_mock.server.http.routes import Unmatched, mounted, routes_for
+from tinker_mock.server.http.routes import DirectApp, Unmatched, mounted, routes_for
 from tinker_mock.server.http.traffic import PlainTraffic, SimulatedTraffic
 from tinker_mock.server.ids import IdSource
 from tinker_mock.server.journal import Journal
@@ -130,7 +130,13 @@ def build(
     backend = _backend(settings, clock, policy, store, Signer(secret), observer, quirks)
     script_warnings = _start_scripts(settings, backend)
     parked = ParkedWork()
-    journal = Journal(clock, settings.journal_size, settings.journal_memory, server=server)
+    journal = Journal(
+        clock,
+        settings.journal_size,
+        settings.journal_memory,
+        settings.journal_body,
+        server=server,
+    )
     plans = Plans(backend.ids, names)
     access = Access(settings)
     faults = FaultInjector(backend, access, plans, scenario.rules, parked)
@@ -245,7 +251,7 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
             RequestRules(content_types=False),
         )
         routes += routes_for(console, contract.values())
-    app = Starlette(routes=routes, lifespan=lifespan)
+    app = DirectApp(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
     app.router.default = fallback
     app.state.mock = mock

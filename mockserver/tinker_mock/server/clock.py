@@ -34,7 +34,7 @@ skew: ContextVar[float] = ContextVar("clock_skew", default=0.0)
 """Seconds by which `now` is off for the current task: the clock-skew fault."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Hold:
     """One stretch of work; while something in it waits on the clock it does not count."""
 
@@ -43,6 +43,25 @@ class _Hold:
 
 
 _hold: ContextVar[_Hold | None] = ContextVar("clock_hold", default=None)
+
+
+class _Busy:
+    """A stretch of work that `count` is told of. A class: every exchange goes through several."""
+
+    __slots__ = ("_count", "_own", "_token")
+
+    def __init__(self, count: Callable[[int], None]) -> None:
+        self._count = count
+
+    def __enter__(self) -> None:
+        self._own = _Hold()
+        self._token = _hold.set(self._own)
+        self._count(1)
+
+    def __exit__(self, *_: object) -> None:
+        self._own.ended = True
+        self._count(0 if self._own.parked else -1)
+        _hold.reset(self._token)
 
 
 class Clock(Protocol):
@@ -134,17 +153,8 @@ class _TimerClock(ABC):
             if timer is not None:
                 timer.cancel()
 
-    @contextmanager
-    def busy(self) -> Iterator[None]:
-        hold = _Hold()
-        token = _hold.set(hold)
-        self._count(1)
-        try:
-            yield
-        finally:
-            hold.ended = True
-            self._count(0 if hold.parked else -1)
-            _hold.reset(token)
+    def busy(self) -> AbstractContextManager[None]:
+        return _Busy(self._count)
 
     @contextmanager
     def _parked(self) -> Iterator[None]:
@@ -320,6 +330,12 @@ class ManualClock(_TimerClock):
         self._elapsed = max(self._elapsed, head.when)
         self._fire_due(self._elapsed)
         self._changed()
+
+
+def machine_timer(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+    """Call it after so many seconds of the machine's, in the running loop: for what must not wait
+    for simulated time. Raises RuntimeError outside of a loop."""
+    return asyncio.get_running_loop().call_later(seconds, call)
 
 
 def clock_from(spec: str) -> Clock:

@@ -12,19 +12,40 @@ health check in a fraction of the time they take. Tables of functions name them 
     TABLE = {"asample": sampling.asample}
 """
 
+import sys
+import threading
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
+
+IMPORTING = threading.RLock()
+"""Two threads that import numpy's parts in different orders are given half of it: one at a time."""
 
 
 class LazyModule:
     """Stands for a module; each of its functions imports it when first called."""
 
+    _named: ClassVar[set[str]] = set()
+
     def __init__(self, name: str) -> None:
         self._name = name
+        self._named.add(name)
 
     def __getattr__(self, function: str) -> Callable[..., Any]:
+        name = self._name
+
         def call(*arguments: Any, **named: Any) -> Any:
-            return getattr(import_module(self._name), function)(*arguments, **named)
+            module = sys.modules.get(name)
+            if module is None or getattr(module.__spec__, "_initializing", False):
+                with IMPORTING:
+                    module = import_module(name)
+            return getattr(module, function)(*arguments, **named)
 
         return call
+
+    @classmethod
+    def load_all(cls) -> None:
+        """Import every module that is named, so that nobody has to wait for one."""
+        for name in sorted(cls._named):
+            with IMPORTING:
+                import_module(name)

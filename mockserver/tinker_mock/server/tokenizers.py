@@ -113,10 +113,16 @@ def folder_of(model: NamedModel) -> str | None:
 
 def has_own_files(model: NamedModel) -> bool:
     """Whether something that may be the model's own tokenizer is here; nothing is loaded."""
+    return text_is_installed() and bool(own_files(model))
+
+
+def own_files(model: NamedModel) -> tuple[str, ...]:
+    """What the model's own tokenizer may be read from, with the times of change; () for nothing."""
+    ranks = _inkling_ranks() if _is_inkling(model) else None
+    if ranks is not None:
+        return _state_of(str(ranks))
     found = _sources(model.name, model.family, model.tokenizer_id)
-    here = (_state_of(source) for source, _ in found)
-    ranked = _is_inkling(model) and _inkling_ranks() is not None
-    return text_is_installed() and (ranked or any(here))
+    return tuple(file for source, _ in found for file in _state_of(source))
 
 
 @cache

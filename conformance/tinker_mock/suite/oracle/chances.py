@@ -9,7 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-ALARM = 1e-7
+ALARM = 1e-6
+OTHERS = "other tokens"
+NOTHING = 1e-9
+"""A share below it is a rounding error: such tokens must not come."""
 
 
 def cut_at(logprobs: Mapping[int, float], temperature: float) -> dict[int, float]:
@@ -30,11 +33,12 @@ def unlikely(drawn: Sequence[int], chances: Mapping[int, float]) -> str:
     rest = max(0.0, 1.0 - sum(chances.values()))
     seen = {token: drawn.count(token) for token in chances}
     rows = [(str(token), seen[token], chance) for token, chance in chances.items()]
-    rows.append(("other tokens", count - sum(seen.values()), rest))
+    rows.append((OTHERS, count - sum(seen.values()), rest))
     for name, times, chance in rows:
         mean = count * chance
         bound = math.sqrt(2 * mean * (1 - chance) * limit) + limit / 3
-        bound = bound if chance > 1e-9 else 0.0
+        if name == OTHERS and chance < NOTHING:
+            bound = 0.5
         if abs(times - mean) > bound:
             return f"{name} came {times} times of {count}, expected {mean:.1f} ± {bound:.1f}"
     return ""

@@ -1,6 +1,6 @@
 """`conformance self` judges this project by its own suite, section by section."""
 
-from tinker_mock.suite.selftest import data, servers, subjects
+from tinker_mock.suite.selftest import data, proofs, servers, subjects
 from tinker_mock.suite.selftest.section import Section
 
 SECTIONS = {
@@ -8,7 +8,8 @@ SECTIONS = {
     for section in (
         Section("server", 12, servers.server),
         Section("lasting", 14, servers.lasting),
-        Section("mutants", 60, servers.mutants),
+        Section("mutants", 60, proofs.mutants),
+        Section("faults", 60, proofs.faults),
         Section("behaviour", 15, servers.behaviour),
         Section("fuzz", 25, servers.fuzz),
         Section("reference-client", 40, subjects.reference_client),

@@ -2,22 +2,16 @@
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.contracts.locations import CONTRACTS
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.http import Routes
 from tinker_mock.suite.core.results import coverage_of
 from tinker_mock.suite.core.target import Target
-from tinker_mock.suite.core.verdict import Status, Verdict
 from tinker_mock.suite.mock_process import mock_server
-from tinker_mock.suite.selftest.section import Options, SectionResult, judged, rule
-from tinker_mock.suite.server.kill_matrix import Kill, kill_matrix
-from tinker_mock.suite.server.runner import load_scenarios, run_server_suite
-from tinker_mock.suite.server.wire_checks import wire_check
+from tinker_mock.suite.selftest.section import Options, SectionResult, judged
+from tinker_mock.suite.server.runner import run_server_suite
 
 OTHER_KEY = "tml-somebody-else"
 MODEL = "Qwen/Qwen3-8B"
@@ -50,67 +44,6 @@ def lasting(options: Options) -> SectionResult:
     text = "With a data directory the server chapter passes as it does in memory."
     found = judged("self/lasting/server", text, problem, f"{len(run.verdicts)} checks")
     return SectionResult("lasting", [found])
-
-
-def mutable_checks(everything: bool) -> list[str]:
-    """Checks of the server suite that need a mutant: every MUST, or all."""
-    rules = requirement_of()
-    names = [check for scenario in load_scenarios().values() for check in scenario.checks]
-    operations = Routes("tinker").operations.values()
-    names += [wire_check(one) for one in operations if wire_check(one) in rules]
-    return [name for name in names if everything or rules[name].level == "MUST"]
-
-
-def mutants(options: Options) -> SectionResult:
-    """Each check against a mock that breaks exactly its rule."""
-    names = mutable_checks(options.mutants == "all")
-    halves = [names[0::2], names[1::2]]
-    with ThreadPoolExecutor(2) as pool:
-        kills = [
-            kill
-            for half in pool.map(lambda one: half_matrix(options, one), halves)
-            for kill in half
-        ]
-    kills.sort(key=lambda kill: names.index(kill.check))
-    killed = sum(kill.killed for kill in kills)
-    shared = sum(bool(kill.others) for kill in kills)
-    notes = [
-        f"kill matrix: {killed} of {len(kills)} checks fail on their mutant",
-        f"{len(kills) - shared} only there, {shared} share their cause with other checks",
-    ]
-    write_matrix(kills, options.report / "kill-matrix.md")
-    return SectionResult("mutants", [kill_verdict(kill) for kill in kills], notes)
-
-
-def half_matrix(options: Options, names: list[str]) -> list[Kill]:
-    """The kill matrix of some checks, on a mock of its own."""
-    rules = requirement_of()
-    with mock_server(options.mock_arguments()) as url:
-        target = Target(url, other_key=OTHER_KEY, base_model=MODEL, long_poll=3.0, timeout=8.0)
-        return kill_matrix(target, {name: rules[name] for name in names})
-
-
-def kill_verdict(kill: Kill) -> Verdict:
-    """Whether a check was proved able to fail."""
-    name = f"self/mutants/{kill.check.replace('/', '.')}"
-    verdict = Verdict(name, rule(name, f"{kill.check} fails on its mutant"), Status.PASS)
-    verdict.scenario = "kill matrix"
-    if not kill.killed or kill.errors:
-        verdict.status = Status.FAIL
-        verdict.message = "no mutant breaks it" if kill.missing else "it survives its mutant"
-        verdict.actual = "; ".join(kill.errors)
-    return verdict
-
-
-def write_matrix(kills: list[Kill], path: Path) -> None:
-    """The kill matrix as a Markdown table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = ["| check | level | killed | others that fail with it |", "|---|---|---|---|"]
-    for kill in kills:
-        others = ", ".join(f"`{other}`" for other in kill.others) or "none"
-        word = "yes" if kill.killed else "**no**"
-        lines.append(f"| `{kill.check}` | {kill.level} | {word} | {others} |")
-    path.write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def behaviour(options: Options) -> SectionResult:

@@ -5,7 +5,7 @@ from typing import Any
 from tinker_mock.contracts.fidelity import load_quirks
 from tinker_mock.server.control.mock_control import MockControl
 from tinker_mock.server.errors import Unprocessable
-from tinker_mock.server.mutants import MutantError
+from tinker_mock.server.mutants import MutantError, load_faults, load_mutants
 from tinker_mock.server.quirks import Quirk, UnknownQuirk, quirk_of
 from tinker_mock.server.scenarios.scenario import Scenario, load_scenario, scenario_names
 from tinker_mock.server.wire.exchange import Answer, Exchange
@@ -84,6 +84,15 @@ async def put_quirks(control: MockControl, exchange: Exchange) -> dict[str, Any]
             str(error), pointer="/quirks", rule="a quirk is one of GET /_mock/quirks"
         ) from None
     return await list_quirks(control, exchange)
+
+
+async def list_mutants(control: MockControl, exchange: Exchange) -> dict[str, Any]:
+    faults = load_faults().values()
+    return {
+        "check": control.mutants.name,
+        "checks": list(load_mutants()),
+        "faults": [{"name": one.name, "rule": one.rule, "says": one.says} for one in faults],
+    }
 
 
 async def put_mutant(control: MockControl, exchange: Exchange) -> dict[str, Any]:

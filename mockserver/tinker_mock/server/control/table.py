@@ -10,6 +10,7 @@ from tinker_mock.server.wire.exchange import Answer, Exchange
 if TYPE_CHECKING:
     from tinker_mock.server.control import (
         clock,
+        documents,
         inspector,
         journal,
         metrics,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     )
 else:
     clock = LazyModule("tinker_mock.server.control.clock")
+    documents = LazyModule("tinker_mock.server.control.documents")
     inspector = LazyModule("tinker_mock.server.control.inspector")
     journal = LazyModule("tinker_mock.server.control.journal")
     metrics = LazyModule("tinker_mock.server.control.metrics")
@@ -46,6 +48,9 @@ HANDLERS: dict[str, Handler] = {
     "list_all_checkpoints": inspector.list_all_checkpoints,
     "change_checkpoint": inspector.change_checkpoint,
     "download_checkpoint": inspector.download_checkpoint,
+    "get_document": documents.get_document,
+    "get_newest_document": documents.get_newest_document,
+    "get_docs": documents.get_docs,
     "get_exchange": journal.get_exchange,
     "send_again": journal.send_again,
     "query_journal": journal.query_journal,
@@ -57,6 +62,7 @@ HANDLERS: dict[str, Handler] = {
     "export_journal": journal.export_journal,
     "journal_feed": journal.journal_feed,
     "metrics": metrics.metrics,
+    "list_mutants": misbehaviour.list_mutants,
     "put_mutant": misbehaviour.put_mutant,
     "list_quirks": misbehaviour.list_quirks,
     "put_quirks": misbehaviour.put_quirks,

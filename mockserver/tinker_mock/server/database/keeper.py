@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from tinker_mock.server.clock import Clock
+from tinker_mock.server.clock import Clock, machine_timer
 from tinker_mock.server.database.changes import Change, Changes, gather, statements, was_gathered
 from tinker_mock.server.database.directory import DATABASE, DataDirectory
 from tinker_mock.server.database.loading import load_state
@@ -190,11 +190,9 @@ class DirectoryKeeper:
     def _changed(self) -> None:
         """Something is to be kept, even if nobody waits for it."""
         if self._later is None and self._work is None and not self._closed:
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:
-                return  # before the loop runs, or from a thread: the next change will do
-            self._later = loop.call_later(UNHURRIED, self._unhurried)
+            # Before the loop runs, or from a thread, the next change will do.
+            with suppress(RuntimeError):
+                self._later = machine_timer(UNHURRIED, self._unhurried)
 
     def _unhurried(self) -> None:
         self._later = None

@@ -71,13 +71,16 @@ class FaultInjector:
 
     def deliveries(self, exchange: Exchange) -> int:
         """How often the request is handed to the service."""
-        return 1 if exchange.effect("duplicate") is None else 2
+        return 2 if exchange.effects and exchange.effect("duplicate") is not None else 1
 
     async def send(self, exchange: Exchange, answer: Answer, send: Send) -> None:
         """Put the answer on the wire, or what is left of it."""
         skew.set(0.0)  # in process the next request runs in the same context
         if isinstance(answer, HangUp):
             cut(reset=answer.reset)
+            return
+        if not exchange.effects:
+            await answer.send(send)
             return
         mask = exchange.effect("mask")
         if mask is not None:

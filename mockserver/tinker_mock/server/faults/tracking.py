@@ -17,7 +17,36 @@ def track_hypercorn() -> None:
     from hypercorn.events import Event, Updated
 
     class TrackedConnection(TCPServer):
-        """Hypercorn's connection, remembered for the requests that arrive on it."""
+        """Hypercorn's connection, remembered for the requests that arrive on it.
+
+        One task looks after its idleness; Hypercorn's makes and cancels one a request.
+        """
+
+        idle_since: float | None = 0.0
+        """Of the loop's clock; nothing while a request is under way."""
+
+        async def protocol_send(self, event: Event) -> None:
+            if isinstance(event, Updated):
+                self.idle_since = self.loop.time() if event.idle else None
+            else:
+                await super().protocol_send(event)
+
+        async def _idle_timeout(self) -> None:
+            self.idle_since = self.loop.time()
+            patience = self.config.keep_alive_timeout
+            ending = asyncio.ensure_future(self.context.terminated.wait())
+            try:
+                while not ending.done():
+                    since = self.loop.time() if self.idle_since is None else self.idle_since
+                    left = since + patience - self.loop.time()
+                    if left <= 0:
+                        break
+                    await asyncio.wait({ending}, timeout=left)
+            finally:
+                ending.cancel()
+            # A request under way ends its connection itself when the server does.
+            if self.idle_since is not None:
+                await asyncio.shield(self._initiate_server_close())
 
         async def run(self) -> None:
             current.set(self.writer.transport)
@@ -36,10 +65,6 @@ def track_hypercorn() -> None:
         async def _read_data(self) -> None:
             await super()._read_data()
             await self.idle_task.stop()
-
-        async def protocol_send(self, event: Event) -> None:
-            if not (isinstance(event, Updated) and self.reader.at_eof()):
-                await super().protocol_send(event)
 
     vars(hypercorn_run)["TCPServer"] = TrackedConnection
 

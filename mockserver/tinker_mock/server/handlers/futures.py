@@ -1,5 +1,6 @@
 """Promises over HTTP: poll one, poll a session's, cancel."""
 
+from collections.abc import Awaitable
 from typing import Any
 
 from tinker_mock.server.engine import LossResult
@@ -16,16 +17,37 @@ METADATA_FROM = 64 * 1024
 """Results of this many bytes and more are announced before they are sent, if the poll allows."""
 
 
-async def retrieve_future(backend: Backend, exchange: Exchange) -> Answer:
+def retrieve_future(backend: Backend, exchange: Exchange) -> Answer | Awaitable[Answer]:
     """The outcome of a promise, or try again after the long poll's limit."""
-    owner, request_id = exchange.owner.id, exchange.body["request_id"]
-    promise = backend.promises.get(owner, request_id)
+    promise = backend.promises.get(exchange.owner.id, exchange.body["request_id"])
     _note_poll(backend, promise)
+    if promise.open or _is_large(promise):
+        return _retrieved(backend, exchange, promise)
+    answer = _outcome(promise, exchange)
+    return _told(backend, exchange, promise, answer)
+
+
+async def _retrieved(backend: Backend, exchange: Exchange, promise: Promise) -> Answer:
+    owner, request_id = promise.tenant_id, promise.request_id
     await backend.promises.wait(promise, backend.limits.long_poll)
     promise = backend.promises.get(owner, request_id)  # a snapshot may have been restored
     if promise.open:
         return _try_again(backend, exchange, promise)
-    answer = await _outcome(backend, exchange, promise)
+    if _is_large(promise):
+        answer = await backend.compute(_outcome, promise, exchange)
+    else:
+        answer = _outcome(promise, exchange)
+    return _told(backend, exchange, promise, answer)
+
+
+def _is_large(promise: Promise) -> bool:
+    """Whether its result is better encoded in a thread."""
+    result = promise.outcome.result if promise.outcome else None
+    return isinstance(result, LossResult) and len(result.outputs) > IN_THREAD
+
+
+def _told(backend: Backend, exchange: Exchange, promise: Promise, answer: Answer) -> Answer:
+    """The answer, after which the promise has been read unless its result was only announced."""
     if exchange.result_of or promise.state != "completed":
         backend.promises.read(promise)
     return answer
@@ -45,16 +67,12 @@ def _try_again(backend: Backend, exchange: Exchange, promise: Promise) -> Answer
     return Answer(exchange.dialect.try_again_status, body)
 
 
-async def _outcome(backend: Backend, exchange: Exchange, promise: Promise) -> Answer:
+def _outcome(promise: Promise, exchange: Exchange) -> Answer:
     outcome, dialect = promise.outcome, exchange.dialect
     assert outcome is not None
     if outcome.state != "completed":
         return Answer(body=failed_promise(outcome.error, outcome.category, dialect))
-    accept = exchange.headers.get("accept", "")
-    if isinstance(outcome.result, LossResult) and len(outcome.result.outputs) > IN_THREAD:
-        answer = await backend.compute(encode_result, outcome.result, accept, dialect)
-    else:
-        answer = encode_result(outcome.result, accept, dialect)
+    answer = encode_result(outcome.result, exchange.headers.get("accept", ""), dialect)
     allowed = exchange.body.get("allow_metadata_only", False)
     size = len(answer.encoded())
     if allowed and dialect.understands("metadata_only") and size >= METADATA_FROM:

@@ -86,15 +86,16 @@ class Endpoint:
                 cut(reset=True)
 
     def _exchange(self, operation: Operation | None, scope: Mapping[str, Any]) -> Exchange:
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = {str(k, "latin-1").lower(): str(v, "latin-1") for k, v in scope["headers"]}
         raw_query = scope.get("query_string", b"")
         base_url = self.base_url or f"{scope.get('scheme', 'http')}://{self._host(headers, scope)}"
+        asked = parse_qsl(raw_query.decode("latin-1"), keep_blank_values=True) if raw_query else ()
         return Exchange(
             method=scope["method"],
             path=scope["path"],
             headers=headers,
             dialect=dialect_of(headers),
-            query=dict(parse_qsl(raw_query.decode("latin-1"), keep_blank_values=True)),
+            query=dict(asked),
             path_params={k: str(v) for k, v in scope.get("path_params", {}).items()},
             operation=operation,
             raw_query=raw_query,

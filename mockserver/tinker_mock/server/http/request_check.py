@@ -118,6 +118,8 @@ def _unknown(fields: list[str]) -> Unprocessable:
 
 def judge_parameters(exchange: Exchange, operation: Operation) -> None:
     """Check path, query and headers; fill in typed query values with the contract's defaults."""
+    if not operation.parameters:
+        return
     violations = [
         *operation.check_path(exchange.path_params),
         *operation.check_query(exchange.query),

@@ -41,7 +41,9 @@ def _violations(
     kind = answer.content_type.split(";")[0].strip().lower()
     # Judged as a client will read it: arrays are lists by then, and keys are text.
     body: Any = answer.encoded()
-    if kind == JSON:
+    if answer.plain and b"null" not in body:
+        body = answer.body
+    elif kind == JSON:
         try:
             body = orjson.loads(body)
         except orjson.JSONDecodeError:

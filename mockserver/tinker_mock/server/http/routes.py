@@ -1,9 +1,10 @@
 """The contract's operations as routes, at the root and under the real service's prefix."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 
 from tinker_mock.contracts import Operation
@@ -11,11 +12,6 @@ from tinker_mock.server.errors import MethodNotAllowed, NotFound, ServiceError
 from tinker_mock.server.http.endpoint import Endpoint
 from tinker_mock.server.settings import PREFIXES
 from tinker_mock.server.wire.exchange import Receive, Send
-
-OFTEN = {
-    f"/api/v1/{name}" for name in ("retrieve_future", "asample", "forward_backward", "optim_step")
-}
-"""Routes are tried in order: what training loops ask all the time comes first."""
 
 
 class PathApp:
@@ -83,8 +79,37 @@ def routes_for(endpoint: Endpoint, operations: Iterable[Operation]) -> list[Base
         for method, path in addresses:
             app = paths.setdefault(path, PathApp(endpoint, path))
             app.operations[method.upper()] = operation
-    ordered = sorted(paths, key=lambda path: (path not in OFTEN, path.count("{")))
+    ordered = sorted(paths, key=lambda path: path.count("{"))
     return [Route(pattern(path), endpoint=paths[path], methods=None) for path in ordered]
+
+
+class DirectApp(Starlette):
+    """Hands requests for a path without parameters straight to the endpoint behind it.
+
+    Starlette tries its routes in turn, behind two layers for errors that an endpoint never lets
+    through.
+    """
+
+    def __init__(self, routes: list[BaseRoute], lifespan: Any) -> None:
+        super().__init__(routes=routes, lifespan=lifespan)
+        self._direct = dict(_direct(routes, ""))
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = self._direct.get(scope.get("path", ""))
+        if path is None or scope["type"] != "http" or scope.get("root_path"):
+            await super().__call__(scope, receive, send)
+        else:
+            await path(scope, receive, send)
+
+
+def _direct(routes: Iterable[BaseRoute], prefix: str) -> Iterator[tuple[str, PathApp]]:
+    """Later routes first: of two for a path the first one counts."""
+    for route in reversed([*routes]):
+        if isinstance(route, Mount):
+            yield from _direct(route.routes, prefix + route.path)
+        elif isinstance(route, Route) and "{" not in route.path:
+            assert isinstance(route.endpoint, PathApp)
+            yield prefix + route.path, route.endpoint
 
 
 def pattern(path: str) -> str:

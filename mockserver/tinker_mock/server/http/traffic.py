@@ -1,8 +1,7 @@
 """What requests meet on their way, beside whoever answers them."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
 
 from tinker_mock.contracts import Contract
 from tinker_mock.server.clock import Clock
@@ -58,6 +57,25 @@ class PlainTraffic:
         await answer.send(send)
 
 
+class _Watched:
+    """An exchange in the journal, during which the clock does not jump."""
+
+    __slots__ = ("_busy", "_exchange", "_journal")
+
+    def __init__(
+        self, exchange: Exchange, journal: Journal, busy: AbstractContextManager[None]
+    ) -> None:
+        self._exchange, self._journal, self._busy = exchange, journal, busy
+
+    def __enter__(self) -> None:
+        self._journal.open(self._exchange)
+        self._busy.__enter__()
+
+    def __exit__(self, *problem: Any) -> None:
+        self._busy.__exit__(*problem)
+        self._journal.close(self._exchange)
+
+
 class SimulatedTraffic:
     """Exchanges are journalled with a verdict, meet faults, and may break one rule."""
 
@@ -77,14 +95,8 @@ class SimulatedTraffic:
         self.mutants = mutants
         self.compute = compute
 
-    @contextmanager
-    def watch(self, exchange: Exchange) -> Iterator[None]:
-        self.journal.open(exchange)
-        try:
-            with self.clock.busy():
-                yield
-        finally:
-            self.journal.close(exchange)
+    def watch(self, exchange: Exchange) -> AbstractContextManager[None]:
+        return _Watched(exchange, self.journal, self.clock.busy())
 
     async def before(self, exchange: Exchange) -> Answer | None:
         return await self.faults.before(exchange)

@@ -8,7 +8,7 @@ from typing import Any
 from tinker_mock.server.clock import Clock, RealClock
 from tinker_mock.server.effects import words
 from tinker_mock.server.errors import ServiceError
-from tinker_mock.server.journal.bodies import BODY_LIMIT, kept
+from tinker_mock.server.journal.bodies import kept
 from tinker_mock.server.journal.entry import FRAME, Entry
 from tinker_mock.server.journal.query import Query
 from tinker_mock.server.journal.redaction import redact_text
@@ -29,15 +29,22 @@ OTHERS = "other violations"
 class Journal:
     """The last exchanges. Entries are numbered from 1 in order of arrival.
 
-    `size` is how many are kept (0: none, and only counted), `memory` how many MiB they may take.
+    `size` is how many are kept (0: none, and only counted), `memory` how many MiB they may take,
+    `body` how many MiB a body may have to be kept.
     """
 
     def __init__(
-        self, clock: Clock, size: int = 10_000, memory: int = 64, *, server: str = "mock"
+        self,
+        clock: Clock,
+        size: int = 10_000,
+        memory: int = 64,
+        body: int = 1,
+        *,
+        server: str = "mock",
     ) -> None:
         self.clock = clock
         self.most_bytes = memory * MIB
-        self.body_limit = min(BODY_LIMIT, self.most_bytes // SHARES)
+        self.body_limit = min(body * MIB, self.most_bytes // SHARES)
         self.server = server
         """Who is to blame for a wrong answer."""
         self.size = size
@@ -51,7 +58,8 @@ class Journal:
         """What the entries weigh together."""
         self.forgotten = 0
         """Entries that had to give way since the last reset."""
-        self._changed = asyncio.Event()
+        self._changed: asyncio.Event | None = None
+        """Somebody waits for the next entry."""
         self._feeds: set[asyncio.Queue[Entry]] = set()
         self.listeners: list[Callable[[Entry], None]] = []
         """Told of every entry that closes; they must not block."""
@@ -109,15 +117,18 @@ class Journal:
         entry.operation = exchange.operation.id if exchange.operation else entry.operation
         entry.request_type = exchange.headers.get("content-type", "")
         entry.request_size = len(exchange.raw_body)
+        entry.body_limit = self.body_limit
         entry.raw_request = kept(exchange.raw_body, self.body_limit)
         entry.tenant = exchange.tenant.id if exchange.tenant else ""
         entry.client = exchange.dialect.label
         entry.unknown_fields = exchange.unknown_fields[:MOST_FIELDS]
         found = [*exchange.request_violations, *exchange.response_violations]
-        entry.violations = [violation.as_dict() for violation in found]
-        if isinstance(exchange.error, ServiceError) and not entry.violations:
+        if found:
+            entry.violations = [violation.as_dict() for violation in found]
+        elif isinstance(exchange.error, ServiceError):
             entry.violations = [_refusal(exchange.error)]
-        entry.effects = words(exchange.effects)
+        if exchange.effects:
+            entry.effects = words(exchange.effects)
         entry.notes = _notes(exchange)
 
     def _fill_answer(self, entry: Entry, exchange: Exchange) -> None:
@@ -162,8 +173,9 @@ class Journal:
             self.forgotten += 1
 
     def _announce(self, entry: Entry) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        changed, self._changed = self._changed, None
+        if changed is not None:
+            changed.set()
         for listener in self.listeners:
             listener(entry)
         for feed in self._feeds:
@@ -190,7 +202,8 @@ class Journal:
         deadline = patience.monotonic() + timeout
         while (found := self.count(query)) < count:
             left = deadline - patience.monotonic()
-            if left <= 0 or not await patience.wait_for(self._changed, left):
+            changed = self._changed = self._changed or asyncio.Event()
+            if left <= 0 or not await patience.wait_for(changed, left):
                 return self.count(query)
         return found
 

@@ -30,6 +30,7 @@ class ActiveMutants:
 
     def __init__(self, name: str | None = None) -> None:
         self.active: Mutant | None = None
+        self.name: str | None = None
         self._graft: Graft | None = None
         if name:
             self.break_check(name)
@@ -44,6 +45,7 @@ class ActiveMutants:
             return
         if name in load_faults():
             self.plant(*load_faults()[name].edits)
+            self.name = name
             return
         known = load_mutants()
         if name not in known:
@@ -51,6 +53,7 @@ class ActiveMutants:
             raise MutantError(f"no mutant breaks {name!r}, and no fault is called so; {count}")
         self.active = known[name]
         self.active.count = 0
+        self.name = name
 
     def plant(self, *edits: Edit) -> None:
         """Change the code of the running server; raises MutantError."""
@@ -64,7 +67,7 @@ class ActiveMutants:
 
     def heal(self) -> None:
         """Nothing is broken any more."""
-        self.active = None
+        self.active = self.name = None
         if self._graft is not None:
             self._graft.take_out()
             self._graft = None

@@ -1,12 +1,21 @@
 """From the catalogue to the engine: base models as the engine builds them."""
 
+from typing import TYPE_CHECKING
+
 from tinker_mock.server.catalog import CatalogModel
 from tinker_mock.server.engine import BaseModel
 from tinker_mock.server.engine.model.corpus import kept_documents
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.service.backend import Backend
-from tinker_mock.server.tokenizers import own_tokenizer, text_is_installed, tokenizer_for
+from tinker_mock.server.tokenizers import (
+    own_files,
+    text_is_installed,
+    tokenizer_for,
+)
+
+if TYPE_CHECKING:
+    from tinker_mock.server.tokenizers import Tokenizer
 
 
 def base_of(backend: Backend, name: str) -> BaseModel:
@@ -66,9 +75,21 @@ def _specials(model: CatalogModel) -> tuple[tuple[int, int], ...]:
 
 def _texts(model: CatalogModel, grammar: ChatGrammar) -> list[Ints]:
     """What the model's untrained text looks like; nothing without the extra that writes it."""
-    tokenizer = tokenizer_for(model)
-    if tokenizer is None or not text_is_installed():
+    files = own_files(model)
+    if not text_is_installed():
         return []
-    own = own_tokenizer(model) is not None
-    name = f"{model.tokenizer_id} {model.family}" if own else tokenizer.name
-    return kept_documents(name, tokenizer.encode, grammar)
+    name = f"stand-in for {model.name}"
+    if files:
+        name = repr((model.tokenizer_id, model.family, model.tokenizer_size, files))
+    try:
+        return kept_documents(name, lambda text: _loaded(model).encode(text), grammar)
+    except LookupError:
+        return []
+
+
+def _loaded(model: CatalogModel) -> "Tokenizer":
+    """The model's tokenizer, which what is kept on disk needs no more; raises LookupError."""
+    tokenizer = tokenizer_for(model)
+    if tokenizer is None:
+        raise LookupError(model.name)
+    return tokenizer

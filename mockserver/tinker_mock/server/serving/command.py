@@ -25,6 +25,7 @@ from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.journal.request_log import request_log
 from tinker_mock.server.serving import control_key
 from tinker_mock.server.serving.options import add_behaviour_options, port_number, settings_of
+from tinker_mock.server.serving.preparation import Preparation
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
 from tinker_mock.server.stand_in.vocabulary import NamedModel
 
@@ -106,6 +107,7 @@ def serve_until_signal(
     # Every socket write hands the interpreter to the engine's threads: 5 ms are too long to wait.
     sys.setswitchinterval(0.0005)
     control = app.state.mock.control
+    control.journal.listeners.append(Preparation(control.journal))
     with request_log(control.journal, settings.log):
         asyncio.run(_until_signal(app, settings, listener, note))
     return int(control.exit_report())

@@ -4,13 +4,18 @@ import logging
 from typing import Any
 
 import h2.events
+import h11
 import hypercorn.protocol
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
-from hypercorn.events import Closed, Event
+from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol.events import Body, EndBody, Response
+from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import H11Protocol
 from priority.priority import PriorityTree
+
+from tinker_mock.server.wire.exchange import WHOLE
 
 log = logging.getLogger(__name__)
 FREE_RESETS = 500
@@ -19,7 +24,41 @@ BAD_REQUEST = 400
 
 
 class GuardedH11(H11Protocol):
-    """Whatever a client did wrong is its own fault: no 501 for an unknown transfer coding."""
+    """Whatever a client did wrong is its own fault: no 501 for an unknown transfer coding.
+
+    The head of an answer that is there as a whole goes out with its body, in one write.
+    """
+
+    _head = b""
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        if isinstance(event, Response) and event.status_code >= 200 and self._whole():
+            own = [*event.headers, *self.config.response_headers("h11")]
+            if self.keep_alive_requests >= self.config.keep_alive_max_requests:
+                own.append((b"connection", b"close"))
+            self._head = self._encoded(h11.Response(headers=own, status_code=event.status_code))
+        elif isinstance(event, Body):
+            await self._write(self._encoded(h11.Data(data=event.data)))
+        elif isinstance(event, EndBody):
+            await self._write(self._encoded(h11.EndOfMessage()))
+        else:
+            await super().stream_send(event)
+
+    def _whole(self) -> bool:
+        return bool(getattr(self.stream, "response", {}).get(WHOLE))
+
+    def _encoded(self, event: Any) -> bytes:
+        try:
+            return self.connection.send(event) or b""
+        except h11.LocalProtocolError:
+            if self.connection.their_state != h11.ERROR:
+                raise
+            return b""
+
+    async def _write(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if head or data:
+            await self.send(RawData(data=head + data))
 
     async def _send_error_response(self, status_code: int) -> None:
         await super()._send_error_response(BAD_REQUEST if status_code >= 500 else status_code)

@@ -12,6 +12,7 @@ import respx
 from tinker_mock.server.app import create_app
 from tinker_mock.server.settings import Settings
 
+HTTPX_ONLY = {"use_pyqwest_transport": False}
 DEFAULT_URL = "https://tinker.mock"
 
 
@@ -66,12 +67,17 @@ class InProcessMock:
 
 
 class TinkerRouter(respx.MockRouter):
-    """A respx router whose only route is a mock; use as a context manager or decorator."""
+    """A respx router whose only route is a mock; use as a context manager or decorator.
+
+    The mock tells SDKs with a transport of their own (0.22 and later: pyqwest, which respx does
+    not see) to use httpx's, by the switch that the service has for it.
+    """
 
     def __init__(self, base_url: str = DEFAULT_URL, settings: Settings | None = None) -> None:
         super().__init__(assert_all_called=False)
         self.url = base_url
-        self._settings = settings or Settings()
+        asked = settings or Settings()
+        self._settings = replace(asked, client_config={**HTTPX_ONLY, **asked.client_config})
         if not self._settings.base_url:
             self._settings = replace(self._settings, base_url=base_url.rstrip("/"))
         self._mock: InProcessMock | None = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tinker_mock.server.scripts import AnswerFunction, Script, script_of
 from tinker_mock.server.serving.command import bind_socket
+from tinker_mock.server.serving.seen import Seen
 from tinker_mock.server.serving.servers import serve_app
 from tinker_mock.server.settings import Settings
 
@@ -65,6 +66,11 @@ class RunningServer:
     def mock(self) -> Any:
         """The mock itself. Its state changes on the server's loop: look through `call`."""
         return self.app.state.mock
+
+    @property
+    def journal(self) -> Seen:
+        """What clients called, for assertions: `journal.last("optim_step").body`."""
+        return Seen(self.mock.journal, self.call)
 
     def script(self, **told: Any) -> Script:
         """Answer prompts from now on: the fields are those of the YAML format.

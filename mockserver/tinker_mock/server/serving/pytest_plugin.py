@@ -27,8 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def tinker_mock(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """A server on a free port, started for this test as its marker says.
 
-    `.url` is the address, `.mock` the mock itself, `.call(coroutine)` runs on its loop,
-    `.script(pattern=…, completion=…)` and `.answer(function)` set what it says.
+    `.url` is the address, `.journal` what was called (`.last("optim_step").body`, `.calls`),
+    `.mock` the mock itself, `.call(coroutine)` runs on its loop, `.script(pattern=…, completion=…)`
+    and `.answer(function)` set what it says.
     """
     marker = request.node.get_closest_marker("tinker_mock")
     yield from _served(dict(marker.kwargs) if marker else {})

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 Version = tuple[int, ...]
 LATEST: Version = (99,)
@@ -39,7 +40,7 @@ class Dialect:
         """Whether this release copes with a feature of `SINCE`."""
         return self.product != "tinker" or self.version >= SINCE[feature]
 
-    @property
+    @cached_property
     def label(self) -> str:
         """`tinker 0.24.1`, for the journal."""
         known = self.version is not LATEST
@@ -60,12 +61,24 @@ def dialect_of(headers: Mapping[str, str], session_version: str | None = None) -
 
     Any client can ask for 200 instead of 408 with `Prefer: try-again=200`.
     """
-    agent = AGENT.search(headers.get("user-agent", ""))
+    return _recognised(
+        headers.get("user-agent", ""),
+        headers.get("x-stainless-package-version"),
+        headers.get("prefer", ""),
+        session_version,
+    )
+
+
+@lru_cache(maxsize=256)
+def _recognised(
+    user_agent: str, package_version: str | None, prefer: str, session_version: str | None
+) -> Dialect:
+    agent = AGENT.search(user_agent)
     elixir = agent is not None and agent["product"].endswith("x")
-    version = headers.get("x-stainless-package-version") or (agent["version"] if agent else None)
+    version = package_version or (agent["version"] if agent else None)
     known = version or session_version
     product = "tinkex" if elixir else "tinker" if known else "other"
-    on_200 = elixir or "try-again=200" in headers.get("prefer", "").replace(" ", "")
+    on_200 = elixir or "try-again=200" in prefer.replace(" ", "")
     return Dialect(
         product=product,
         version=parse_version(known) if known else LATEST,

@@ -19,6 +19,8 @@ App = Callable[[Any, Receive, Send], Awaitable[None]]
 JSON = "application/json"
 PROTOBUF = "application/x-protobuf"
 EVENT_STREAM = "text/event-stream"
+WHOLE = "tinker_mock.whole"
+"""Marks the start of an answer whose body follows at once: both may go out together."""
 IN_THREAD = 256 * 1024
 """Bodies from this size on are read and judged in a thread: the event loop keeps answering."""
 
@@ -33,6 +35,8 @@ class Answer:
     content_type: str = JSON
     headers: dict[str, str] = field(default_factory=dict)
     stream: AsyncIterator[bytes] | None = None
+    plain: bool = False
+    """`body` is made of what JSON has, but for numbers that are none (they are null there)."""
 
     def encoded(self) -> bytes:
         """The body's bytes; a stream has none in advance."""
@@ -51,7 +55,10 @@ class Answer:
 
     async def send(self, send: Send) -> None:
         """Write the whole answer to an ASGI `send`."""
-        await send(self.start_message())
+        start = self.start_message()
+        if self.stream is None:
+            start[WHOLE] = True
+        await send(start)
         if self.stream is not None:
             async for chunk in self.stream:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})

@@ -12,6 +12,8 @@ from tinker_mock.server.wire.exchange import JSON, PROTOBUF, Answer
 
 DTYPE_FLOAT32, DTYPE_INT64 = 1, 2
 STOP, LENGTH = 0, 1
+INTEGERS = "iu"
+"""Kinds of numpy's dtypes."""
 
 
 def encode_result(result: Any, accept: str, dialect: Dialect) -> Answer:
@@ -24,7 +26,8 @@ def encode_result(result: Any, accept: str, dialect: Dialect) -> Answer:
         if message is not None:
             content = message.SerializeToString(deterministic=True)
             return Answer(content=content, content_type=PROTOBUF)
-    return Answer(body=json_result(result), content_type=JSON)
+    plain = isinstance(result, LossResult | SampleResult)
+    return Answer(body=json_result(result), content_type=JSON, plain=plain)
 
 
 def _message(result: Any, dialect: Dialect, only: bool) -> Any:
@@ -83,7 +86,7 @@ def _json_topk(topk: TopK) -> list[list[tuple[int, float]] | None]:
 
 
 def _json_tensor(array: Any) -> dict[str, Any]:
-    dtype = "int64" if np.issubdtype(array.dtype, np.integer) else "float32"
+    dtype = "int64" if array.dtype.kind in INTEGERS else "float32"
     return {"data": array.ravel().tolist(), "dtype": dtype, "shape": list(array.shape)}
 
 
@@ -117,7 +120,7 @@ def _set_topk(message: Any, topk: TopK) -> None:
 
 
 def _set_tensor(message: Any, array: Any) -> None:
-    integral = np.issubdtype(array.dtype, np.integer)
+    integral = array.dtype.kind in INTEGERS
     message.dense = array.astype("<i8" if integral else "<f4").tobytes()
     message.dtype = DTYPE_INT64 if integral else DTYPE_FLOAT32
     message.shape.extend(array.shape)
@@ -151,7 +154,7 @@ def _alike(outputs: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def _set_batch(message: Any, arrays: list[Any]) -> None:
-    integral = np.issubdtype(arrays[0].dtype, np.integer)
+    integral = arrays[0].dtype.kind in INTEGERS
     layout = np.dtype("<i8" if integral else "<f4")
     pieces = [array.astype(layout).tobytes() for array in arrays]
     message.data = b"".join(pieces)

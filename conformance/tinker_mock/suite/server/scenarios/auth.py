@@ -1,6 +1,7 @@
 """Credentials: refused ones, exchanged ones, and what one tenant sees of another."""
 
 import base64
+import time
 from typing import Any
 
 import orjson
@@ -72,6 +73,7 @@ def token_exchange(context: ScenarioContext) -> None:
     with context.check("auth/token/expiry"):
         moment = payload.get("exp")
         expect(isinstance(moment, int | float), "exp is a number", "seconds", moment)
+        expect(float(moment or 0) > time.time(), "the token lasts a while", "> now", moment)
     with context.check("auth/token/issued-at"):
         moment = payload.get("iat")
         good = isinstance(moment, int | float) and moment < payload.get("exp", 0)
@@ -96,6 +98,7 @@ def isolation(context: ScenarioContext) -> None:
         stranger.call("retrieve_future", {"request_id": created.request_id}).require(*hidden)
     with context.check("auth/isolation/sampler"):
         sampler = context.sampler(session)
+        stranger.call("get_sampler", path={"sampler_id": sampler}).require(*hidden)
         tried = stranger.call("asample", bodies.sample(sampler))
         if tried.status < 300:
             tried = stranger.call("retrieve_future", {"request_id": str(tried.at("/request_id"))})

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinker_mock.suite.core.context import ScenarioContext
-from tinker_mock.suite.core.verdict import expect
+from tinker_mock.suite.core.verdict import Inapplicable, expect
 from tinker_mock.suite.oracle.losses import Floats, Value, loss_value
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.bench import OTHER, PLAIN, TEXT, Bench
@@ -211,9 +211,72 @@ def forms(context: ScenarioContext, bench: Bench) -> None:
             sparse["sparse_crow_indices"] = list(range(6))
             data = [bodies.datum(*TEXT, target_tokens=targets, weights=sparse)]
             want = bench.moved(rate, PLAIN, [plain])
-            bench.same(bench.moved(rate, PLAIN, data), want, "as the dense tensor that it stands for")
+            bench.same(
+                bench.moved(rate, PLAIN, data), want, "as the dense tensor that it stands for"
+            )
 
 
 def retargeted(targets: list[int]) -> dict[str, Any]:
     """TEXT with other targets."""
     return bodies.datum(*TEXT, target_tokens=bodies.tensor(targets, "int64"))
+
+
+def graph(*calls: tuple[str, str, list[Any]]) -> dict[str, Any]:
+    """A traced loss of the log-probabilities: (name, operator, arguments), the last is the loss."""
+    nodes: list[dict[str, Any]] = [
+        {"op": "placeholder", "name": "logprobs", "target": "logprobs"},
+    ]
+    for name, target, arguments in calls:
+        method = not target.startswith("operator.")
+        kind = "call_method" if method else "call_function"
+        nodes.append({"op": kind, "name": name, "target": target, "args": arguments})
+    result = {"tuple": [{"ref": calls[-1][0]}, {"dict": {}}]}
+    nodes.append({"op": "output", "name": "output", "target": "output", "args": [result]})
+    return {"format": 1, "nodes": nodes}
+
+
+SQUARES = graph(
+    ("square", "operator.mul", [{"ref": "logprobs"}, {"ref": "logprobs"}]),
+    ("total", "sum", [{"ref": "square"}]),
+)
+"""The sum of squared log-probabilities: its derivative is twice the log-probability."""
+
+
+@scenario("training/custom-losses")
+def custom_losses(context: ScenarioContext) -> None:
+    """A loss of the client's own, uploaded and run by the server."""
+    bench = Bench(context)
+    body = {
+        "session_id": bench.session,
+        "custom_loss_seq_id": 0,
+        "name": "squares",
+        "inputs": [{"name": "logprobs", "rank": 1}],
+        "graph": SQUARES,
+    }
+    sent = context.submit("create_custom_loss", body)
+    if sent.reply.status in (404, 405):
+        raise Inapplicable("the server runs no losses of clients")
+    loss_id = str(sent.result().at("/loss_id"))
+    logprobs = bench.fresh().look([bodies.datum(*TEXT)])
+
+    def moved(config: dict[str, Any]) -> tuple[float, Floats]:
+        model = bench.fresh()
+        work = bodies.train(model.model, context.number(model.model), None, "custom", config)
+        result = context.submit("forward_backward", work).result()
+        model.step(bench.plain / 8, **PLAIN)
+        return float(result.at("/metrics/loss:sum")), model.look() - bench.base
+
+    loss, change = moved({"loss_id": loss_id})
+    with context.check("training/custom-loss/value"):
+        want = float((logprobs**2).sum())
+        fine = bench.tolerance.worst(loss, want, 1.0) <= 1
+        expect(fine, "the sum of squares", want, loss)
+    with context.check("training/custom-loss/gradient"):
+        weights = bodies.tensor((-2 * logprobs).tolist())
+        want_change = bench.moved(bench.plain / 8, PLAIN, [bodies.datum(*TEXT, weights=weights)])
+        bench.same(change, want_change, "its derivative trains the model")
+    with context.check("training/custom-loss/unknown"):
+        model = bench.fresh()
+        work = bodies.train(model.model, 1, None, "custom", {"loss_id": "no-such-loss"})
+        tried = context.submit("forward_backward", work).outcome()
+        expect(tried.failed, "a loss that nobody uploaded is refused", "an error", tried.value)

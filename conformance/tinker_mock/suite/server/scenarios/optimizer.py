@@ -172,6 +172,9 @@ def clipping(context: ScenarioContext) -> None:
         norm = limit * wide / rate * float(np.linalg.norm(free) / np.linalg.norm(want))
         cut = bench.moved(2 * rate, {**PLAIN, "grad_clip_norm": norm / 2})
         bench.same(cut, free, "the norm is that of the whole gradient", 10)
+        uneven = [bodies.datum(*TEXT, weights=bodies.tensor([4.0, 1.0, 0.25, 2.0, 0.5]))]
+        free = bench.moved(rate / 4, PLAIN, uneven)
+        want = bench.moved(wide, {**PLAIN, "grad_clip_norm": limit}, uneven)
         towards = float(np.dot(want, free) / np.linalg.norm(want) / np.linalg.norm(free))
         expect(towards > 0.99, "clipping keeps the direction", "> 0.99", towards)
     with context.check("training/adam/clip-told"):
@@ -179,6 +182,7 @@ def clipping(context: ScenarioContext) -> None:
         if not length:
             raise Inapplicable("no step tells the norm of its gradient")
         clipped = {**PLAIN, "grad_clip_norm": length / 2}
+        free = bench.moved(rate, PLAIN)
         bench.same(bench.moved(2 * rate, clipped), free, "half of the norm that was told", 3)
         again = bench.fresh()
         again.gather([bodies.datum(*TEXT)])

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import zstandard
 from google.protobuf.message import DecodeError
 
@@ -188,7 +189,7 @@ def sampling(context: ScenarioContext) -> None:
         step = context.submit("optim_step", bodies.optim(context.model(), 1))
         step.result()
         expect_equal(step.poll().media_type, "application/json", "other results are JSON")
-    sampler = context.sampler()
+    sampler = trained_sampler(context)
     ask = {"max_tokens": 4, "prompt_logprobs": True, "topk_prompt_logprobs": 2}
     promised = context.submit("asample", bodies.sample(sampler, 0, **ask))
     plain = result(context, promised, "application/json")
@@ -214,6 +215,18 @@ def sampling(context: ScenarioContext) -> None:
     extras(context, sampler)
 
 
+def trained_sampler(context: ScenarioContext) -> str:
+    """A sampler whose numbers depend on the context of each token."""
+    session = context.session()
+    model = context.model(session)
+    context.submit("forward_backward", bodies.train(model, 1)).result()
+    context.submit("optim_step", bodies.optim(model, 2, 2e-4)).result()
+    number = context.next_sampler(session)
+    body = bodies.save_sampler(model, 3, sampling_session_seq_id=number)
+    made = context.submit("save_weights_for_sampler", body).result()
+    return str(made.at("/sampling_session_id"))
+
+
 def judge_sequence(context: ScenarioContext, sequence: Any) -> None:
     """One sampled sequence."""
     with context.check("protobuf/sample/tokens"):
@@ -235,6 +248,13 @@ def extras(context: ScenarioContext, sampler: str) -> None:
         promised = context.submit("asample", bodies.sample(sampler, seq_id, max_tokens=2, **fields))
         return parsed(result(context, promised), messages.SampleResponse)
 
+    def whole(prompt: Any = None) -> list[float]:
+        """prompt_logprobs of a text, the suite's own by default."""
+        text = prompt or bodies.text(*bodies.TOKENS)
+        message = ask(next(further), prompt=text, prompt_logprobs=True)
+        return [float(v) for v in memoryview(message.prompt_logprobs).cast("f").tolist()]
+
+    further = iter(range(50, 100))
     if context.applies("protobuf/sample/last-n"):
         with context.check("protobuf/sample/last-n"):
             message = ask(1, prompt_logprobs=True, prompt_logprobs_last_n=2)
@@ -242,16 +262,27 @@ def extras(context: ScenarioContext, sampler: str) -> None:
             expect_equal(len(values), count, "full length")
             numbers = [value == value for value in values]
             expect_equal(numbers, [False] * (count - 2) + [True] * 2, "NaN before the last two")
+            expect_all_close(values[-2:], whole()[-2:], 1e-4, "the same numbers as in the whole")
     if context.applies("protobuf/sample/alternatives"):
         with context.check("protobuf/sample/alternatives"):
             message = ask(2, prompt_logprobs=True, prompt_alt_tokens_k=3)
             shape = list(message.prompt_alt_tokens.tokens.shape)
             expect_equal(shape, [count - 1, 3], "[prompt - 1, k]")
+            drawn = np.frombuffer(message.prompt_alt_tokens.tokens.dense, "<i8").reshape(shape)
+            told = np.frombuffer(message.prompt_alt_tokens.logprobs.dense, "<f4").reshape(shape)
+            for place in (1, 4):
+                text = bodies.text(*bodies.TOKENS[:place], int(drawn[place - 1][2]))
+                last = whole(text)[-1]
+                expect_all_close([told[place - 1][2]], [last], 1e-4, "each alternative's own")
     if context.applies("protobuf/sample/targets"):
         with context.check("protobuf/sample/targets"):
-            targets = bodies.tensor([12] * (count - 1), "int64", [count - 1, 1])
+            own = [token for one in bodies.TOKENS[1:] for token in (one, 12)]
+            targets = bodies.tensor(own, "int64", [count - 1, 2])
             message = ask(3, prompt_logprobs=True, target_prompt_logprobs=targets)
             expect(message.HasField("target_prompt_logprobs"), "target_prompt_logprobs", "present")
+            told = np.frombuffer(message.target_prompt_logprobs.dense, "<f4").reshape(-1, 2)
+            expect_all_close(told[:, 0].tolist(), whole()[1:], 1e-4, "as the prompt's own tokens")
+            expect_all_close([told[0, 0]], [told[0, 1]], 1e-6, "equal targets, equal numbers")
     if context.applies("protobuf/sample/topk-sampled"):
         with context.check("protobuf/sample/topk-sampled"):
             message = ask(4, topk_sample_logprobs=2)

@@ -63,7 +63,8 @@ def find_again(context: ScenarioContext, session: str) -> None:
         query = {"access_scope": "owned"}
         context.client.call("get_session", path={"session_id": session}, query=query).require()
     with context.check("sessions/get/unknown"):
-        context.client.call("get_session", path={"session_id": "no-such-session"}).require(404)
+        lost = context.client.call("get_session", path={"session_id": "no-such-session"})
+        lost.require(403, 404)
 
 
 @scenario("sessions/contents")
@@ -88,6 +89,9 @@ def contents(context: ScenarioContext) -> None:
     with context.check("sessions/project/set"):
         where = {"session_id": session}
         context.client.call("set_session_project", {"project_id": "blue"}, path=where).require()
+    with context.check("sessions/project/effect"):
+        found = search(context, session_id=session).at("/sessions/0/project_id")
+        expect_equal(found, "blue", "a search tells its project")
     with context.check("sessions/trace-export/status"):
         export = context.client.call("export_session_trace", path={"session_id": session}).require()
         status = export.at("/status")
@@ -109,6 +113,9 @@ def end(context: ScenarioContext) -> None:
     with context.check("sessions/finish/again"):
         other = {"reason": {"type": "interrupted"}, "detail": "again"}
         context.client.call("finish_session", other, path=where).require()
+    with context.check("sessions/finish/first-wins"):
+        found = search(context, session_id=session).at("/sessions/0/status")
+        expect_equal(found.get("reason", {}).get("type"), "success", "the first reason stays")
     with context.check("sessions/finish/heartbeat-gone"):
         beat(context, session).require(410)
     with context.check("sessions/finish/no-more-models"):
@@ -141,6 +148,9 @@ def searching(context: ScenarioContext) -> None:
         done = [{"type": "client_finished", "reasons": ["success"]}]
         found = search(context, user_metadata=mark, statuses=done).at("/sessions")
         expect_equal([one["session_id"] for one in found], [named[2]], "the finished one")
+        alive = search(context, user_metadata=mark, statuses=[{"type": "active"}]).at("/sessions")
+        names = {one["session_id"] for one in alive}
+        expect_equal(names, set(named[:2]), "those that are not finished")
     with context.check("sessions/search/limit"):
         found = search(context, user_metadata=mark, limit=2).at("/sessions")
         expect_equal(len(found), 2, "limit=2 gives two")

@@ -131,14 +131,23 @@ def kept_documents(tokenizer_id: str, encode: Encode, grammar: ChatGrammar) -> l
     if folder is None:
         return documents(encode, grammar)
     recipe = repr((tokenizer_id, grammar, ANSWER_FORMS, THOUGHT_FORMS, SEED, ANSWERS, THOUGHTS))
-    path = folder / f"corpus-{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.npz"
+    path = folder / f"corpus-{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.npy"
     try:
-        with np.load(path) as kept:
-            return np.split(kept["tokens"], kept["ends"][:-1])
-    except (OSError, ValueError, KeyError):
+        return _read(path)
+    except (OSError, ValueError, EOFError):
         made = documents(encode, grammar)
         _keep(path, made)
         return made
+
+
+def _read(path: Path) -> list[Ints]:
+    """The documents, mapped from the disk: their number, their sizes, their tokens."""
+    kept = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    count = int(kept[0]) if kept.ndim == 1 and kept.size else 0
+    ends = np.cumsum(kept[1 : count + 1], dtype=np.int64)
+    if not count or kept.size != 1 + count + ends[-1]:
+        raise ValueError(f"{path} holds no documents")
+    return np.split(kept[count + 1 :], ends[:-1])
 
 
 def _keep(path: Path, made: list[Ints]) -> None:
@@ -146,9 +155,8 @@ def _keep(path: Path, made: list[Ints]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            np.savez_compressed(
-                file, tokens=np.concatenate(made), ends=np.cumsum([d.size for d in made])
-            )
+            sizes = [len(made), *(document.size for document in made)]
+            np.save(file, np.concatenate([sizes, *made]).astype(np.int32))
         os.replace(file.name, path)
     except OSError:
         return
