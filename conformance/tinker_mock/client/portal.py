@@ -132,7 +132,8 @@ def waiting(
         async def work() -> R:
             return await method(client.inner, *args, **kwargs)
 
-        return client.portal.run(work())
+        result: R = client.portal.run(work())
+        return result
 
     return _named(blocking, method)
 

@@ -18,13 +18,14 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, ClassVar
 
+IMPORTING = threading.RLock()
+"""Two threads that import numpy's parts in different orders are given half of it: one at a time."""
+
 
 class LazyModule:
     """Stands for a module; each of its functions imports it when first called."""
 
     _named: ClassVar[set[str]] = set()
-    _importing: ClassVar[Any] = threading.RLock()
-    """One import at a time: two threads in one package would find it half initialized."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -36,7 +37,7 @@ class LazyModule:
         def call(*arguments: Any, **named: Any) -> Any:
             module = sys.modules.get(name)
             if module is None or getattr(module.__spec__, "_initializing", False):
-                with self._importing:
+                with IMPORTING:
                     module = import_module(name)
             return getattr(module, function)(*arguments, **named)
 
@@ -46,5 +47,5 @@ class LazyModule:
     def load_all(cls) -> None:
         """Import every module that is named, so that nobody has to wait for one."""
         for name in sorted(cls._named):
-            with cls._importing:
+            with IMPORTING:
                 import_module(name)

@@ -65,6 +65,7 @@ class ScenarioContext(Submitting):
         """Give a verdict the last exchanges between two marks, or those before them."""
         exchanges = self.client.exchanges[mark:end] or self.client.exchanges[:end][-3:]
         verdict.trace = [one.as_trace(self.client.origin) for one in exchanges[-8:]]
+        verdict.timeouts = [one.started for one in exchanges if "Timeout" in one.fault]
         if exchanges:
             verdict.curl = exchanges[-1].as_curl(self.client.base_url)
 

@@ -40,6 +40,8 @@ class Verdict:
     duration_ms: float = 0.0
     trace: list[dict[str, Any]] = field(default_factory=list)
     curl: str = ""
+    timeouts: list[float] = field(default_factory=list)
+    """When (time.monotonic) requests of it were sent that nobody answered."""
 
     @property
     def level(self) -> str:

@@ -44,9 +44,9 @@ def cassettes(options: Options) -> SectionResult:
     """Every cassette in both directions."""
     result = SectionResult("cassettes")
     found = [(path, read_cassette(path)) for path in cassette_paths(CASSETTES)]
-    for options in sorted({flags(one.program) for _, one in found}):
-        told = [(path, one) for path, one in found if flags(one.program) == options]
-        with mock_server(options) as url:
+    for wanted in sorted({flags(one.program) for _, one in found}):
+        told = [(path, one) for path, one in found if flags(one.program) == wanted]
+        with mock_server(wanted) as url:
             for path, cassette in told:
                 result.verdicts += _both_ways(path, cassette, url)
     return result

@@ -43,6 +43,7 @@ from tinker_mock.suite.server.scenarios import (
     training,
     weights,
 )
+from tinker_mock.suite.server.stalls import judge_stalls
 from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 
 MODULES = (
@@ -116,6 +117,7 @@ def run_server_suite(
     finally:  # nothing runs any more, unless somebody interrupts: then nobody waits for it
         pool.shutdown(wait=False, cancel_futures=True)
     run.verdicts += judge_wire(run.exchanges, routes, rules, target)
+    run.verdicts.append(judge_stalls(run.exchanges, run.verdicts, rules, target))
     run.verdicts = [verdict for verdict in run.verdicts if selects(patterns, verdict.check)]
     run.blame_suite = sorted({text for one in run.exchanges for text in one.blame_suite})
     run.duration = time.monotonic() - started

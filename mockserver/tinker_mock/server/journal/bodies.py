@@ -46,7 +46,7 @@ def keep_body(
         return {"base64": base64.b64encode(content).decode("ascii")}
 
 
-def plain(content: bytes, encoding: str, limit: int) -> bytes:
+def plain(content: bytes, encoding: str, limit: int = BODY_LIMIT) -> bytes:
     """The body decompressed, or as it is where that cannot be done. Raises OverflowError beyond
     the limit."""
 
