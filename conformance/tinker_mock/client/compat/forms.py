@@ -37,7 +37,7 @@ def encode_multipart(
     """The body and its content type. Raises `ValidationError` for an unreadable file."""
     boundary = boundary or boundary_source()
     parts = [_part(name, text.encode(), None, []) for name, text in form_fields(fields)]
-    named = (files or {}).items() if isinstance(files, Mapping) or not files else files
+    named = files.items() if isinstance(files, Mapping) else files or ()
     parts += [_file_part(name, transform_file(file)) for name, file in named]
     opening = f"--{boundary}".encode() + _CRLF
     body = b"".join(opening + part + _CRLF for part in parts)
@@ -79,7 +79,7 @@ def transform_file(file: FileTypes) -> bytes | tuple[Any, ...]:
         content = read_content(file)
         name = filename_of(file)
         return content if name is None else (name, content)
-    if hasattr(file, "read"):
+    if not isinstance(file, tuple) and hasattr(file, "read"):
         content, name = read_content(file), getattr(file, "name", None)
         return (Path(name).name, content) if isinstance(name, str) else content
     if isinstance(file, tuple) and 2 <= len(file) <= 4:
