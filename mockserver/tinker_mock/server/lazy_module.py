@@ -18,7 +18,6 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, ClassVar
 
-
 IMPORTING = threading.RLock()
 """Two threads that import numpy's parts in different orders are given half of it: one at a time."""
 

@@ -103,6 +103,13 @@ def add_keeping_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MIB",
         help="pack idle models when those under training take more (default: never)",
     )
+    add(
+        "--max-models",
+        type=whole(1, 10_000_000),
+        default=Settings.max_models,
+        metavar="N",
+        help="models, and samplers, that one session holds (%(default)s)",
+    )
     for name in ("tenants", "sessions", "snapshots"):
         add(
             f"--max-{name}",
@@ -116,6 +123,13 @@ def add_keeping_arguments(parser: argparse.ArgumentParser) -> None:
 def add_traffic_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of bodies and of the journal, which a proxy has too."""
     add = parser.add_argument_group("limits of traffic").add_argument
+    add(
+        "--max-connections",
+        type=whole(1, 1_000_000),
+        default=Settings.max_connections,
+        metavar="N",
+        help="connections at a time (%(default)s, or what the open files allow)",
+    )
     add(
         "--max-body",
         type=whole(1, 4096),
