@@ -148,7 +148,7 @@ cassettes: $(STAMP) ## Record the cassettes again (needs `make sdk-env`)
 .PHONY: lock
 lock: ## Renew requirements.lock (needs uv: pip install uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-annotate --no-header --extra dev pyproject.toml -o requirements.lock <(printf 'hatchling\neditables\n')
+	  --no-annotate --no-header --extra dev --extra docs pyproject.toml -o requirements.lock <(printf 'hatchling\neditables\n')
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header conformance/tinker_mock/suite/sdk/sdk-environment.in \
 	  -o conformance/tinker_mock/suite/sdk/sdk-environment.lock

@@ -13,6 +13,7 @@ from tinker_mock.client.blocking import (
 )
 from tinker_mock.client.clock import Clock, ManualClock, RealClock
 from tinker_mock.client.compat.circuit import CircuitBreaker
+from tinker_mock.client.compat.circuits import CircuitRegistry
 from tinker_mock.client.compat.metrics import Metrics
 from tinker_mock.client.config import ClientConfig, ClientOptions
 from tinker_mock.client.config.presets import PRESETS, Preset
@@ -49,7 +50,7 @@ from tinker_mock.client.sampling.client import AsyncSamplingClient
 from tinker_mock.client.sampling.stream import StreamChunk, stream_sample
 from tinker_mock.client.service import AsyncServiceClient
 from tinker_mock.client.session.heartbeat import HeartbeatSettings
-from tinker_mock.client.telemetry.reporter import TelemetryReporter
+from tinker_mock.client.telemetry.reporter import TelemetryReporter, capture_exceptions
 from tinker_mock.client.training.client import AsyncTrainingClient
 from tinker_mock.client.types import (
     AdamOptimizerConfig,
@@ -120,6 +121,7 @@ __all__ = [
     "CheckpointStorageUsage",
     "CheckpointsList",
     "CircuitBreaker",
+    "CircuitRegistry",
     "ClientConfig",
     "ClientOptions",
     "Clock",
@@ -182,6 +184,7 @@ __all__ = [
     "ValidationError",
     "WhoamiResponse",
     "await_many",
+    "capture_exceptions",
     "download_checkpoint",
     "parse_checkpoint_path",
     "recover_runs",

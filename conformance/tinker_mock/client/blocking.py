@@ -18,6 +18,7 @@ from tinker_mock.client.portal import (
     waiting,
 )
 from tinker_mock.client.rest.admin import AsyncAdminClient
+from tinker_mock.client.rest.download import fetch_checkpoint
 from tinker_mock.client.rest.renamed import RenamedRestClient
 from tinker_mock.client.sampling.client import AsyncSamplingClient
 from tinker_mock.client.sampling.handles import SamplerHandle
@@ -107,6 +108,7 @@ class RestClient:
     external_weights_upload_start = waiting(RenamedRestClient.external_weights_upload_start)
     external_weights_upload_finish = waiting(RenamedRestClient.external_weights_upload_finish)
     export_session_trace = waiting(RenamedRestClient.export_session_trace)
+    download_checkpoint = waiting(fetch_checkpoint)
     get_audit_log = waiting(RenamedRestClient.get_audit_log)
     get_billing_usage = waiting(RenamedRestClient.get_billing_usage)
     get_current_checkpoint_storage_usage = waiting(

@@ -109,9 +109,11 @@ class Templated:
         tokenize: bool = False,
         return_dict: bool = False,
         return_assistant_tokens_mask: bool = False,
+        guarded: bool = False,
         **variables: Any,
     ) -> Any:
-        """See `protocols.Tokenizer.apply_chat_template`."""
+        """See `protocols.Tokenizer.apply_chat_template`. `guarded` gives the text that
+        `encode_prompt` wants."""
         template = self.chat_template or (ChatTemplate(chat_template) if chat_template else None)
         if template is None:
             raise TokenizerError(
@@ -129,7 +131,7 @@ class Templated:
         self._check_variables(source, variables)
         variables = {**self.template_extras(source, tools), **variables}
         chat = self.prepared_messages(list(map(_without_none, messages)), source)
-        if tokenize:
+        if tokenize or guarded:
             chat, tools = self.guarded(chat, source), self.guarded(tools, source)
         rendered = template.render_with_spans(
             chat,

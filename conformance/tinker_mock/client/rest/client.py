@@ -1,6 +1,7 @@
 """`AsyncRestClient`: everything that is neither training nor sampling."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, Literal, TypeVar
 
@@ -335,9 +336,10 @@ class AsyncRestClient:
         await self._send(requests.checkpoint_call(method, address, action, body))
 
     async def _packed(self, call: Call) -> Reply:
+        waits = replace(self.connection.persistence, passing=(503,))
         for attempt in range(_ARCHIVE_TRIES):
             try:
-                return await self.connection.transport.send(call)
+                return await waits.run(lambda: self.connection.transport.send(call))
             except ApiStatusError as error:
                 if error.status != 503 or attempt == _ARCHIVE_TRIES - 1:
                     raise

@@ -88,6 +88,21 @@ async def download_checkpoint(
     return Downloaded(path, destination)
 
 
+async def fetch_checkpoint(
+    rest: AsyncRestClient,
+    path: str,
+    *,
+    output_dir: Path | None = None,
+    force: bool = False,
+    sha256: str | None = None,
+    progress: Progress | None = None,
+) -> Downloaded:
+    """As `download_checkpoint`: the form that blocking clients have as a method."""
+    return await download_checkpoint(
+        rest, path, output_dir=output_dir, force=force, sha256=sha256, progress=progress
+    )
+
+
 def _unpack(archive: Path, fresh: Path) -> None:
     """Unpack into a new directory and remove the archive; leave nothing behind on failure."""
     shutil.rmtree(fresh, ignore_errors=True)

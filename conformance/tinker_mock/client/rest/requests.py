@@ -45,7 +45,7 @@ def checkpoint_call(method: str, address: str, action: str = "", body: Any = Non
 
 
 def archive(address: str, accept: str) -> Call:
-    return Call("GET", f"{_API}{address}/archive", accept=accept)
+    return Call("GET", f"{_API}{address}/archive", accept=accept, max_retries=0)
 
 
 def external_urls(path: str) -> Call:

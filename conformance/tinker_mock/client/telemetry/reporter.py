@@ -7,7 +7,7 @@ import traceback
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,14 +117,11 @@ class TelemetryReporter:
             return False
         return True
 
-    @contextmanager
-    def capture_exceptions(self, severity: Severity = Severity.ERROR) -> Iterator[None]:
-        """Report what the body raises, and raise it."""
-        try:
-            yield
-        except Exception as error:
-            self.log_exception(error, severity)
-            raise
+    def capture_exceptions(
+        self, severity: Severity = Severity.ERROR
+    ) -> AbstractContextManager[None]:
+        """As the function `capture_exceptions`, for this reporter."""
+        return capture_exceptions(self, severity)
 
     def log(
         self, name: str, data: Mapping[str, Any] | None = None, severity: Severity = Severity.INFO
@@ -233,6 +230,19 @@ class TelemetryReporter:
     def _stamp(self) -> Stamp:
         index, self._next_index = self._next_index, self._next_index + 1
         return Stamp(self._new_id(), index, iso_time(self._clock.now()))
+
+
+@contextmanager
+def capture_exceptions(
+    reporter: TelemetryReporter | None, severity: Severity = Severity.ERROR
+) -> Iterator[None]:
+    """Report what the body raises, and raise it; a decorator too. Without a reporter only raise."""
+    try:
+        yield
+    except Exception as error:
+        if reporter is not None:
+            reporter.log_exception(error, severity)
+        raise
 
 
 def attach_telemetry(connection: Connection, settings: ReporterSettings | None = None) -> None:

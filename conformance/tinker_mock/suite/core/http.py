@@ -145,7 +145,8 @@ class Routes:
                 places = [(operation.method, operation.path)]
                 places += [(alias.method, alias.path) for alias in operation.aliases]
                 for method, path in places:
-                    pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
+                    pattern = re.escape(path).replace(r"\{tinker_path\}", ".+")
+                    pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", pattern)
                     self._patterns.append((method, re.compile(pattern), operation))
         self._patterns.sort(key=lambda entry: entry[1].pattern.count("[^/]+"))
 
