@@ -89,7 +89,7 @@ class Client:
     async def day(self) -> None:
         """A model, some steps, samples and texts; then it is unloaded."""
         if not self.session:
-            told = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
+            told: dict[str, Any] = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
             self.session = (await self.post("/api/v1/create_session", told))["session_id"]
         own, number = {"session_id": self.session}, self.days
         self.days += 1

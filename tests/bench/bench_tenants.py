@@ -46,7 +46,7 @@ class Tenant:
                 return result
 
     async def model(self) -> tuple[str, str]:
-        told = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
+        told: dict[str, Any] = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
         session = (await self.post("create_session", told))["session_id"]
         lora = {"base_model": MODEL, "lora_config": {"rank": 8}, "model_seq_id": 0}
         result = await self.done("create_model", {"session_id": session} | lora)

@@ -10,18 +10,36 @@ import logging
 import math
 import os
 import sys
-import time
 import traceback
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 KEY = "tml-cassette"
+LONGEST_WAIT = 2
+"""Seconds until a request that a client may not send at all is no longer waited for."""
 
 
 class NotInReleaseError(Exception):
     """This client has no such call."""
+
+
+def seen_by(url: str) -> Callable[[str], None]:
+    """Waits for requests that the mock at this address has in its journal."""
+
+    def wait(operation: str) -> None:
+        query = f"operation={operation}&count=1&timeout={LONGEST_WAIT}"
+        try:
+            with urlopen(f"{url}/_mock/journal/wait?{query}") as answer:
+                answer.read()
+        except HTTPError as error:
+            if error.code != 408:
+                raise
+
+    return wait
 
 
 class ClientDriver(ABC):
@@ -109,11 +127,8 @@ class ClientDriver(ABC):
         if not hasattr(self if owner is None else owner, name):
             raise NotInReleaseError(name)
 
-    moment = 1.0
-
-    def settle(self) -> None:
-        """A moment for what was submitted to reach the server."""
-        time.sleep(self.moment)
+    until: Callable[[str], None]
+    """Waits until the server has had a request of an operation; a client may send none."""
 
     @abstractmethod
     def prompt(self, tokens: list[int]) -> Any:
@@ -128,6 +143,7 @@ class SdkDriver(ClientDriver):
         from tinker import types  # type: ignore[import-not-found,unused-ignore]
 
         self.types = types
+        self.until = seen_by(url)
         self.service = tinker.ServiceClient(base_url=url, api_key=KEY)
 
     def close(self) -> None:
@@ -179,7 +195,7 @@ class SdkDriver(ClientDriver):
         """Only futures that wrap a `concurrent.futures.Future` can be cancelled."""
         future = pending.future() if hasattr(pending, "future") else pending
         stopped = bool(future.cancel())
-        self.settle()
+        self.until("cancel_future")
         return stopped
 
 
@@ -193,7 +209,7 @@ class ReferenceDriver(ClientDriver):
         config = client.ClientConfig.resolve(
             base_url=url, api_key=KEY, preset=preset, telemetry_enabled=False
         )
-        self.moment = 1.0 if clock is None else 0.1
+        self.until = seen_by(url) if http is None else http.until
         beats = None if clock is None else client.HeartbeatSettings(interval=1e9)
         self.service = client.ServiceClient(config, http=http, clock=clock, heartbeat=beats)
 
@@ -233,7 +249,7 @@ class ReferenceDriver(ClientDriver):
 
     def cancel(self, pending: Any) -> bool:
         stopped = bool(pending.cancel())
-        self.settle()
+        self.until("cancel_future")
         return stopped
 
 

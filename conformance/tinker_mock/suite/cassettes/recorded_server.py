@@ -5,6 +5,7 @@ on, and its decoded body. Ids need no translation: the client only knows those o
 """
 
 import asyncio
+import threading
 from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,10 +22,10 @@ from tinker_mock.suite.cassettes.cassette import (
     Interaction,
 )
 from tinker_mock.suite.cassettes.comparing import unequal
+from tinker_mock.suite.cassettes.drivers import LONGEST_WAIT
 from tinker_mock.suite.cassettes.ids import json_of
 from tinker_mock.suite.core.http import Routes
 
-_HELD = 5.0  # seconds
 Side = Literal["recorded", "replayed", "both"]
 
 
@@ -61,16 +62,18 @@ class RecordedServer(httpx.AsyncBaseTransport):
         self._polled = frozenset(self._left)
         self._routes = Routes("tinker")
         self.noted: list[Difference] = []
+        self._seen: defaultdict[str, threading.Event] = defaultdict(threading.Event)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
         operation = request.url.path.partition(API)[2]
+        self._seen[self._operation(request.method, request.url.path)].set()
         if operation in UNTIMELY:
             return httpx.Response(200, json={})
         key = _key(request.method, operation, body)
         left = self._left[key]
         if not left and operation == "retrieve_future" and key not in self._polled:
-            await asyncio.sleep(_HELD)
+            await asyncio.Event().wait()
         if not left:
             return self._unrecorded(request)
         mine = _content(_interaction(request, body))
@@ -81,6 +84,10 @@ class RecordedServer(httpx.AsyncBaseTransport):
         ]
         await asyncio.sleep(0)
         return httpx.Response(one.status, headers=one.response_headers, content=one.response_body)
+
+    def until(self, operation: str) -> None:
+        """Wait, in the client's thread, for a request of this operation; it may not come."""
+        self._seen[operation].wait(LONGEST_WAIT)
 
     def differences(self) -> list[Difference]:
         """All that was noted, and the recorded requests nobody sent."""

@@ -113,7 +113,7 @@ def conclude(
     if not arguments.quiet:
         terminal.findings(judged.unexpected(results))
     for text in judged.lines():
-        terminal.note(text)
+        terminal.line(text)
     for text in found.blame_suite:
         terminal.note(f"the suite itself sent: {text}")
     if arguments.report:

@@ -135,7 +135,7 @@ class Share:
     def place(self, most_begun: int) -> tuple[bool, float]:
         """Its place among those who wait: short work first, then whoever used least."""
         queue = self.waiting(most_begun)
-        return bool(queue) and queue[0].spent > SHORT, self.used
+        return queue is not None and queue[0].spent > SHORT, self.used
 
     def waiting(self, most_begun: int) -> deque[Work] | None:
         """Where the work is that comes next, new or paused in turn."""
