@@ -224,6 +224,9 @@ def idempotence(context: ScenarioContext) -> None:
         other = bodies.train(model, 1, [bodies.datum(51, 52, 53)])
         expect_equal(context.submit("forward_backward", other).reply.status, 409, "a conflict")
     first.result()
+    with context.check("futures/repeat/when-done"):
+        done = context.submit("forward_backward", body)
+        expect_equal(done.request_id, first.request_id, "the same promise, also when it is done")
     with context.check("futures/repeat/once"):
         # With a large eps the step depends on the gradient's size: work done twice shows.
         context.submit("optim_step", bodies.optim(model, 2, 0.01, beta1=0.0, eps=1.0)).result()
