@@ -33,7 +33,7 @@ from tinker_mock.suite.cassettes.replay_client import (
 from tinker_mock.suite.cassettes.replay_server import replay_to_server
 from tinker_mock.suite.cassettes.stories import SMALL, STORIES, flags, play
 from tinker_mock.suite.core.http import Routes
-from tinker_mock.suite.mock_process import mock_server
+from tinker_mock.suite.mock_process import NO_TOKENIZERS, mock_server
 from tinker_mock.suite.sdk.environment import releases
 
 ROOT = Path(__file__).parents[3]
@@ -83,7 +83,7 @@ def test_all_clients_come_to_the_same_values(program: str) -> None:
 
 @pytest.mark.parametrize("options", sorted({flags(name) for name in STORIES}))
 def test_a_live_server_answers_the_recorded_requests_alike(options: tuple[str, ...]) -> None:
-    with mock_server(["--seed", "7", *options]) as url:
+    with mock_server(["--seed", "7", *options], environment=NO_TOKENIZERS) as url:
         for path in PATHS:
             recorded = read_cassette(path)
             if flags(recorded.program) != options:

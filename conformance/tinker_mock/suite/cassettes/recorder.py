@@ -16,7 +16,7 @@ import httpx
 from tinker_mock.suite.cassettes.cassette import Cassette, Interaction, interactions, load_yaml
 from tinker_mock.suite.cassettes.drivers import KEY
 from tinker_mock.suite.cassettes.stories import STORIES, play
-from tinker_mock.suite.mock_process import mock_server
+from tinker_mock.suite.mock_process import NO_TOKENIZERS, mock_server
 from tinker_mock.suite.sdk import environment
 
 DRIVERS = Path(__file__).with_name("drivers.py")
@@ -73,7 +73,8 @@ def _recorded(
     suffix: str,
 ) -> Iterator[Path]:
     arguments = ["--seed", str(seed), *options]
-    with mock_server(arguments) as url, ClientProcess(client, url) as process:
+    server = mock_server(arguments, environment=NO_TOKENIZERS)
+    with server as url, ClientProcess(client, url) as process:
         for program in programs:
             set_up(url, program)
             try:

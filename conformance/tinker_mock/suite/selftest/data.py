@@ -10,7 +10,7 @@ from tinker_mock.suite.cassettes.replay_client import replay_problems
 from tinker_mock.suite.cassettes.replay_server import replay_to_server
 from tinker_mock.suite.cassettes.stories import flags, play
 from tinker_mock.suite.core.verdict import Verdict
-from tinker_mock.suite.mock_process import mock_server
+from tinker_mock.suite.mock_process import NO_TOKENIZERS, mock_server
 from tinker_mock.suite.selftest.section import Options, SectionResult, judged
 from tinker_mock.suite.vectors.runner import load_vectors, run_vectors
 
@@ -46,7 +46,7 @@ def cassettes(options: Options) -> SectionResult:
     found = [(path, read_cassette(path)) for path in cassette_paths(CASSETTES)]
     for wanted in sorted({flags(one.program) for _, one in found}):
         told = [(path, one) for path, one in found if flags(one.program) == wanted]
-        with mock_server(wanted) as url:
+        with mock_server(wanted, environment=NO_TOKENIZERS) as url:
             for path, cassette in told:
                 result.verdicts += _both_ways(path, cassette, url)
     return result
