@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+from tinker_mock.client.config import presets
 from tinker_mock.suite.cassettes.cassette import Cassette
 from tinker_mock.suite.cassettes.comparing import unequal
 from tinker_mock.suite.cassettes.deviations import unexplained
@@ -85,6 +86,12 @@ def replay_to_client(cassette: Cassette, preset: str | None = None) -> dict[str,
     if differences:
         raise ReplayDiffersError(differences)
     return replay.values
+
+
+def has_preset(cassette: Cassette) -> bool:
+    """Whether a preset of the reference client stands for the recorded client."""
+    recorded = str(cassette.provenance["client"])
+    return PRESETS.get(recorded, recorded) in presets.PRESETS
 
 
 def replay_problems(cassette: Cassette) -> list[str]:
