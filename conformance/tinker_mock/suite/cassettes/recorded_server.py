@@ -7,7 +7,6 @@ on, and its decoded body. Ids need no translation: the client only knows those o
 import asyncio
 import threading
 from collections import defaultdict, deque
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -26,9 +25,6 @@ from tinker_mock.suite.cassettes.comparing import unequal
 from tinker_mock.suite.cassettes.drivers import LONGEST_WAIT
 from tinker_mock.suite.cassettes.ids import json_of
 from tinker_mock.suite.core.http import Routes
-
-_HELD = 5.0
-"""Seconds of the machine: a client that cancels does so long before."""
 
 Side = Literal["recorded", "replayed", "both"]
 
@@ -77,8 +73,7 @@ class RecordedServer(httpx.AsyncBaseTransport):
         key = _key(request.method, operation, body)
         left = self._left[key]
         if not left and operation == "retrieve_future" and key not in self._polled:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.Event().wait(), _HELD)
+            await asyncio.Event().wait()
         if not left:
             return self._unrecorded(request)
         mine = _content(_interaction(request, body))

@@ -142,7 +142,7 @@ def cancelled_sample(api: Any) -> dict[str, Any]:
     api.needs("cancel")
     sampling = api.sampling(base_model=BASE)
     pending = sampling.sample(api.prompt(TOKENS), 1, short(api))
-    api.until("retrieve_future")
+    api.until("asample")
     return {"cancelled": api.cancel(pending)}
 
 
