@@ -86,6 +86,12 @@ def test_the_files_are_the_same_tokenizer(family: str) -> None:
     assert roles["eos_token"] == tokenizer.decode(model.end_tokens[:1])
 
 
+def test_files_made_by_other_code_are_not_taken_for_these(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = stand_in_folder(QWEN)
+    monkeypatch.setattr("tinker_mock.server.stand_in.folder.recipe", lambda: "that of last week")
+    assert stand_in_folder(QWEN) != now
+
+
 def test_models_with_few_ids() -> None:
     small = tokenizer_for(TINY)
     assert small is not None

@@ -73,6 +73,19 @@ def test_encoded_texts_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(calls) == 2 * made
 
 
+@pytest.mark.parametrize("part", ["digest_of", "version"])
+def test_what_other_code_or_words_made_is_not_taken(
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINKER_MOCK_CACHE", str(tmp_path))
+    kept_documents("letters", encode, GRAMMAR)
+    monkeypatch.setattr(f"tinker_mock.server.engine.model.corpus.{part}", lambda _: "last week's")
+    kept_documents("letters", lambda text: [7, *encode(text)], GRAMMAR)
+    again = kept_documents("letters", encode, GRAMMAR)
+    assert 7 in again[0], "what this code kept"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_broken_or_refused_cache_is_no_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

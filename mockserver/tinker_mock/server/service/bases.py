@@ -8,6 +8,7 @@ from tinker_mock.server.engine.model.corpus import kept_documents
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.stand_in import recipe
 from tinker_mock.server.tokenizers import (
     own_files,
     text_is_installed,
@@ -78,7 +79,7 @@ def _texts(model: CatalogModel, grammar: ChatGrammar) -> list[Ints]:
     files = own_files(model)
     if not text_is_installed():
         return []
-    name = f"stand-in for {model.name}"
+    name = f"stand-in {recipe()} for {model.name}"
     if files:
         name = repr((model.tokenizer_id, model.family, model.tokenizer_size, files))
     try:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tinker_mock.server.cache_folder import cache_folder
+from tinker_mock.server.cache_folder import cache_folder, digest_of
 from tinker_mock.server.stand_in.templates import chat_template
 from tinker_mock.server.stand_in.tokenizer import PATTERN
 from tinker_mock.server.stand_in.vocabulary import (
@@ -23,8 +23,12 @@ from tinker_mock.server.stand_in.vocabulary import (
 MARK = "stand-in.txt"
 """A file of this name tells a stand-in from a model's own tokenizer."""
 
-VERSION = 1
-"""Changes with the files' contents, so that no older ones are taken for these."""
+HERE = Path(__file__).parent
+
+
+def recipe() -> str:
+    """What stand-ins are made by; it changes with their code and data."""
+    return digest_of(*sorted(file for file in HERE.iterdir() if file.is_file()))
 
 
 def stand_in_folder(model: NamedModel) -> Path:
@@ -33,7 +37,7 @@ def stand_in_folder(model: NamedModel) -> Path:
     Raises ValueError when the model has too few ids for one, OSError when nothing can be written.
     """
     what = (model.tokenizer_size, model.end_tokens, model.special_tokens, model.thinking)
-    key = repr((VERSION, model.family, *what))
+    key = repr((recipe(), model.family, *what))
     name = model.family or model.name.replace("/", "__")
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     folder = _root() / "tokenizers" / f"{name}-{digest}"

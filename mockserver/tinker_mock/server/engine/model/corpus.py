@@ -8,11 +8,12 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from tinker_mock.server.cache_folder import cache_folder
+from tinker_mock.server.cache_folder import cache_folder, digest_of
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.keys import Ints
 
@@ -126,11 +127,11 @@ def documents(encode: Encode, grammar: ChatGrammar) -> list[Ints]:
 
 
 def kept_documents(tokenizer_id: str, encode: Encode, grammar: ChatGrammar) -> list[Ints]:
-    """`documents`, from the disk if they were made before."""
+    """`documents`, from the disk if they were made before by the same code and words."""
     folder = cache_folder()
     if folder is None:
         return documents(encode, grammar)
-    recipe = repr((tokenizer_id, grammar, ANSWER_FORMS, THOUGHT_FORMS, SEED, ANSWERS, THOUGHTS))
+    recipe = repr((tokenizer_id, grammar, digest_of(Path(__file__)), version("faker")))
     path = folder / f"corpus-{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.npy"
     try:
         return _read(path)
