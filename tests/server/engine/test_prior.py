@@ -1,7 +1,9 @@
 """The untrained model: seeded text, kept on disk, n-gram listings, a fallback over ids."""
 
 from collections.abc import Sequence
+from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
@@ -53,6 +55,17 @@ def test_documents_are_whole_turns() -> None:
     thinking = [d for d in found if OPEN in d]
     assert 0.2 < len(thinking) / len(found) < 0.6
     assert all(d.tolist().index(OPEN) < d.tolist().index(CLOSE) for d in thinking)
+
+
+def test_texts_do_not_depend_on_the_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls(2031, 5, 5, 3, tzinfo=tz)
+
+    today = texts()
+    monkeypatch.setattr("faker.providers.date_time.datetime", Later)
+    assert texts() == today
 
 
 def test_encoded_texts_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

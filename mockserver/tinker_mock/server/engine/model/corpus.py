@@ -8,8 +8,10 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,13 @@ Encode = Callable[[str], Sequence[int]]
 
 SEED = 20
 ANSWERS, THOUGHTS = 1600, 600
+LATEST = datetime(2026, 11, 28, 16)
+"""The end of Faker's dates. Its own is the moment it is asked, and texts would change with it."""
+DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July",
+    "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 ANSWER_FORMS = (
     "My name is {name} and I live in {city}.",
@@ -76,7 +85,7 @@ def texts() -> tuple[list[str], list[str]]:
 class _Fields(dict[str, str]):
     """Fills a form's fields as they are asked for."""
 
-    def __init__(self, fake: object, stream: np.random.Generator) -> None:
+    def __init__(self, fake: Any, stream: np.random.Generator) -> None:
         super().__init__()
         self._fake = fake
         self._stream = stream
@@ -86,6 +95,10 @@ class _Fields(dict[str, str]):
             return str(int(self._stream.integers(1, 100)))
         if field == "year":
             return str(int(self._stream.integers(1950, 2026)))
+        if field == "day":
+            return DAYS[int(self._fake.date("%w", LATEST))]
+        if field == "month":
+            return MONTHS[int(self._fake.date("%m", LATEST)) - 1]
         return str(getattr(self._fake, _SOURCES[field])())
 
 
@@ -98,8 +111,6 @@ _SOURCES = {
     "street": "street_name",
     "company": "company",
     "job": "job",
-    "day": "day_of_week",
-    "month": "month_name",
     "color": "safe_color_name",
     "word": "word",
     "email": "safe_email",
