@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinker_mock.contracts.protobuf import messages
+from tinker_mock.server.wire.protobuf_requests import DTYPES, widened
 
 SHOWN = 512
 """Numbers of an array that are shown; what was left out is counted."""
@@ -19,10 +20,8 @@ LAYOUTS = {
     "prompt_logprobs": "<f4",
 }
 """How the bytes of a field with this name are laid out."""
-DTYPES = {1: "<f4", 2: "<i8", 3: "<i4", 4: "<u2"}
-"""The same for fields whose message has a `dtype`; bfloat16 is a float32's upper half."""
-BFLOAT16 = 4
 TENSOR_BYTES = {"dense", "data", "values"}
+"""Fields laid out as the `dtype` of their message, or of the one around it, says."""
 
 
 def readable(name: str, content: bytes) -> Any:
@@ -57,14 +56,12 @@ def _scalar(name: str, value: Any, dtype: int | None) -> Any:
 
 
 def _array(name: str, raw: bytes, dtype: int | None) -> Any:
-    layout = LAYOUTS.get(name)
-    if layout is None and name in TENSOR_BYTES and dtype is not None:
-        layout = DTYPES.get(dtype)
+    layout, coded = LAYOUTS.get(name), 0
+    if name in TENSOR_BYTES and dtype in DTYPES:
+        layout, coded = DTYPES[dtype][1], dtype
     if layout is None or len(raw) % np.dtype(layout).itemsize:
         return {"bytes": len(raw)}
-    numbers = np.frombuffer(raw, dtype=layout)
-    if name in TENSOR_BYTES and dtype == BFLOAT16:
-        numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
+    numbers = widened(np.frombuffer(raw, dtype=layout), coded)
     shown = [_finite(number) for number in numbers[:SHOWN].tolist()]
     left = numbers.size - len(shown)
     return [*shown, f"and {left} more"] if left else shown

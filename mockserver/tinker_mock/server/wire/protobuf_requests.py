@@ -83,14 +83,17 @@ def _tensor(tensor: Any, where: str) -> dict[str, Any]:
     name, layout = DTYPES[tensor.dtype]
     sparse = tensor.WhichOneof("encoding") == "sparse_csr"
     raw = tensor.sparse_csr.values if sparse else tensor.dense
-    data = _array(raw, layout, where)
-    if tensor.dtype == BFLOAT16:
-        data = (data.astype(np.uint32) << 16).view(np.float32)
+    data = widened(_array(raw, layout, where), tensor.dtype)
     wire = {"data": data, "dtype": name, "shape": list(tensor.shape)}
     if sparse:
         wire["sparse_crow_indices"] = _array(tensor.sparse_csr.crow_indices, "<i8", where)
         wire["sparse_col_indices"] = _array(tensor.sparse_csr.col_indices, "<i8", where)
     return wire
+
+
+def widened(numbers: Any, dtype: int) -> Any:
+    """The float32 values of bfloat16's halves; numbers of any other dtype as they are."""
+    return (numbers.astype(np.uint32) << 16).view(np.float32) if dtype == BFLOAT16 else numbers
 
 
 def _array(raw: bytes, layout: str, where: str) -> Any:
