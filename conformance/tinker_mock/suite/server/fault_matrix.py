@@ -64,6 +64,7 @@ def fault_matrix(
             ill = noticed(healthy[rule_id], kill.rule)
             if ill:
                 kill.problem = f"the healthy mock fails {', '.join(ill)}"
+                kill.others = [one.message for one in healthy[rule_id] if one.check in ill]
             elif not switch.set(name):
                 kill.problem = "it cannot be planted"
             else:
