@@ -72,7 +72,7 @@ def half_matrix(options: Options, names: list[str]) -> list[Kill]:
     """The kill matrix of some checks, on a mock of its own."""
     rules = requirement_of()
     with mock_server(options.mock_arguments()) as url:
-        target = Target(url, other_key=OTHER_KEY, base_model=MODEL, long_poll=3.0, timeout=30.0)
+        target = Target(url, other_key=OTHER_KEY, base_model=MODEL, long_poll=3.0, timeout=8.0)
         return kill_matrix(target, {name: rules[name] for name in names})
 
 
@@ -129,7 +129,7 @@ def faults(options: Options) -> SectionResult:
 def planted_in(options: Options, chosen: Sequence[NamedFault]) -> list[FaultKill]:
     """The fault matrix of some faults, on a mock of its own."""
     with mock_server(options.mock_arguments()) as url:
-        target = Target(url, other_key=OTHER_KEY, base_model=MODEL, long_poll=3.0, timeout=30.0)
+        target = Target(url, other_key=OTHER_KEY, base_model=MODEL, long_poll=3.0, timeout=8.0)
         return fault_matrix(target, chosen)
 
 

@@ -5,7 +5,7 @@ does not pass, after they all passed on the healthy mock.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tinker_mock.contracts.ledger import Requirement, load_ledger, requirement_of
 from tinker_mock.suite.core.http import Routes
@@ -36,6 +36,9 @@ class FaultKill:
 
 Progress = Callable[[FaultKill], None]
 
+PATIENCE = 45.0
+"""Seconds that a healthy mock may take: its first request builds what later ones find made."""
+
 
 def fault_matrix(
     target: Target,
@@ -52,15 +55,17 @@ def fault_matrix(
     healthy: dict[str, list[Verdict]] = {}
     kills = []
 
-    def played(rule: Requirement) -> list[Verdict]:
-        return judge(proving(rule, scenarios), target, routes, checks)
+    patient = replace(target, long_poll=PATIENCE, timeout=PATIENCE)
+
+    def played(rule: Requirement, asked: Target) -> list[Verdict]:
+        return judge(proving(rule, scenarios), asked, routes, checks)
 
     try:
         for name, rule_id, says in faults:
             kill = FaultKill(name, rules[rule_id], says)
             if rule_id not in healthy:
                 switch.set(None)
-                healthy[rule_id] = played(kill.rule)
+                healthy[rule_id] = played(kill.rule, patient)
             ill = noticed(healthy[rule_id], kill.rule)
             if ill:
                 kill.problem = f"the healthy mock fails {', '.join(ill)}"
@@ -68,7 +73,7 @@ def fault_matrix(
             elif not switch.set(name):
                 kill.problem = "it cannot be planted"
             else:
-                note(kill, played(kill.rule))
+                note(kill, played(kill.rule, target))
             kills.append(kill)
             if progress:
                 progress(kill)
