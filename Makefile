@@ -17,7 +17,8 @@ ARGS ?=
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml hatch_build.py
+	@echo "tinker-mock: installing the tools of this repository into $(VENV) (0.5 GB, 1 to 3 minutes; once)" >&2
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -27,6 +28,7 @@ $(STAMP): requirements.lock pyproject.toml
 install: $(STAMP) ## Create .venv from the lock file
 
 $(SDK_STAMP): $(STAMP) conformance/tinker_mock/suite/sdk/releases.yaml conformance/tinker_mock/suite/sdk/sdk-environment.lock
+	@echo "tinker-mock: installing $$(grep -c '^"' conformance/tinker_mock/suite/sdk/releases.yaml) releases of the real SDK into .venv-sdk (1 GB, 2 to 5 minutes; once)" >&2
 	$(BIN)/tinker-mock sdk-env
 	@touch $@
 
@@ -44,6 +46,11 @@ serve: $(STAMP) ## Start the mock (PORT=8765 ARGS="--seed 7")
 .PHONY: conformance
 conformance: $(STAMP) $(SDK_STAMP) ## Prove that mock, client, tokenizer and Kimi transformer keep the contract
 	$(BIN)/tinker-mock conformance self $(ARGS)
+	$(BIN)/python -m tests.mutation.score --sample 4
+
+.PHONY: mutation
+mutation: $(STAMP) ## Renew docs/mutation.md: the suite against mutants that nobody chose (ARGS="--sample 200")
+	$(BIN)/python -m tests.mutation.score --page docs/mutation.md $(ARGS)
 
 .PHONY: ledger
 ledger: $(STAMP) ## Renew contracts/requirements/README.md from the ledger
@@ -96,6 +103,7 @@ fuzz-requests: $(STAMP) ## Drawn requests, bytes that are almost HTTP, schemathe
 	TINKER_MOCK_FUZZ_EXAMPLES=50 $(BIN)/python -m pytest -q tests/contracts/test_fuzz.py
 
 $(COOKBOOK)/.installed: tests/cookbook/requirements.txt
+	@echo "tinker-mock: installing tinker-cookbook and torch into $(COOKBOOK) (some GB, minutes; once)" >&2
 	$(PYTHON) -m venv $(COOKBOOK)
 	$(COOKBOOK)/bin/pip install --quiet --disable-pip-version-check -r $<
 	$(COOKBOOK)/bin/pip install --quiet --disable-pip-version-check --no-deps tinker-cookbook==0.6.1
@@ -140,7 +148,7 @@ cassettes: $(STAMP) ## Record the cassettes again (needs `make sdk-env`)
 .PHONY: lock
 lock: ## Renew requirements.lock (needs uv: pip install uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-annotate --no-header --extra dev pyproject.toml -o requirements.lock <(printf 'hatchling\neditables\n')
+	  --no-annotate --no-header --extra dev --extra docs pyproject.toml -o requirements.lock <(printf 'hatchling\neditables\n')
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header conformance/tinker_mock/suite/sdk/sdk-environment.in \
 	  -o conformance/tinker_mock/suite/sdk/sdk-environment.lock

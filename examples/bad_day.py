@@ -18,6 +18,7 @@ for step in range(5):
     trainer.optim_step(types.AdamParams(learning_rate=1e-4)).result()
     print(f"step {step}: loss {loss.result().metrics['loss:sum']:.2f}")
 
-journal = httpx.get(os.environ["TINKER_BASE_URL"] + "/_mock/journal/summary").json()
-print("answers by status:", journal["statuses"])
-print("hindered exchanges:", journal["verdicts"].get("fault", 0))
+mock = os.environ["TINKER_BASE_URL"] + "/_mock"
+hindered = httpx.get(f"{mock}/journal/count", params={"verdict": "fault"}).json()["count"]
+(model,) = httpx.get(f"{mock}/models").json()["models"]
+print("hindered:", hindered > 0, "- optimizer steps that were done:", model["steps"])

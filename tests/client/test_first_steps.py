@@ -72,7 +72,6 @@ async def test_a_training_step_is_submitted_in_order_and_polled(clock: ManualClo
         "adam_params": {"learning_rate": 1e-3},
         "model_id": "s:train:0",
         "seq_id": 2,
-        "type": "optim_step",
     }
 
 

@@ -52,10 +52,10 @@ def test_the_preset_table_shows_every_field_as_it_is() -> None:
     text = (GUIDE / "presets.md").read_text()
     rows = {
         row[0]: row[1:]
-        for row in re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \|", text, re.M)
+        for row in re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|", text, re.M)
     }
     assert rows.keys() == {field.name for field in fields(Preset)} - {"name"}
-    for column, name in enumerate(("python-latest", "python-0.7", "tinkex")):
+    for column, name in enumerate(("python-latest", "python-0.24", "python-0.7", "tinkex")):
         for field, shown in rows.items():
             value = getattr(PRESETS[name], field)
             assert shown[column] == _shown(value), (name, field)
@@ -64,6 +64,10 @@ def test_the_preset_table_shows_every_field_as_it_is() -> None:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{one}: {' '.join(named)}" for one, named in value.items()) or "none"
+    if value is None:
+        return "none"
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -106,9 +106,9 @@ def test_runs_and_checkpoints_have_a_life_of_their_own(service: ServiceClient) -
 
 def test_administrators_see_logs_and_bills(service: ServiceClient) -> None:
     rest = service.create_rest_client()
-    assert isinstance(rest.get_audit_log("all", date(2025, 1, 1)), list)
-    assert "data" in rest.get_billing_usage(date(2025, 1, 1), "2025-01-15T00:00:00Z")
-    assert "data" in rest.get_checkpoint_storage_usage()
+    assert isinstance(rest.get_audit_log("all", date(2025, 1, 1)).entries, list)
+    assert rest.get_billing_usage(date(2025, 1, 1), "2025-01-15T00:00:00Z").data == []
+    assert rest.get_current_checkpoint_storage_usage().data[0].checkpoint_count > 0
 
 
 async def test_pages_are_walked_until_the_cursor_says_there_is_no_more() -> None:

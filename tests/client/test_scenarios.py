@@ -175,9 +175,9 @@ async def test_damaged_results_never_reach_the_caller(server: str) -> None:
         for _ in range(2):
             one = training.forward_backward([a_datum()], "cross_entropy")
             step = training.optim_step(AdamParams(learning_rate=1e-2))
-            told = dict((await one).metrics)
-            told.pop("clock_cycle:unique", None)
-            results.append(told)
+            metrics = dict((await one).metrics)
+            metrics.pop("clock_cycle:unique", None)
+            results.append(metrics)
             await step
     assert results == [expected["metrics"][0], expected["metrics"][2]]
     assert len(accepted(server, "forward_backward")) == 2

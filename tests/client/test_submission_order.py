@@ -33,16 +33,16 @@ def small_chunks(preset: str, answers: dict[str, Any]) -> tuple[AsyncServiceClie
     return service, server
 
 
-async def test_turns_begin_in_order_of_reservation_even_if_entered_backwards() -> None:
+async def test_turns_begin_in_order_of_places_even_if_entered_backwards() -> None:
     order, log = SubmissionOrder(), []
 
-    async def one(name: str, turn: Any) -> None:
-        async with order.during(turn):
-            log.append((name, list(turn.seq_ids)))
+    async def one(name: str, place: int, count: int) -> None:
+        async with order.during(place) as turn:
+            log.append((name, list(turn.take(count))))
             await asyncio.sleep(0)
 
-    first, second, third = order.reserve(2), order.reserve(1), order.reserve(3)
-    await asyncio.gather(one("c", third), one("b", second), one("a", first))
+    first, second, third = order.place(), order.place(), order.place()
+    await asyncio.gather(one("c", third, 3), one("b", second, 1), one("a", first, 2))
     assert log == [("a", [1, 2]), ("b", [3]), ("c", [4, 5, 6])]
 
 

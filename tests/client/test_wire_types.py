@@ -164,7 +164,6 @@ def test_values_on_the_wire(value: Any, sent: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("learning_rate", 0),
         ("learning_rate", -0.001),
         ("beta1", 1.0),
         ("beta1", -0.1),

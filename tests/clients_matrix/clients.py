@@ -68,6 +68,18 @@ def _(url: str) -> Any:
     return json.loads(answer.choices[0].message.tool_calls[0].function.arguments)["city"]
 
 
+@feature("openai", "some tools allowed")
+def _(url: str) -> Any:
+    names = [{"type": "function", "function": {"name": "get_weather"}}]
+    choice = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": names}}
+    other = {"type": "function", "function": {**FUNCTION, "name": "weather_in_paris"}}
+    answer = openai_client(url).chat.completions.create(
+        model=MODEL, messages=USER, tools=[other, TOOL], tool_choice=choice
+    )
+    calls = answer.choices[0].message.tool_calls
+    return [call.function.name for call in calls] == ["get_weather"]
+
+
 @feature("openai", "structured answer")
 def _(url: str) -> Any:
     answer = openai_client(url).chat.completions.parse(
@@ -105,6 +117,22 @@ def _(url: str) -> Any:
         model=KIMI, max_tokens=500, messages=USER, tools=[tool]
     )
     return [block.input["city"] for block in answer.content if block.type == "tool_use"]
+
+
+@feature("anthropic", "tool runner")
+def _(url: str) -> Any:
+    import anthropic
+
+    tool = anthropic.beta_tool(
+        lambda city, days: "sunny",
+        name="get_weather",
+        description="Weather in a city",
+        input_schema=SCHEMA,
+    )
+    runner = anthropic_client(url).beta.messages.tool_runner(
+        model=KIMI, max_tokens=500, messages=USER, tools=[tool]
+    )
+    return [message.stop_reason for message in runner] == ["tool_use", "end_turn"]
 
 
 @feature("anthropic", "structured answer")

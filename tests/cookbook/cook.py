@@ -13,12 +13,15 @@ import sys
 import time
 from pathlib import Path
 
+from lessons import LESSONS
 from rich.console import Console
 from rich.table import Table
-from runs import FAST, RUNS, Kitchen, Wrong
+from runs import FAST, RECIPES, Kitchen, Wrong
 from workspace import ROOT, prepare
 
 from tinker_mock.suite.mock_process import mock_server
+
+RUNS = {**RECIPES, **LESSONS}
 
 
 def chosen(words: str) -> list[str]:

@@ -234,7 +234,7 @@ def temperatures(kitchen: Kitchen) -> str:
     return f"{len(differences)} rows, largest difference {max(differences):.6f}"
 
 
-RUNS: dict[str, Callable[[Kitchen], str]] = {
+RECIPES: dict[str, Callable[[Kitchen], str]] = {
     "chat_sl": chat_sl,
     "chat_cli": chat_cli,
     "download": download,

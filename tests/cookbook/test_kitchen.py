@@ -13,7 +13,7 @@ import pytest
 def kitchen_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     yield
-    for name in ("data", "runs", "workspace", "cook"):
+    for name in ("data", "runs", "workspace", "cook", "lessons"):
         sys.modules.pop(name, None)
 
 
@@ -59,3 +59,21 @@ def test_unknown_runs_are_named() -> None:
     assert cook.chosen("fast") == list(cook.FAST)
     with pytest.raises(SystemExit, match="unknown runs"):
         cook.chosen("chat_sl,tea")
+
+
+def test_a_lesson_that_was_not_learnt_is_wrong() -> None:
+    import lessons
+    import runs
+
+    learnt = {"losses": [9.0, 0.04], "right": [True, True]}
+    assert (
+        lessons.learnt(learnt, "answers")
+        == "loss per token 9.00 to 0.040 in 2 steps; 2 of 2 answers"
+    )
+    for wrong in ({**learnt, "losses": [9.0, 0.2]}, {**learnt, "right": [True, False]}):
+        with pytest.raises(runs.Wrong):
+            lessons.learnt(wrong, "answers")
+    assert lessons.rose([[0.0, 0.25], [1.0, 1.0]]).startswith("reward [0.0, 0.25] to [1.0, 1.0]")
+    for told in ([[0.0, 0.0], [1.0, 0.5]], [[0.0, 0.5], [1.0, 1.0]]):
+        with pytest.raises(runs.Wrong):
+            lessons.rose(told)

@@ -9,8 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 import respx
+import zstandard
 
 import tinker_mock.server
+from tinker_mock.contracts.protobuf import messages
+from tinker_mock.server.serving.in_thread import RunningServer
 
 pytest_plugins = ["pytester"]
 KEY = {"X-API-Key": "tml-in-process"}
@@ -171,3 +174,19 @@ def test_the_fixtures_journal_reads_like_respx(pytester: pytest.Pytester) -> Non
         """
     )
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_protobuf_body_is_read_like_json(
+    tinker_mock_session: RunningServer, packed: bool
+) -> None:
+    message = messages.ForwardBackwardRequest(model_id="no-such-model", seq_id=7)
+    content = message.SerializeToString()
+    headers = {**KEY, "content-type": "application/x-protobuf"}
+    if packed:
+        content = zstandard.compress(content)
+        headers["content-encoding"] = "zstd"
+    url = f"{tinker_mock_session.url}/api/v1/forward_backward"
+    httpx.post(url, content=content, headers=headers)
+    body = tinker_mock_session.journal.last("forward_backward").body
+    assert (body["model_id"], body["seq_id"]) == ("no-such-model", 7)

@@ -11,9 +11,12 @@ from tinker_mock.client.rest import archive
 from tinker_mock.server import yaml_section
 from tinker_mock.server.catalog import reading
 from tinker_mock.server.engine.training.custom_loss import graph, values
+from tinker_mock.server.faults import plans, rules
 from tinker_mock.server.http import json_body
-from tinker_mock.server.journal import bodies, ring
-from tinker_mock.server.service import compute, sampling, tensors
+from tinker_mock.server.journal import bodies, request_log, ring
+from tinker_mock.server.observation import curves
+from tinker_mock.server.queues import rates
+from tinker_mock.server.service import compute, sampling, session_room, tensors
 from tinker_mock.server.serving import command, hypercorn_guards
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.text import schema_size, schema_values
@@ -45,6 +48,12 @@ FIXED = {
     "widths and counts that a chat template asks for": template_bounds.MAX_NUMBER,
     "characters of a chat template's text": template_bounds.MAX_CHARACTERS,
     "turns and calls of a chat template": template_bounds.MAX_STEPS,
+    "custom losses of a session": session_room.MOST_LOSSES,
+    "fault plans": plans.MOST_PLANS,
+    "requests and clients that a fault rule counts apart": rules.REMEMBERED,
+    "API keys that a rate limit counts": rates.MOST_KEYS,
+    "points of all curves in the inspector": curves.ALL_POINTS,
+    "lines of the request log that wait for a terminal": request_log.BACKLOG,
     "intermediate values of all operations": Settings.work_memory * compute.MEMORY_SHARES,
 }
 OF_THE_SERVER = {

@@ -19,6 +19,7 @@ from tinker_mock.suite.commands.ledger import ledger_page
 from tinker_mock.suite.core.http import Routes
 from tinker_mock.suite.providers import judge
 from tinker_mock.suite.server.runner import load_scenarios
+from tinker_mock.suite.server.stalls import STALL_CHECK
 from tinker_mock.suite.server.wire_checks import wire_check
 from tinker_mock.suite.tokenizers.checks import CHECKS
 
@@ -45,7 +46,7 @@ def test_every_check_in_code_has_a_requirement() -> None:
 
 def test_every_check_in_the_ledger_is_made() -> None:
     wire = {wire_check(one) for one in Routes("tinker", "inference").operations.values()}
-    made = server_checks() | set(CLIENT_CHECKS) | set(CHECKS) | wire
+    made = server_checks() | set(CLIENT_CHECKS) | set(CHECKS) | wire | {STALL_CHECK}
     assert set(requirement_of()) - made == set()
     assert audit.MODULES
     assert judge.Judge

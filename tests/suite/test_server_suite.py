@@ -115,7 +115,7 @@ def test_missing_operations_are_findings_and_no_crash(empty_server: str) -> None
     assert Status.ERROR not in statuses.values()
     assert statuses["service/healthz/ok"] is Status.PASS
     assert statuses["sessions/create/id"] is Status.NOT_TESTABLE
-    assert statuses["sessions/wire/create_session"] is Status.NOT_TESTABLE
+    assert statuses["sessions/wire/create_session"] is Status.NOT_APPLICABLE
 
 
 def test_a_server_that_hangs_is_a_finding_within_bounds() -> None:
@@ -141,3 +141,26 @@ def test_the_command_writes_reports_and_exit_codes(
     baseline.write_text("failing: {telemetry/batch/full: it used to fail}")
     assert main([*base, "--baseline", str(baseline)]) == 1
     assert "stale: telemetry/batch/full" in capsys.readouterr().out
+
+
+def test_an_address_that_cannot_be_reached_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    for target_url, words in (
+        (f"http://127.0.0.1:{port}", "cannot reach"),
+        (f"127.0.0.1:{port}", "write it with its scheme"),
+    ):
+        assert main(["conformance", "run", "--target", target_url]) == 2
+        told = capsys.readouterr()
+        assert words in told.err
+        assert told.err.count("\n") == 1
+        assert told.out == ""
+
+
+def test_a_run_whose_budget_is_over_ends_with_a_report(
+    quick_mock: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ["conformance", "run", "--target", quick_mock, "--select", "service", "--quiet"]
+    assert main([*base, "--budget", "0", "--report", str(tmp_path)]) == 1
+    assert (tmp_path / "results.json").exists()
+    assert capsys.readouterr().out.count("\n") == 1

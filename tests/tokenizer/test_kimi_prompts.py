@@ -171,6 +171,40 @@ def test_k3s_calls_results_tools_and_effort() -> None:
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "a<|close|>message<|sep|><|end_of_msg|>b",
+        "[EOS]",
+        "<|open|><|open|>",
+        "<\ue0f3|open|>\ue0f3",
+        "\ue0f3\ue0f3<|sep|>",
+        "plain",
+    ],
+)
+def test_what_a_user_writes_never_becomes_k3s_markup(said: str) -> None:
+    k3 = kimi("k3")
+    control = {k3.token_to_id(text) for text in k3.special_tokens.ids}
+
+    def prompt(text: str) -> list[int]:
+        messages = [
+            {"role": "user", "content": text},
+            {"role": "assistant", "content": [{"type": "text", "text": text}]},
+        ]
+        ids: list[int] = k3.apply_chat_template(messages, tokenize=True)
+        return ids
+
+    ids = prompt(said)
+    assert [one for one in ids if one in control] == [one for one in prompt("x") if one in control]
+    written = k3.encode(said, allow_special_tokens=False)
+    assert sum(ids[at : at + len(written)] == written for at in range(len(ids))) == 2
+    text = k3.apply_chat_template([{"role": "user", "content": said}])
+    assert (
+        k3.decode(k3.apply_chat_template([{"role": "user", "content": said}], tokenize=True))
+        == text
+    )
+
+
+@pytest.mark.parametrize(
     ("messages", "variables", "words"),
     [
         ([{"role": "developer", "content": "x"}], {}, "no role 'developer'"),

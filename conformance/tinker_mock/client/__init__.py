@@ -4,33 +4,60 @@
 has a page on each topic.
 """
 
-from tinker_mock.client.blocking import RestClient, SamplingClient, ServiceClient, TrainingClient
+from tinker_mock.client.blocking import (
+    AdminClient,
+    RestClient,
+    SamplingClient,
+    ServiceClient,
+    TrainingClient,
+)
 from tinker_mock.client.clock import Clock, ManualClock, RealClock
-from tinker_mock.client.config import ClientConfig
+from tinker_mock.client.compat.circuit import CircuitBreaker
+from tinker_mock.client.compat.circuits import CircuitRegistry
+from tinker_mock.client.compat.metrics import Metrics
+from tinker_mock.client.config import ClientConfig, ClientOptions
 from tinker_mock.client.config.presets import PRESETS, Preset
 from tinker_mock.client.errors import (
     ApiConnectionError,
     ApiStatusError,
     ApiTimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    BillingError,
     Category,
+    ConflictError,
+    InternalServerError,
+    NotFoundError,
+    PermissionDeniedError,
     PoisonedClientError,
     PromiseGoneError,
+    RateLimitError,
     RequestFailedError,
     TinkerError,
+    UnprocessableEntityError,
     ValidationError,
 )
-from tinker_mock.client.futures.attempts import RetryConfig
+from tinker_mock.client.futures.attempts import RetryConfig, RetryHandler
 from tinker_mock.client.futures.operation import Operation, await_many
+from tinker_mock.client.losses.specification import RegularizerSpec
 from tinker_mock.client.portal import BlockingOperation
+from tinker_mock.client.recovery import RecoveryPolicy, recover_runs
+from tinker_mock.client.rest.admin import AsyncAdminClient
 from tinker_mock.client.rest.client import AsyncRestClient
+from tinker_mock.client.rest.download import Downloaded, download_checkpoint
 from tinker_mock.client.rest.paths import CheckpointPath, parse_checkpoint_path
 from tinker_mock.client.sampling.client import AsyncSamplingClient
+from tinker_mock.client.sampling.stream import StreamChunk, stream_sample
 from tinker_mock.client.service import AsyncServiceClient
 from tinker_mock.client.session.heartbeat import HeartbeatSettings
+from tinker_mock.client.telemetry.reporter import TelemetryReporter, capture_exceptions
 from tinker_mock.client.training.client import AsyncTrainingClient
 from tinker_mock.client.types import (
+    AdamOptimizerConfig,
     AdamParams,
     Datum,
+    DimuonOptimizerConfig,
+    DimuonParams,
     DmelChunk,
     EncodedTextChunk,
     ImageAssetPointerChunk,
@@ -39,6 +66,13 @@ from tinker_mock.client.types import (
     ModelInput,
     SamplingParams,
 )
+from tinker_mock.client.types.billing import (
+    AuditLogResponse,
+    BillingUsageResponse,
+    CheckpointStorageUsage,
+    WhoamiResponse,
+)
+from tinker_mock.client.types.provenance import PromptProvenanceSpan, SampledProvenanceSpan
 from tinker_mock.client.types.records import (
     Checkpoint,
     CheckpointsList,
@@ -64,24 +98,40 @@ from tinker_mock.client.watch.queue_state import QueueState
 
 __all__ = [
     "PRESETS",
+    "AdamOptimizerConfig",
     "AdamParams",
+    "AdminClient",
     "ApiConnectionError",
     "ApiStatusError",
     "ApiTimeoutError",
+    "AsyncAdminClient",
     "AsyncRestClient",
     "AsyncSamplingClient",
     "AsyncServiceClient",
     "AsyncTrainingClient",
+    "AuditLogResponse",
+    "AuthenticationError",
+    "BadRequestError",
+    "BillingError",
+    "BillingUsageResponse",
     "BlockingOperation",
     "Category",
     "Checkpoint",
     "CheckpointPath",
+    "CheckpointStorageUsage",
     "CheckpointsList",
+    "CircuitBreaker",
+    "CircuitRegistry",
     "ClientConfig",
+    "ClientOptions",
     "Clock",
+    "ConflictError",
     "Cursor",
     "Datum",
+    "DimuonOptimizerConfig",
+    "DimuonParams",
     "DmelChunk",
+    "Downloaded",
     "EncodedTextChunk",
     "Event",
     "EventHub",
@@ -89,22 +139,32 @@ __all__ = [
     "HeartbeatSettings",
     "ImageAssetPointerChunk",
     "ImageChunk",
+    "InternalServerError",
     "LoadWeightsResponse",
     "LoraConfig",
     "ManualClock",
+    "Metrics",
     "ModelInfo",
     "ModelInput",
+    "NotFoundError",
     "Operation",
     "OptimStepResponse",
+    "PermissionDeniedError",
     "PoisonedClientError",
     "Preset",
     "PromiseGoneError",
+    "PromptProvenanceSpan",
     "QueueState",
+    "RateLimitError",
     "RealClock",
+    "RecoveryPolicy",
+    "RegularizerSpec",
     "RequestFailedError",
     "RestClient",
     "RetryConfig",
+    "RetryHandler",
     "SampleResponse",
+    "SampledProvenanceSpan",
     "SampledSequence",
     "SamplingClient",
     "SamplingParams",
@@ -112,13 +172,21 @@ __all__ = [
     "SaveWeightsResponse",
     "ServerCapabilities",
     "ServiceClient",
+    "StreamChunk",
     "SupportedModel",
+    "TelemetryReporter",
     "TensorData",
     "TinkerError",
     "TrainingClient",
     "TrainingRun",
     "TrainingRunsList",
+    "UnprocessableEntityError",
     "ValidationError",
+    "WhoamiResponse",
     "await_many",
+    "capture_exceptions",
+    "download_checkpoint",
     "parse_checkpoint_path",
+    "recover_runs",
+    "stream_sample",
 ]

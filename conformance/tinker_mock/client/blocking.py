@@ -1,48 +1,166 @@
 """`ServiceClient` and the clients it makes, for programs without an event loop."""
 
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from random import Random
+from typing import Any, Unpack
 
-from tinker_mock.client.config import ClientConfig
-from tinker_mock.client.portal import Portal, submitting, waiting
-from tinker_mock.client.rest.client import AsyncRestClient
+import httpx
+
+from tinker_mock.client.clock import Clock
+from tinker_mock.client.config import ClientConfig, ClientOptions
+from tinker_mock.client.portal import (
+    Portal,
+    making,
+    streaming,
+    submitting,
+    twin,
+    waiting,
+)
+from tinker_mock.client.rest.admin import AsyncAdminClient
+from tinker_mock.client.rest.download import fetch_checkpoint
+from tinker_mock.client.rest.renamed import RenamedRestClient
 from tinker_mock.client.sampling.client import AsyncSamplingClient
+from tinker_mock.client.sampling.handles import SamplerHandle
 from tinker_mock.client.service import AsyncServiceClient
+from tinker_mock.client.session.heartbeat import HeartbeatSettings
 from tinker_mock.client.training.client import AsyncTrainingClient
+from tinker_mock.client.watch.events import EventHub
+
+
+class AdminClient:
+    """Blocking twin of `AsyncAdminClient`, with connections of its own."""
+
+    portal: Portal
+    inner: AsyncAdminClient
+
+    def __init__(
+        self, config: ClientConfig | None = None, **options: Unpack[ClientOptions]
+    ) -> None:
+        service = ServiceClient(config, **options)
+        self.portal, self.inner = service.portal, service.inner.create_admin_client()
+
+    get_audit_log = waiting(AsyncAdminClient.get_audit_log)
+    get_billing_usage = waiting(AsyncAdminClient.get_billing_usage)
+    get_current_checkpoint_storage_usage = waiting(
+        AsyncAdminClient.get_current_checkpoint_storage_usage
+    )
+    get_audit_log_async = twin(AsyncAdminClient.get_audit_log)
+    get_billing_usage_async = twin(AsyncAdminClient.get_billing_usage)
+    get_current_checkpoint_storage_usage_async = twin(
+        AsyncAdminClient.get_current_checkpoint_storage_usage
+    )
 
 
 class RestClient:
-    """Blocking twin of `AsyncRestClient`."""
+    """Blocking twin of `AsyncRestClient`; made alone, it has connections of its own."""
 
-    def __init__(self, portal: Portal, inner: AsyncRestClient) -> None:
-        self.portal = portal
-        self.inner = inner
+    portal: Portal
+    inner: RenamedRestClient
 
-    list_training_runs = waiting(AsyncRestClient.list_training_runs)
-    get_training_run = waiting(AsyncRestClient.get_training_run)
-    get_training_run_by_tinker_path = waiting(AsyncRestClient.get_training_run_by_tinker_path)
-    list_checkpoints = waiting(AsyncRestClient.list_checkpoints)
-    list_user_checkpoints = waiting(AsyncRestClient.list_user_checkpoints)
-    delete_checkpoint = waiting(AsyncRestClient.delete_checkpoint)
-    publish_checkpoint = waiting(AsyncRestClient.publish_checkpoint)
-    unpublish_checkpoint = waiting(AsyncRestClient.unpublish_checkpoint)
-    set_checkpoint_ttl = waiting(AsyncRestClient.set_checkpoint_ttl)
-    get_checkpoint_archive_url = waiting(AsyncRestClient.get_checkpoint_archive_url)
-    get_external_weights_urls = waiting(AsyncRestClient.get_external_weights_urls)
-    get_weights_info_by_tinker_path = waiting(AsyncRestClient.get_weights_info_by_tinker_path)
-    copy_weights = waiting(AsyncRestClient.copy_weights)
-    get_sampler = waiting(AsyncRestClient.get_sampler)
-    list_sessions = waiting(AsyncRestClient.list_sessions)
-    get_session = waiting(AsyncRestClient.get_session)
-    set_session_project = waiting(AsyncRestClient.set_session_project)
-    finish_session = waiting(AsyncRestClient.finish_session)
-    search_sessions = waiting(AsyncRestClient.search_sessions)
-    search_checkpoints = waiting(AsyncRestClient.search_checkpoints)
-    external_weights_upload_start = waiting(AsyncRestClient.external_weights_upload_start)
-    external_weights_upload_finish = waiting(AsyncRestClient.external_weights_upload_finish)
-    export_session_trace = waiting(AsyncRestClient.export_session_trace)
-    get_audit_log = waiting(AsyncRestClient.get_audit_log)
-    get_billing_usage = waiting(AsyncRestClient.get_billing_usage)
-    get_checkpoint_storage_usage = waiting(AsyncRestClient.get_checkpoint_storage_usage)
+    def __init__(
+        self, config: ClientConfig | None = None, **options: Unpack[ClientOptions]
+    ) -> None:
+        service = ServiceClient(config, **options)
+        self.portal, self.inner = service.portal, service.inner.create_rest_client()
+
+    @classmethod
+    def of(cls, portal: Portal, inner: RenamedRestClient) -> "RestClient":
+        """On connections that are there."""
+        client = cls.__new__(cls)
+        client.portal, client.inner = portal, inner
+        return client
+
+    def pages(
+        self, fetch: Callable[[int, int], Any], items: str, *, page_size: int = 100
+    ) -> Iterator[Any]:
+        """All items of a paged list: `pages(rest.list_training_runs, "training_runs")`."""
+
+        def fetched(limit: int, offset: int) -> Awaitable[Any]:
+            return asyncio.to_thread(fetch, limit, offset)
+
+        return _PAGES(self, fetched, items, page_size=page_size)
+
+    def get_telemetry(self) -> Any:
+        """What reports the session's events, if anything does."""
+        return self.inner.get_telemetry()
+
+    list_training_runs = waiting(RenamedRestClient.list_training_runs)
+    get_training_run = waiting(RenamedRestClient.get_training_run)
+    get_training_run_by_tinker_path = waiting(RenamedRestClient.get_training_run_by_tinker_path)
+    list_checkpoints = waiting(RenamedRestClient.list_checkpoints)
+    list_user_checkpoints = waiting(RenamedRestClient.list_user_checkpoints)
+    delete_checkpoint = waiting(RenamedRestClient.delete_checkpoint)
+    publish_checkpoint = waiting(RenamedRestClient.publish_checkpoint)
+    unpublish_checkpoint = waiting(RenamedRestClient.unpublish_checkpoint)
+    set_checkpoint_ttl = waiting(RenamedRestClient.set_checkpoint_ttl)
+    get_checkpoint_archive_url = waiting(RenamedRestClient.get_checkpoint_archive_url)
+    get_external_weights_urls = waiting(RenamedRestClient.get_external_weights_urls)
+    get_weights_info_by_tinker_path = waiting(RenamedRestClient.get_weights_info_by_tinker_path)
+    copy_weights = waiting(RenamedRestClient.copy_weights)
+    get_sampler = waiting(RenamedRestClient.get_sampler)
+    list_sessions = waiting(RenamedRestClient.list_sessions)
+    get_session = waiting(RenamedRestClient.get_session)
+    set_session_project = waiting(RenamedRestClient.set_session_project)
+    finish_session = waiting(RenamedRestClient.finish_session)
+    search_sessions = waiting(RenamedRestClient.search_sessions)
+    search_checkpoints = waiting(RenamedRestClient.search_checkpoints)
+    external_weights_upload_start = waiting(RenamedRestClient.external_weights_upload_start)
+    external_weights_upload_finish = waiting(RenamedRestClient.external_weights_upload_finish)
+    export_session_trace = waiting(RenamedRestClient.export_session_trace)
+    download_checkpoint = waiting(fetch_checkpoint)
+    get_audit_log = waiting(RenamedRestClient.get_audit_log)
+    get_billing_usage = waiting(RenamedRestClient.get_billing_usage)
+    get_current_checkpoint_storage_usage = waiting(
+        RenamedRestClient.get_current_checkpoint_storage_usage
+    )
+    get_server_capabilities = waiting(RenamedRestClient.get_server_capabilities)
+    whoami = waiting(RenamedRestClient.whoami)
+    delete_checkpoint_from_tinker_path = waiting(
+        RenamedRestClient.delete_checkpoint_from_tinker_path
+    )
+    publish_checkpoint_from_tinker_path = waiting(
+        RenamedRestClient.publish_checkpoint_from_tinker_path
+    )
+    unpublish_checkpoint_from_tinker_path = waiting(
+        RenamedRestClient.unpublish_checkpoint_from_tinker_path
+    )
+    set_checkpoint_ttl_from_tinker_path = waiting(
+        RenamedRestClient.set_checkpoint_ttl_from_tinker_path
+    )
+    get_checkpoint_archive_url_from_tinker_path = waiting(
+        RenamedRestClient.get_checkpoint_archive_url_from_tinker_path
+    )
+    delete_checkpoint_by_tinker_path = waiting(RenamedRestClient.delete_checkpoint_by_tinker_path)
+    get_checkpoint_archive_url_by_tinker_path = waiting(
+        RenamedRestClient.get_checkpoint_archive_url_by_tinker_path
+    )
+    assign_session_project = waiting(RenamedRestClient.assign_session_project)
+    list_training_runs_async = twin(RenamedRestClient.list_training_runs)
+    get_training_run_async = twin(RenamedRestClient.get_training_run)
+    get_training_run_by_tinker_path_async = twin(RenamedRestClient.get_training_run_by_tinker_path)
+    list_checkpoints_async = twin(RenamedRestClient.list_checkpoints)
+    list_user_checkpoints_async = twin(RenamedRestClient.list_user_checkpoints)
+    delete_checkpoint_async = twin(RenamedRestClient.delete_checkpoint)
+    delete_checkpoint_from_tinker_path_async = twin(
+        RenamedRestClient.delete_checkpoint_from_tinker_path
+    )
+    publish_checkpoint_from_tinker_path_async = twin(
+        RenamedRestClient.publish_checkpoint_from_tinker_path
+    )
+    unpublish_checkpoint_from_tinker_path_async = twin(
+        RenamedRestClient.unpublish_checkpoint_from_tinker_path
+    )
+    set_checkpoint_ttl_from_tinker_path_async = twin(
+        RenamedRestClient.set_checkpoint_ttl_from_tinker_path
+    )
+    get_external_weights_urls_async = twin(RenamedRestClient.get_external_weights_urls)
+    copy_weights_async = twin(RenamedRestClient.copy_weights)
+    get_sampler_async = twin(RenamedRestClient.get_sampler)
+    list_sessions_async = twin(RenamedRestClient.list_sessions)
+    get_session_async = twin(RenamedRestClient.get_session)
+    assign_session_project_async = twin(RenamedRestClient.assign_session_project)
+    export_session_trace_async = twin(RenamedRestClient.export_session_trace)
 
 
 class SamplingClient:
@@ -54,10 +172,36 @@ class SamplingClient:
 
     @property
     def sampling_session_id(self) -> str:
+        """The session that its samples belong to."""
         return self.inner.sampling_session_id
 
     sample = submitting(AsyncSamplingClient.sample)
     compute_logprobs = submitting(AsyncSamplingClient.compute_logprobs)
+    sample_stream = streaming(AsyncSamplingClient.sample_stream)
+    get_base_model = waiting(AsyncSamplingClient.get_base_model)
+    get_tokenizer = waiting(AsyncSamplingClient.get_tokenizer)
+    sample_async = twin(AsyncSamplingClient.sample)
+    compute_logprobs_async = twin(AsyncSamplingClient.compute_logprobs)
+    get_base_model_async = twin(AsyncSamplingClient.get_base_model)
+
+    def get_telemetry(self) -> Any:
+        """What reports the session's events, if anything does."""
+        return self.inner.get_telemetry()
+
+    def get_sampler_handle(self) -> str:
+        """Text from which another process makes a client of the same sampler, without the key."""
+        return self.inner.get_sampler_handle()
+
+    @staticmethod
+    def from_sampler_handle(handle: str, *, api_key: str | None = None) -> "SamplingClient":
+        """A client of the sampler behind a handle, with this process's key or the given one."""
+        found = SamplerHandle.decode(handle)
+        service = ServiceClient(base_url=found.base_url, preset=found.preset, api_key=api_key)
+        return service.open_sampler_handle(handle)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, it goes on in another process; the key travels with it."""
+        return _unpickled, (self.get_sampler_handle(), self.inner.connection.config.api_key)
 
 
 class TrainingClient:
@@ -69,6 +213,7 @@ class TrainingClient:
 
     @property
     def model_id(self) -> str:
+        """The model under training, which is also its run."""
         return self.inner.model_id
 
     forward = submitting(AsyncTrainingClient.forward)
@@ -82,30 +227,70 @@ class TrainingClient:
     save_weights_external = submitting(AsyncTrainingClient.save_weights_external)
     unload_model = submitting(AsyncTrainingClient.unload_model)
     get_info = waiting(AsyncTrainingClient.get_info)
+    get_tokenizer = waiting(AsyncTrainingClient.get_tokenizer)
     encode = waiting(AsyncTrainingClient.encode)
     decode = waiting(AsyncTrainingClient.decode)
+    save_weights_and_get_sampling_client = making(
+        AsyncTrainingClient.save_weights_and_get_sampling_client, SamplingClient
+    )
+    create_sampling_client = making(AsyncTrainingClient.create_sampling_client, SamplingClient)
 
-    def save_weights_and_get_sampling_client(
-        self, name: str | None = None, **sampling: Any
-    ) -> SamplingClient:
-        """Save for the sampler and open a sampling client on exactly these weights."""
+    forward_async = twin(AsyncTrainingClient.forward)
+    forward_backward_async = twin(AsyncTrainingClient.forward_backward)
+    forward_backward_custom_async = twin(AsyncTrainingClient.forward_backward_custom)
+    optim_step_async = twin(AsyncTrainingClient.optim_step)
+    save_state_async = twin(AsyncTrainingClient.save_state)
+    load_state_async = twin(AsyncTrainingClient.load_state)
+    load_state_with_optimizer_async = twin(AsyncTrainingClient.load_state_with_optimizer)
+    save_weights_for_sampler_async = twin(AsyncTrainingClient.save_weights_for_sampler)
+    save_weights_external_async = twin(AsyncTrainingClient.save_weights_external)
+    get_info_async = twin(AsyncTrainingClient.get_info)
 
-        async def saved() -> AsyncSamplingClient:
-            return await self.inner.save_weights_and_get_sampling_client(name, **sampling)
+    def get_console_url(self) -> str:
+        """Where the console shows this run."""
+        return self.inner.get_console_url()
 
-        return SamplingClient(self.portal, self.portal.run(saved()))
+    def get_telemetry(self) -> Any:
+        """What reports the session's events, if anything does."""
+        return self.inner.get_telemetry()
 
 
 class ServiceClient:
-    """Blocking twin of `AsyncServiceClient`. Close it, or use `with`."""
+    """Blocking twin of `AsyncServiceClient`. Close it, or use `with`.
 
-    def __init__(self, config: ClientConfig | None = None, **options: Any) -> None:
+    A program that does neither is tidied up after when it ends.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig | None = None,
+        *,
+        clock: Clock | None = None,
+        random: Random | None = None,
+        events: EventHub | None = None,
+        http: httpx.AsyncBaseTransport | None = None,
+        heartbeat: HeartbeatSettings | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> None:
         self.portal = Portal()
+
+        def made() -> AsyncServiceClient:
+            return AsyncServiceClient(
+                config,
+                clock=clock,
+                random=random,
+                events=events,
+                http=http,
+                heartbeat=heartbeat,
+                **options,
+            )
+
         try:
-            self.inner = self.portal.call(lambda: AsyncServiceClient(config, **options))
+            self.inner = self.portal.call(made)
         except BaseException:
             self.portal.close()
             raise
+        self.portal.at_end(self.inner.close)
 
     def __enter__(self) -> "ServiceClient":
         return self
@@ -122,39 +307,48 @@ class ServiceClient:
 
     get_server_capabilities = waiting(AsyncServiceClient.get_server_capabilities)
     health = waiting(AsyncServiceClient.health)
+    copy_weights = waiting(AsyncServiceClient.copy_weights)
+    create_lora_training_client = making(
+        AsyncServiceClient.create_lora_training_client, TrainingClient
+    )
+    create_training_client_from_state = making(
+        AsyncServiceClient.create_training_client_from_state, TrainingClient
+    )
+    create_training_client_from_state_with_optimizer = making(
+        AsyncServiceClient.create_training_client_from_state_with_optimizer, TrainingClient
+    )
+    create_sampling_client = making(AsyncServiceClient.create_sampling_client, SamplingClient)
+    join_sampling_session = making(AsyncServiceClient.join_sampling_session, SamplingClient)
+    open_sampler_handle = making(AsyncServiceClient.open_sampler_handle, SamplingClient)
+    get_server_capabilities_async = twin(AsyncServiceClient.get_server_capabilities)
 
-    def create_lora_training_client(
-        self, base_model: str, rank: int = 32, **options: Any
-    ) -> TrainingClient:
-        """A new adapter on a base model; options as in the async client."""
-        made = self.inner.create_lora_training_client(base_model, rank, **options)
-        return TrainingClient(self.portal, self.portal.run(made))
+    async def create_lora_training_client_async(self, *args: Any, **options: Any) -> TrainingClient:
+        """As `create_lora_training_client`, awaited in any event loop."""
+        return await asyncio.to_thread(self.create_lora_training_client, *args, **options)
 
-    def create_training_client_from_state(
-        self, path: str, *, optimizer: bool = False, **options: Any
-    ) -> TrainingClient:
-        """Continue from a checkpoint; with `optimizer`, bit for bit."""
-        made = self.inner.create_training_client_from_state(path, optimizer=optimizer, **options)
-        return TrainingClient(self.portal, self.portal.run(made))
-
-    def create_training_client_from_state_with_optimizer(
-        self, path: str, **options: Any
-    ) -> TrainingClient:
-        """As `create_training_client_from_state(path, optimizer=True)`."""
-        return self.create_training_client_from_state(path, optimizer=True, **options)
-
-    def create_sampling_client(
-        self, base_model: str | None = None, model_path: str | None = None, **options: Any
-    ) -> SamplingClient:
-        """Sample from a base model or from a checkpoint."""
-        made = self.inner.create_sampling_client(base_model, model_path, **options)
-        return SamplingClient(self.portal, self.portal.run(made))
-
-    def join_sampling_session(self, sampling_session_id: str, **options: Any) -> SamplingClient:
-        """A sampling client for a session that another process opened."""
-        made = self.inner.join_sampling_session(sampling_session_id, **options)
-        return SamplingClient(self.portal, self.portal.run(made))
+    async def create_sampling_client_async(self, *args: Any, **options: Any) -> SamplingClient:
+        """As `create_sampling_client`, awaited in any event loop."""
+        return await asyncio.to_thread(self.create_sampling_client, *args, **options)
 
     def create_rest_client(self) -> RestClient:
         """Runs, checkpoints, sessions; needs no session of its own."""
-        return RestClient(self.portal, self.inner.create_rest_client())
+        return RestClient.of(self.portal, self.inner.create_rest_client())
+
+    def telemetry_reporter(self) -> Any:
+        """What reports the session's events; `None` before the first session, or if turned off."""
+        return self.inner.telemetry_reporter()
+
+    def get_telemetry(self) -> Any:
+        """As `telemetry_reporter`."""
+        return self.inner.get_telemetry()
+
+    def get_console_url(self) -> str:
+        """Where the console shows this session."""
+        return self.inner.get_console_url()
+
+
+_PAGES = streaming(RenamedRestClient.pages)
+
+
+def _unpickled(handle: str, api_key: str) -> SamplingClient:
+    return SamplingClient.from_sampler_handle(handle, api_key=api_key)

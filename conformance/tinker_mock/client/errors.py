@@ -58,6 +58,11 @@ class TinkerError(Exception):
         return f"[{self.kind}{status}] {self.message}"
 
     @property
+    def status_code(self) -> int | None:
+        """The status by the SDK's name."""
+        return self.status
+
+    @property
     def user_error(self) -> bool:
         """Whether repeating the same call is pointless."""
         return self.category is Category.USER or is_user_status(self.status)
@@ -83,6 +88,59 @@ class ApiStatusError(TinkerError):
     """An answer with a status that is not success."""
 
     kind = "api_status"
+
+
+class BadRequestError(ApiStatusError):
+    """400: the request breaks a rule."""
+
+
+class AuthenticationError(ApiStatusError):
+    """401: no key, or one that is not known."""
+
+
+class BillingError(ApiStatusError):
+    """402: the account cannot pay at the moment."""
+
+
+class PermissionDeniedError(ApiStatusError):
+    """403: the key's role, or the owner, does not allow it."""
+
+
+class NotFoundError(ApiStatusError):
+    """404: there is no such thing."""
+
+
+class ConflictError(ApiStatusError):
+    """409: it contradicts what is there already."""
+
+
+class UnprocessableEntityError(ApiStatusError):
+    """422: a field has no sense."""
+
+
+class RateLimitError(ApiStatusError):
+    """429: too many at a time; `retry_after_ms` is the server's advice."""
+
+
+class InternalServerError(ApiStatusError):
+    """500 and above: the server's own fault."""
+
+
+_BY_STATUS: Mapping[int, type[ApiStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: BillingError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+}
+
+
+def error_class(status: int) -> type[ApiStatusError]:
+    """The class for a status; `ApiStatusError` itself where none is special."""
+    return _BY_STATUS.get(status, InternalServerError if status >= 500 else ApiStatusError)
 
 
 class RequestFailedError(TinkerError):

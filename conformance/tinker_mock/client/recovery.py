@@ -5,6 +5,7 @@ a run is corrupted, its executor restores it, its policy says whether, how often
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -15,6 +16,8 @@ from tinker_mock.client.service import AsyncServiceClient
 from tinker_mock.client.training.client import AsyncTrainingClient
 from tinker_mock.client.types.records import TrainingRun
 from tinker_mock.client.watch.events import EventHub
+
+logger = logging.getLogger(__name__)
 
 C = TypeVar("C")
 
@@ -109,7 +112,11 @@ class RunMonitor:
             await self.check()
 
     async def check(self) -> None:
-        """Look at every watched run once; a failed look is tried again next time."""
+        """Look at every watched run once; a failed look is tried again next time.
+
+        Returns when all runs found corrupted are restored, as many at a time as the executor lets.
+        """
+        lost: list[tuple[TrainingRun, Any]] = []
         for run_id in tuple(self._clients):
             try:
                 run = await self._fetch(run_id)
@@ -117,9 +124,9 @@ class RunMonitor:
                 self._events.emit("recovery.poll_error", run_id=run_id, error=error)
                 continue
             if run.corrupted:
-                client = self._clients.pop(run_id)
                 self._events.emit("recovery.detected", run_id=run_id)
-                await self._hand_over(run, client)
+                lost.append((run, self._clients.pop(run_id)))
+        await asyncio.gather(*(self._hand_over(*one) for one in lost))
 
     async def _hand_over(self, run: TrainingRun, client: Any) -> None:
         try:
@@ -194,15 +201,23 @@ class RecoveryExecutor(Generic[C]):
         self._events.emit("recovery.checkpoint_selected", run_id=run_id, path=path)
         client = await self._restore(path, self.policy.restore_optimizer)
         self._events.emit("recovery.client_created", run_id=run_id, path=path)
-        if self._on_recovery is not None:
-            self._on_recovery(old_client, client, path)
+        self._tell(self._on_recovery, old_client, client, path)
         self._events.emit("recovery.completed", run_id=run_id, path=path)
         return Recovered(run_id, client, path)
 
     def _exhausted(self, run_id: str, error: BaseException) -> None:
         self._events.emit("recovery.exhausted", run_id=run_id, error=error)
-        if self._on_failure is not None:
-            self._on_failure(run_id, error)
+        self._tell(self._on_failure, run_id, error)
+
+    def _tell(self, callback: Callable[..., None] | None, *arguments: Any) -> None:
+        """A callback that raises must not undo a recovery, nor end the watch over other runs."""
+        if callback is None:
+            return
+        try:
+            callback(*arguments)
+        except Exception as error:
+            self._events.emit("recovery.callback_failed", error=error)
+            logger.exception("a recovery callback failed")
 
 
 def recover_runs(
@@ -211,11 +226,13 @@ def recover_runs(
     *,
     on_recovery: Callable[[Any, AsyncTrainingClient, str], None] | None = None,
     on_failure: Callable[[str, BaseException], None] | None = None,
+    max_concurrent: int = 1,
 ) -> RunMonitor:
     """A monitor whose corrupted runs are restored from their last checkpoint.
 
     Without a `policy`, the config's `recovery` options make one. `watch(client.model_id, client)`
-    each training client; `on_recovery(old, new, path)` is where a program swaps them.
+    each training client; `on_recovery(old, new, path)` is where a program swaps them; an error
+    there is logged. At most `max_concurrent` runs are restored at a time.
     """
     connection = service.connection
     policy = policy or RecoveryPolicy.from_options(service.config.recovery)
@@ -230,6 +247,7 @@ def recover_runs(
         on_failure=on_failure,
         clock=connection.clock,
         events=connection.events,
+        max_concurrent=max_concurrent,
     )
     fetch = service.create_rest_client().get_training_run
     monitor = RunMonitor(

@@ -3,27 +3,42 @@
 import logging
 from collections.abc import Mapping
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import httpx
 
 from tinker_mock.client.clock import Clock
-from tinker_mock.client.config import ClientConfig
-from tinker_mock.client.errors import Category, TinkerError, ValidationError, invalid
+from tinker_mock.client.config import ClientConfig, ClientOptions
+from tinker_mock.client.errors import (
+    ApiStatusError,
+    Category,
+    TinkerError,
+    ValidationError,
+    invalid,
+)
+from tinker_mock.client.futures.attempts import RetryConfig
 from tinker_mock.client.futures.promises import Promises
 from tinker_mock.client.http.call import Call
-from tinker_mock.client.rest.client import AsyncRestClient
+from tinker_mock.client.rest.admin import AsyncAdminClient
+from tinker_mock.client.rest.renamed import RenamedRestClient
 from tinker_mock.client.sampling.client import AsyncSamplingClient
-from tinker_mock.client.sampling.opening import join_sampling_session, open_sampling_client
+from tinker_mock.client.sampling.dispatch import DispatchLimits
+from tinker_mock.client.sampling.opening import (
+    join_sampling_session,
+    open_sampler_handle,
+    open_sampling_client,
+)
 from tinker_mock.client.session.connection import Connection
+from tinker_mock.client.session.console import session_page
 from tinker_mock.client.session.heartbeat import HeartbeatSettings
-from tinker_mock.client.telemetry.reporter import attach_telemetry
+from tinker_mock.client.telemetry.reporter import TelemetryReporter, attach_telemetry
 from tinker_mock.client.training.client import AsyncTrainingClient
 from tinker_mock.client.types.json import decode, given
-from tinker_mock.client.types.parameters import LoraConfig
+from tinker_mock.client.types.parameters import LoraConfig, OptimizerConfig
 from tinker_mock.client.types.records import ServerCapabilities, WeightsInfo
 from tinker_mock.client.types.results import CreateModelResponse, LoadWeightsResponse
 from tinker_mock.client.watch.events import EventHub
+from tinker_mock.client.watch.queue_state import Observer
 
 T = TypeVar("T")
 
@@ -46,7 +61,7 @@ class AsyncServiceClient:
         events: EventHub | None = None,
         http: httpx.AsyncBaseTransport | None = None,
         heartbeat: HeartbeatSettings | None = None,
-        **options: Any,
+        **options: Unpack[ClientOptions],
     ) -> None:
         if config is not None and options:
             raise invalid("pass a ClientConfig or single options, not both")
@@ -70,7 +85,7 @@ class AsyncServiceClient:
         `reason` is success, errored or interrupted. A server that cannot finish sessions, or
         is gone, does not keep the client from closing.
         """
-        if self.connection.session_id is not None and self.connection.speaks_protobuf:
+        if self.connection.session_id is not None and self._finishes:
             await self.connection.stop_heartbeat()  # a beat after the end would be refused
             path = f"/api/v1/sessions/{self.connection.session_id}/finish"
             body = {"reason": {"type": reason}, "detail": detail}
@@ -80,6 +95,26 @@ class AsyncServiceClient:
             except TinkerError as error:
                 self.connection.events.emit("session.finish_failed", error=error)
         await self.connection.close()
+
+    @property
+    def _finishes(self) -> bool:
+        """Whether this client says that its session is over, and the server understands it."""
+        connection = self.connection
+        finishes = connection.preset.finishes_sessions and not connection.adopted
+        return finishes and connection.speaks_protobuf
+
+    def telemetry_reporter(self) -> TelemetryReporter | None:
+        """What reports the session's events; `None` before the first session, or if turned off."""
+        reporter: TelemetryReporter | None = self.connection.reporter
+        return reporter
+
+    def get_telemetry(self) -> TelemetryReporter | None:
+        """As `telemetry_reporter`."""
+        return self.telemetry_reporter()
+
+    def get_console_url(self) -> str:
+        """Where the console shows this session."""
+        return session_page(self.connection.session_id)
 
     async def get_server_capabilities(self) -> ServerCapabilities:
         """The models the server offers."""
@@ -100,26 +135,39 @@ class AsyncServiceClient:
         train_attn: bool = True,
         train_unembed: bool = True,
         user_metadata: Mapping[str, str] | None = None,
-        optimizer_config: Mapping[str, Any] | None = None,
+        optimizer: OptimizerConfig | None = None,
+        optimizer_config: OptimizerConfig | None = None,
+        observer: Observer | None = None,
     ) -> AsyncTrainingClient:
-        """A new adapter on a base model. Raises `ValidationError` if nothing is to be trained."""
+        """A new adapter on a base model. Raises `ValidationError` if nothing is to be trained.
+
+        `optimizer` (or `optimizer_config`) chooses another optimiser than AdamW for good;
+        `observer(state, reason)` hears when the server's queue pauses this client.
+        """
         lora = LoraConfig(rank, seed, train_mlp, train_attn, train_unembed)
-        return await self._create_model(base_model, lora, user_metadata, optimizer_config)
+        chosen = optimizer if optimizer is not None else optimizer_config
+        return await self._create_model(base_model, lora, user_metadata, chosen, observer)
 
     async def create_training_client_from_state(
         self,
         path: str,
         *,
         optimizer: bool = False,
+        base_model: str | None = None,
         user_metadata: Mapping[str, str] | None = None,
         weights_access_token: str | None = None,
+        observer: Observer | None = None,
     ) -> AsyncTrainingClient:
-        """Continue from a checkpoint; with `optimizer`, bit for bit."""
+        """Continue from a checkpoint; with `optimizer`, bit for bit.
+
+        `base_model` is another row of the same model, e.g. one with a longer context.
+        """
         await self.connection.session()
         access = given(weights_access_token=weights_access_token)
         modern = self.connection.speaks_protobuf
         if modern and self.connection.preset.restore_operation == "load_weights":
-            return await self._load_model(path, optimizer, user_metadata, access)
+            named = {**access, **given(base_model=base_model)}
+            return await self._load_model(path, optimizer, user_metadata, named, observer)
         body = {"tinker_path": path}
         answer = await self.connection.post("/api/v1/weights_info", body, persist=True)
         info = decode(WeightsInfo, answer)
@@ -131,40 +179,108 @@ class AsyncServiceClient:
             if getattr(info, name) is not None
         }
         lora = LoraConfig(info.lora_rank, **parts)
-        client = await self._create_model(info.base_model, lora, user_metadata, None)
+        base_model = base_model or info.base_model
+        client = await self._create_model(base_model, lora, user_metadata, None, observer)
         await client.load_state(path, optimizer=optimizer, **access)
         return client
 
     async def create_training_client_from_state_with_optimizer(
-        self, path: str, **options: Any
+        self,
+        path: str,
+        *,
+        base_model: str | None = None,
+        user_metadata: Mapping[str, str] | None = None,
+        weights_access_token: str | None = None,
+        observer: Observer | None = None,
     ) -> AsyncTrainingClient:
         """As `create_training_client_from_state(path, optimizer=True)`."""
-        return await self.create_training_client_from_state(path, optimizer=True, **options)
+        return await self.create_training_client_from_state(
+            path,
+            optimizer=True,
+            base_model=base_model,
+            user_metadata=user_metadata,
+            weights_access_token=weights_access_token,
+            observer=observer,
+        )
 
     async def create_sampling_client(
-        self, base_model: str | None = None, model_path: str | None = None, **options: Any
+        self,
+        base_model: str | None = None,
+        model_path: str | None = None,
+        *,
+        retry_config: RetryConfig | None = None,
+        record_stability_info: bool = False,
+        observer: Observer | None = None,
+        limits: DispatchLimits | None = None,
     ) -> AsyncSamplingClient:
-        """Sample from a base model or from a checkpoint (`tinker://…/sampler_weights/…`)."""
+        """Sample from a base model or from a checkpoint (`tinker://…/sampler_weights/…`).
+
+        With `record_stability_info` the server keeps what the loss `stable_reinforce` needs.
+        """
         return await open_sampling_client(
-            self.connection, base_model=base_model, model_path=model_path, **options
+            self.connection,
+            base_model=base_model,
+            model_path=model_path,
+            retry_config=retry_config,
+            record_stability_info=record_stability_info,
+            observer=observer,
+            limits=limits,
         )
 
     async def join_sampling_session(
-        self, sampling_session_id: str, **options: Any
+        self,
+        sampling_session_id: str,
+        *,
+        retry_config: RetryConfig | None = None,
+        record_stability_info: bool = False,
+        observer: Observer | None = None,
+        limits: DispatchLimits | None = None,
     ) -> AsyncSamplingClient:
         """A sampling client for a session that another process opened."""
-        return await join_sampling_session(self.connection, sampling_session_id, **options)
+        return await join_sampling_session(
+            self.connection,
+            sampling_session_id,
+            retry_config=retry_config,
+            record_stability_info=record_stability_info,
+            observer=observer,
+            limits=limits,
+        )
 
-    def create_rest_client(self) -> AsyncRestClient:
+    async def open_sampler_handle(self, handle: str) -> AsyncSamplingClient:
+        """A client of the sampler behind a handle that another process made."""
+        return await open_sampler_handle(self.connection, handle)
+
+    async def copy_weights(
+        self,
+        path: str,
+        *,
+        ttl_seconds: int | None = None,
+        weights_access_token: str | None = None,
+    ) -> str:
+        """Copy a checkpoint into this client's project; the copy's path."""
+        copied = await self.create_rest_client().copy_weights(
+            path,
+            self.config.project_id,
+            ttl_seconds=ttl_seconds,
+            weights_access_token=weights_access_token,
+        )
+        return copied.tinker_path
+
+    def create_rest_client(self) -> RenamedRestClient:
         """Runs, checkpoints, sessions; needs no session of its own."""
-        return AsyncRestClient(self.connection)
+        return RenamedRestClient(self.connection)
+
+    def create_admin_client(self) -> AsyncAdminClient:
+        """Bills and the audit log, for those whose role allows it."""
+        return AsyncAdminClient(self.connection)
 
     async def _create_model(
         self,
         base_model: str,
         lora: LoraConfig,
         user_metadata: Mapping[str, str] | None,
-        optimizer_config: Mapping[str, Any] | None,
+        optimizer_config: OptimizerConfig | None,
+        observer: Observer | None,
     ) -> AsyncTrainingClient:
         session_id = await self.connection.session()
         body = {
@@ -177,7 +293,11 @@ class AsyncServiceClient:
             **given(optimizer_config=optimizer_config),
         }
         created = await self._made("create_model", body, "CreateModel", CreateModelResponse)
-        return AsyncTrainingClient(self.connection, created.model_id, base_model=base_model)
+        client = AsyncTrainingClient(
+            self.connection, created.model_id, base_model=base_model, observer=observer
+        )
+        await self._introduce(client)
+        return client
 
     async def _load_model(
         self,
@@ -185,6 +305,7 @@ class AsyncServiceClient:
         optimizer: bool,
         user_metadata: Mapping[str, str] | None,
         access: Mapping[str, Any],
+        observer: Observer | None,
     ) -> AsyncTrainingClient:
         """The newest servers make the model and load it in one operation."""
         number = next(self.connection.model_numbers)
@@ -199,16 +320,25 @@ class AsyncServiceClient:
         }
         loaded = await self._made("load_weights", body, "LoadWeights", LoadWeightsResponse)
         model_id = loaded.model_id or f"{self.connection.session_id}:train:{number}"
-        client = AsyncTrainingClient(self.connection, model_id)
+        client = AsyncTrainingClient(self.connection, model_id, observer=observer)
         client.base_model = (await client.get_info()).model_data.model_name
         return client
+
+    async def _introduce(self, client: AsyncTrainingClient) -> None:
+        """Newer clients ask about a new model at once; a server need not know how to answer."""
+        if self.connection.preset.model_info == "at_creation" and self.connection.speaks_protobuf:
+            try:
+                await client.get_info()
+            except ApiStatusError as error:
+                if error.status not in (404, 405):
+                    raise
 
     async def _made(
         self, operation: str, body: Mapping[str, Any], request_type: str, answer: type[T]
     ) -> T:
         """Promise a model and wait for it: no lane exists yet, so there is no turn to take."""
         promises = Promises(self.connection)
-        json = self.connection.encode(body)
+        json = self.connection.encode(body, operation)
         call = Call("POST", f"/api/v1/{operation}", json=json, pool="training")
         submitted = await promises.submitted_or_done(call)
         return await promises.outcome(submitted, request_type, answer)

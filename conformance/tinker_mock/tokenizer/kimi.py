@@ -6,6 +6,7 @@ apply (`NAMED_SLOTS`, as offsets from the first slot).
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from tinker_mock.tokenizer.chunking import chunk_like_the_official_wrapper
 from tinker_mock.tokenizer.errors import TokenizerError
-from tinker_mock.tokenizer.kimi_k3 import k3_messages
+from tinker_mock.tokenizer.kimi_k3 import GUARD, guard, k3_messages, without_guards
 from tinker_mock.tokenizer.protocols import SpecialTokens
 from tinker_mock.tokenizer.ranked import RankedTokenizer
 from tinker_mock.tokenizer.ranks import parse_ranks
@@ -193,11 +194,30 @@ class KimiTokenizer(RankedTokenizer):
         )
         kept = _not_skipped(configuration) if configuration is not None else NOT_SKIPPED
         self._special_ids -= {special[text] for text in kept if text in special}
+        longest_first = sorted(special, key=len, reverse=True)
+        self._markup = re.compile(f"({'|'.join(map(re.escape, longest_first))})")
         self.thinks = "<think>" in special or "<|end_of_msg|>" in special
 
     def prepared_messages(self, messages: list[Any], source: str) -> list[Any]:
         """K3's template wants its results named and its arguments taken apart."""
         return k3_messages(messages) if source == published_template("k3").source else messages
+
+    def guarded(self, said: Any, source: str) -> Any:
+        """K3's prompt is encoded segment by segment: what somebody wrote is never markup."""
+        return guard(said, self._markup) if source == published_template("k3").source else said
+
+    def encode_prompt(self, text: str) -> list[int]:
+        """The ids of a prompt, its guarded texts as texts."""
+        if GUARD not in text:
+            return self.encode(text)
+        specials = self.special_tokens.ids
+        ids: list[int] = []
+        for place, segment in enumerate(self._markup.split(text)):
+            if place % 2:
+                ids.append(specials[segment])
+            else:
+                ids += self.encode(without_guards(segment), allow_special_tokens=False)
+        return ids
 
     def prepared_tools(self, tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The thinking models sort the keys of tool declarations."""

@@ -6,11 +6,15 @@ JustVugg/colibri #1143, and the K3 report's appendix on the chat template.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinker_mock.tokenizer.errors import TokenizerError
 
+GUARD = "\ue0f3"
+"""Stands after the first sign of a control token that somebody only wrote; a private character.
+One that was there is doubled, so that taking guards away gives the text back."""
 ROLES = ("system", "user", "assistant", "tool")
 
 
@@ -77,3 +81,18 @@ def _with_object(call: Any) -> Any:
     # What is no object stays a text, and is written as one block.
     kept = value if isinstance(value, dict) else given
     return {**call, "function": {**function, "arguments": kept}}
+
+
+def guard(value: Any, specials: re.Pattern[str]) -> Any:
+    """`value` with a guard in every control token that stands in its texts."""
+    if isinstance(value, str):
+        doubled = value.replace(GUARD, GUARD * 2)
+        return specials.sub(lambda match: f"{match[0][0]}{GUARD}{match[0][1:]}", doubled)
+    if isinstance(value, Mapping):
+        return {guard(key, specials): guard(item, specials) for key, item in value.items()}
+    return [guard(item, specials) for item in value] if isinstance(value, list | tuple) else value
+
+
+def without_guards(text: str) -> str:
+    """What was guarded, as it was."""
+    return re.sub(f"{GUARD}({GUARD}?)", r"\1", text)

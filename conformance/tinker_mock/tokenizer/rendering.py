@@ -109,9 +109,11 @@ class Templated:
         tokenize: bool = False,
         return_dict: bool = False,
         return_assistant_tokens_mask: bool = False,
+        guarded: bool = False,
         **variables: Any,
     ) -> Any:
-        """See `protocols.Tokenizer.apply_chat_template`."""
+        """See `protocols.Tokenizer.apply_chat_template`. `guarded` gives the text that
+        `encode_prompt` wants."""
         template = self.chat_template or (ChatTemplate(chat_template) if chat_template else None)
         if template is None:
             raise TokenizerError(
@@ -128,8 +130,11 @@ class Templated:
         source = template.chosen(chat_template, tools)
         self._check_variables(source, variables)
         variables = {**self.template_extras(source, tools), **variables}
+        chat = self.prepared_messages(list(map(_without_none, messages)), source)
+        if tokenize or guarded:
+            chat, tools = self.guarded(chat, source), self.guarded(tools, source)
         rendered = template.render_with_spans(
-            self.prepared_messages(list(map(_without_none, messages)), source),
+            chat,
             tools=tools,
             documents=documents,
             chat_template=chat_template,
@@ -148,6 +153,15 @@ class Templated:
     def prepared_tools(self, tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The tools as the model's own tokenizer hands them to its template."""
         return tools
+
+    def guarded(self, said: Any, source: str) -> Any:
+        """Messages or tools whose texts cannot become control tokens of `encode_prompt`, where
+        the model's own tokenizer sees to that."""
+        return said
+
+    def encode_prompt(self, text: str) -> list[int]:
+        """The ids of a rendered prompt."""
+        return cast(LoadedTokenizer, self).encode(text)
 
     def template_extras(self, source: str, tools: list[dict[str, Any]] | None) -> dict[str, Any]:
         """Variables that the model's own tokenizer adds for its template."""
@@ -168,7 +182,7 @@ class Templated:
     def _tokenized(self, rendered: Rendered, return_dict: bool, mask: bool) -> Any:
         this = cast(LoadedTokenizer, self)
         if not mask:
-            ids = this.encode(rendered.text)
+            ids = self.encode_prompt(rendered.text)
             return {"input_ids": ids, "attention_mask": [1] * len(ids)} if return_dict else ids
         encoding = this.encoding(rendered.text)
         spoken = {at for span in rendered.generation_spans for at in encoding.covering(*span)}

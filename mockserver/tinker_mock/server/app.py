@@ -130,7 +130,13 @@ def build(
     backend = _backend(settings, clock, policy, store, Signer(secret), observer, quirks)
     script_warnings = _start_scripts(settings, backend)
     parked = ParkedWork()
-    journal = Journal(clock, settings.journal_size, settings.journal_memory, server=server)
+    journal = Journal(
+        clock,
+        settings.journal_size,
+        settings.journal_memory,
+        settings.journal_body,
+        server=server,
+    )
     plans = Plans(backend.ids, names)
     access = Access(settings)
     faults = FaultInjector(backend, access, plans, scenario.rules, parked)

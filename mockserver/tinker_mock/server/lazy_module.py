@@ -12,21 +12,20 @@ health check in a fraction of the time they take. Tables of functions name them 
     TABLE = {"asample": sampling.asample}
 """
 
+import sys
 import threading
 from collections.abc import Callable
 from importlib import import_module
-from types import ModuleType
 from typing import Any, ClassVar
 
-_one_at_a_time = threading.RLock()
-"""Two threads that import what imports each other may see half of it."""
+IMPORTING = threading.RLock()
+"""Two threads that import numpy's parts in different orders are given half of it: one at a time."""
 
 
 class LazyModule:
     """Stands for a module; each of its functions imports it when first called."""
 
     _named: ClassVar[set[str]] = set()
-    _loaded: ClassVar[dict[str, ModuleType]] = {}
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -36,7 +35,10 @@ class LazyModule:
         name = self._name
 
         def call(*arguments: Any, **named: Any) -> Any:
-            module = self._loaded.get(name) or _load(name)
+            module = sys.modules.get(name)
+            if module is None or getattr(module.__spec__, "_initializing", False):
+                with IMPORTING:
+                    module = import_module(name)
             return getattr(module, function)(*arguments, **named)
 
         return call
@@ -45,10 +47,5 @@ class LazyModule:
     def load_all(cls) -> None:
         """Import every module that is named, so that nobody has to wait for one."""
         for name in sorted(cls._named):
-            _load(name)
-
-
-def _load(name: str) -> ModuleType:
-    with _one_at_a_time:
-        module = LazyModule._loaded[name] = import_module(name)
-    return module
+            with IMPORTING:
+                import_module(name)

@@ -111,6 +111,8 @@ class Settings:
     max_tenants: int = 10_000
     max_sessions: int = 10_000
     """Sessions that are known; the oldest that have ended give way to new ones."""
+    max_models: int = 10_000
+    """Models, and samplers, of one session; the oldest that are over give way to new ones."""
     max_snapshots: int = 100
     session_timeout: float = Limits.session_timeout
     gap_timeout: float = Limits.gap
@@ -122,6 +124,8 @@ class Settings:
     work_seconds: float = WorkLimits.seconds
     work_memory: int = WorkLimits.memory
     work_tokens: int = WorkLimits.tokens
+    max_connections: int = 10_000
+    """At a time; those that are idle for longest give way. Hypercorn only."""
     max_body: int = BodyLimits.body
     max_in_flight: int = BodyLimits.in_flight
     read_timeout: float = BodyLimits.patience
@@ -129,6 +133,8 @@ class Settings:
     """Exchanges that are remembered; 0 for none."""
     journal_memory: int = 64
     """MiB that they take."""
+    journal_body: int = 1
+    """MiB of a body that is kept; of longer ones only the size."""
     log: str = "auto"
     """`text`, `json` or `off`: a line a request on standard error; `auto`: text on a terminal."""
 

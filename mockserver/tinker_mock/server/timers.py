@@ -6,6 +6,9 @@ import heapq
 import itertools
 from collections.abc import Callable
 
+SMALL = 256
+"""Timers that are not worth looking through."""
+
 
 class Timer:
     """One pending callback; ``cancel`` is idempotent and safe after firing."""
@@ -33,11 +36,20 @@ class TimerQueue:
     def __init__(self) -> None:
         self._heap: list[Timer] = []
         self._orders = itertools.count()
+        self._full = SMALL
 
     def add(self, when: float, callback: Callable[[], object], background: bool) -> Timer:
         timer = Timer(when, next(self._orders), callback, background)
         heapq.heappush(self._heap, timer)
+        if len(self._heap) > self._full:
+            self._compact()
         return timer
+
+    def _compact(self) -> None:
+        """Drop the cancelled ones behind one that is still to fire, however far off that is."""
+        self._heap = [timer for timer in self._heap if timer.callback is not None]
+        heapq.heapify(self._heap)
+        self._full = max(SMALL, 2 * len(self._heap))
 
     def head(self) -> Timer | None:
         while self._heap and self._heap[0].callback is None:

@@ -258,7 +258,8 @@ def templated_prompt(
     tools: list[dict[str, Any]] | None,
     variables: dict[str, Any],
 ) -> str:
-    """A conversation under the tokenizer's chat template; raises BadRequest.
+    """A conversation under the tokenizer's chat template, for its `encode_prompt`; raises
+    BadRequest.
 
     Of the variables the template is given those that it reads.
     """
@@ -269,7 +270,7 @@ def templated_prompt(
         read = variables_of(template.chosen(tools=tools)) if template else frozenset()
         known: dict[str, Any] = {n: value for n, value in variables.items() if n in read}
         text = tokenizer.apply_chat_template(
-            messages, tools=tools, add_generation_prompt=True, **known
+            messages, tools=tools, add_generation_prompt=True, guarded=True, **known
         )
     except TokenizerError as error:
         raise BadRequest(
@@ -279,3 +280,12 @@ def templated_prompt(
             fix="see the template's message; roles and their order are the usual cause",
         ) from error
     return str(text)
+
+
+def prompt_encoder(tokenizer: Tokenizer) -> Callable[[str], list[int]]:
+    """What gives the ids of `templated_prompt`."""
+    from tinker_mock.tokenizer.rendering import Templated
+
+    if not isinstance(tokenizer, Templated):
+        return tokenizer.encode
+    return tokenizer.encode_prompt

@@ -61,6 +61,18 @@ def test_the_real_clock_tells_unix_time() -> None:
     assert abs(RealClock().now() - time.time()) < 5
 
 
+@pytest.mark.parametrize("jump", [1e6, -1e6])
+def test_a_jump_of_the_machines_clock_moves_nothing(
+    monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    clock, real = RealClock(), time.time
+    before, started = clock.now(), clock.monotonic()
+    monkeypatch.setattr(time, "time", lambda: real() + jump)
+    passed = clock.monotonic() - started
+    assert abs(clock.now() - before - passed) < 5
+    assert clock.monotonic() >= started
+
+
 @pytest.mark.parametrize(
     ("spec", "kind", "autojump"),
     [

@@ -179,3 +179,56 @@ def test_a_key_that_owns_nothing_gives_way(tinker_mock: RunningServer) -> None:
         with client.http:
             assert client.get("sessions").status_code == 200
     assert len(tinker_mock.mock.state.tenants) <= 3
+
+
+@pytest.mark.tinker_mock(clock="manual", max_models=10)
+def test_a_session_that_goes_on_for_ever_forgets_its_oldest_models_and_samplers(
+    player: Player,
+) -> None:
+    api = player.api
+    session = api.session()
+    saved = api.model(session, 0)
+    api.done("save_weights", {"model_id": saved, "seq_id": 1, "path": "kept"})
+    made = [saved] + [_used_up(player, session, number) for number in range(1, 40)]
+    counts = player.counts()
+    assert counts["runs"] <= 10
+    assert counts["samplers"] <= 10
+    assert counts["lanes"] <= 20
+    known = player.server.mock.state.runs
+    assert saved in known
+    assert made[-1] in known
+    assert made[1] not in known
+    assert api.post("get_info", {"model_id": made[1]}).status_code == 404
+
+
+def _used_up(player: Player, session: str, number: int) -> str:
+    api = player.api
+    model = api.model(session, number)
+    player.samples(api.sampler(session, number), 1)
+    api.done("unload_model", {"model_id": model})
+    return model
+
+
+@pytest.mark.tinker_mock(clock="manual", max_models=3)
+def test_models_that_are_in_use_are_never_forgotten(player: Player) -> None:
+    api = player.api
+    session = api.session()
+    models = [api.model(session, number) for number in range(3)]
+    body = {"session_id": session, "base_model": "Qwen/Qwen3-8B", "model_seq_id": 3}
+    refused = api.post("create_model", {**body, "lora_config": {"rank": 8}})
+    assert refused.status_code == 403
+    assert "--max-models" in refused.text
+    assert "metrics" in api.done("forward_backward", training_step(models[0], 1))
+
+
+@pytest.mark.tinker_mock(max_models=5)
+def test_samplers_without_a_number_never_share_one(player: Player) -> None:
+    api = player.api
+    session = api.session()
+    model = api.model(session)
+    names = set()
+    for seq in range(1, 40):
+        body = {"model_id": model, "seq_id": seq}
+        names.add(api.done("save_weights_for_sampler", body)["sampling_session_id"])
+    assert len(names) == 39
+    assert player.counts()["samplers"] <= 5

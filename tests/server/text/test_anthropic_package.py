@@ -158,3 +158,35 @@ def test_an_error_in_the_middle_of_a_stream_is_raised(client: anthropic.Anthropi
         ) as stream,
     ):
         stream.get_final_message()
+
+
+def test_the_tool_runner_goes_on_without_threads(client: anthropic.Anthropic) -> None:
+    """It would have the server keep the conversation, and sends all of it once that is refused."""
+
+    @anthropic.beta_tool
+    def get_weather(city: str) -> str:
+        """Weather in a city.
+
+        Args:
+            city: Its name.
+        """
+        asked.append(city)
+        return "sunny"
+
+    asked: list[str] = []
+    runner = client.beta.messages.tool_runner(
+        model=MODEL,
+        max_tokens=300,
+        tools=[get_weather],
+        messages=[{"role": "user", "content": "What is the weather in Paris?"}],
+    )
+    assert [message.stop_reason for message in runner] == ["tool_use", "end_turn"]
+    assert len(asked) == 1
+    with pytest.raises(anthropic.BadRequestError, match="not kept between requests") as refused:
+        client.messages.create(
+            model=MODEL, messages=HELLO, max_tokens=9, extra_body={"thread": {"type": "create"}}
+        )
+    assert refused.value.body["error"]["details"] == {  # type: ignore[index]
+        "error_code": "thread_unsupported_request",
+        "unsupported": ["thread"],
+    }

@@ -116,7 +116,15 @@ def test_all_of_holds_together() -> None:
     ("schema", "said"),
     [
         ({"type": "sting"}, "not a JSON schema"),
-        ({"type": "string", "pattern": "^[0-9]{40}$"}, "no value was found"),
+        ({"type": "string", "pattern": "^(?=a)b"}, r"\(\?=a…\) is not drawn"),
+        ({"type": "string", "pattern": r"(a)\1"}, r"\\1 is not drawn"),
+        ({"type": "string", "pattern": "^[0-9]{40}$", "maxLength": 3}, "these lengths"),
+        ({"type": "string", "pattern": "^a$", "not": {"const": "a"}}, "not is not drawn"),
+        ({"type": "string", "pattern": "(" * 30 + "a" + ")" * 30}, "a group within 20"),
+        (
+            {"type": "object", "required": ["a"], "patternProperties": {"^a": {"type": "null"}}},
+            "patternProperties/.a/type is not drawn",
+        ),
         ({"type": "integer", "minimum": 3, "maximum": 1}, "no value was found"),
     ],
 )
@@ -124,3 +132,40 @@ def test_what_cannot_be_drawn_is_refused_by_name(schema: dict[str, Any], said: s
     with pytest.raises(BadRequest, match=said) as refused:
         value_for(schema, 1, "/tools/0/function/parameters")
     assert refused.value.pointer == "/tools/0/function/parameters"
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"^[A-Z]{3}\d+$",
+        r"^\d{4}-(0[1-9]|1[0-2])-[0-2]\d$",
+        r"^#?([a-fA-F0-9]{6}|[a-f0-9]{3})$",
+        r"^[^\s@]+@[\w.-]+\.(?:com|org)$",
+        r"^(?<year>\d{2,})(, \S*?)*$",
+        r"^[\u4e00-\u9fff]{2}\t\x41.$",
+        r"needle",
+        r"^a|b$",
+        r"^$",
+        r"^((xy?)*)*$",
+    ],
+)
+@pytest.mark.parametrize("lengths", [{}, {"minLength": 30}])
+def test_patterns_are_drawn(pattern: str, lengths: dict[str, int]) -> None:
+    schema = {"type": "string", "pattern": pattern, **lengths}
+    unbounded = any(sign in pattern for sign in ("+", "*", ",}"))
+    for seed in range(20):
+        if lengths and not unbounded:
+            with pytest.raises(BadRequest, match="these lengths"):
+                value_for(schema, seed, "/schema")
+        else:
+            jsonschema_rs.validate(schema, value_for(schema, seed, "/schema"))
+
+
+def test_a_pattern_that_is_not_drawn_is_left_out_where_it_is_optional() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}, "b": {"type": "string", "pattern": "(?!x)"}},
+        "required": ["a"],
+    }
+    for seed in range(20):
+        assert set(value_for(schema, seed, "/schema")) == {"a"}

@@ -47,6 +47,28 @@ def test_a_result_is_answered_in_words_and_required_always_calls() -> None:
     assert names("weather", "none") == []
 
 
+def allowed(mode: str, *named: str) -> dict[str, Any]:
+    tools = [{"type": "function", "function": {"name": name}} for name in named]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
+
+
+@pytest.mark.parametrize(
+    ("mode", "permitted", "text", "called"),
+    [
+        ("auto", ["send_email"], "Email the weather report to Ann", ["send_email"]),
+        ("auto", ["get_weather"], "Send an email message", []),
+        ("required", ["send_email", "搜索"], "How will the weather be?", ["send_email"]),
+    ],
+)
+def test_of_all_tools_in_the_prompt_the_allowed_are_called(
+    mode: str, permitted: list[str], text: str, called: list[str]
+) -> None:
+    request = tool_request({"tools": TOOLS, "tool_choice": allowed(mode, *permitted)})
+    assert request.offered == TOOLS
+    chosen = chosen_tools(request, [{"role": "user", "content": text}])
+    assert [one["function"]["name"] for one in chosen] == called
+
+
 def test_kimi_counts_over_the_conversation_and_others_do_not() -> None:
     history = [
         {"role": "assistant", "tool_calls": [{"id": "functions.get_weather:4"}]},
@@ -67,6 +89,8 @@ def test_kimi_counts_over_the_conversation_and_others_do_not() -> None:
     [
         ({"tool_choice": "required"}, "only allowed when tools are given"),
         ({"tools": TOOLS, "tool_choice": {"function": {"name": "fly"}}}, "names 'fly'"),
+        ({"tools": TOOLS, "tool_choice": allowed("auto", "搜索", "fly")}, "names 'fly'"),
+        ({"tool_choice": allowed("auto", "fly")}, "only allowed when tools are given"),
     ],
 )
 def test_a_choice_without_its_tool_is_refused(body: dict[str, Any], said: str) -> None:

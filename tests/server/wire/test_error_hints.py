@@ -73,3 +73,17 @@ def test_without_a_key(tinker_mock_session: RunningServer) -> None:
     error = answer.json()["error"]
     assert (answer.status_code, error["field"]) == (401, "header:X-API-Key")
     assert (error["requirement"], bool(error["fix"])) == ("auth/refusal/status", True)
+
+
+@pytest.mark.parametrize(
+    ("body", "fix"),
+    [
+        ({"num_samples": 0}, "expected at least 1"),
+        ({"sampling_params": {"top_p": 1.5}}, "expected at most 1"),
+    ],
+)
+def test_the_fix_of_a_bound_says_on_which_side_of_it_to_be(body: dict[str, Any], fix: str) -> None:
+    with RunningServer() as server:
+        url = f"{server.url}/api/v1/asample"
+        answer = httpx.post(url, json={**SAMPLE, **body}, headers={"X-API-Key": "tml-hints"})
+    assert answer.json()["error"]["fix"] == fix

@@ -1,23 +1,45 @@
 """Every cassette of the repository, replayed in both directions, and compared with the others."""
 
-import re
-from collections import Counter
+import os
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tinker_mock.suite.cassettes.cassette import Cassette, Interaction, read_cassette
+from tinker_mock.client.config import presets
+from tinker_mock.client.futures.order import Turn
+from tinker_mock.client.session.connection import Connection
+from tinker_mock.suite.cassettes import replay_client
+from tinker_mock.suite.cassettes.cassette import (
+    Cassette,
+    cassette_paths,
+    cassette_text,
+    load_yaml,
+    read_cassette,
+)
 from tinker_mock.suite.cassettes.comparing import unequal
+from tinker_mock.suite.cassettes.parity_page import BEGIN, END, tables, unneeded
 from tinker_mock.suite.cassettes.programs import PROGRAMS
-from tinker_mock.suite.cassettes.replay_client import UnexpectedRequestError, replay_to_client
+from tinker_mock.suite.cassettes.recorded_server import UnexpectedRequestError
+from tinker_mock.suite.cassettes.replay_client import (
+    PRESETS,
+    ReplayDiffersError,
+    replay_problems,
+    replay_to_client,
+)
 from tinker_mock.suite.cassettes.replay_server import replay_to_server
-from tinker_mock.suite.mock_process import mock_server
+from tinker_mock.suite.cassettes.stories import SMALL, STORIES, flags, play
+from tinker_mock.suite.core.http import Routes
+from tinker_mock.suite.mock_process import NO_TOKENIZERS, mock_server
+from tinker_mock.suite.sdk.environment import releases
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "fixtures" / "cassettes"
-PATHS = sorted(FOLDER.rglob("*.yaml"))
-CLIENTS = ("python-0.7", "python-latest", "tinker-0.38.0", "tinker-0.7.0")
+PATHS = cassette_paths(FOLDER)
+FULL = tuple(PRESETS)
 PAGE = ROOT / "docs" / "client" / "parity.md"
 
 
@@ -26,33 +48,48 @@ def cassette(client: str, program: str) -> Cassette:
     return read_cassette(FOLDER / client / f"{program}.yaml")
 
 
-def test_every_client_told_every_story() -> None:
-    found = {(path.parent.name, path.stem) for path in PATHS}
-    assert found == {(client, program) for client in CLIENTS for program in PROGRAMS}
-    assert len(PATHS) >= 40
+def test_every_release_told_its_stories() -> None:
+    found = {(path.parent.name, path.name.partition(".")[0]) for path in PATHS}
+    for release in releases():
+        assert {(f"tinker-{release}", program) for program in SMALL} <= found, release
+    for client in FULL:
+        assert {(client, program) for program in PROGRAMS} <= found, client
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-def test_the_reference_client_comes_to_the_recorded_values(client: str) -> None:
-    for program in PROGRAMS:
-        recorded = cassette(client, program)
-        assert recorded.interactions, program
-        assert unequal(recorded.values, replay_to_client(recorded)) == [], program
+def test_they_touch_most_of_the_contract_and_stay_small() -> None:
+    routes = Routes("tinker")
+    touched = {
+        operation.id
+        for path in PATHS
+        for one in read_cassette(path).interactions
+        if (operation := routes.match(one.method, one.path.partition("?")[0]))
+    }
+    assert len(touched) >= 34, sorted(touched)
+    assert sum(os.path.getsize(path) for path in PATHS) < 2_500_000
+
+
+@pytest.mark.parametrize("client", FULL)
+def test_the_reference_client_sends_the_recorded_requests(client: str) -> None:
+    for path in cassette_paths(FOLDER / client):
+        assert replay_problems(read_cassette(path)) == [], path.stem
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_all_clients_come_to_the_same_values(program: str) -> None:
-    values = [cassette(client, program).values for client in CLIENTS]
+    values = [cassette(client, program).values for client in FULL]
     for other in values[1:]:
         assert unequal(values[0], other) == []
 
 
-def test_a_live_server_answers_the_recorded_requests_alike() -> None:
-    with mock_server(["--seed", "7"]) as url:
-        for client in CLIENTS:
-            for program in PROGRAMS:
-                found = replay_to_server(cassette(client, program), url)
-                assert [str(one) for one in found] == [], f"{client}/{program}"
+@pytest.mark.parametrize("options", sorted({flags(name) for name in STORIES}))
+def test_a_live_server_answers_the_recorded_requests_alike(options: tuple[str, ...]) -> None:
+    with mock_server(["--seed", "7", *options], environment=NO_TOKENIZERS) as url:
+        for path in PATHS:
+            recorded = read_cassette(path)
+            if flags(recorded.program) != options:
+                continue
+            play(url, recorded.program)
+            assert [str(one) for one in replay_to_server(recorded, url)] == [], path
 
 
 def test_a_client_that_computes_something_else_is_noticed() -> None:
@@ -62,55 +99,144 @@ def test_a_client_that_computes_something_else_is_noticed() -> None:
 
 
 def test_a_request_nobody_recorded_is_an_error() -> None:
-    recorded = cassette("python-0.7", "runs")
+    recorded = cassette("tinker-0.24.1", "runs")
     shortened = Cassette(recorded.provenance, recorded.values, recorded.interactions[:2])
     with pytest.raises(Exception, match="nobody recorded") as caught:
         replay_to_client(shortened)
     assert isinstance(caught.value, UnexpectedRequestError) or caught.value.__cause__
 
 
+def test_a_recorded_request_that_is_not_sent_is_noticed() -> None:
+    recorded = cassette("tinker-0.38.0", "model-info")
+    twice = [*recorded.interactions, recorded.interactions[-2]]
+    with pytest.raises(ReplayDiffersError, match="only the recorded client asks"):
+        replay_to_client(Cassette(recorded.provenance, recorded.values, twice))
+
+
+PROGRAM_OF = {
+    "create_session": "model-info",
+    "create_model": "model-info",
+    "forward": "forward-only",
+    "forward_backward": "supervised-steps",
+    "optim_step": "supervised-steps",
+    "save_weights": "checkpoints",
+    "load_weights": "save-and-load",
+    "save_weights_for_sampler": "sample-trained-weights",
+    "create_sampling_session": "sample-narrowly",
+    "asample": "sample-narrowly",
+    "get_info": "model-info",
+    "weights_info": "weights-info",
+}
+"""An operation that the first releases have → a program that sends it."""
+
+
+def sent_fields() -> Iterator[tuple[str, str]]:
+    """(operation, field) of every JSON body that the 0.7.0 release recorded."""
+    for operation, program in PROGRAM_OF.items():
+        for one in cassette("tinker-0.7.0", program).interactions:
+            if one.operation == operation:
+                names = load_yaml(one.request_body.decode())
+                yield from ((operation, name) for name in names if name != "seq_id")
+                break
+
+
+@pytest.mark.parametrize(("operation", "field"), sorted(set(sent_fields())))
+def test_a_mutant_of_each_field_is_caught(
+    operation: str, field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client leaves a field out, where the recorded one sends it."""
+    original = Connection.encode
+
+    def without(self: Connection, body: Any, path: str = "", **more: Any) -> Any:
+        encoded = original(self, body, path, **more)
+        return {k: v for k, v in encoded.items() if path != operation or k != field}
+
+    monkeypatch.setattr(Connection, "encode", without)
+    with pytest.raises(Exception, match=rf"/body/{field}|nobody recorded"):
+        replay_to_client(cassette("tinker-0.7.0", PROGRAM_OF[operation]))
+
+
+def test_a_mutant_of_the_numbers_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Turn.take
+    monkeypatch.setattr(Turn, "take", lambda self, count: original(self, count + 1)[1:])
+    with pytest.raises(ReplayDiffersError, match="/body/seq_id"):
+        replay_to_client(cassette("tinker-0.7.0", "supervised-steps"))
+
+
 @pytest.mark.parametrize(
-    ("preset", "sdk"), [("python-latest", "tinker-0.38.0"), ("python-0.7", "tinker-0.7.0")]
+    ("field", "value"),
+    [
+        ("sdk_version", "0.0.1"),
+        ("body_nulls", "keep"),
+        ("body_defaults", "omit"),
+        ("body_type", "omit"),
+        ("always_sent", {}),
+        ("protobuf", "results"),
+        ("restore_operation", "create_then_load"),
+        ("access_scope", None),
+        ("model_info", "on_demand"),
+        ("sampler_save", "named"),
+        ("ephemeral_kind", None),
+        ("asks_client_config", False),
+        ("poll_timeout", 10.0),
+        ("http_timeout", 10.0),
+    ],
 )
-def test_the_wire_differs_from_the_sdk_only_where_the_page_says(preset: str, sdk: str) -> None:
-    listed = re.findall(rf"^\| {preset} \| (sdk|ref) \| (\S+ \S+) \|", PAGE.read_text(), re.M)
-    assert listed
-    seen: set[tuple[str, str]] = set()
-    for program in PROGRAMS:
-        mine = Counter(map(_call, cassette(preset, program).interactions))
-        theirs = Counter(map(_call, cassette(sdk, program).interactions))
-        seen |= {("sdk", _short(call)) for call in theirs - mine}
-        seen |= {("ref", _short(call)) for call in mine - theirs}
-    assert seen == set(listed)
+def test_a_mutant_of_each_choice_of_the_preset_is_caught(
+    field: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutant = replace(presets.PYTHON_LATEST, **{field: value})
+    monkeypatch.setitem(presets.PRESETS, "python-latest", mutant)
+    problems = [
+        problem
+        for program in ("runs", "continue-from-state", "sample-trained-weights", "checkpoints")
+        for problem in problems_of(cassette("tinker-0.38.0", program))
+    ]
+    assert problems
 
 
-def test_vcrpy_reads_them_too() -> None:
+def problems_of(recorded: Cassette) -> list[str]:
+    try:
+        return replay_problems(recorded)
+    except Exception as error:
+        return [str(error)]
+
+
+def test_a_mutant_of_numbers_and_binary_bodies_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = replay_client.RecordedServer.handle_async_request
+
+    async def garbled(self: Any, request: Any) -> Any:
+        if request.headers.get("content-type") == "application/x-protobuf":
+            request.stream = type(request.stream)(b"garbage")
+            request._content = b"garbage"
+        return await original(self, request)
+
+    monkeypatch.setattr(replay_client.RecordedServer, "handle_async_request", garbled)
+    with pytest.raises(ReplayDiffersError, match="no ForwardBackwardRequest"):
+        replay_to_client(cassette("tinker-0.38.0", "supervised-steps"))
+
+
+def test_the_parity_page_is_what_the_replays_show() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text.partition(BEGIN)[2].partition(END)[0].strip() == tables(FOLDER)
+    assert "not explained" not in text
+    assert unneeded(FOLDER) == []
+
+
+def test_vcrpy_reads_them_too(tmp_path: Path) -> None:
     from vcr.cassette import Cassette as VcrCassette
 
     for path in PATHS[::11]:
-        loaded = VcrCassette.load(path=str(path))
+        plain = tmp_path / "plain.yaml"
+        plain.write_text(cassette_text(path), encoding="utf-8")
+        loaded = VcrCassette.load(path=str(plain))
         assert len(loaded) == len(read_cassette(path).interactions)
 
 
 def test_cassettes_hold_no_secret_and_say_where_they_come_from() -> None:
     for path in PATHS:
-        text = path.read_text()
+        text = cassette_text(path)
         assert "x-api-key" not in text
         assert "tml-cassette" not in text
         recorded = read_cassette(path)
         assert {"program", "client", "server", "seed", "recorded"} <= recorded.provenance.keys()
-
-
-def _call(one: Interaction) -> str:
-    """Method and path, ids taken out."""
-    path = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}[^/?]*", "ID", one.path.partition("/api/v1/")[2])
-    return f"{one.method} {path}"
-
-
-def _short(call: str) -> str:
-    """As the page writes a call: without ids, query and names."""
-    method, _, path = call.partition(" ")
-    parts = [
-        part for part in path.partition("?")[0].split("/") if part not in ("ID", "no-such-run")
-    ]
-    return f"{method} {'/'.join(parts)}"

@@ -1,10 +1,12 @@
 """The forms of the matrix."""
 
+import argparse
 import json
 from pathlib import Path
 
 import pytest
 
+from tinker_mock.suite.sdk import command
 from tinker_mock.suite.sdk.matrix import BEGIN, END, Matrix, write_between_markers
 from tinker_mock.suite.sdk.release_run import ABSENT, FAIL, PASS, ReleaseRun, StepResult
 
@@ -78,3 +80,16 @@ def test_only_what_is_between_the_markers_changes(tmp_path: Path) -> None:
     page.write_text("no markers\n")
     with pytest.raises(ValueError, match="sdk-matrix:begin"):
         write_between_markers(page, "new")
+
+
+def test_a_page_that_takes_no_matrix_is_said_before_the_audit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "audit", lambda *_: pytest.fail("the audit ran"))
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    bare = tmp_path / "bare.md"
+    bare.write_text("no markers\n")
+    for page, reason in ((tmp_path / "none.md", "No such file"), (bare, "sdk-matrix:begin")):
+        assert command.run(parser.parse_args(["0.38.0", "--page", str(page)])) == 2
+        assert reason in capsys.readouterr().err

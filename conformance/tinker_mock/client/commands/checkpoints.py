@@ -38,7 +38,7 @@ async def save(terminal: Terminal, service: AsyncServiceClient, arguments: Names
     else:
         raise invalid("name what to save: --base-model or --model-path")
     name = arguments.name or f"checkpoint-{slug(base_model or arguments.model_path)}"
-    saved = await training.save_state(name).result(arguments.timeout / 1000)
+    saved = await training.save_state(name).result()
     record = {
         "base_model": base_model or training.base_model,
         "model_id": training.model_id,
@@ -109,9 +109,9 @@ async def unpublish(terminal: Terminal, service: AsyncServiceClient, arguments: 
 
 
 async def set_ttl(terminal: Terminal, service: AsyncServiceClient, arguments: Namespace) -> int:
-    seconds = None if arguments.remove else arguments.ttl
-    if seconds is None and not arguments.remove:
-        raise invalid("say how long: --ttl SECONDS, or --remove")
+    seconds = arguments.ttl
+    if (seconds is None) != arguments.remove:
+        raise invalid("say how long: either --ttl SECONDS or --remove")
     await service.create_rest_client().set_checkpoint_ttl(arguments.path, seconds)
     terminal.say(
         f"{arguments.path} {'never expires' if seconds is None else f'expires in {seconds} s'}"

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from tinker_mock.client.commands import checkpoints, runs, samples
 from tinker_mock.client.commands.terminal import Terminal
 from tinker_mock.client.config.presets import PRESETS
-from tinker_mock.client.errors import TinkerError, invalid
+from tinker_mock.client.errors import ApiTimeoutError, Category, TinkerError, invalid
 from tinker_mock.client.service import AsyncServiceClient
 
 Action = Callable[[Terminal, AsyncServiceClient, argparse.Namespace], Awaitable[int]]
@@ -19,7 +19,6 @@ EXAMPLES = """examples:
   tinker-mock client run info RUN --json
   tinker-mock client sample --base-model MODEL --prompt 'Once upon a time' --max-tokens 20
 """
-_TIMEOUT_MS = 600_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,8 +67,15 @@ async def _with_service(terminal: Terminal, arguments: argparse.Namespace) -> in
     if arguments.action is samples.sample:
         samples.check(arguments)
     action: Action = arguments.action
+    limit = arguments.timeout
     async with terminal.service(arguments) as service:
-        return await action(terminal, service, arguments)
+        try:
+            async with asyncio.timeout(None if limit is None else limit / 1000):
+                return await action(terminal, service, arguments)
+        except TimeoutError:
+            raise ApiTimeoutError(
+                f"not done within {limit:g} ms", category=Category.SERVER
+            ) from None
 
 
 def _version(terminal: Terminal, arguments: argparse.Namespace) -> int:
@@ -81,12 +87,16 @@ def _version(terminal: Terminal, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _connection(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--api-key", help="instead of TINKER_API_KEY")
-    parser.add_argument("--base-url", help="instead of TINKER_BASE_URL")
-    parser.add_argument("--preset", choices=sorted(PRESETS), help="behave like this client")
+def _connection(parser: argparse.ArgumentParser, *, inner: bool = False) -> None:
+    """Options of every command; an `inner` parser leaves alone what stood before its action."""
+    none = argparse.SUPPRESS if inner else None
+    parser.add_argument("--api-key", default=none, help="instead of TINKER_API_KEY")
+    parser.add_argument("--base-url", default=none, help="instead of TINKER_BASE_URL")
     parser.add_argument(
-        "--timeout", type=float, default=_TIMEOUT_MS, metavar="MS", help="for one operation"
+        "--preset", default=none, choices=sorted(PRESETS), help="behave like this client"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=none, metavar="MS", help="for the whole command"
     )
 
 
@@ -167,7 +177,7 @@ def _action(
     failure: str,
 ) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=action.__doc__)
-    _connection(parser)
+    _connection(parser, inner=True)
     parser.set_defaults(action=action, failure=failure)
     return parser
 

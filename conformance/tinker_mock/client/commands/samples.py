@@ -35,7 +35,7 @@ async def sample(terminal: Terminal, service: AsyncServiceClient, arguments: Nam
         top_p=arguments.top_p,
     )
     operation = client.sample(prompt, arguments.num_samples, params)
-    response = await operation.result(arguments.timeout / 1000)
+    response = await operation.result()
     text = as_json(response, model) if arguments.json else as_text(response, model)
     if arguments.output:
         write_text(arguments.output, text)

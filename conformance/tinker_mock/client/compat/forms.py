@@ -1,19 +1,22 @@
 """Files and forms, as `multipart/form-data`: no operation of the API takes them.
 
-A file is bytes, a path, or a tuple (name, content[, content type[, headers]]). Nested values become
-fields named `user[name]`, `tags[]`, `items[][id]`.
+A file is bytes, an open file, a path, or a tuple (name, content[, content type[, headers]]).
+Nested values become fields named `user[name]`, `tags[]`, `items[][id]`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 from tinker_mock.client.errors import ValidationError, invalid
 
-FileContent = bytes | str | PathLike[str]
+FileContent = bytes | str | PathLike[str] | IO[Any]
 FileTypes = FileContent | tuple[Any, ...]
+Files = Mapping[str, FileTypes] | Sequence[tuple[str, FileTypes]]
+"""Files by field name; as pairs, one name may come several times."""
+
 Field = tuple[str, str]
 _CRLF = b"\r\n"
 _DEFAULT_TYPE = "application/octet-stream"
@@ -26,7 +29,7 @@ def new_boundary() -> str:
 
 def encode_multipart(
     fields: Mapping[str, Any],
-    files: Mapping[str, FileTypes] | None = None,
+    files: Files | None = None,
     *,
     boundary: str | None = None,
     boundary_source: Callable[[], str] = new_boundary,
@@ -34,8 +37,8 @@ def encode_multipart(
     """The body and its content type. Raises `ValidationError` for an unreadable file."""
     boundary = boundary or boundary_source()
     parts = [_part(name, text.encode(), None, []) for name, text in form_fields(fields)]
-    for name, file in transform_files(files or {}).items():
-        parts.append(_file_part(name, file))
+    named = files.items() if isinstance(files, Mapping) else files or ()
+    parts += [_file_part(name, transform_file(file)) for name, file in named]
     opening = f"--{boundary}".encode() + _CRLF
     body = b"".join(opening + part + _CRLF for part in parts)
     return body + f"--{boundary}--".encode() + _CRLF, f"multipart/form-data; boundary={boundary}"
@@ -76,10 +79,15 @@ def transform_file(file: FileTypes) -> bytes | tuple[Any, ...]:
         content = read_content(file)
         name = filename_of(file)
         return content if name is None else (name, content)
+    if not isinstance(file, tuple) and hasattr(file, "read"):
+        content, name = read_content(file), getattr(file, "name", None)
+        return (Path(name).name, content) if isinstance(name, str) else content
     if isinstance(file, tuple) and 2 <= len(file) <= 4:
         name, content, *rest = file
         return (name, read_content(content), *rest)
-    raise invalid(f"a file is bytes, a path or (name, content[, type[, headers]]), got {file!r}")
+    raise invalid(
+        f"a file is bytes, an open file, a path or (name, content[, type[, headers]]), got {file!r}"
+    )
 
 
 def read_content(content: FileContent) -> bytes:
@@ -89,6 +97,9 @@ def read_content(content: FileContent) -> bytes:
     """
     if isinstance(content, bytes):
         return content
+    if hasattr(content, "read"):
+        found = content.read()
+        return found if isinstance(found, bytes) else str(found).encode()
     if isinstance(content, str) and not looks_like_path(content):
         return content.encode()
     path = Path(content).expanduser()

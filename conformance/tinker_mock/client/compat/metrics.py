@@ -4,6 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from tinker_mock.client.watch.events import Event, EventHub
 
@@ -64,6 +65,21 @@ class Metrics:
 
     def record(self, name: str, value: float) -> None:
         self.histograms.setdefault(name, Histogram()).record(value)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Counters, gauges and summaries of histograms as they are now; a copy."""
+        summaries = {name: one.summary() for name, one in self.histograms.items()}
+        return {
+            "counters": dict(self.counters),
+            "gauges": dict(self.gauges),
+            "histograms": {name: one for name, one in summaries.items() if one is not None},
+        }
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.counters.clear()
+        self.gauges.clear()
+        self.histograms.clear()
 
     def watch(self, events: EventHub) -> Callable[[], None]:
         """Count requests and their durations (milliseconds); returns how to stop."""

@@ -3,11 +3,12 @@
 from tinker_mock.client.config.environment import Environment, read_environment
 from tinker_mock.client.config.masking import mask_api_key, redact_headers
 from tinker_mock.client.config.proxies import Proxy, parse_proxy
-from tinker_mock.client.config.settings import DEFAULT_BASE_URL, ClientConfig
+from tinker_mock.client.config.settings import DEFAULT_BASE_URL, ClientConfig, ClientOptions
 
 __all__ = [
     "DEFAULT_BASE_URL",
     "ClientConfig",
+    "ClientOptions",
     "Environment",
     "Proxy",
     "mask_api_key",

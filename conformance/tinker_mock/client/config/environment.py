@@ -45,6 +45,7 @@ class Environment:
     http_pool: str | None = None
     credential_command: str | None = field(default=None, repr=False)
     preset: str | None = None
+    project_id: str | None = None
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
@@ -75,6 +76,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         http_pool=text("TINKEX_HTTP_POOL"),
         credential_command=text("TINKER_CREDENTIAL_CMD"),
         preset=text("TINKER_MOCK_CLIENT_PRESET"),
+        project_id=text("TINKER_PROJECT_ID"),
     )
 
 

@@ -4,8 +4,9 @@ A preset makes this client behave like another one wherever the difference can b
 wire or in a result. Each field says what it decides; `docs/client/presets.md` explains why.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from tinker_mock.client.errors import invalid
 
@@ -21,14 +22,23 @@ class Preset:
 
     # What is asked of the server before the first session.
     asks_client_config: bool = True
+    asks_dynamic_config: bool = True
     session_user_metadata: Literal["empty", "null"] = "empty"
 
     # Request bodies.
     body_nulls: Literal["keep", "drop"] = "drop"
     body_defaults: Literal["send", "omit"] = "send"
-    protobuf: Literal["never", "always"] = "always"
+    body_type: Literal["send", "omit"] = "send"
+    always_sent: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    protobuf: Literal["never", "results", "always"] = "always"
     restore_operation: Literal["create_then_load", "load_weights"] = "load_weights"
     sampler_lookup: bool = True
+    access_scope: Literal["owned"] | None = "owned"
+    archive_accept: str = "application/json"
+    model_info: Literal["at_creation", "on_demand"] = "at_creation"
+    sampler_save: Literal["named", "ephemeral"] = "ephemeral"
+    ephemeral_kind: Literal["snapshot", "inflight"] | None = "snapshot"
+    finishes_sessions: bool = True
 
     # HTTP retries.
     http_timeout: float = 60.0
@@ -50,6 +60,7 @@ class Preset:
     crashed_await: Literal["as_is", "timeout"] = "as_is"
 
     # Sampling.
+    unasked_prompt_logprobs: Literal["false", "left_out"] = "false"
     renumber_on_throttle: bool = False
     sample_submission: Literal["persistent", "single"] = "persistent"
 
@@ -72,7 +83,38 @@ class Preset:
 
 
 PYTHON_LATEST = Preset(
-    name="python-latest", sdk_version="0.38.0", user_agent="tinker-mock-client/Python 0.38.0"
+    name="python-latest",
+    sdk_version="0.38.0",
+    user_agent="tinker-mock-client/Python 0.38.0",
+    always_sent={
+        "create_model": {"optimizer_config": {"type": "adamw"}},
+        "save_weights": {"overwrite": False},
+        "asample": {
+            "topk_sample_logprobs": 0,
+            "prompt_alt_tokens_k": 0,
+            "record_stability_info": False,
+        },
+    },
+)
+
+PYTHON_0_24 = Preset(
+    name="python-0.24",
+    sdk_version="0.24.1",
+    user_agent="tinker-mock-client/Python 0.24.1",
+    asks_dynamic_config=False,
+    always_sent={
+        "save_weights": {"overwrite": False},
+    },
+    protobuf="results",
+    restore_operation="create_then_load",
+    sampler_lookup=False,
+    model_info="on_demand",
+    ephemeral_kind=None,
+    finishes_sessions=False,
+    poisons_after_lost_submission=False,
+    bytes_per_token=10,
+    tensor_bytes="ten_per_element",
+    hash_reduction="hash_unordered",
 )
 
 PYTHON_0_7 = Preset(
@@ -82,9 +124,16 @@ PYTHON_0_7 = Preset(
     asks_client_config=False,
     body_nulls="keep",
     body_defaults="omit",
+    body_type="omit",
+    always_sent={"create_sampling_session": {"base_model": None, "model_path": None}},
     protobuf="never",
     restore_operation="create_then_load",
     sampler_lookup=False,
+    access_scope=None,
+    archive_accept="application/gzip",
+    model_info="on_demand",
+    ephemeral_kind=None,
+    finishes_sessions=False,
     poll_bad_request_budget=0,
     poll_throttled="fatal",
     pauses_on_billing=False,
@@ -107,6 +156,12 @@ TINKEX = Preset(
     protobuf="never",
     restore_operation="create_then_load",
     sampler_lookup=False,
+    model_info="on_demand",
+    ephemeral_kind=None,
+    access_scope=None,
+    archive_accept="application/gzip",
+    sampler_save="named",
+    finishes_sessions=False,
     retry_after="only_429",
     repeat_failed_server_work=True,
     poll_bad_request_budget=0,
@@ -118,6 +173,7 @@ TINKEX = Preset(
     pauses_on_billing=False,
     poisons_after_lost_submission=False,
     renumber_on_throttle=True,
+    unasked_prompt_logprobs="left_out",
     sample_submission="single",
     bytes_per_token=10,
     tensor_bytes="ten_per_element",
@@ -132,7 +188,7 @@ TINKEX = Preset(
     sse_rules="tinkex",
 )
 
-PRESETS = {preset.name: preset for preset in (PYTHON_LATEST, PYTHON_0_7, TINKEX)}
+PRESETS = {preset.name: preset for preset in (PYTHON_LATEST, PYTHON_0_24, PYTHON_0_7, TINKEX)}
 
 
 def preset_named(name: str) -> Preset:

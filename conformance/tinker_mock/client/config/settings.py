@@ -1,11 +1,12 @@
 """`ClientConfig`: every setting of a client, resolved once and immutable."""
 
+import math
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal, TypedDict, Unpack
 
 from tinker_mock.client.config.environment import Environment, read_environment, stringify
 from tinker_mock.client.config.masking import mask_api_key
@@ -17,6 +18,35 @@ DEFAULT_BASE_URL = "https://tinker.thinkingmachines.dev/services/tinker-prod"
 _PARITY_LIMITS = {"python": (60.0, 10), "beam": (120.0, 2)}
 _KEY_PREFIXES = ("tml-", "eyJ")
 _COMMAND_TIMEOUT = 30.0
+
+
+class ClientOptions(TypedDict, total=False):
+    """What `ClientConfig.resolve` and the service clients can be told, all of it optional."""
+
+    api_key: str | None
+    base_url: str | None
+    preset: Preset | str | None
+    parity_mode: Literal["python", "beam"] | None
+    timeout: float | None
+    max_retries: int | None
+    submission_window: float | None
+    tags: Sequence[str] | None
+    feature_gates: Sequence[str] | None
+    user_metadata: Mapping[str, str] | None
+    project_id: str | None
+    display_name: str | None
+    telemetry_enabled: bool | None
+    log_level: str | None
+    cf_access_client_id: str | None
+    cf_access_client_secret: str | None
+    dump_headers: bool | None
+    default_headers: Mapping[str, Any] | None
+    default_query: Mapping[str, Any] | None
+    proxy: Proxy | str | tuple[str, str, int] | None
+    proxy_headers: Sequence[tuple[str, str]] | None
+    pool_size: int | None
+    pool_count: int | None
+    recovery: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +67,7 @@ class ClientConfig:
     feature_gates: tuple[str, ...] = ("async_sampling",)
     user_metadata: Mapping[str, str] | None = None
     project_id: str | None = None
+    display_name: str | None = None
     telemetry_enabled: bool = True
     log_level: str | None = None
     cf_access_client_id: str | None = None
@@ -63,7 +94,7 @@ class ClientConfig:
         application: Mapping[str, Any] | None = None,
         environment: Environment | None = None,
         run_command: Callable[[str], str] | None = None,
-        **options: Any,
+        **options: Unpack[ClientOptions],
     ) -> "ClientConfig":
         """Put the sources together.
 
@@ -72,7 +103,7 @@ class ClientConfig:
         Raises `ValidationError` for an unknown option, a missing or malformed key, a bad proxy.
         """
         env = read_environment() if environment is None else environment
-        layers = [options, dict(application or {})]
+        layers: list[Mapping[str, Any]] = [dict(options), dict(application or {})]
         unknown = {name for layer in layers for name in layer} - _OPTIONS
         if unknown:
             raise invalid(f"unknown client option(s): {', '.join(sorted(unknown))}")
@@ -82,15 +113,20 @@ class ClientConfig:
         timeout, retries = _PARITY_LIMITS.get(
             parity or "", (preset.http_timeout, preset.http_max_retries)
         )
-        config = cls(
+        config = cls._checked(
             api_key=_api_key(pick("api_key", env.api_key), env, run_command),
             base_url=pick("base_url", env.base_url, DEFAULT_BASE_URL),
             preset=preset,
-            timeout=float(pick("timeout", timeout)),
-            max_retries=int(pick("max_retries", retries)),
-            submission_window=float(pick("submission_window", preset.submission_retry_window)),
+            timeout=_seconds("timeout", pick("timeout", timeout)),
+            max_retries=_count("max_retries", pick("max_retries", retries)),
+            submission_window=_seconds(
+                "submission_window",
+                pick("submission_window", preset.submission_retry_window),
+                none_at_all=True,
+            ),
             tags=tuple(pick("tags", env.tags or None, preset.default_tags)),
             feature_gates=tuple(pick("feature_gates", env.feature_gates)),
+            project_id=pick("project_id", env.project_id),
             telemetry_enabled=bool(pick("telemetry_enabled", env.telemetry_enabled)),
             log_level=pick("log_level", env.log_level),
             cf_access_client_id=pick("cf_access_client_id", env.cf_access_client_id),
@@ -99,14 +135,36 @@ class ClientConfig:
             default_headers=stringify(pick("default_headers", env.default_headers, {})),
             default_query=stringify(pick("default_query", env.default_query, {})),
             proxy=_proxy(pick("proxy", env.proxy), pick("proxy_headers"), env),
-            pool_size=int(pick("pool_size", env.pool_size, 50)),
-            pool_count=int(pick("pool_count", env.pool_count, 20)),
+            pool_size=_count("pool_size", pick("pool_size", env.pool_size, 50), least=1),
+            pool_count=_count("pool_count", pick("pool_count", env.pool_count, 20), least=1),
         )
-        extras = ("user_metadata", "project_id", "recovery")
+        extras = ("user_metadata", "display_name", "recovery")
         return replace(config, **{name: pick(name) for name in extras})
+
+    @classmethod
+    def _checked(cls, **fields: Any) -> "ClientConfig":
+        """Raise `ValidationError` for a value that could only fail later."""
+        config = cls(**fields)
+        scheme, separator, host = config.base_url.partition("://")
+        if scheme not in ("http", "https") or not separator or not host.strip("/"):
+            raise invalid(f"base_url must begin with http:// or https://, got {config.base_url!r}")
+        return config
 
 
 _OPTIONS = frozenset(ClientConfig.__dataclass_fields__) | {"parity_mode", "proxy_headers"}
+
+
+def _seconds(name: str, value: Any, *, none_at_all: bool = False) -> float:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if number and math.isfinite(value) and (value > 0 or (none_at_all and value == 0)):
+        return float(value)
+    raise invalid(f"{name} must be a positive number of seconds, got {value!r}")
+
+
+def _count(name: str, value: Any, least: int = 0) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+        return value
+    raise invalid(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
 def _first_given(layers: Sequence[Mapping[str, Any]], name: str, *fallbacks: Any) -> Any:

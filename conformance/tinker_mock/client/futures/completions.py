@@ -101,6 +101,9 @@ class SessionCompletions:
                     self._fail(error)
                     return
                 await self._clock.sleep(wait)
+            except Exception as error:  # whoever waits must hear of it
+                self._fail(ApiConnectionError(f"retrieve_futures: {error!r}"))
+                raise
 
     def _take(self, body: Mapping[str, Any]) -> None:
         self._cursor = int(body.get("cursor", self._cursor))

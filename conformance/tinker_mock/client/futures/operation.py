@@ -2,11 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from tinker_mock.client.clock import Clock, RealClock, within
 from tinker_mock.client.config.presets import PYTHON_LATEST, Preset
 from tinker_mock.client.errors import ApiTimeoutError, Category, TinkerError
+from tinker_mock.client.watch.events import EventHub
+
+
+class Reporting(Protocol):
+    """Who tells of events: a connection."""
+
+    clock: Clock
+    events: EventHub
+
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,6 +45,18 @@ class Operation(Generic[T]):
                 category=Category.SERVER,
             ) from None
 
+    async def result_async(self, timeout: float | None = None) -> T:
+        """The same as `result`, by the SDK's name."""
+        return await self.result(timeout)
+
+    def add_done_callback(self, function: Callable[["Operation[T]"], object]) -> None:
+        """Call `function(self)` once it has ended, soon if it has."""
+        self._task.add_done_callback(lambda _: function(self))
+
+    def exception(self) -> BaseException | None:
+        """The error it ended in. Raises `InvalidStateError` before the end."""
+        return self._task.exception()
+
     def done(self) -> bool:
         return self._task.done()
 
@@ -50,6 +71,19 @@ class Operation(Generic[T]):
             return change(await self)
 
         return Operation(changed(), self._clock)
+
+
+def started(connection: Reporting, work: Coroutine[Any, Any, T]) -> Operation[T]:
+    """An operation whose failure is told as `operation.exception`."""
+
+    async def told() -> T:
+        try:
+            return await work
+        except Exception as error:
+            connection.events.emit("operation.exception", error=error)
+            raise
+
+    return Operation(told(), connection.clock)
 
 
 async def await_many(

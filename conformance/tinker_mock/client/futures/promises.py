@@ -42,7 +42,7 @@ class Promises:
         connection = self._connection
         if not connection.speaks_protobuf or connection.preset.protobuf == "never":
             return "json"
-        return "either"
+        return "protobuf" if connection.preset.protobuf == "always" else "either"
 
     async def submitted(self, call: Call) -> Submitted:
         """POST, persistently; raises `ValidationError` for an answer without a request id."""

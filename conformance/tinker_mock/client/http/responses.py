@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from tinker_mock.client.config.presets import PYTHON_LATEST, Preset
-from tinker_mock.client.errors import ApiStatusError, Category
+from tinker_mock.client.errors import ApiStatusError, Category, error_class
 from tinker_mock.client.http.call import Reply
 from tinker_mock.client.http.retry import retry_after_ms
 
@@ -23,7 +23,7 @@ def status_error(
     always the server's, and so are 408 and 410 unless the preset's client blames the user.
     """
     body = _body(content)
-    return ApiStatusError(
+    return error_class(status)(
         _message(status, body),
         category=_category(status, body, preset),
         status=status,

@@ -1,5 +1,7 @@
 """Back-off that everybody with the same key at the same server shares."""
 
+from weakref import WeakKeyDictionary
+
 from tinker_mock.client.clock import Clock, RealClock
 from tinker_mock.client.http.pools import normalize_base_url
 
@@ -42,6 +44,14 @@ class RateLimiter:
             await self._clock.sleep(seconds)
 
 
+def shared_limiter(clock: Clock, base_url: str, api_key: str) -> RateLimiter:
+    """The bucket of everybody in this process who uses a server and key by the same clock."""
+    time = _MACHINE if isinstance(clock, RealClock) else clock
+    if time not in _SHARED:
+        _SHARED[time] = RateLimitBuckets(time)
+    return _SHARED[time].bucket(base_url, api_key)
+
+
 class RateLimitBuckets:
     """One limiter per {server, key}."""
 
@@ -55,3 +65,8 @@ class RateLimitBuckets:
         if key not in self._buckets:
             self._buckets[key] = RateLimiter(self._clock)
         return self._buckets[key]
+
+
+_MACHINE = RealClock()
+_SHARED: WeakKeyDictionary[Clock, RateLimitBuckets] = WeakKeyDictionary()
+"""Clients of one clock share; tests with clocks of their own do not disturb each other."""

@@ -138,14 +138,20 @@ class Transport:
 
     async def _attempt(self, call: Call, attempt: int) -> Reply | TinkerError:
         started = self.clock.monotonic()
-        self.events.emit("http.request.start", method=call.method, path=call.path, attempt=attempt)
+        told = {
+            "method": call.method,
+            "path": call.path,
+            "attempt": attempt,
+            "pool": call.pool,
+            "base_url": self.config.base_url,
+            "user_metadata": dict(self.config.user_metadata or {}),
+        }
+        self.events.emit("http.request.start", **told)
         outcome = await self._exchange(call, self._request(call, attempt))
         failed = isinstance(outcome, TinkerError)
         self.events.emit(
             "http.request.exception" if failed else "http.request.stop",
-            method=call.method,
-            path=call.path,
-            attempt=attempt,
+            **told,
             status=outcome.status,
             result="error" if failed else "ok",
             duration_ms=(self.clock.monotonic() - started) * 1000,

@@ -5,7 +5,7 @@ The gradient of any loss of the log-probabilities is that of a cross entropy wit
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,11 +13,19 @@ import numpy as np
 from tinker_mock.client.errors import Category, ValidationError, invalid
 from tinker_mock.client.losses.gradient import value_and_gradients
 from tinker_mock.client.losses.output import CustomLossOutput
-from tinker_mock.client.losses.pipeline import BaseLoss, compute_loss, total_loss
+from tinker_mock.client.losses.pipeline import (
+    DEFAULT_TIMEOUT,
+    BaseLoss,
+    check_names,
+    compute_loss,
+    total_loss,
+)
 from tinker_mock.client.losses.specification import RegularizerSpec
+from tinker_mock.client.losses.threads import in_thread
 from tinker_mock.client.types.datum import Datum
 from tinker_mock.client.types.results import ForwardBackwardOutput
 from tinker_mock.client.types.tensors import TensorData
+from tinker_mock.client.watch.events import EventHub
 
 Backend = Literal["numpy", "torch"]
 
@@ -34,17 +42,42 @@ class CustomLoss:
     regularizers: Sequence[RegularizerSpec] = ()
     track_grad_norms: bool = False
     backend: Backend = "numpy"
+    parallel: bool = True
+    timeout: float | None = DEFAULT_TIMEOUT
+
+    def __post_init__(self) -> None:
+        if not callable(self.loss):
+            raise invalid(f"a custom loss is a function of (data, logprobs), got {self.loss!r}")
+        check_names(self.regularizers)
 
     async def evaluate(
-        self, data: Sequence[Datum], forward: ForwardBackwardOutput
+        self,
+        data: Sequence[Datum],
+        forward: ForwardBackwardOutput,
+        events: EventHub | None = None,
     ) -> tuple[CustomLossOutput, list[Datum]]:
-        """The loss of a forward pass, and the data for the backward pass."""
-        logprobs = [self._array(one) for one in per_datum_logprobs(forward, data)]
-        output = await compute_loss(
-            self.loss, data, logprobs, self.regularizers, track_grad_norms=self.track_grad_norms
-        )
-        total = total_loss(self.loss, data, self.regularizers)
-        _, slopes = value_and_gradients(lambda *parts: total(list(parts)), logprobs)
+        """The loss of a forward pass, and the data for the backward pass.
+
+        Tells of its start, stop or exception as `custom_loss.…`.
+        """
+        hub = events or EventHub()
+        with hub.span("custom_loss", regularizers=len(self.regularizers)) as told:
+            logprobs = [self._array(one) for one in per_datum_logprobs(forward, data)]
+            output = await compute_loss(
+                self.loss,
+                data,
+                logprobs,
+                self.regularizers,
+                track_grad_norms=self.track_grad_norms,
+                parallel=self.parallel,
+                timeout=self.timeout,
+                events=hub,
+            )
+            told["loss"] = output.loss_total
+            total = total_loss(self.loss, data, self.regularizers)
+            _, slopes = await in_thread(
+                value_and_gradients, lambda *parts: total(list(parts)), logprobs
+            )
         return output, [
             backward_datum(datum, slope) for datum, slope in zip(data, slopes, strict=True)
         ]
@@ -66,7 +99,7 @@ def forward_datum(datum: Datum) -> Datum:
     weights = datum.loss_fn_inputs.get("weights")
     if weights is None:
         weights = TensorData([0.0] * len(targets.data), "float32", targets.shape)
-    return Datum(datum.model_input, {"target_tokens": targets, "weights": weights})
+    return replace(datum, loss_fn_inputs={"target_tokens": targets, "weights": weights})
 
 
 def backward_datum(datum: Datum, slope: Any) -> Datum:
@@ -74,7 +107,7 @@ def backward_datum(datum: Datum, slope: Any) -> Datum:
     values = np.asarray(slope.detach().cpu() if hasattr(slope, "detach") else slope)
     weights = TensorData.from_array(-values.astype(np.float32))
     targets = datum.loss_fn_inputs["target_tokens"]
-    return Datum(datum.model_input, {"target_tokens": targets, "weights": weights})
+    return replace(datum, loss_fn_inputs={"target_tokens": targets, "weights": weights})
 
 
 def per_datum_logprobs(forward: ForwardBackwardOutput, data: Sequence[Datum]) -> list[TensorData]:

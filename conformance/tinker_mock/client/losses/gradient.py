@@ -1,6 +1,7 @@
 """Gradients of a function of arrays: torch's tensors by torch, all others by autograd."""
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
@@ -11,6 +12,7 @@ from tinker_mock.client.errors import invalid
 from tinker_mock.client.losses.arrays import as_array, is_torch
 
 Function = Callable[..., Any]
+_TRACING = threading.RLock()  # autograd keeps one stack of traces for the whole process
 
 
 def value_and_gradients(function: Function, arrays: Sequence[Any]) -> tuple[Any, list[Any]]:
@@ -25,7 +27,8 @@ def value_and_gradients(function: Function, arrays: Sequence[Any]) -> tuple[Any,
     if is_torch(arrays[0]):
         return _by_torch(function, arrays)
     floats = [_floating(array) for array in arrays]
-    value, slopes = _autograd().value_and_gradients(function, floats)
+    with _TRACING:
+        value, slopes = _autograd().value_and_gradients(function, floats)
     return value, slopes
 
 

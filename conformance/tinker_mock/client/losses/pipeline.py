@@ -10,6 +10,8 @@ from tinker_mock.client.errors import ApiTimeoutError, Category, TinkerError, in
 from tinker_mock.client.losses.gradient import gradient_norm
 from tinker_mock.client.losses.output import CustomLossOutput, RegularizerOutput
 from tinker_mock.client.losses.specification import RegularizerSpec
+from tinker_mock.client.losses.threads import in_thread
+from tinker_mock.client.watch.events import EventHub
 
 logger = logging.getLogger(__name__)
 
@@ -30,19 +32,26 @@ async def run_regularizers(
     timeout: float | None = DEFAULT_TIMEOUT,
     track_grad_norms: bool = False,
     clock: Clock | None = None,
+    events: EventHub | None = None,
 ) -> list[RegularizerOutput]:
     """Compute all penalties, in the order of their specs.
 
-    Asynchronous ones run side by side if `parallel`. Raises `RegularizerFailedError`, or
-    `ApiTimeoutError` after `timeout` seconds.
+    Each runs in a thread of its own, or in the event loop if it is asynchronous; side by side if
+    `parallel`. Raises `RegularizerFailedError`, or `ApiTimeoutError` after `timeout` seconds.
     """
-    _check_names(specs)
-    waits = [_penalty(spec, data, logprobs, track_grad_norms) for spec in specs]
+    check_names(specs)
+    hub = events or EventHub()
+
+    async def one(spec: RegularizerSpec) -> RegularizerOutput:
+        with hub.span("regularizer", name=spec.name, weight=spec.weight) as told:
+            output = await _penalty(spec, data, logprobs, track_grad_norms)
+            told["value"] = output.value
+            return output
 
     async def all_of_them() -> list[RegularizerOutput]:
         if parallel:
-            return list(await asyncio.gather(*waits))
-        return [await wait for wait in waits]
+            return list(await asyncio.gather(*map(one, specs)))
+        return [await one(spec) for spec in specs]
 
     try:
         return await within(clock or RealClock(), all_of_them(), timeout)
@@ -66,14 +75,16 @@ async def compute_loss(
     With `track_grad_norms` also the L2 norms of each part's gradient, and of the total's. A norm
     that cannot be computed is 0 for a penalty and missing for the base.
     """
-    value, metrics = split_result(base(data, logprobs))
+    value, metrics = split_result(await in_thread(base, data, logprobs))
     parts = await run_regularizers(
         regularizers, data, logprobs, track_grad_norms=track_grad_norms, **options
     )
     base_norm = total_norm = None
     if track_grad_norms:
-        base_norm = _norm_or_none(lambda x: split_result(base(data, x))[0], logprobs)
-        total_norm = _norm_or_none(total_loss(base, data, regularizers), logprobs)
+        alone = total_loss(base, data, ())
+        base_norm = await in_thread(_norm_or_none, alone, logprobs)
+        whole = total_loss(base, data, regularizers)
+        total_norm = await in_thread(_norm_or_none, whole, logprobs)
     return CustomLossOutput(scalar(value), metrics, parts, base_norm, total_norm)
 
 
@@ -112,8 +123,11 @@ async def _penalty(
     spec: RegularizerSpec, data: Sequence[Any], logprobs: Any, track: bool
 ) -> RegularizerOutput:
     try:
-        result = spec.fn(data, logprobs)
-        value, metrics = split_result(await result if spec.run_async else result)
+        if spec.run_async:
+            result = await spec.fn(data, logprobs)
+        else:
+            result = await in_thread(spec.fn, data, logprobs)
+        value, metrics = split_result(result)
     except Exception as error:
         raise RegularizerFailedError(
             f"regularizer {spec.name} failed: {error}",
@@ -124,7 +138,8 @@ async def _penalty(
     if track:
         norm = 0.0
         if not spec.run_async:
-            found = _norm_or_none(lambda x: split_result(spec.fn(data, x))[0], logprobs)
+            alone = total_loss(spec.fn, data, ())
+            found = await in_thread(_norm_or_none, alone, logprobs)
             norm = found if found is not None else 0.0
     return RegularizerOutput(spec.name, scalar(value), spec.weight, metrics, norm)
 
@@ -139,7 +154,8 @@ def _norm_or_none(function: Callable[[Any], Any], logprobs: Any) -> float | None
         return None
 
 
-def _check_names(specs: Sequence[RegularizerSpec]) -> None:
+def check_names(specs: Sequence[RegularizerSpec]) -> None:
+    """Raise `ValidationError` for two regularizers of one name."""
     names = [spec.name for spec in specs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -1,16 +1,26 @@
 """`AsyncRestClient`: everything that is neither training nor sampling."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any, Literal, TypeVar
 
-from tinker_mock.client.errors import ApiStatusError
+from tinker_mock.client.errors import ApiStatusError, invalid
 from tinker_mock.client.http.call import Call, Reply
+from tinker_mock.client.http.jwt import token_claims
 from tinker_mock.client.http.responses import REDIRECTS, redirect_target
 from tinker_mock.client.rest import requests
+from tinker_mock.client.rest.admin import AsyncAdminClient
 from tinker_mock.client.rest.paths import parse_checkpoint_path
 from tinker_mock.client.session.connection import Connection
+from tinker_mock.client.types.billing import (
+    AuditLogResponse,
+    BillingUsageResponse,
+    CheckpointStorageUsage,
+    WhoamiResponse,
+)
 from tinker_mock.client.types.json import decode
+from tinker_mock.client.types.parameters import check_ttl
 from tinker_mock.client.types.records import (
     ArchiveUrl,
     CheckpointSearchCursor,
@@ -20,6 +30,7 @@ from tinker_mock.client.types.records import (
     ExternalUpload,
     ExternalWeightsUrls,
     Sampler,
+    ServerCapabilities,
     SessionInfo,
     SessionSearchCursor,
     SessionSearchPage,
@@ -32,6 +43,8 @@ from tinker_mock.client.types.records import (
 
 T = TypeVar("T")
 
+AccessScope = Literal["owned", "accessible"]
+ACCESS_SCOPES = ("owned", "accessible")
 _ARCHIVE_TRIES, _ARCHIVE_WAIT = 6, 30.0
 _TRACE_WAIT = 5.0
 
@@ -45,30 +58,37 @@ class AsyncRestClient:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._admin = AsyncAdminClient(connection)
 
     async def list_training_runs(
         self,
         limit: int = 20,
         offset: int = 0,
         *,
-        access_scope: str | None = None,
+        access_scope: AccessScope | None = None,
         project_id: str | None = None,
     ) -> TrainingRunsList:
-        """One page, newest first. `access_scope` is owned or accessible."""
+        """One page, newest first. `accessible` are also those of others that you may read."""
         call = requests.list_training_runs(
-            limit, offset, access_scope=access_scope, project_id=project_id
+            limit, offset, access_scope=self._scope(access_scope), project_id=project_id
         )
         return await self._fetch(TrainingRunsList, call)
 
     async def get_training_run(
-        self, training_run_id: str, *, access_scope: str | None = None
+        self, training_run_id: str, *, access_scope: AccessScope | None = None
     ) -> TrainingRun:
-        call = requests.get_training_run(training_run_id, access_scope=access_scope)
-        return await self._fetch(TrainingRun, call)
+        """One run by its id."""
+        scope = self._scope(access_scope)
+        return await self._fetch(
+            TrainingRun, requests.get_training_run(training_run_id, access_scope=scope)
+        )
 
-    async def get_training_run_by_tinker_path(self, path: str) -> TrainingRun:
+    async def get_training_run_by_tinker_path(
+        self, path: str, *, access_scope: AccessScope | None = None
+    ) -> TrainingRun:
         """The run that saved a checkpoint."""
-        return await self.get_training_run(parse_checkpoint_path(path).training_run_id)
+        run_id = parse_checkpoint_path(path).training_run_id
+        return await self.get_training_run(run_id, access_scope=access_scope)
 
     async def list_checkpoints(self, training_run_id: str) -> CheckpointsList:
         """All checkpoints of one run."""
@@ -89,14 +109,19 @@ class AsyncRestClient:
         await self._on_checkpoint("DELETE", path, checkpoint_id, "/publish")
 
     async def set_checkpoint_ttl(self, path: str, ttl_seconds: int | None) -> None:
-        """Let it expire in so many seconds; `None` keeps it for ever."""
+        """Let it expire in so many seconds; `None` keeps it for ever.
+
+        Raises `ValidationError`, before anything is sent, for a time that is not positive.
+        """
+        check_ttl(ttl_seconds)
         await self._on_checkpoint("PUT", path, None, "/ttl", {"ttl_seconds": ttl_seconds})
 
     async def get_checkpoint_archive_url(
         self, path: str, checkpoint_id: str | None = None
     ) -> ArchiveUrl:
         """A signed link to the archive; waits while the server is still packing it (503)."""
-        call = requests.archive(requests.checkpoint_address(path, checkpoint_id))
+        address = requests.checkpoint_address(path, checkpoint_id)
+        call = requests.archive(address, self.connection.preset.archive_accept)
         reply = await self._packed(call)
         if reply.status in REDIRECTS:
             target = redirect_target(reply)
@@ -115,15 +140,15 @@ class AsyncRestClient:
 
     async def copy_weights(
         self,
-        source_path: str,
-        destination_project_id: str,
+        path: str,
+        destination_project_id: str | None = None,
         *,
         ttl_seconds: int | None = None,
         weights_access_token: str | None = None,
     ) -> CopiedWeights:
         """Copy a checkpoint into a project; retries never copy twice."""
         body = {
-            "source_path": source_path,
+            "source_path": path,
             "destination_project_id": destination_project_id,
             "ttl_seconds": ttl_seconds,
         }
@@ -141,14 +166,18 @@ class AsyncRestClient:
         return await self._fetch(Sampler, requests.get_sampler(sampler_id))
 
     async def list_sessions(
-        self, limit: int = 20, offset: int = 0, *, access_scope: str | None = None
+        self, limit: int = 20, offset: int = 0, *, access_scope: AccessScope | None = None
     ) -> SessionsList:
-        call = requests.list_sessions(limit, offset, access_scope=access_scope)
+        """Ids of sessions, newest first."""
+        call = requests.list_sessions(limit, offset, access_scope=self._scope(access_scope))
         return await self._fetch(SessionsList, call)
 
-    async def get_session(self, session_id: str) -> SessionInfo:
+    async def get_session(
+        self, session_id: str, *, access_scope: AccessScope | None = None
+    ) -> SessionInfo:
         """The runs and samplers of a session."""
-        return await self._fetch(SessionInfo, requests.session_call("GET", session_id))
+        scope = self._scope(access_scope)
+        return await self._fetch(SessionInfo, requests.get_session(session_id, access_scope=scope))
 
     async def set_session_project(self, session_id: str, project_id: str | None) -> None:
         """Move a session, and all it makes, into a project."""
@@ -243,30 +272,47 @@ class AsyncRestClient:
             await self.connection.clock.sleep(_TRACE_WAIT)
 
     async def get_audit_log(
-        self, event_type: str | None = None, day: date | str | None = None
-    ) -> Sequence[Mapping[str, Any]]:
-        """Who read or deleted what on a day."""
-        query = _days(event_type=event_type, day=day)
-        return list((await self._json(requests.get("/audit", query)))["entries"])
+        self, event_type: str = "all", day: date | str | None = None
+    ) -> AuditLogResponse:
+        """As `AsyncAdminClient.get_audit_log`."""
+        return await self._admin.get_audit_log(event_type, day)
 
     async def get_billing_usage(
         self, starting_on: date | str, ending_before: date | str
-    ) -> Mapping[str, Any]:
-        """Usage events from the first moment to before the second; a day begins at 0:00 UTC."""
-        query = {"starting_on": _moment(starting_on), "ending_before": _moment(ending_before)}
-        return dict(await self._json(requests.get("/billing/usage/events", query)))
+    ) -> BillingUsageResponse:
+        """As `AsyncAdminClient.get_billing_usage`."""
+        return await self._admin.get_billing_usage(starting_on, ending_before)
 
-    async def get_checkpoint_storage_usage(
+    async def get_current_checkpoint_storage_usage(
         self, project_id: str | None = None
-    ) -> Mapping[str, Any]:
-        """What stored checkpoints cost now."""
-        query = {"project_id": project_id}
-        return dict(await self._json(requests.get("/billing/usage/checkpoints/current", query)))
+    ) -> CheckpointStorageUsage:
+        """As `AsyncAdminClient.get_current_checkpoint_storage_usage`."""
+        return await self._admin.get_current_checkpoint_storage_usage(project_id)
+
+    async def get_server_capabilities(self) -> ServerCapabilities:
+        """The models the server offers."""
+        return ServerCapabilities.from_wire(
+            await self._json(requests.get("/get_server_capabilities"))
+        )
+
+    async def whoami(self) -> WhoamiResponse:
+        """Whose key this is. Raises `ApiStatusError` where the server makes no tokens of keys."""
+        call = Call("POST", "/api/v1/auth/token", json={}, pool="session")
+        claims = token_claims((await self._send(call)).json().get("jwt"))
+        organization = f"tml:organization:{claims['org_id']}"
+        return WhoamiResponse(str(claims["sub"]), organization, claims.get("email") or None)
+
+    def get_telemetry(self) -> Any:
+        """What reports the session's events; `None` before there is one, or if turned off."""
+        return self.connection.reporter
 
     async def pages(
-        self, fetch: Callable[[int, int], Any], items: str, *, page_size: int = 100
+        self, fetch: Callable[[int, int], Awaitable[Any]], items: str, *, page_size: int = 100
     ) -> AsyncIterator[Any]:
-        """All items of a paged list, page by page, as long as the cursor promises more."""
+        """All items of a paged list, page by page, as long as the cursor promises more.
+
+        `fetch(limit, offset)` is one of this client's methods, `items` the page's field.
+        """
         offset = 0
         while True:
             page = await fetch(page_size, offset)
@@ -277,6 +323,12 @@ class AsyncRestClient:
             if not found or page.cursor is None or offset >= page.cursor.total_count:
                 return
 
+    def _scope(self, asked: AccessScope | None) -> AccessScope | None:
+        """What was asked for, or what the preset's client says when nobody asks."""
+        if asked not in (None, *ACCESS_SCOPES):
+            raise invalid(f"access_scope is one of {', '.join(ACCESS_SCOPES)}, got {asked!r}")
+        return asked or self.connection.preset.access_scope
+
     async def _on_checkpoint(
         self, method: str, path: str, checkpoint_id: str | None, action: str = "", body: Any = None
     ) -> None:
@@ -284,9 +336,10 @@ class AsyncRestClient:
         await self._send(requests.checkpoint_call(method, address, action, body))
 
     async def _packed(self, call: Call) -> Reply:
+        waits = replace(self.connection.persistence, passing=(503,))
         for attempt in range(_ARCHIVE_TRIES):
             try:
-                return await self.connection.transport.send(call)
+                return await waits.run(lambda: self.connection.transport.send(call))
             except ApiStatusError as error:
                 if error.status != 503 or attempt == _ARCHIVE_TRIES - 1:
                     raise
@@ -303,16 +356,3 @@ class AsyncRestClient:
         connection = self.connection
         await connection.configure()
         return await connection.persistence.run(lambda: connection.transport.send(call))
-
-
-def _moment(value: date | str) -> str:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _days(**values: date | str | None) -> dict[str, str | None]:
-    return {
-        name: value.isoformat() if isinstance(value, date) else value
-        for name, value in values.items()
-    }

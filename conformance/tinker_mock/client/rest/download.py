@@ -13,6 +13,7 @@ from tinker_mock.client.errors import (
     ApiStatusError,
     Category,
     TinkerError,
+    ValidationError,
     invalid,
 )
 from tinker_mock.client.http.transport import Transport
@@ -68,8 +69,42 @@ async def download_checkpoint(
     parent.mkdir(parents=True, exist_ok=True)
     archive = parent / f".{destination.name}.tar.part"
     link = await rest.get_checkpoint_archive_url(path)
-    await fetch_file(rest.connection.transport, link.url, archive, sha256=sha256, progress=progress)
+    transport = rest.connection.transport
     fresh = parent / f".{destination.name}.unpacking"
+    resumed = archive.exists()
+    try:
+        await fetch_file(transport, link.url, archive, sha256=sha256, progress=progress)
+        _unpack(archive, fresh)
+    except ValidationError:
+        if not resumed:
+            raise
+        # What was left of an earlier download may be another archive's: begin anew.
+        _discard(archive)
+        await fetch_file(transport, link.url, archive, sha256=sha256, progress=progress)
+        _unpack(archive, fresh)
+    if destination.exists():
+        shutil.rmtree(destination)
+    fresh.rename(destination)
+    return Downloaded(path, destination)
+
+
+async def fetch_checkpoint(
+    rest: AsyncRestClient,
+    path: str,
+    *,
+    output_dir: Path | None = None,
+    force: bool = False,
+    sha256: str | None = None,
+    progress: Progress | None = None,
+) -> Downloaded:
+    """As `download_checkpoint`: the form that blocking clients have as a method."""
+    return await download_checkpoint(
+        rest, path, output_dir=output_dir, force=force, sha256=sha256, progress=progress
+    )
+
+
+def _unpack(archive: Path, fresh: Path) -> None:
+    """Unpack into a new directory and remove the archive; leave nothing behind on failure."""
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         extract_archive(archive, fresh)
@@ -77,11 +112,7 @@ async def download_checkpoint(
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     finally:
-        archive.unlink(missing_ok=True)
-    if destination.exists():
-        shutil.rmtree(destination)
-    fresh.rename(destination)
-    return Downloaded(path, destination)
+        _discard(archive)
 
 
 async def fetch_file(
@@ -132,6 +163,11 @@ async def _fetch_rest(
             raise _ShortBodyError("the partial file does not fit")
         if response.status_code not in (200, 206):
             raise _failed(response.status_code)
+        tag = response.headers.get("etag")
+        if response.status_code == 206 and not _same_file(target, tag):
+            _discard(target)
+            raise _ShortBodyError("the partial file is of another archive")
+        _remember(target, tag)
         start = held if response.status_code == 206 else 0
         promised = response.headers.get("content-length")
         total = None if promised is None else start + int(promised)
@@ -153,12 +189,30 @@ async def _write(
     return written
 
 
+def _tag_file(target: Path) -> Path:
+    return target.with_name(f"{target.name}.etag")
+
+
+def _same_file(target: Path, tag: str | None) -> bool:
+    """Whether what is held is of the file that the server has; without marks there is no saying."""
+    kept = _tag_file(target)
+    return tag is None or not kept.exists() or kept.read_text() == tag
+
+
+def _remember(target: Path, tag: str | None) -> None:
+    if tag is None:
+        _tag_file(target).unlink(missing_ok=True)
+    else:
+        _tag_file(target).write_text(tag)
+
+
 def _held(target: Path) -> int:
     return target.stat().st_size if target.exists() else 0
 
 
 def _discard(target: Path) -> None:
     target.unlink(missing_ok=True)
+    _tag_file(target).unlink(missing_ok=True)
 
 
 def _whole_size(response: httpx.Response) -> int | None:

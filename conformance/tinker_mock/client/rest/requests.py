@@ -44,10 +44,8 @@ def checkpoint_call(method: str, address: str, action: str = "", body: Any = Non
     return Call(method, f"{_API}{address}{action}", json=body)
 
 
-def archive(address: str) -> Call:
-    return Call(
-        "GET", f"{_API}{address}/archive", accept="application/gzip, application/json", timeout=120
-    )
+def archive(address: str, accept: str) -> Call:
+    return Call("GET", f"{_API}{address}/archive", accept=accept, max_retries=0)
 
 
 def external_urls(path: str) -> Call:
@@ -58,6 +56,10 @@ def external_urls(path: str) -> Call:
 
 def list_sessions(limit: int = 20, offset: int = 0, **more: Any) -> Call:
     return get("/sessions", {"limit": limit, "offset": offset, **more})
+
+
+def get_session(session_id: str, **more: Any) -> Call:
+    return get(f"/sessions/{segment(session_id)}", more)
 
 
 def session_call(method: str, session_id: str, action: str = "", body: Any = None) -> Call:

@@ -3,26 +3,32 @@
 import asyncio
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from tinker_mock.client.errors import ApiStatusError, Category, TinkerError, ValidationError
 from tinker_mock.client.futures.answers import Completed
 from tinker_mock.client.futures.attempts import RetryConfig, RetryHandler
 from tinker_mock.client.futures.chunks import model_input_bytes
 from tinker_mock.client.futures.completions import SessionCompletions
-from tinker_mock.client.futures.operation import Operation
+from tinker_mock.client.futures.operation import Operation, started
 from tinker_mock.client.futures.promises import Promises, Submitted
 from tinker_mock.client.http.call import Call
 from tinker_mock.client.sampling.dispatch import DispatchLimits, SamplingDispatch
 from tinker_mock.client.sampling.extras import PromptExtras, check_honoured
+from tinker_mock.client.sampling.handles import SamplerHandle
+from tinker_mock.client.sampling.stream import StreamChunk, stream_sample
 from tinker_mock.client.session.connection import Connection
+from tinker_mock.client.types.json import decode
 from tinker_mock.client.types.model_input import ModelInput
 from tinker_mock.client.types.parameters import SamplingParams
 from tinker_mock.client.types.protobuf import sample_response as read_protobuf
+from tinker_mock.client.types.records import Sampler
 from tinker_mock.client.types.results import SampleResponse, sample_response
 from tinker_mock.client.types.tensors import TensorData
+from tinker_mock.client.types.text import load_tokenizer
 from tinker_mock.client.watch.queue_state import Observer, QueueState, QueueStateLogger
 
 SMALL_PROMPT_BYTES = 128 * 1024
@@ -46,12 +52,14 @@ class AsyncSamplingClient:
         retry_config: RetryConfig | None = None,
         observer: Observer | None = None,
         limits: DispatchLimits | None = None,
+        record_stability_info: bool = False,
         clone: int = 0,
     ) -> None:
         self.connection = connection
         self.sampling_session_id = sampling_session_id
         self.base_model = base_model
         self.model_path = model_path
+        self._stability = record_stability_info
         self._log = QueueStateLogger("sampling", sampling_session_id, clock=connection.clock)
         self._promises = Promises(connection, self._log, *((observer,) if observer else ()))
         self._numbers = itertools.count(clone * 1_000_000_000)
@@ -93,6 +101,7 @@ class AsyncSamplingClient:
             prompt_alt_tokens_k,
             prompt_logprobs_last_n,
         )
+        extras.check(include_prompt_logprobs)
         body = self._body(prompt, num_samples, sampling_params, include_prompt_logprobs, extras)
         size = model_input_bytes(prompt, self.connection.preset)
 
@@ -104,12 +113,55 @@ class AsyncSamplingClient:
             check_honoured(response, extras)
             return response
 
-        return Operation(run(), self.connection.clock)
+        return started(self.connection, run())
 
-    def compute_logprobs(self, prompt: ModelInput) -> Operation[list[float | None]]:
-        """The log-probability of each prompt token given those before it; the first is `None`."""
-        sampled = self.sample(prompt, 1, SamplingParams(max_tokens=1), include_prompt_logprobs=True)
+    def sample_stream(
+        self, prompt: ModelInput, sampling_params: SamplingParams | None = None
+    ) -> AsyncIterator[StreamChunk]:
+        """Draw one sample and yield each token when it comes: see `stream_sample`."""
+        return stream_sample(self, prompt, sampling_params)
+
+    def get_sampler_handle(self) -> str:
+        """Text from which another process makes a client of the same sampler, without the key."""
+        config = self.connection.config
+        return SamplerHandle(
+            session_id=self.connection.session_id or "",
+            sampling_session_id=self.sampling_session_id,
+            base_url=config.base_url,
+            preset=config.preset.name,
+            base_model=self.base_model,
+            record_stability_info=self._stability,
+        ).encode()
+
+    def compute_logprobs(
+        self, prompt: ModelInput, prompt_logprobs_last_n: int | None = None
+    ) -> Operation[list[float | None]]:
+        """The log-probability of each prompt token given those before it; the first is `None`.
+
+        With `prompt_logprobs_last_n` only the last tokens' are computed.
+        """
+        sampled = self.sample(
+            prompt,
+            1,
+            SamplingParams(max_tokens=1),
+            include_prompt_logprobs=True,
+            prompt_logprobs_last_n=prompt_logprobs_last_n,
+        )
         return sampled.then(lambda response: list(response.prompt_logprobs or ()))
+
+    async def get_base_model(self) -> str:
+        """The base model's name; asks the server if it was not known when this was made."""
+        if self.base_model is None:
+            self.base_model = await base_model_of(self.connection, self.sampling_session_id)
+        return self.base_model
+
+    async def get_tokenizer(self) -> Any:
+        """The base model's tokenizer, with `encode` and `decode`."""
+        return load_tokenizer(await self.get_base_model())
+
+    def get_telemetry(self) -> Any:
+        """What reports the session's events; `None` before there is one, or if turned off."""
+        return self.connection.reporter
 
     def next_number(self) -> int:
         """The next sequence id; unique in the sampling session."""
@@ -130,11 +182,14 @@ class AsyncSamplingClient:
             "num_samples": num_samples,
             "type": "sample",
         }
-        if self.connection.preset.asks_client_config:
-            prompt_logprobs = bool(prompt_logprobs)
+        preset = self.connection.preset
+        if prompt_logprobs is None and preset.unasked_prompt_logprobs == "false":
+            prompt_logprobs = False
         body["prompt_logprobs"] = prompt_logprobs
         body |= extras.fields()
-        return dict(self.connection.encode(body, nulls=False))
+        if self._stability:
+            body["record_stability_info"] = True
+        return self.connection.encode(body, "asample", nulls=False)
 
     async def submit(self, body: Mapping[str, Any], size: int) -> Submitted:
         """POST asample, holding back together with everybody else while the server asks so."""
@@ -193,6 +248,14 @@ def read_samples(completed: Completed) -> SampleResponse:
     if not isinstance(completed.result, Mapping):
         raise ValidationError("the sample result is not an object", category=Category.SERVER)
     return sample_response(completed.result)
+
+
+async def base_model_of(connection: Connection, sampling_session_id: str) -> str:
+    """What a sampling session samples from."""
+    path = f"/api/v1/samplers/{quote(sampling_session_id, safe='')}"
+    call = Call("GET", path, pool="session")
+    reply = await connection.persistence.run(lambda: connection.transport.send(call))
+    return decode(Sampler, reply.json()).base_model
 
 
 def _named(response: SampleResponse, ids: Sequence[str] | None) -> SampleResponse:

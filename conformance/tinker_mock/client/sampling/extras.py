@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tinker_mock.client.errors import Category, ValidationError
+from tinker_mock.client.errors import Category, ValidationError, invalid
 from tinker_mock.client.types.results import SampleResponse
 from tinker_mock.client.types.tensors import TensorData
 
@@ -17,6 +17,20 @@ class PromptExtras:
     target_prompt_logprobs: TensorData | None = None
     prompt_alt_tokens_k: int = 0
     prompt_logprobs_last_n: int | None = None
+
+    def check(self, include_prompt_logprobs: bool | None) -> None:
+        """Raise `ValidationError` for what a server would refuse."""
+        for name in ("topk_prompt_logprobs", "topk_sample_logprobs", "prompt_alt_tokens_k"):
+            if getattr(self, name) < 0:
+                raise invalid(f"{name} must be at least 0, got {getattr(self, name)}")
+        target = self.target_prompt_logprobs
+        if target is not None and (target.dtype != "int64" or len(target.shape or ()) != 2):
+            raise invalid("target_prompt_logprobs must be int64 of shape [len(prompt) - 1, K]")
+        last = self.prompt_logprobs_last_n
+        if last is not None and last < 1:
+            raise invalid(f"prompt_logprobs_last_n must be at least 1, got {last}")
+        if last is not None and not include_prompt_logprobs:
+            raise invalid("prompt_logprobs_last_n needs include_prompt_logprobs")
 
     def fields(self) -> dict[str, Any]:
         """Body fields. `topk_prompt_logprobs` is as old as the API and always sent."""

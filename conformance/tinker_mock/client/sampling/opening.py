@@ -1,17 +1,26 @@
 """Opening sampling clients: on a base model, a checkpoint, or weights just saved."""
 
-from typing import Any
-from urllib.parse import quote
+from typing import TypedDict, Unpack
 
 from tinker_mock.client.errors import Category, ValidationError, invalid
-from tinker_mock.client.http.call import Call
-from tinker_mock.client.sampling.client import AsyncSamplingClient
+from tinker_mock.client.futures.attempts import RetryConfig
+from tinker_mock.client.sampling.client import AsyncSamplingClient, base_model_of
+from tinker_mock.client.sampling.dispatch import DispatchLimits
+from tinker_mock.client.sampling.handles import SamplerHandle
 from tinker_mock.client.session.connection import Connection
-from tinker_mock.client.types.json import decode
-from tinker_mock.client.types.records import Sampler
 from tinker_mock.client.types.results import SaveWeightsForSamplerResponse
+from tinker_mock.client.watch.queue_state import Observer
 
 _CLONES = 1_000_000_000
+
+
+class SamplerOptions(TypedDict, total=False):
+    """What a sampling client can be told besides its weights."""
+
+    retry_config: RetryConfig | None
+    observer: Observer | None
+    limits: DispatchLimits | None
+    record_stability_info: bool
 
 
 async def open_sampling_client(
@@ -19,7 +28,7 @@ async def open_sampling_client(
     *,
     base_model: str | None = None,
     model_path: str | None = None,
-    **options: Any,
+    **options: Unpack[SamplerOptions],
 ) -> AsyncSamplingClient:
     """Create a sampling session. Raises `ValidationError` unless exactly one source is named."""
     if (base_model is None) == (model_path is None):
@@ -40,14 +49,14 @@ async def open_sampling_client(
             category=Category.SERVER,
         )
     if base_model is None and connection.preset.sampler_lookup:
-        base_model = await _base_model(connection, name)
+        base_model = await base_model_of(connection, name)
     return AsyncSamplingClient(
         connection, name, base_model=base_model, model_path=model_path, **options
     )
 
 
 async def join_sampling_session(
-    connection: Connection, sampling_session_id: str, **options: Any
+    connection: Connection, sampling_session_id: str, **options: Unpack[SamplerOptions]
 ) -> AsyncSamplingClient:
     """Another client, in another process, on the same sampling session.
 
@@ -66,8 +75,23 @@ async def join_sampling_session(
     return AsyncSamplingClient(connection, sampling_session_id, clone=clone, **options)
 
 
+async def open_sampler_handle(connection: Connection, handle: str) -> AsyncSamplingClient:
+    """A client of the sampler behind a handle, in that sampler's own session."""
+    found = SamplerHandle.decode(handle)
+    await connection.adopt(found.session_id)
+    client = await join_sampling_session(
+        connection, found.sampling_session_id, record_stability_info=found.record_stability_info
+    )
+    client.base_model = found.base_model
+    return client
+
+
 async def sampling_client_for(
-    connection: Connection, saved: SaveWeightsForSamplerResponse, **options: Any
+    connection: Connection,
+    saved: SaveWeightsForSamplerResponse,
+    *,
+    base_model: str | None = None,
+    **options: Unpack[SamplerOptions],
 ) -> AsyncSamplingClient:
     """A client on weights just saved: by their path, else by the session made for them."""
     if saved.path is not None:
@@ -77,11 +101,6 @@ async def sampling_client_for(
             "save_weights_for_sampler: the result has neither path nor sampling_session_id",
             category=Category.SERVER,
         )
-    return AsyncSamplingClient(connection, saved.sampling_session_id, **options)
-
-
-async def _base_model(connection: Connection, sampling_session_id: str) -> str:
-    path = f"/api/v1/samplers/{quote(sampling_session_id, safe='')}"
-    call = Call("GET", path, pool="session")
-    reply = await connection.persistence.run(lambda: connection.transport.send(call))
-    return decode(Sampler, reply.json()).base_model
+    return AsyncSamplingClient(
+        connection, saved.sampling_session_id, base_model=base_model, **options
+    )

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from tinker_mock.client.errors import Category, RequestFailedError
+from tinker_mock.client.errors import ApiConnectionError, Category, RequestFailedError
 from tinker_mock.client.http.call import Call
 from tinker_mock.client.http.sse import SseEvent, decoder_for, event_json
-from tinker_mock.client.sampling.client import AsyncSamplingClient
+from tinker_mock.client.session.connection import Connection
 from tinker_mock.client.types.model_input import ModelInput
 from tinker_mock.client.types.parameters import SamplingParams
 
@@ -42,13 +42,22 @@ def parse_events(events: Iterable[SseEvent]) -> list[tuple[StreamChunk, Any]]:
     return [(parse_chunk(body), body) for body in bodies if isinstance(body, dict)]
 
 
+class Sampler(Protocol):
+    """What a stream needs of a sampling client."""
+
+    connection: Connection
+    sampling_session_id: str
+
+    def next_number(self) -> int: ...
+
+
 async def stream_sample(
-    client: AsyncSamplingClient, prompt: ModelInput, params: SamplingParams | None = None
+    client: Sampler, prompt: ModelInput, params: SamplingParams | None = None
 ) -> AsyncIterator[StreamChunk]:
     """Draw one sample and yield each token when it comes.
 
     A stream is not retried: tokens already shown cannot be taken back. Raises
-    `RequestFailedError` for an error event.
+    `RequestFailedError` for an error event, `ApiConnectionError` for a stream without its end.
     """
     connection = client.connection
     body = {
@@ -67,8 +76,15 @@ async def stream_sample(
         pool="sampling",
     )
     decoder = decoder_for(connection.preset)
+    finished = False
     async for piece in connection.transport.stream(call):
         for chunk, event in parse_events(decoder.feed(piece)):
             if chunk.event_type == "error":
                 raise RequestFailedError(str(event.get("error")), category=Category.SERVER)
+            finished = finished or chunk.event_type == "done"
             yield chunk
+    if not finished:
+        raise ApiConnectionError(
+            "the stream ended without its last event: the sample is not complete",
+            category=Category.SERVER,
+        )

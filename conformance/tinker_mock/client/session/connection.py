@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import Any, TypeVar
 
@@ -16,12 +16,12 @@ from tinker_mock.client.http.call import Call, PoolKind
 from tinker_mock.client.http.jwt import JwtCredentials
 from tinker_mock.client.http.requests import prepare_body
 from tinker_mock.client.http.retry import Persistence
-from tinker_mock.client.http.throttle import RateLimitBuckets, RateLimiter
+from tinker_mock.client.http.throttle import RateLimiter, shared_limiter
 from tinker_mock.client.http.transport import Transport
 from tinker_mock.client.semaphores import BytesSemaphore
 from tinker_mock.client.session.heartbeat import Heartbeat, HeartbeatSettings
 from tinker_mock.client.session.server_settings import DynamicSettings, ServerSettings
-from tinker_mock.client.types.json import decode, encode_for
+from tinker_mock.client.types.json import decode, encode_for, given
 from tinker_mock.client.types.records import SessionCreated
 from tinker_mock.client.watch.events import EventHub
 
@@ -60,10 +60,11 @@ class Connection:
         self.dynamic = DynamicSettings()
         self.speaks_protobuf = False
         self.session_id: str | None = None
+        self.adopted = False
+        self.reporter: Any = None
         self.model_numbers = itertools.count()
         self.sampler_numbers = itertools.count()
         self.response_bytes = self._response_budget()
-        self._buckets = RateLimitBuckets(self.clock)
         self._heartbeat_settings = heartbeat
         self._heartbeat: Heartbeat | None = None
         self._configured = False
@@ -76,7 +77,7 @@ class Connection:
     @property
     def limiter(self) -> RateLimiter:
         """The back-off shared with everybody who uses this server and key."""
-        return self._buckets.bucket(self.config.base_url, self.config.api_key)
+        return shared_limiter(self.clock, self.config.base_url, self.config.api_key)
 
     @property
     def persistence(self) -> Persistence:
@@ -123,15 +124,24 @@ class Connection:
         self, path: str, body: Any, *, pool: PoolKind = "rest", persist: bool = False, **limits: Any
     ) -> Any:
         """POST a body as the preset's client encodes it; returns the decoded JSON."""
-        call = Call("POST", path, json=self.encode(body), pool=pool, **limits)
+        operation = path.removeprefix("/api/v1/")
+        call = Call("POST", path, json=self.encode(body, operation), pool=pool, **limits)
         if not persist:
             return (await self.transport.send(call)).json()
         return (await self.persistence.run(lambda: self.transport.send(call))).json()
 
-    def encode(self, body: Any, *, nulls: bool = True) -> Any:
-        """JSON values of a request body; without `nulls` where no client sends any."""
+    def encode(
+        self, body: Mapping[str, Any], operation: str = "", *, nulls: bool = True
+    ) -> dict[str, Any]:
+        """JSON values of an operation's body, with what the preset's client always sends.
+
+        Without `nulls` where no client sends any.
+        """
+        full = {**self.preset.always_sent.get(operation, {}), **body}
+        if self.preset.body_type == "omit":
+            full.pop("type", None)
         dropped = not nulls or self.preset.body_nulls == "drop"
-        return prepare_body(encode_for(self.preset, body), drop_nulls=dropped)
+        return dict(prepare_body(encode_for(self.preset, full), drop_nulls=dropped))
 
     async def configure(self) -> None:
         """Ask the server how to behave, once. Servers of the first generation answer 404."""
@@ -170,11 +180,17 @@ class Connection:
         async with self._lock:
             if self.session_id is None:
                 await self.configure()
-                if self.speaks_protobuf:
+                if self.speaks_protobuf and self.preset.asks_dynamic_config:
                     await self.refresh_dynamic()
                 await self._create_session()
         assert self.session_id is not None
         return self.session_id
+
+    async def adopt(self, session_id: str) -> None:
+        """Work in a session that another process made and keeps alive."""
+        async with self._lock:
+            await self.configure()
+            self.session_id, self.adopted = session_id, True
 
     def _response_budget(self) -> BytesSemaphore:
         return BytesSemaphore(self.settings.inflight_response_bytes_semaphore_size)
@@ -189,8 +205,7 @@ class Connection:
             "sdk_version": self.preset.sdk_version,
             "type": "create_session",
         }
-        if self.config.project_id is not None:
-            body["project_id"] = self.config.project_id
+        body |= given(project_id=self.config.project_id, display_name=self.config.display_name)
         answer = await self.post("/api/v1/create_session", body, pool="session")
         created = decode(SessionCreated, answer)
         for level, text in (
@@ -203,7 +218,7 @@ class Connection:
         self.session_id = created.session_id
         self._heartbeat = Heartbeat(self.transport, created.session_id, self._heartbeat_settings)
         self._heartbeat.start()
-        if self.speaks_protobuf:
+        if self.speaks_protobuf and self.preset.asks_dynamic_config:
             self._refreshing = asyncio.ensure_future(self._keep_refreshing())
         for hook in self.on_session:
             await hook(created.session_id)

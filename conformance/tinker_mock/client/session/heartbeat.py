@@ -52,11 +52,17 @@ class Heartbeat:
         return Call(
             "POST",
             "/api/v1/session_heartbeat",
-            json={"session_id": self.session_id, "type": "session_heartbeat"},
+            json=self._body(),
             timeout=self.settings.timeout,
             max_retries=0,
             pool="session",
         )
+
+    def _body(self) -> dict[str, str]:
+        body = {"session_id": self.session_id, "type": "session_heartbeat"}
+        if self._transport.config.preset.body_type == "omit":
+            del body["type"]
+        return body
 
     def start(self) -> None:
         """Beat in the background until stopped, or until the session is over."""

@@ -14,6 +14,7 @@ class ServerSettings:
     sample_dispatch_bytes_semaphore_size: int = 10_485_760
     inflight_response_bytes_semaphore_size: int = 52_428_800
     parallel_fwdbwd_chunks: bool = True
+    proto_write_fwdbwd: bool = False
     proto_compress_fwdbwd: bool = False
     billing_exception_max_pause_duration_sec: float = 3600.0
     sample_no_retries: bool = False

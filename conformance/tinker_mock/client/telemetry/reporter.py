@@ -6,10 +6,12 @@ import sys
 import traceback
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tinker_mock.client.clock import within
 from tinker_mock.client.errors import TinkerError
 from tinker_mock.client.http.call import Call
 from tinker_mock.client.http.transport import Transport
@@ -29,7 +31,18 @@ from tinker_mock.client.watch.events import Event
 logger = logging.getLogger(__name__)
 
 _PLATFORMS = {"win32": "win32", "darwin": "darwin"}
-_REPORTED = ("future.", "retry.attempt.failed", "session.")
+_REPORTED = (
+    "future.",
+    "http.request.",
+    "queue.state_change",
+    "regularizer.",
+    "custom_loss.",
+    "recovery.",
+    "retry.attempt.failed",
+    "session.",
+)
+_QUIET = ("http.request.start", "regularizer.start", "custom_loss.start")
+_FLUSH_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +93,35 @@ class TelemetryReporter:
 
     async def stop(self) -> None:
         """Add SESSION_END, once, and send what is left."""
-        if not self._ended:
-            self._ended = True
-            duration = duration_text(self._clock.now() - self._started)
-            stamp = self._stamp()
-            self._put(event(EventType.SESSION_END, stamp, Severity.INFO, duration=duration))
+        self._end()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
         await self.flush(retries=0)
+
+    async def log_fatal_exception(
+        self, error: BaseException, severity: Severity = Severity.ERROR
+    ) -> bool:
+        """Add an exception that ends the session, and SESSION_END; returns when both are sent."""
+        found_room = self.log_exception(error, severity)
+        self._end()
+        await self.wait_until_drained()
+        return found_room
+
+    async def wait_until_drained(self, timeout: float = _FLUSH_TIMEOUT) -> bool:
+        """Send what is there now; whether that came to its end within `timeout` seconds."""
+        try:
+            await within(self._clock, self.flush(), timeout)
+        except TimeoutError:
+            return False
+        return True
+
+    def capture_exceptions(
+        self, severity: Severity = Severity.ERROR
+    ) -> AbstractContextManager[None]:
+        """As the function `capture_exceptions`, for this reporter."""
+        return capture_exceptions(self, severity)
 
     def log(
         self, name: str, data: Mapping[str, Any] | None = None, severity: Severity = Severity.INFO
@@ -114,13 +146,20 @@ class TelemetryReporter:
         )
 
     def on_event(self, happened: Event) -> None:
-        """A subscriber for the client's own events: failures of promises and retries."""
+        """A subscriber for the client's own events; telemetry does not tell of itself."""
+        if happened.name in _QUIET or happened.data.get("pool") == "telemetry":
+            return
         data = {
             name: value
             for name, value in happened.data.items()
             if isinstance(value, (str, int, float, bool, type(None)))
         }
-        self.log(happened.name, data, Severity.WARNING)
+        bad = happened.data.get("error") is not None
+        self.log(happened.name, data, Severity.WARNING if bad else Severity.INFO)
+
+    def on_failure(self, happened: Event) -> None:
+        """A subscriber for operations that ended in an error which the caller gets."""
+        self.log_exception(happened.data["error"])
 
     async def flush(self, *, retries: int | None = None) -> None:
         """Send everything gathered so far, batch by batch; a failing batch is dropped."""
@@ -173,6 +212,13 @@ class TelemetryReporter:
                 full.cancel()
             await self.flush()
 
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            duration = duration_text(self._clock.now() - self._started)
+            stamp = self._stamp()
+            self._put(event(EventType.SESSION_END, stamp, Severity.INFO, duration=duration))
+
     def _put(self, entry: dict[str, Any]) -> bool:
         if len(self._queue) >= self._settings.queue_size:
             return False
@@ -186,6 +232,19 @@ class TelemetryReporter:
         return Stamp(self._new_id(), index, iso_time(self._clock.now()))
 
 
+@contextmanager
+def capture_exceptions(
+    reporter: TelemetryReporter | None, severity: Severity = Severity.ERROR
+) -> Iterator[None]:
+    """Report what the body raises, and raise it; a decorator too. Without a reporter only raise."""
+    try:
+        yield
+    except Exception as error:
+        if reporter is not None:
+            reporter.log_exception(error, severity)
+        raise
+
+
 def attach_telemetry(connection: Connection, settings: ReporterSettings | None = None) -> None:
     """Report from the moment the session exists until the connection closes."""
     if not connection.config.telemetry_enabled:
@@ -196,6 +255,8 @@ def attach_telemetry(connection: Connection, settings: ReporterSettings | None =
         stops: list[Callable[[], None]] = [
             connection.events.subscribe(prefix, reporter.on_event) for prefix in _REPORTED
         ]
+        stops.append(connection.events.subscribe("operation.exception", reporter.on_failure))
+        connection.reporter = reporter
         reporter.start()
 
         async def end() -> None:

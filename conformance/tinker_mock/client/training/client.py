@@ -2,18 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from tinker_mock.client.futures.operation import Operation
+from tinker_mock.client.errors import invalid
+from tinker_mock.client.futures.attempts import RetryConfig
+from tinker_mock.client.futures.operation import Operation, started
 from tinker_mock.client.futures.order import SubmissionOrder
 from tinker_mock.client.futures.promises import Promises
 from tinker_mock.client.http.call import Call
 from tinker_mock.client.losses.custom import Backend, CustomLoss, forward_datum, merged_metrics
-from tinker_mock.client.losses.pipeline import BaseLoss
+from tinker_mock.client.losses.pipeline import DEFAULT_TIMEOUT, BaseLoss
 from tinker_mock.client.losses.specification import RegularizerSpec
 from tinker_mock.client.sampling.client import AsyncSamplingClient
-from tinker_mock.client.sampling.opening import sampling_client_for
+from tinker_mock.client.sampling.dispatch import DispatchLimits
+from tinker_mock.client.sampling.opening import open_sampling_client, sampling_client_for
 from tinker_mock.client.session.connection import Connection
+from tinker_mock.client.session.console import training_run_page
 from tinker_mock.client.training.loss_functions import (
     FIRST_LOSS_FNS,
     LOSS_FNS,
@@ -23,7 +27,7 @@ from tinker_mock.client.training.loss_functions import (
 from tinker_mock.client.training.submission import BatchRequest, BatchSubmitter
 from tinker_mock.client.types.datum import Datum
 from tinker_mock.client.types.json import decode, given
-from tinker_mock.client.types.parameters import AdamParams
+from tinker_mock.client.types.parameters import AdamParams, OptimParams, check_ttl
 from tinker_mock.client.types.records import ModelInfo
 from tinker_mock.client.types.results import (
     ForwardBackwardOutput,
@@ -33,10 +37,11 @@ from tinker_mock.client.types.results import (
     SaveWeightsResponse,
     UnloadModelResponse,
 )
-from tinker_mock.client.types.text import decode_tokens, encode_text
+from tinker_mock.client.types.text import decode_tokens, encode_text, load_tokenizer
 from tinker_mock.client.watch.queue_state import Observer, QueueStateLogger
 
 T = TypeVar("T")
+SamplerKind = Literal["snapshot", "inflight"]
 
 
 class AsyncTrainingClient:
@@ -62,7 +67,7 @@ class AsyncTrainingClient:
         self._order = SubmissionOrder(poison=connection.preset.poisons_after_lost_submission)
         self._batches = BatchSubmitter(connection, model_id, *observers)
         self._promises = Promises(connection, *observers)
-        self._tokenizer: str | None = None
+        self._info: ModelInfo | None = None
 
     def forward(
         self,
@@ -90,46 +95,55 @@ class AsyncTrainingClient:
         data: Sequence[Datum],
         loss: BaseLoss,
         *,
+        loss_type_input: Literal["logprobs"] | None = None,
         regularizers: Sequence[RegularizerSpec] = (),
         track_grad_norms: bool = False,
+        parallel: bool = True,
+        timeout: float | None = DEFAULT_TIMEOUT,
         backend: Backend = "numpy",
     ) -> Operation[ForwardBackwardOutput]:
         """Gradients of a loss computed here: `loss(data, logprobs) -> loss or (loss, metrics)`.
 
         A forward pass, the loss and its gradient on this machine, and a backward pass; later
-        operations wait for both. Metrics are the server's and the loss's own.
+        operations wait for both. The loss and the regularizers run in threads, the latter side by
+        side if `parallel` and for at most `timeout` seconds. Metrics are the server's and the
+        loss's own. Raises `ValidationError` at once for a loss that cannot be called.
+        `loss_type_input` is the SDK's: a loss always receives log-probabilities.
         """
-        custom = CustomLoss(loss, regularizers, track_grad_norms, backend)
+        if loss_type_input not in (None, "logprobs"):
+            raise invalid(f"loss_type_input is 'logprobs' or None, got {loss_type_input!r}")
+        custom = CustomLoss(loss, regularizers, track_grad_norms, backend, parallel, timeout)
         plain = [forward_datum(datum) for datum in data]
         chunks = self._batches.split(plain)
-        reservation = self._order.reserve(2 * len(chunks))
-        forward_ids = reservation.seq_ids[: len(chunks)]
-        backward_ids = reservation.seq_ids[len(chunks) :]
+        place = self._order.place()
         modern = self.connection.preset.asks_client_config
 
         async def run() -> ForwardBackwardOutput:
-            async with self._order.during(reservation):
+            async with self._order.during(place) as turn:
                 forward = BatchRequest(plain, "cross_entropy", None, forward_only=True)
-                promised = await self._batches.submit(forward, chunks, forward_ids)
+                promised = await self._batches.submit(forward, chunks, turn.take(len(chunks)))
                 result = await self._batches.collect(forward, promised)
-                output, weighted = await custom.evaluate(data, result)
+                output, weighted = await custom.evaluate(data, result, self.connection.events)
                 backward = BatchRequest(weighted, "cross_entropy", None, forward_only=False)
                 parts = self._batches.like(chunks, weighted)
-                promised = await self._batches.submit(backward, parts, backward_ids)
+                promised = await self._batches.submit(backward, parts, turn.take(len(chunks)))
             result = await self._batches.collect(backward, promised)
             return replace(result, metrics=merged_metrics(result, output, modern=modern))
 
         return self._watched(run)
 
     def optim_step(
-        self, params: AdamParams | Mapping[str, Any] | None = None
+        self, params: OptimParams | None = None, *, adam_params: AdamParams | None = None
     ) -> Operation[OptimStepResponse]:
         """Apply the gathered gradients and clear them.
 
-        A mapping with a `type` other than Adam's is sent as `optimizer_params`.
+        `adam_params` is the older name of `params`, which may also be another optimiser's.
         """
-        name = "optimizer_params" if isinstance(params, Mapping) else "adam_params"
-        body = {name: params or AdamParams(), "type": "optim_step"}
+        if params is not None and adam_params is not None:
+            raise invalid("name either params or adam_params, not both")
+        params = params if params is not None else adam_params or AdamParams()
+        name = "adam_params" if isinstance(params, AdamParams) else "optimizer_params"
+        body = {name: params, "type": "optim_step"}
         return self._operation("optim_step", "OptimStep", body, OptimStepResponse)
 
     def save_state(
@@ -140,7 +154,11 @@ class AsyncTrainingClient:
         overwrite: bool = False,
         user_metadata: Mapping[str, str] | None = None,
     ) -> Operation[SaveWeightsResponse]:
-        """Save weights and optimiser under a name; the result has the `tinker://` path."""
+        """Save weights and optimiser under a name; the result has the `tinker://` path.
+
+        With `ttl_seconds` it expires. Raises `ValidationError` for one that is not positive.
+        """
+        check_ttl(ttl_seconds)
         body: dict[str, Any] = {"path": name, "type": "save_weights"}
         body |= given(ttl_seconds=ttl_seconds, user_metadata=user_metadata)
         if overwrite:
@@ -165,12 +183,20 @@ class AsyncTrainingClient:
         *,
         ttl_seconds: int | None = None,
         user_metadata: Mapping[str, str] | None = None,
-        kind: str | None = None,
+        kind: SamplerKind | None = None,
     ) -> Operation[SaveWeightsForSamplerResponse]:
-        """Make the current weights available for sampling: under a name, or just for now."""
+        """Make the current weights available for sampling: under a name, or just for now.
+
+        Unnamed weights are a `snapshot`, or `inflight`: shared by all such clients of this model,
+        and replaced by the next save.
+        """
+        check_ttl(ttl_seconds)
+        if kind not in (None, "snapshot", "inflight"):
+            raise invalid(f"kind is snapshot or inflight, got {kind!r}")
         body: dict[str, Any] = {"type": "save_weights_for_sampler"}
         if name is None:
             body["sampling_session_seq_id"] = next(self.connection.sampler_numbers)
+            kind = kind or self.connection.preset.ephemeral_kind
         else:
             body["path"] = name
         body |= given(ttl_seconds=ttl_seconds, user_metadata=user_metadata, kind=kind)
@@ -189,6 +215,7 @@ class AsyncTrainingClient:
         age_encryption_recipients: Sequence[str] | None = None,
     ) -> Operation[SaveWeightsResponse]:
         """Save weights in files that can be downloaded, optionally encrypted for recipients."""
+        check_ttl(ttl_seconds)
         body: dict[str, Any] = {"path": name, "type": "save_weights_external"}
         body |= given(ttl_seconds=ttl_seconds, age_encryption_recipients=age_encryption_recipients)
         return self._operation(
@@ -196,32 +223,77 @@ class AsyncTrainingClient:
         )
 
     def save_weights_and_get_sampling_client(
-        self, name: str | None = None, **sampling: Any
+        self,
+        name: str | None = None,
+        *,
+        retry_config: RetryConfig | None = None,
+        record_stability_info: bool = False,
+        kind: SamplerKind | None = None,
+        observer: Observer | None = None,
+        limits: DispatchLimits | None = None,
     ) -> Operation[AsyncSamplingClient]:
-        """Save for the sampler and open a sampling client on exactly these weights."""
-        saved = self.save_weights_for_sampler(name)
+        """Save for the sampler and open a sampling client on exactly these weights.
+
+        The SDKs' presets ignore the `name`, as the SDKs do: the weights live as long as the client.
+        """
+        named = self.connection.preset.sampler_save == "named"
+        saved = self.save_weights_for_sampler(name if named else None, kind=kind)
 
         async def open_client() -> AsyncSamplingClient:
-            return await sampling_client_for(self.connection, await saved, **sampling)
+            return await sampling_client_for(
+                self.connection,
+                await saved,
+                base_model=self.base_model,
+                retry_config=retry_config,
+                record_stability_info=record_stability_info,
+                observer=observer,
+                limits=limits,
+            )
 
-        return Operation(open_client(), self.connection.clock)
+        return started(self.connection, open_client())
+
+    async def create_sampling_client(
+        self,
+        model_path: str,
+        *,
+        retry_config: RetryConfig | None = None,
+        record_stability_info: bool = False,
+        observer: Observer | None = None,
+        limits: DispatchLimits | None = None,
+    ) -> AsyncSamplingClient:
+        """Sample from saved weights (`tinker://…/sampler_weights/…`) in this client's session."""
+        return await open_sampling_client(
+            self.connection,
+            model_path=model_path,
+            retry_config=retry_config,
+            record_stability_info=record_stability_info,
+            observer=observer,
+            limits=limits,
+        )
 
     def unload_model(self) -> Operation[UnloadModelResponse]:
         """Tell the server that this model is no longer needed."""
 
         async def unload() -> UnloadModelResponse:
-            body = self.connection.encode({"model_id": self.model_id, "type": "unload_model"})
+            named = {"model_id": self.model_id, "type": "unload_model"}
+            body = self.connection.encode(named, "unload_model")
             call = Call("POST", "/api/v1/unload_model", json=body, pool="training")
             submitted = await self._promises.submitted_or_done(call)
             return await self._promises.outcome(submitted, "UnloadModel", UnloadModelResponse)
 
-        return Operation(unload(), self.connection.clock)
+        return started(self.connection, unload())
 
     async def get_info(self) -> ModelInfo:
-        """What the server knows about this model: base model, tokenizer, LoRA rank."""
+        """What the server knows about this model: base model, tokenizer, LoRA rank.
+
+        Newer presets asked when the client was made and answer from memory.
+        """
+        if self._info is not None and self.connection.preset.model_info == "at_creation":
+            return self._info
         body = {"model_id": self.model_id, "type": "get_info"}
         answer = await self.connection.post("/api/v1/get_info", body, pool="training", persist=True)
-        return decode(ModelInfo, answer)
+        self._info = decode(ModelInfo, answer)
+        return self._info
 
     async def encode(self, text: str) -> list[int]:
         """Token ids of a text, with the tokenizer the server names for this model."""
@@ -231,11 +303,21 @@ class AsyncTrainingClient:
         """The text of token ids."""
         return decode_tokens(tokens, model_name=await self._tokenizer_name())
 
+    async def get_tokenizer(self) -> Any:
+        """The tokenizer that the server names for this model, with `encode` and `decode`."""
+        return load_tokenizer(await self._tokenizer_name())
+
+    def get_telemetry(self) -> Any:
+        """What reports the session's events; `None` before there is one, or if turned off."""
+        return self.connection.reporter
+
+    def get_console_url(self) -> str:
+        """Where the console shows this run."""
+        return training_run_page(self.model_id)
+
     async def _tokenizer_name(self) -> str | None:
-        if self._tokenizer is None:
-            data = (await self.get_info()).model_data
-            self._tokenizer = data.tokenizer_id or data.model_name
-        return self._tokenizer
+        data = (self._info or await self.get_info()).model_data
+        return data.tokenizer_id or data.model_name
 
     def _checked(
         self,
@@ -252,11 +334,11 @@ class AsyncTrainingClient:
 
     def _submit_batch(self, batch: BatchRequest) -> Operation[ForwardBackwardOutput]:
         chunks = self._batches.split(batch.data)
-        reservation = self._order.reserve(len(chunks))
+        place = self._order.place()
 
         async def run() -> ForwardBackwardOutput:
-            async with self._order.during(reservation):
-                request_ids = await self._batches.submit(batch, chunks, reservation.seq_ids)
+            async with self._order.during(place) as turn:
+                request_ids = await self._batches.submit(batch, chunks, turn.take(len(chunks)))
             return await self._batches.collect(batch, request_ids)
 
         return self._watched(run)
@@ -264,15 +346,14 @@ class AsyncTrainingClient:
     def _operation(
         self, path: str, request_type: str, body: dict[str, Any], cls: type[T]
     ) -> Operation[T]:
-        """Reserve one number, submit in turn, poll."""
-        reservation = self._order.reserve(1)
-        full = {**body, "model_id": self.model_id, "seq_id": reservation.seq_ids.start}
+        """Submit in turn, poll."""
+        json = self.connection.encode({**body, "model_id": self.model_id}, path)
+        place = self._order.place()
 
         async def run() -> T:
-            call = Call(
-                "POST", f"/api/v1/{path}", json=self.connection.encode(full), pool="training"
-            )
-            async with self._order.during(reservation):
+            async with self._order.during(place) as turn:
+                numbered = {**json, "seq_id": turn.take(1).start}
+                call = Call("POST", f"/api/v1/{path}", json=numbered, pool="training")
                 submitted = await self._promises.submitted_or_done(call)
             return await self._promises.outcome(submitted, request_type, cls)
 
@@ -282,4 +363,4 @@ class AsyncTrainingClient:
         async def work() -> T:
             return await run()
 
-        return Operation(work(), self.connection.clock)
+        return started(self.connection, work())

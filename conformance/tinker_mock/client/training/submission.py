@@ -100,9 +100,16 @@ class BatchSubmitter:
         async with self._bytes.hold(chunk.size):
             return (await self._promises.submitted(call)).request_id
 
+    @property
+    def _writes_protobuf(self) -> bool:
+        """The newest clients always do, those before them where the server says so."""
+        connection, preset = self._connection, self._connection.preset
+        asked = preset.protobuf == "results" and connection.settings.proto_write_fwdbwd
+        return connection.speaks_protobuf and (preset.protobuf == "always" or asked)
+
     def _call(self, batch: BatchRequest, chunk: DataChunk, seq_id: int) -> Call:
         connection = self._connection
-        if connection.speaks_protobuf and connection.preset.protobuf == "always":
+        if self._writes_protobuf:
             content = forward_backward_request(
                 chunk.data,
                 model_id=self._model_id,
@@ -122,7 +129,7 @@ class BatchSubmitter:
             "model_id": self._model_id,
             "seq_id": seq_id,
         }
-        encoded = connection.encode(body, nulls=False)
+        encoded = connection.encode(body, name, nulls=connection.preset.body_type == "omit")
         return Call("POST", f"/api/v1/{name}", json=encoded, pool="training")
 
 

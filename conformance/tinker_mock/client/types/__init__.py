@@ -9,13 +9,23 @@ from tinker_mock.client.types.chunks import (
 )
 from tinker_mock.client.types.datum import KEY_DTYPES, Datum
 from tinker_mock.client.types.model_input import ModelInput
-from tinker_mock.client.types.parameters import AdamParams, LoraConfig, SamplingParams
+from tinker_mock.client.types.parameters import (
+    AdamOptimizerConfig,
+    AdamParams,
+    DimuonOptimizerConfig,
+    DimuonParams,
+    LoraConfig,
+    SamplingParams,
+)
 
 __all__ = [
     "KEY_DTYPES",
+    "AdamOptimizerConfig",
     "AdamParams",
     "Chunk",
     "Datum",
+    "DimuonOptimizerConfig",
+    "DimuonParams",
     "DmelChunk",
     "EncodedTextChunk",
     "ImageAssetPointerChunk",

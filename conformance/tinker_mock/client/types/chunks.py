@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from tinker_mock.client.errors import invalid
+from tinker_mock.client.types.pictures import picture_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,17 @@ class ImageChunk:
     format: Literal["png", "jpeg"]
     expected_tokens: int | None = field(default=None, metadata={"omit_null": True})
     type: Literal["image"] = "image"
+
+    @classmethod
+    def from_file(cls, path: str | Path, *, expected_tokens: int | None = None) -> "ImageChunk":
+        """A PNG or JPEG from disk. Raises `ValidationError` for anything else."""
+        data = Path(path).read_bytes()
+        return cls(data, "png" if picture_size(data)[0] == "png" else "jpeg", expected_tokens)
+
+    @property
+    def dimensions(self) -> tuple[int, int]:
+        """Width and height in pixels, from the picture itself."""
+        return picture_size(self.data)[1:]
 
     @property
     def length(self) -> int:

@@ -81,7 +81,7 @@ def _is_sent(field: Field[Any], content: Any, defaults: bool, nulls: bool) -> bo
         return False
     if field.metadata.get("omit_null") and content is None:
         return False
-    if defaults:
+    if defaults or field.metadata.get("always"):
         return True
     if field.default_factory is not MISSING:
         return bool(content != field.default_factory())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tinker_mock.client.errors import Category, ValidationError, invalid
 from tinker_mock.client.types.chunks import Chunk, DmelChunk, EncodedTextChunk, ImageChunk
 from tinker_mock.client.types.datum import Datum
+from tinker_mock.client.types.provenance import ProvenanceSpan, SampledProvenanceSpan
 from tinker_mock.client.types.results import (
     ForwardBackwardOutput,
     PromptAltTokens,
@@ -132,6 +133,16 @@ def _write_datum(message: Any, datum: Datum) -> None:
         _write_chunk(message.model_input.add(), chunk)
     for name, tensor in datum.loss_fn_inputs.items():
         write_tensor(message.loss_fn_inputs[name], tensor)
+    for span in datum.model_input_spans or ():
+        _write_span(message.model_input_spans.add(), span)
+    for span in datum.loss_fn_input_spans or ():
+        _write_span(message.loss_fn_input_spans.add(), span)
+
+
+def _write_span(message: Any, span: ProvenanceSpan) -> None:
+    sampled = isinstance(span, SampledProvenanceSpan)
+    part = message.sampled_tokens if sampled else message.prompt_tokens
+    part.sequence_id, part.offset, part.length = span.sequence_id, span.offset, span.length
 
 
 def _write_chunk(message: Any, chunk: Chunk) -> None:

@@ -74,23 +74,65 @@ class TensorData:
         crow, col = body.get("sparse_crow_indices"), body.get("sparse_col_indices")
         return cls(body["data"], dtype, body.get("shape"), crow, col)
 
-    def to_numpy(self) -> NDArray[Any]:
-        """A dense array in its shape. Raises `ValidationError` if the values do not fit it."""
+    @classmethod
+    def from_numpy(cls, array: NDArray[Any]) -> "TensorData":
+        """As `from_array`."""
+        return cls.from_array(array)
+
+    @classmethod
+    def from_torch(cls, tensor: Any) -> "TensorData":
+        """From a torch tensor on any device; bfloat16 is widened to float32."""
+        wide = tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
+        return cls.from_array(wide)
+
+    @classmethod
+    def from_torch_sparse(cls, tensor: Any, pad_value: int = 0) -> "TensorData":
+        """From a dense 2-D tensor, torch's or numpy's: as CSR where that is smaller.
+
+        Values equal to `pad_value` are left out. Raises `ValidationError` for another pad value
+        than a whole number.
+        """
+        dense = cls.from_torch(tensor) if hasattr(tensor, "detach") else cls.from_array(tensor)
+        values = dense.to_numpy()
+        kept = values != _whole(pad_value)
+        if values.ndim != 2 or values.shape[0] + 1 + 2 * int(kept.sum()) >= values.size:
+            return dense
+        crow = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).tolist()
+        columns = np.nonzero(kept)[1].tolist()
+        return cls(values[kept].tolist(), dense.dtype, list(values.shape), crow, columns)
+
+    def to_torch(self, pad_value: int = 0) -> Any:
+        """A dense torch tensor. Raises `ValidationError` where torch is not installed."""
+        try:
+            import torch
+        except ModuleNotFoundError:
+            raise invalid("to_torch needs the package torch, which is not installed") from None
+        return torch.from_numpy(np.ascontiguousarray(self.to_numpy(pad_value)))
+
+    def tolist(self, pad_value: int = 0) -> list[Any]:
+        """Nested lists in the tensor's shape."""
+        return list(self.to_numpy(pad_value).tolist())
+
+    def to_numpy(self, pad_value: int = 0) -> NDArray[Any]:
+        """A dense array in its shape; a sparse one has `pad_value` where nothing is stored.
+
+        Raises `ValidationError` if the values do not fit the shape.
+        """
         values = np.asarray(self.data, dtype=self.dtype)
         if self.sparse_crow_indices is not None:
-            return self._densified(values)
+            return self._densified(values, _whole(pad_value))
         if self.shape is None:
             return values
         if prod(self.shape) != values.size:
             raise invalid(f"{values.size} values do not fill a tensor of shape {self.shape}")
         return values.reshape(tuple(self.shape))
 
-    def _densified(self, values: NDArray[Any]) -> NDArray[Any]:
+    def _densified(self, values: NDArray[Any], pad_value: int) -> NDArray[Any]:
         crow = np.asarray(self.sparse_crow_indices, dtype=np.int64)
         cols = np.asarray(self.sparse_col_indices or (), dtype=np.int64)
         if self.shape is None or len(self.shape) != 2 or len(crow) != self.shape[0] + 1:
             raise invalid("a sparse tensor needs a 2-D shape and one more crow index than rows")
-        dense = np.zeros(tuple(self.shape), dtype=self.dtype)
+        dense = np.full(tuple(self.shape), pad_value, dtype=self.dtype)
         rows = np.repeat(np.arange(self.shape[0]), np.diff(crow))
         dense[rows, cols] = values
         return dense
@@ -112,6 +154,12 @@ def native_to_wire(dtype: str) -> tuple[WireDtype, str | None]:
     if short in {f"{sign}{bits}" for sign in "su" for bits in (8, 16, 32, 64)}:
         return "int64", _WARNINGS.get(short)
     raise invalid(f"dtype {dtype!r} cannot be sent: convert to float32 or int64 first")
+
+
+def _whole(pad_value: Any) -> int:
+    if isinstance(pad_value, bool) or not isinstance(pad_value, (int, np.integer)):
+        raise invalid(f"pad_value must be a whole number, got {pad_value!r}")
+    return int(pad_value)
 
 
 def _as_numpy(array: Any) -> NDArray[Any]:

@@ -5,7 +5,9 @@ subscriber that raises is logged and never disturbs the work it watches.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +37,25 @@ class EventHub:
         self._subscribers.append(entry)
         return lambda: self._subscribers.remove(entry)
 
-    def emit(self, name: str, **data: Any) -> None:
+    @contextmanager
+    def span(self, name: str, /, **data: Any) -> Iterator[dict[str, Any]]:
+        """Tell of the body's start, and of its stop or exception with `duration_ms`.
+
+        What the body puts into the dict is told at the end.
+        """
+        found: dict[str, Any] = {}
+        started = time.monotonic()
+        self.emit(f"{name}.start", **data)
+        try:
+            yield found
+        except BaseException as error:
+            elapsed = (time.monotonic() - started) * 1000
+            self.emit(f"{name}.exception", **data, **found, duration_ms=elapsed, error=error)
+            raise
+        elapsed = (time.monotonic() - started) * 1000
+        self.emit(f"{name}.stop", **data, **found, duration_ms=elapsed)
+
+    def emit(self, name: str, /, **data: Any) -> None:
         """Tell everybody who listens."""
         event = Event(name, data)
         for prefix, subscriber in tuple(self._subscribers):

@@ -1,5 +1,6 @@
 """One cassette: interactions in vcrpy's format, with who recorded them and what came of it."""
 
+import gzip
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -9,18 +10,34 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
+import zstandard
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 LARGEST = 1 << 30
 MERGED = re.compile(r"<<\s*:\s*[\[*]")
 API = "/api/v1/"
+_ZSTD = b"\x28\xb5\x2f\xfd"
 UNTIMELY = frozenset({"session_heartbeat", "telemetry"})
 """Calls that come when time passes, not when the program asks for them."""
 
-_KEPT_REQUEST_HEADERS = frozenset(
-    {"accept", "content-type", "content-encoding", "x-tinker-request-type", "user-agent"}
+COMPARED_HEADERS = frozenset(
+    {
+        "accept",
+        "content-type",
+        "content-encoding",
+        "x-stainless-package-version",
+        "x-stainless-raw-response",
+        "x-stainless-read-timeout",
+        "x-stainless-retry-count",
+        "x-tinker-request-iteration",
+        "x-tinker-request-type",
+        "x-tinker-sampling-backpressure",
+    }
 )
+"""Headers of a request that a server may act on."""
+
+_KEPT_REQUEST_HEADERS = COMPARED_HEADERS | {"user-agent"}
 _KEPT_RESPONSE_HEADERS = frozenset({"content-type", "location", "expires", "retry-after"})
 
 
@@ -67,7 +84,19 @@ class Cassette:
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         text = yaml.dump(document, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=100)
-        path.write_text(text, encoding="utf-8")
+        content = text.encode()
+        path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+
+
+def cassette_text(path: Path) -> str:
+    """The YAML of a file, which may be compressed."""
+    content = path.read_bytes()
+    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+
+
+def cassette_paths(folder: Path) -> list[Path]:
+    """All cassettes below a folder, compressed or not."""
+    return sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yaml.gz")])
 
 
 class CassetteError(ValueError):
@@ -79,13 +108,13 @@ def read_cassette(path: Path) -> Cassette:
     try:
         if path.stat().st_size > LARGEST:
             raise CassetteError(f"it is larger than {LARGEST} bytes")
-        document = load_yaml(path.read_text(encoding="utf-8"))
+        document = load_yaml(cassette_text(path))
         return Cassette(
             document["provenance"],
             json.loads(document["values"]),
             list(interactions(document["interactions"])),
         )
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise CassetteError(str(error)) from error
     except yaml.YAMLError as error:
         raise CassetteError(f"it is no YAML: {' '.join(str(error).split())[:200]}") from error
@@ -106,12 +135,13 @@ def interactions(recorded: list[Mapping[str, Any]]) -> Iterator[Interaction]:
     for one in recorded:
         request, response = one["request"], one["response"]
         split = urlsplit(request["uri"])
+        headers = _headers(request["headers"], _KEPT_REQUEST_HEADERS)
         path = split.path + (f"?{split.query}" if split.query else "")
         found = Interaction(
             request["method"],
             path,
-            _headers(request["headers"], _KEPT_REQUEST_HEADERS),
-            _bytes(request["body"]),
+            headers,
+            _as_sent(_bytes(request["body"]), headers),
             int(response["status"]["code"]),
             _headers(response["headers"], _KEPT_RESPONSE_HEADERS),
             _bytes(response["body"]["string"]),
@@ -150,6 +180,13 @@ def _text(content: bytes) -> str | bytes | None:
     except UnicodeDecodeError:
         return content
     return (text or None) if text.isprintable() else content
+
+
+def _as_sent(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """A journal keeps bodies decompressed: compress again what travelled so."""
+    if headers.get("content-encoding") != "zstd" or body.startswith(_ZSTD):
+        return body
+    return zstandard.ZstdCompressor().compress(body)
 
 
 def _bytes(content: Any) -> bytes:

@@ -11,7 +11,7 @@ import zstandard
 from tinker_mock.contracts import Operation, Violation
 from tinker_mock.contracts.locations import FIXTURES
 from tinker_mock.contracts.operation import JSON
-from tinker_mock.suite.cassettes.cassette import Interaction, read_cassette
+from tinker_mock.suite.cassettes.cassette import Interaction, cassette_paths, read_cassette
 from tinker_mock.suite.core.http import Routes
 from tinker_mock.suite.sdk.exchanges import judge
 
@@ -28,7 +28,7 @@ def judge_cassettes(release: str, directory: Path) -> tuple[int, list[str]]:
     """How many interactions a release recorded, and what in them is out of contract."""
     routes = Routes("tinker")
     count, problems = 0, []
-    for path in sorted(directory.glob("*.yaml")):
+    for path in cassette_paths(directory):
         for interaction in read_cassette(path).interactions:
             count += 1
             problems += [f"{path.stem}: {p}" for p in judge(_entry(interaction, routes), release)]

@@ -11,11 +11,35 @@ import math
 import os
 import sys
 import traceback
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 KEY = "tml-cassette"
+LONGEST_WAIT = 2
+"""Seconds until a request that a client may not send at all is no longer waited for."""
+
+
+class NotInReleaseError(Exception):
+    """This client has no such call."""
+
+
+def seen_by(url: str) -> Callable[[str], None]:
+    """Waits for requests that the mock at this address has in its journal."""
+
+    def wait(operation: str) -> None:
+        query = f"operation={operation}&count=1&timeout={LONGEST_WAIT}"
+        try:
+            with urlopen(f"{url}/_mock/journal/wait?{query}") as answer:
+                answer.read()
+        except HTTPError as error:
+            if error.code != 408:
+                raise
+
+    return wait
 
 
 class ClientDriver(ABC):
@@ -65,6 +89,31 @@ class ClientDriver(ABC):
         rows = response.topk_prompt_logprobs
         return [row and [[int(token), float(x)] for token, x in row] for row in rows]
 
+    def publish(self, rest: Any, path: str) -> None:
+        self.wait(rest.publish_checkpoint_from_tinker_path(path))
+
+    def unpublish(self, rest: Any, path: str) -> None:
+        self.wait(rest.unpublish_checkpoint_from_tinker_path(path))
+
+    def delete(self, rest: Any, path: str) -> None:
+        self.wait(rest.delete_checkpoint_from_tinker_path(path))
+
+    def copy(self, rest: Any, path: str, project: str) -> str:
+        """The copy's path: newer clients give it, older ones an object that has it."""
+        copied = self.wait(rest.copy_weights(path, destination_project_id=project))
+        return copied if isinstance(copied, str) else str(copied.tinker_path)
+
+    def audit_log(self, rest: Any) -> list[str]:
+        """Names of today's events."""
+        log = self.wait(rest.get_audit_log())
+        entries = getattr(log, "entries", log)
+        return [str(one["event"] if isinstance(one, dict) else one.event) for one in entries]
+
+    def trace(self, rest: Any, session: str) -> str:
+        """Whether there is a link to the trace."""
+        export = self.wait(rest.export_session_trace(session))
+        return "link" if str(getattr(export, "url", export)).startswith("http") else "none"
+
     def failure(self, work: Callable[[], Any]) -> dict[str, Any]:
         """Status or category of the error a call ends in."""
         try:
@@ -72,6 +121,14 @@ class ClientDriver(ABC):
         except Exception as error:
             return _described(error)
         return {"kind": "none"}
+
+    def needs(self, name: str, owner: Any = None) -> None:
+        """Raise `NotInReleaseError` if the client, or one of its parts, has no such method."""
+        if not hasattr(self if owner is None else owner, name):
+            raise NotInReleaseError(name)
+
+    until: Callable[[str], None]
+    """Waits until the server has had a request of an operation; a client may send none."""
 
     @abstractmethod
     def prompt(self, tokens: list[int]) -> Any:
@@ -86,7 +143,13 @@ class SdkDriver(ClientDriver):
         from tinker import types  # type: ignore[import-not-found,unused-ignore]
 
         self.types = types
+        self.until = seen_by(url)
         self.service = tinker.ServiceClient(base_url=url, api_key=KEY)
+
+    def close(self) -> None:
+        """Releases from 0.27 on can say that a session is over."""
+        if hasattr(self.service, "close"):
+            self.wait(self.service.close("success"))
 
     def model_names(self) -> list[str]:
         answer = self.wait(self.service.get_server_capabilities())
@@ -128,41 +191,27 @@ class SdkDriver(ClientDriver):
     def rest(self) -> Any:
         return self.wait(self.service.create_rest_client())
 
-    def publish(self, rest: Any, path: str) -> None:
-        self.wait(rest.publish_checkpoint_from_tinker_path(path))
-
-    def unpublish(self, rest: Any, path: str) -> None:
-        self.wait(rest.unpublish_checkpoint_from_tinker_path(path))
-
-    def delete(self, rest: Any, path: str) -> None:
-        self.wait(rest.delete_checkpoint_from_tinker_path(path))
+    def cancel(self, pending: Any) -> bool:
+        """Only futures that wrap a `concurrent.futures.Future` can be cancelled."""
+        future = pending.future() if hasattr(pending, "future") else pending
+        stopped = bool(future.cancel())
+        self.until("cancel_future")
+        return stopped
 
 
 class ReferenceDriver(ClientDriver):
     """The reference client under a preset; `http` replaces the network."""
 
-    def __init__(self, url: str, preset: str, http: Any = None) -> None:
+    def __init__(self, url: str, preset: str, http: Any = None, clock: Any = None) -> None:
         from tinker_mock import client
 
         self.client = client
-        self.service = (
-            client.ServiceClient(
-                base_url=url, api_key=KEY, preset=preset, telemetry_enabled=False, http=http
-            )
-            if http is None
-            else self._replaying(url, preset, http)
+        config = client.ClientConfig.resolve(
+            base_url=url, api_key=KEY, preset=preset, telemetry_enabled=False
         )
-
-    def _replaying(self, url: str, preset: str, http: Any) -> Any:
-        config = self.client.ClientConfig.resolve(
-            base_url=url,
-            api_key=KEY,
-            preset=preset,
-            telemetry_enabled=False,
-            max_retries=0,
-            submission_window=0.0,
-        )
-        return self.client.ServiceClient(config, http=http)
+        self.until = seen_by(url) if http is None else http.until
+        beats = None if clock is None else client.HeartbeatSettings(interval=1e9)
+        self.service = client.ServiceClient(config, http=http, clock=clock, heartbeat=beats)
 
     def close(self) -> None:
         self.service.close()
@@ -189,7 +238,7 @@ class ReferenceDriver(ClientDriver):
     def from_state(self, path: str) -> Any:
         return self.service.create_training_client_from_state(path)
 
-    def sampling(self, **source: str) -> Any:
+    def sampling(self, **source: Any) -> Any:
         return self.service.create_sampling_client(**source)
 
     def sampling_from(self, training: Any, name: str) -> Any:
@@ -198,14 +247,10 @@ class ReferenceDriver(ClientDriver):
     def rest(self) -> Any:
         return self.service.create_rest_client()
 
-    def publish(self, rest: Any, path: str) -> None:
-        rest.publish_checkpoint(path)
-
-    def unpublish(self, rest: Any, path: str) -> None:
-        rest.unpublish_checkpoint(path)
-
-    def delete(self, rest: Any, path: str) -> None:
-        rest.delete_checkpoint(path)
+    def cancel(self, pending: Any) -> bool:
+        stopped = bool(pending.cancel())
+        self.until("cancel_future")
+        return stopped
 
 
 def _described(error: BaseException | None) -> dict[str, Any]:
@@ -228,14 +273,18 @@ def driver(client: str, url: str) -> Any:
 
 def main(client: str, url: str) -> None:
     from programs import PROGRAMS  # type: ignore[import-not-found,unused-ignore]
+    from situations import SITUATIONS  # type: ignore[import-not-found,unused-ignore]
 
+    programs = {**PROGRAMS, **{name: one.run for name, one in SITUATIONS.items()}}
     logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
     for line in sys.stdin:
         try:
             one = driver(client, url)
-            values = PROGRAMS[line.strip()](one)
-            if hasattr(one, "close"):
-                one.close()
+            values = programs[line.strip()](one)
+            one.close()
+        except NotInReleaseError as absent:
+            values = {"absent": str(absent)}
         except Exception:
             values = {"broken": traceback.format_exc()}
         print(json.dumps(values), flush=True)

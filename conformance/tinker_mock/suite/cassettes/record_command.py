@@ -13,9 +13,9 @@ examples:
 import argparse
 import os
 import sys
+from itertools import chain
 from pathlib import Path
 
-from tinker_mock.suite.cassettes.programs import PROGRAMS
 from tinker_mock.suite.cassettes.recorder import (
     SEED,
     ProgramFailedError,
@@ -23,6 +23,8 @@ from tinker_mock.suite.cassettes.recorder import (
     record_program,
 )
 from tinker_mock.suite.cassettes.replay_command import DEFAULT_CLIENTS, FOLDER
+from tinker_mock.suite.cassettes.stories import SMALL, STORIES
+from tinker_mock.suite.sdk import environment
 from tinker_mock.suite.sdk.environment import EnvironmentMissing
 
 
@@ -37,16 +39,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--program",
         dest="programs",
         action="append",
-        choices=sorted(PROGRAMS),
+        choices=sorted(STORIES),
         metavar="NAME",
-        help=f"of {', '.join(sorted(PROGRAMS))}",
+        help=f"of {', '.join(sorted(STORIES))}",
     )
     parser.add_argument(
         "--story",
         dest="programs",
         action="append",
-        choices=sorted(PROGRAMS),
+        choices=sorted(STORIES),
         help=argparse.SUPPRESS,
+    )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help=f"every other release too, compressed, with {', '.join(SMALL)}",
     )
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder, or a COMMAND's file")
@@ -62,13 +69,20 @@ def run(arguments: argparse.Namespace) -> int:
         print("tinker-mock record: --upstream needs a COMMAND after --", file=sys.stderr)
         return 2
     clients = arguments.client or DEFAULT_CLIENTS
-    programs = arguments.programs or PROGRAMS
+    programs = arguments.programs or list(STORIES)
+    full = record_all(arguments.output, clients, programs, arguments.seed)
+    rest = [f"tinker-{release}" for release in environment.releases()] if arguments.all else []
+    small = [one for one in rest if one not in clients]
+    others = record_all(arguments.output, small, SMALL, arguments.seed, compressed=True)
     try:
-        for path in record_all(arguments.output, clients, programs, arguments.seed):
-            print(path)
+        for path in chain(full, others):
+            print(path, flush=True)
     except EnvironmentMissing as missing:
         print(f"tinker-mock record: {missing}", file=sys.stderr)
         return 2
+    except ProgramFailedError as failed:
+        print(f"tinker-mock record: {failed}", file=sys.stderr)
+        return 1
     return 0
 
 

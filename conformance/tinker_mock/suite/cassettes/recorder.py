@@ -1,5 +1,6 @@
 """Recording: a client runs a program against a mock, whose journal becomes the cassette."""
 
+import base64
 import json
 import os
 import re
@@ -14,13 +15,19 @@ import httpx
 
 from tinker_mock.suite.cassettes.cassette import Cassette, Interaction, interactions, load_yaml
 from tinker_mock.suite.cassettes.drivers import KEY
-from tinker_mock.suite.cassettes.programs import PROGRAMS
-from tinker_mock.suite.mock_process import mock_server
+from tinker_mock.suite.cassettes.stories import STORIES, play
+from tinker_mock.suite.mock_process import NO_TOKENIZERS, mock_server
 from tinker_mock.suite.sdk import environment
 
 DRIVERS = Path(__file__).with_name("drivers.py")
 SEED = 7
 FOLDER = re.compile(r'(?<="tokenizer_id":")/[^"]*')
+TOKEN = re.compile(r'(?<="jwt":")<redacted[^"]*')
+UNSIGNED = ".".join(
+    base64.urlsafe_b64encode(part).decode().rstrip("=")
+    for part in (b'{"alg":"none"}', b'{"sub":"nobody","org_id":"none","exp":4102444800}', b"-")
+)
+"""What a cassette has for a token, which the journal does not keep: it is valid nowhere."""
 NOWHERE = "tokenizer"
 """What a cassette has for the folder of a tokenizer: it is of the machine that recorded."""
 MOCK = f"tinker-mock {version('tinker-mock')}"
@@ -31,22 +38,62 @@ class ProgramFailedError(RuntimeError):
 
 
 def record_all(
-    folder: Path, clients: Iterable[str], programs: Iterable[str] = PROGRAMS, seed: int = SEED
+    folder: Path,
+    clients: Iterable[str],
+    programs: Iterable[str] = STORIES,
+    seed: int = SEED,
+    *,
+    compressed: bool = False,
 ) -> Iterator[Path]:
     """Record each program by each client, the mock as fresh for each as after its start.
 
-    A client is `tinker-VERSION` (a real SDK release) or a preset of the reference client.
+    A client is `tinker-VERSION` (a real SDK release) or a preset of the reference client. What a
+    release cannot do is left out. Programs that need flags of the mock get one with these. Raises
+    `ProgramFailedError` at the end for those that broke.
     """
-    programs = list(programs)
+    wanted = list(programs)
+    flags = sorted({STORIES[name].options for name in wanted})
+    failures: list[str] = []
+    suffix = ".gz" if compressed else ""
     for client in clients:
-        with mock_server(["--seed", str(seed)]) as url, ClientProcess(client, url) as process:
-            for program in programs:
-                httpx.post(f"{url}/_mock/reset").raise_for_status()
+        for options in flags:
+            chosen = [name for name in wanted if STORIES[name].options == options]
+            yield from _recorded(folder, client, chosen, seed, options, failures, suffix)
+    if failures:
+        raise ProgramFailedError("\n".join(failures))
+
+
+def _recorded(
+    folder: Path,
+    client: str,
+    programs: list[str],
+    seed: int,
+    options: tuple[str, ...],
+    failures: list[str],
+    suffix: str,
+) -> Iterator[Path]:
+    arguments = ["--seed", str(seed), *options]
+    server = mock_server(arguments, environment=NO_TOKENIZERS)
+    with server as url, ClientProcess(client, url) as process:
+        for program in programs:
+            set_up(url, program)
+            try:
                 values = process.run(program)
-                provenance = {"program": program, **_provenance(client, MOCK, seed)}
-                path = folder / client / f"{program}.yaml"
-                Cassette(provenance, values, _exported(url)).write(path)
-                yield path
+            except ProgramFailedError as failed:
+                failures.append(str(failed))
+                continue
+            if "absent" in values:
+                continue
+            provenance = {"program": program, **_provenance(client, MOCK, seed)}
+            path = folder / client / f"{program}.yaml{suffix}"
+            Cassette(provenance, values, _exported(url)).write(path)
+            yield path
+
+
+def set_up(url: str, program: str) -> None:
+    """A mock as fresh as after its start, in the program's scenario."""
+    httpx.post(f"{url}/_mock/reset", timeout=60).raise_for_status()
+    play(url, program)
 
 
 def record_program(
@@ -86,7 +133,8 @@ def _exported(url: str) -> list[Interaction]:
     """What the mock's journal has of the program."""
     answer = httpx.get(f"{url}/_mock/journal/export", params={"format": "cassette"}, timeout=60)
     answer.raise_for_status()
-    return list(interactions(load_yaml(FOLDER.sub(NOWHERE, answer.text))["interactions"]))
+    text = TOKEN.sub(UNSIGNED, FOLDER.sub(NOWHERE, answer.text))
+    return list(interactions(load_yaml(text)["interactions"]))
 
 
 class ClientProcess:

@@ -1,75 +1,104 @@
 """One direction: the reference client meets a recorded server.
 
-The client runs the cassette's program again; its requests are answered from the cassette, and it
-must come to the recorded values.
+The client runs the cassette's program again; its requests must be the recorded ones, and it must
+come to the recorded values. Where it differs on purpose, `deviations.yaml` says why.
 """
 
 import asyncio
-from collections import defaultdict, deque
+from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
-from tinker_mock.suite.cassettes.cassette import API, UNTIMELY, Cassette, Interaction
+from tinker_mock.client.config import presets
+from tinker_mock.suite.cassettes.cassette import Cassette
+from tinker_mock.suite.cassettes.comparing import unequal
+from tinker_mock.suite.cassettes.deviations import unexplained
 from tinker_mock.suite.cassettes.drivers import ReferenceDriver
-from tinker_mock.suite.cassettes.ids import json_of
-from tinker_mock.suite.cassettes.programs import PROGRAMS
+from tinker_mock.suite.cassettes.recorded_server import Difference, RecordedServer
+from tinker_mock.suite.cassettes.stories import STORIES
 
-PRESETS = {"tinker-0.7.0": "python-0.7", "tinker-0.38.0": "python-latest"}
+PRESETS = {
+    "tinker-0.7.0": "python-0.7",
+    "tinker-0.24.1": "python-0.24",
+    "tinker-0.38.0": "python-latest",
+}
+"""The releases that a preset claims to be."""
+
+_FOREVER = 60.0  # seconds: retries wait less, heartbeats' and refreshes' loops are longer
 
 
-class UnexpectedRequestError(AssertionError):
-    """The client asked for something the recorded client never did."""
+class ReplayDiffersError(AssertionError):
+    """The client sent other requests than the recorded one; `differences` has each."""
+
+    def __init__(self, differences: list[Difference]) -> None:
+        super().__init__("; ".join(map(str, differences[:5])))
+        self.differences = differences
 
 
-class RecordedServer(httpx.AsyncBaseTransport):
-    """Answers like the recorded server: promises by their id, the rest in recorded order.
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What the client came to, and how its requests differ from the recorded ones."""
 
-    `unused` are interactions nobody asked for.
-    """
+    preset: str
+    values: dict[str, Any]
+    differences: list[Difference]
 
-    def __init__(self, cassette: Cassette) -> None:
-        self._answers: dict[tuple[str, ...], deque[Interaction]] = defaultdict(deque)
-        for one in cassette.interactions:
-            self._answers[_key(one.method, one.operation, one.request_body)].append(one)
-        self._last: dict[tuple[str, ...], Interaction] = {}
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        body = await request.aread()
-        operation = request.url.path.partition(API)[2]
-        if operation in UNTIMELY:
-            return httpx.Response(200, json={})
-        if operation.endswith("/finish"):
-            return httpx.Response(200, json={})
-        key = _key(request.method, operation, body)
-        if self._answers[key]:
-            self._last[key] = self._answers[key].popleft()
-        elif key not in self._last:
-            raise UnexpectedRequestError(f"nobody recorded {' '.join(key)}")
-        one = self._last[key]
+class ReplayClock:
+    """Waits take no time, for a recorded server has all its answers; long ones never end."""
+
+    def __init__(self) -> None:
+        self._elapsed = 0.0
+
+    def now(self) -> float:
+        return 1_750_000_000.0 + self._elapsed
+
+    def monotonic(self) -> float:
+        return self._elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds > _FOREVER:
+            await asyncio.Event().wait()
+        self._elapsed += max(0.0, seconds)
         await asyncio.sleep(0)
-        return httpx.Response(one.status, headers=one.response_headers, content=one.response_body)
-
-    @property
-    def unused(self) -> list[str]:
-        return [" ".join(key) for key, left in self._answers.items() if left]
 
 
-def _key(method: str, operation: str, body: bytes) -> tuple[str, ...]:
-    """Polls are told apart by their promise."""
-    if operation == "retrieve_future":
-        return method, operation, str((json_of(body) or {}).get("request_id"))
-    return method, operation
+def replayed(cassette: Cassette, preset: str | None = None) -> Replay:
+    """Run the program in the preset that fits the recorded client."""
+    recorded = str(cassette.provenance["client"])
+    preset = preset or PRESETS.get(recorded, recorded)
+    server = RecordedServer(cassette)
+    driver = ReferenceDriver("http://tinker", preset, server, ReplayClock())
+    try:
+        values: dict[str, Any] = STORIES[cassette.program].run(driver)
+    finally:
+        driver.close()
+    return Replay(preset, values, server.differences())
 
 
 def replay_to_client(cassette: Cassette, preset: str | None = None) -> dict[str, Any]:
-    """The values the reference client comes to, in the preset that fits the recorded client."""
+    """The values the client comes to.
+
+    Raises `ReplayDiffersError` when it sends anything that was not recorded, or leaves out what
+    was, and no deviation is listed for it.
+    """
+    replay = replayed(cassette, preset)
+    differences = unexplained(str(cassette.provenance["client"]), replay.differences)
+    if differences:
+        raise ReplayDiffersError(differences)
+    return replay.values
+
+
+def has_preset(cassette: Cassette) -> bool:
+    """Whether a preset of the reference client stands for the recorded client."""
     recorded = str(cassette.provenance["client"])
-    driver = ReferenceDriver(
-        "http://tinker", preset or PRESETS.get(recorded, recorded), RecordedServer(cassette)
-    )
+    return PRESETS.get(recorded, recorded) in presets.PRESETS
+
+
+def replay_problems(cassette: Cassette) -> list[str]:
+    """Everything in which a replay differs from its recording; nothing for SDK-only programs."""
+    if not STORIES[cassette.program].reference:
+        return []
     try:
-        values: dict[str, Any] = PROGRAMS[cassette.program](driver)
-    finally:
-        driver.close()
-    return values
+        return unequal(cassette.values, replay_to_client(cassette))
+    except AssertionError as error:
+        return str(error).split("; ")

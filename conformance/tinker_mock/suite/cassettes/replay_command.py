@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 
 from tinker_mock.contracts.locations import FIXTURES
-from tinker_mock.suite.cassettes.cassette import CassetteError, read_cassette
-from tinker_mock.suite.cassettes.comparing import unequal
+from tinker_mock.suite.cassettes.cassette import CassetteError, cassette_paths, read_cassette
 
-DEFAULT_CLIENTS = ("tinker-0.7.0", "tinker-0.38.0", "python-0.7", "python-latest")
+DEFAULT_CLIENTS = ("tinker-0.7.0", "tinker-0.24.1", "tinker-0.38.0")
 FOLDER = FIXTURES / "cassettes"
 
 
@@ -20,11 +19,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shapes", action="store_true", help="compare shapes only: for servers with other models"
     )
+    parser.add_argument(
+        "--page", type=Path, metavar="FILE", help="put the parity tables between FILE's markers"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay each cassette; 1 if any does not match."""
-    paths = arguments.cassettes or sorted(FOLDER.rglob("*.yaml"))
+    paths = arguments.cassettes or cassette_paths(FOLDER)
+    if arguments.page is not None:
+        from tinker_mock.suite.cassettes.parity_page import write_page
+
+        write_page(arguments.page, FOLDER)
+        return 0
     for path in paths:
         if not path.exists():
             print(f"tinker-mock replay: {path}: No such file or directory", file=sys.stderr)
@@ -48,9 +55,9 @@ def _replay(path: Path, arguments: argparse.Namespace) -> list[str]:
     if arguments.target is None:
         if "program" not in cassette.provenance:
             return ["a program's cassette: only --target URL can replay it"]
-        from tinker_mock.suite.cassettes.replay_client import replay_to_client
+        from tinker_mock.suite.cassettes.replay_client import replay_problems
 
-        return unequal(cassette.values, replay_to_client(cassette))
+        return replay_problems(cassette)
     from tinker_mock.suite.cassettes.replay_server import replay_to_server
 
     mismatches = replay_to_server(

@@ -66,11 +66,17 @@ def _unseeded(interactions: list[Interaction]) -> set[int]:
 def _superseded(interactions: list[Interaction], number: int) -> bool:
     """A poll that was told to try again is repeated by the later one; we ask only once."""
     one = interactions[number]
-    return one.operation == "retrieve_future" and _pending(one.status, json_of(one.response_body))
+    return _waits(one) and _pending(one.status, json_of(one.response_body))
+
+
+def _waits(one: Interaction) -> bool:
+    """Operations that a client asks again and again until they are done."""
+    return one.operation == "retrieve_future" or one.operation.endswith("/trace_export")
 
 
 def _pending(status: int, body: Any) -> bool:
-    return status == 408 or (isinstance(body, dict) and body.get("type") == "try_again")
+    said = body if isinstance(body, dict) else {}
+    return status == 408 or said.get("type") == "try_again" or said.get("status") == "pending"
 
 
 def _send(http: httpx.Client, one: Interaction, ids: IdMap, api_key: str) -> httpx.Response:
@@ -84,9 +90,7 @@ def _send(http: httpx.Client, one: Interaction, ids: IdMap, api_key: str) -> htt
             content=ids.replace_bytes(one.request_body) or None,
             headers={**headers, "x-api-key": api_key},
         )
-        if one.operation != "retrieve_future" or not _pending(
-            response.status_code, json_of(response.content)
-        ):
+        if not _waits(one) or not _pending(response.status_code, json_of(response.content)):
             break
     return response
 

@@ -23,6 +23,8 @@ MODULES = (protocol, requests, retries, pace)
 """Whose import fills the table of checks."""
 KEY = "tml-audited-client"
 MODEL = "Qwen/Qwen3-8B"
+KEEP_ALL = ("--journal-memory", "2048", "--journal-body", "128")
+"""A program is judged by all that it sent, however long."""
 Progress = Callable[[str], None]
 
 
@@ -41,8 +43,8 @@ def record_traffic(
 ) -> Traffic:
     """Run the program once against a fresh mock; `timeout` is in seconds."""
     played = situations()[situation]
-    options = ["--long-poll", "5", *played.get("serve", [])]
-    with mock_server(options) as url, httpx.Client(base_url=url, timeout=10) as mock:
+    options = ["--long-poll", "5", *KEEP_ALL, *played.get("serve", [])]
+    with mock_server(options) as url, httpx.Client(base_url=url, timeout=60) as mock:
         script = yaml.safe_dump(played["scenario"])
         mock.put("/_mock/scenario", json={"yaml": script}).raise_for_status()
         mock.delete("/_mock/journal").raise_for_status()
@@ -115,8 +117,18 @@ def judge_check(check: ClientCheck, by_situation: Mapping[str, Traffic]) -> Verd
     with judging(verdict):
         check.judge(traffic)
     if verdict.status in (Status.FAIL, Status.WARN):
-        verdict.trace = [trace_of(one, traffic) for one in traffic.exchanges[:8]]
+        verdict.trace = [trace_of(one, traffic) for one in telling(traffic)]
     return verdict
+
+
+def telling(traffic: Traffic, most: int = 8) -> list[RecordedExchange]:
+    """The exchanges to show: what went wrong and what came of it, or else how it began."""
+    troubled = [
+        one for one in traffic.exchanges if not one.ok and one.operation != "retrieve_future"
+    ]
+    works = {one.identity for one in troubled}
+    shown = [one for one in traffic.exchanges if one.identity in works and one.operation]
+    return (shown or traffic.exchanges)[:most]
 
 
 def trace_of(exchange: RecordedExchange, traffic: Traffic) -> dict[str, Any]:

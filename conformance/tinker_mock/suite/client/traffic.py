@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,9 @@ import zstandard
 
 from tinker_mock.contracts import load_contract
 from tinker_mock.suite.core.proto import decode_forward_backward
+
+ZSTD = b"\x28\xb5\x2f\xfd"
+"""How a zstd frame begins; the journal keeps bodies decompressed where it can."""
 
 
 @dataclass
@@ -43,7 +46,7 @@ class RecordedExchange:
         if set(body) != {"base64"}:
             return body
         content = base64.b64decode(body["base64"])
-        if self.headers.get("content-encoding") == "zstd":
+        if self.headers.get("content-encoding") == "zstd" and content.startswith(ZSTD):
             content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
         return decode_forward_backward(content)
 
@@ -126,18 +129,42 @@ class Traffic:
     def repeats(
         self, operation: Iterable[str], *statuses: int
     ) -> list[tuple[RecordedExchange, RecordedExchange | None]]:
-        """Each submission that got one of these statuses, and the next one of the same work."""
+        """Each submission that got one of these statuses, and its repetition.
+
+        That is the same work under the same number. A client that numbers its repetitions anew is
+        given the last requests of the same work, each once: equal ones may have been sent together.
+        """
         names = set(operation)
-        pairs = []
-        for index, one in enumerate(self.exchanges):
-            if one.operation in names and one.status in statuses:
-                later = (
-                    two
-                    for two in self.exchanges[index + 1 :]
-                    if two.identity == one.identity or same_work(one, two)
-                )
-                pairs.append((one, next(later, None)))
+        refused = [
+            one for one in self.exchanges if one.operation in names and one.status in statuses
+        ]
+        pairs: list[tuple[RecordedExchange, RecordedExchange | None]] = [
+            (one, self._next(one, lambda a, b: a.identity == b.identity)) for one in refused
+        ]
+        kept = {one.operation for one, again in pairs if again is not None}
+        taken: set[int] = set()
+        for place in range(len(pairs) - 1, -1, -1):
+            one, again = pairs[place]
+            if again is None and one.operation not in kept:
+                pairs[place] = (one, self._last(one, taken))
         return pairs
+
+    def _next(
+        self, one: RecordedExchange, alike: Callable[[RecordedExchange, RecordedExchange], bool]
+    ) -> RecordedExchange | None:
+        later = self.exchanges[self.exchanges.index(one) + 1 :]
+        return next((two for two in later if alike(one, two)), None)
+
+    def _last(self, one: RecordedExchange, taken: set[int]) -> RecordedExchange | None:
+        """The last request for the same work that came after the refusal and is nobody's yet."""
+        for place in range(len(self.exchanges) - 1, -1, -1):
+            two = self.exchanges[place]
+            if two is one or two.at < one.until:
+                return None
+            if place not in taken and same_work(one, two):
+                taken.add(place)
+                return two
+        return None
 
 
 def same_work(one: RecordedExchange, two: RecordedExchange) -> bool:

@@ -4,19 +4,26 @@ examples:
   tinker-mock conformance run --target http://127.0.0.1:8765 --other-key tml-second-tenant
   tinker-mock conformance run --target URL --key $TINKER_API_KEY --sdk 0.18+ --report reports
   tinker-mock conformance run --target URL --select training,sampling/stop/* --baseline known.yaml
+  tinker-mock conformance run --target URL --wait 30 --budget 300 --quiet
 """
 
 import argparse
 import sys
+import time
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from tinker_mock.contracts.ledger import LedgerError, SdkSpan, frozen_rules
 from tinker_mock.suite.core.baseline import Baseline, BaselineError, apply_baseline, read_baseline
+from tinker_mock.suite.core.reaching import Unreachable, reach
 from tinker_mock.suite.core.results import Run, results_of
 from tinker_mock.suite.core.selection import split_patterns
 from tinker_mock.suite.core.target import Target
+from tinker_mock.suite.oracle.precision import PRECISIONS
 from tinker_mock.suite.report.terminal import Terminal
 from tinker_mock.suite.report.write import write_reports
 from tinker_mock.suite.server.runner import run_server_suite
@@ -39,7 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--timeout", type=float, default=10.0, metavar="S", help="seconds for one answer")
     add("--seed", type=int, default=0, help="noted in the results")
     add("--name", default="", help="the target's name in reports")
-    add("--quiet", action="store_true", help="no progress lines")
+    add("--wait", type=float, default=0.0, metavar="S", help="wait so long for a first answer")
+    add("--budget", type=float, default=600.0, metavar="S", help="seconds for the whole run")
+    add("--precision", choices=tuple(PRECISIONS), default="float32", help="what it computes in")
+    add("--quiet", action="store_true", help="the verdict line only")
+    add("--json", action="store_true", help="print the results document, nothing else")
 
 
 def target_of(arguments: argparse.Namespace) -> Target:
@@ -53,6 +64,8 @@ def target_of(arguments: argparse.Namespace) -> Target:
         read_only=arguments.read_only,
         timeout=arguments.timeout,
         seed=arguments.seed,
+        precision=arguments.precision,
+        deadline=time.monotonic() + arguments.wait + arguments.budget,
         scored=frozen_rules(arguments.requirements) if arguments.requirements else None,
     )
 
@@ -65,9 +78,14 @@ def run(arguments: argparse.Namespace) -> int:
     except (LedgerError, BaselineError) as error:
         print(f"tinker-mock: {error}", file=sys.stderr)
         return 2
-    terminal = Terminal(quiet=arguments.quiet)
+    try:
+        reach(target.url, arguments.wait)
+    except Unreachable as error:
+        print(f"tinker-mock: {error}", file=sys.stderr)
+        return 2
+    terminal = Terminal(stream=StringIO() if arguments.json else None, quiet=arguments.quiet)
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    terminal.line(f"judging {target.url} as a server for SDK {target.sdk}")
+    terminal.note(f"judging {target.url} as a server for SDK {target.sdk}")
     found = run_server_suite(
         target,
         split_patterns(arguments.select),
@@ -92,11 +110,12 @@ def conclude(
         return 2
     judged = apply_baseline(results, baseline, strict=arguments.strict, whole=not arguments.select)
     results["conformant"] = judged.ok
-    terminal.findings(judged.unexpected(results))
+    if not arguments.quiet:
+        terminal.findings(judged.unexpected(results))
     for text in judged.lines():
         terminal.line(text)
     for text in found.blame_suite:
-        terminal.line(f"the suite itself sent: {text}")
+        terminal.note(f"the suite itself sent: {text}")
     if arguments.report:
         try:
             write_reports(results, arguments.report)
@@ -104,8 +123,10 @@ def conclude(
             message = f"--report {arguments.report}: cannot be written: {error.strerror}"
             print(f"tinker-mock: {message}", file=sys.stderr)
             return 2
-        terminal.line(f"report: {arguments.report / 'index.html'}")
+        terminal.note(f"report: {arguments.report / 'index.html'}")
     terminal.summary(results)
+    if arguments.json:
+        print(orjson.dumps(results, option=orjson.OPT_INDENT_2).decode())
     if results["summary"]["error"] or found.blame_suite:
         return 2
     return 0 if judged.ok else 1

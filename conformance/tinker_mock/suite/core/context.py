@@ -11,7 +11,14 @@ from tinker_mock.contracts.ledger import Requirement
 from tinker_mock.suite.core.http import RecordingClient, Routes
 from tinker_mock.suite.core.promises import Promised, Submitting
 from tinker_mock.suite.core.target import Target
-from tinker_mock.suite.core.verdict import Inapplicable, Status, Unmet, Verdict, judging
+from tinker_mock.suite.core.verdict import (
+    Inapplicable,
+    OutOfTime,
+    Status,
+    Unmet,
+    Verdict,
+    judging,
+)
 
 KINDS = ("weights", "sampler_weights", "external_weights")
 UNLOADING = 25
@@ -26,7 +33,9 @@ class ScenarioContext(Submitting):
     ) -> None:
         self.target = target
         self.scenario = scenario
-        self.client = RecordingClient(target.url, target.headers(), routes, target.timeout)
+        self.client = RecordingClient(
+            target.url, target.headers(), routes, target.timeout, target.deadline
+        )
         self.verdicts: dict[str, Verdict] = {}
         self._checks = checks
         self._sessions: list[str] = []
@@ -56,6 +65,7 @@ class ScenarioContext(Submitting):
         """Give a verdict the last exchanges between two marks, or those before them."""
         exchanges = self.client.exchanges[mark:end] or self.client.exchanges[:end][-3:]
         verdict.trace = [one.as_trace(self.client.origin) for one in exchanges[-8:]]
+        verdict.timeouts = [one.started for one in exchanges if "Timeout" in one.fault]
         if exchanges:
             verdict.curl = exchanges[-1].as_curl(self.client.base_url)
 
@@ -173,10 +183,10 @@ class ScenarioContext(Submitting):
     def finish(self) -> None:
         """Remove what was made, end the sessions, close the connections."""
         for action in reversed(self._leftovers):
-            with suppress(Unmet):
+            with suppress(Unmet, OutOfTime):
                 action()
         for session in self._sessions:
-            with suppress(Unmet, KeyError):
+            with suppress(Unmet, OutOfTime, KeyError):
                 body = {"reason": {"type": "success"}, "detail": None}
                 self.client.call("finish_session", body, path={"session_id": session}, timeout=3.0)
         self._threads.shutdown(wait=True, cancel_futures=True)

@@ -16,11 +16,12 @@ import orjson
 from tinker_mock.client.http.sse import SseDecoder
 from tinker_mock.contracts import Operation, load_contract
 from tinker_mock.contracts.pointer import PointerError, look_up
-from tinker_mock.suite.core.verdict import Unmet, shown
+from tinker_mock.suite.core.verdict import OutOfTime, Unmet, shown
 
 SECRET_HEADERS = ("x-api-key", "authorization", "cf-access-client-secret")
 SHOWN_HEADERS = ("content-type", "accept", "location", "retry-after", "x-should-retry", "expires")
 BODY_LIMIT = 2000
+OVER = "not judged: the run's budget was over (--budget)"
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ class Routes:
                 places = [(operation.method, operation.path)]
                 places += [(alias.method, alias.path) for alias in operation.aliases]
                 for method, path in places:
-                    pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
+                    pattern = re.escape(path).replace(r"\{tinker_path\}", ".+")
+                    pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", pattern)
                     self._patterns.append((method, re.compile(pattern), operation))
         self._patterns.sort(key=lambda entry: entry[1].pattern.count("[^/]+"))
 
@@ -166,13 +168,19 @@ class RecordingClient:
     """A thread-safe HTTP client that keeps every exchange and its contract verdicts."""
 
     def __init__(
-        self, base_url: str, headers: Mapping[str, str], routes: Routes, timeout: float
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        routes: Routes,
+        timeout: float,
+        deadline: float | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.headers = dict(headers)
         self.routes = routes
         self.origin = time.monotonic()
         self.exchanges: list[Exchange] = []
+        self.timeout, self.deadline = timeout, deadline
         self._lock = threading.Lock()
         limits = httpx.Limits(max_connections=32, max_keepalive_connections=8)
         self._client = httpx.Client(
@@ -217,7 +225,15 @@ class RecordingClient:
         timeout: float | None = None,
         wrong: bool = False,
     ) -> Reply:
-        """Send one request; raises Unmet if no answer comes within the timeout (seconds)."""
+        """Send one request; raises Unmet if no answer comes within the timeout (seconds).
+
+        Raises OutOfTime once the run's deadline is over.
+        """
+        if self.deadline is not None:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise OutOfTime(OVER)
+            timeout = min(self.timeout if timeout is None else timeout, left)
         merged: dict[str, str | None] = {**self.headers, **(headers or {})}
         final = {name: value for name, value in merged.items() if value is not None}
         if content is None and body is not None:
@@ -247,6 +263,8 @@ class RecordingClient:
         except httpx.HTTPError as error:
             exchange.elapsed = time.monotonic() - exchange.started
             exchange.fault = f"{type(error).__name__}: {error}"
+            if self.deadline is not None and time.monotonic() >= self.deadline:
+                raise OutOfTime(OVER) from error
             raise Unmet(f"{name} answers", "an HTTP answer", exchange.fault) from error
         exchange.elapsed = time.monotonic() - exchange.started
         exchange.status = answer.status_code

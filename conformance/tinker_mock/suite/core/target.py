@@ -28,6 +28,8 @@ class Target:
     timeout: float = 10.0
     long_poll: float = 45.0
     seed: int = 0
+    deadline: float | None = None
+    """When (time.monotonic) the run is over, whatever has been judged by then."""
     precision: str = "float32"
     """What the server computes in: a key of `oracle.precision.PRECISIONS`."""
     scored: frozenset[str] | None = None

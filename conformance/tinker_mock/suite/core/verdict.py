@@ -40,6 +40,8 @@ class Verdict:
     duration_ms: float = 0.0
     trace: list[dict[str, Any]] = field(default_factory=list)
     curl: str = ""
+    timeouts: list[float] = field(default_factory=list)
+    """When (time.monotonic) requests of it were sent that nobody answered."""
 
     @property
     def level(self) -> str:
@@ -49,6 +51,10 @@ class Verdict:
 
 class Inapplicable(Exception):
     """A check cannot be made for a reason that is not the target's; the message says which."""
+
+
+class OutOfTime(Exception):
+    """The run's budget is over: nothing more is asked, and nobody is blamed for it."""
 
 
 class Unmet(Exception):
@@ -73,6 +79,9 @@ def judging(verdict: Verdict) -> Iterator[None]:
         verdict.expected, verdict.actual = unmet.expected, unmet.actual
     except Inapplicable as reason:
         verdict.status, verdict.message = Status.NOT_APPLICABLE, str(reason)
+    except OutOfTime as over:
+        verdict.status = Status.NOT_TESTABLE if verdict.level == "MUST" else Status.WARN
+        verdict.message = str(over)
     except Exception as error:
         verdict.status, verdict.message = Status.ERROR, f"{type(error).__name__}: {error}"
     verdict.duration_ms = (time.monotonic() - started) * 1000

@@ -29,6 +29,11 @@ class Terminal:
         """One line, at once."""
         print(text, file=self.stream, flush=True)
 
+    def note(self, text: str) -> None:
+        """One line that a quiet run leaves out."""
+        if not self.quiet:
+            self.line(text)
+
     def progress(self, name: str, statuses: list[str]) -> None:
         """One finished scenario."""
         if self.quiet:
@@ -73,11 +78,14 @@ class Terminal:
         counted = results["summary"]
         parts = [f"{counted[status]} {status}" for status in MARKS if counted.get(status)]
         word = "conformant" if results["conformant"] else "NOT conformant"
+        warned = counted.get("warn", 0)
+        if results["conformant"] and warned:
+            word += f", {warned} warning{'s' * (warned != 1)}"
         line = f"{results['target']['name']}: {word} — {', '.join(parts)}"
-        self.line()
+        self.note("")
         self.line(self.paint(line, "pass" if results["conformant"] else "fail"))
         count = len(results["verdicts"])
-        self.line(f"{count} check{'s' * (count != 1)} in {results['duration_s']:.1f} s")
+        self.note(f"{count} check{'s' * (count != 1)} in {results['duration_s']:.1f} s")
 
 
 def wrapped(label: str, text: str) -> str:

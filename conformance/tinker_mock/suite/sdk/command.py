@@ -17,7 +17,7 @@ from pathlib import Path
 from tinker_mock.contracts import parse_release
 from tinker_mock.suite.sdk import environment
 from tinker_mock.suite.sdk.environment import EnvironmentMissing
-from tinker_mock.suite.sdk.matrix import Matrix, write_between_markers
+from tinker_mock.suite.sdk.matrix import Matrix, around_markers, write_between_markers
 from tinker_mock.suite.sdk.release_run import ReleaseRun, Server, WorkloadProcess
 from tinker_mock.suite.sdk.server import FLAGS, TOKENIZED_MODEL, audit_mock
 
@@ -73,6 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Audit, print and save; 1 if a step failed or an exchange broke the contract."""
     releases, again = plan(arguments)
+    if arguments.page:
+        try:
+            around_markers(arguments.page)  # before the audit, which takes minutes
+        except (OSError, ValueError) as problem:
+            print(f"tinker-mock audit sdk: {problem}", file=sys.stderr)
+            return 2
     with ExitStack() as servers:
         if arguments.target:
             runs = [(release, Server(arguments.target)) for release in releases]

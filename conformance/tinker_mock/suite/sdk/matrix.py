@@ -132,14 +132,20 @@ class Matrix:
 def write_between_markers(path: Path, text: str) -> None:
     """Replace what stands between the matrix markers of a Markdown file.
 
-    Raises ValueError if the file has no such markers.
+    Raises ValueError if the file has no such markers, OSError if there is no such file.
     """
+    before, after = around_markers(path)
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def around_markers(path: Path) -> tuple[str, str]:
+    """What stands before and after the matrix; raises as `write_between_markers` does."""
     content = path.read_text(encoding="utf-8")
     before, begin, rest = content.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"{path}: put {BEGIN} and {END} where the matrix belongs")
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    return before, after
 
 
 PAGE = """<!doctype html>

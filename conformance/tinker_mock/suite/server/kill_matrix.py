@@ -101,7 +101,7 @@ class MutantSwitch:
         return self._client.put("/_mock/mutant", json={"check": check}).status_code == 200
 
     def known(self) -> tuple[list[str], list[tuple[str, str, str]]]:
-        """The checks that can be broken at the edge, and the faults: (name, rule, what is wrong)."""
+        """The checks that answers can break, and the faults: (name, rule, what is wrong)."""
         told = self._client.get("/_mock/mutant").raise_for_status().json()
         faults = [(one["name"], one["rule"], one["says"]) for one in told["faults"]]
         return list(told["checks"]), faults

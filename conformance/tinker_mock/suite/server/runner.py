@@ -13,7 +13,7 @@ from tinker_mock.suite.core.http import Exchange, Routes
 from tinker_mock.suite.core.results import Run
 from tinker_mock.suite.core.selection import selects
 from tinker_mock.suite.core.target import Target
-from tinker_mock.suite.core.verdict import Inapplicable, Status, Unmet, Verdict
+from tinker_mock.suite.core.verdict import Inapplicable, OutOfTime, Status, Unmet, Verdict
 from tinker_mock.suite.server.scenario import Scenario
 from tinker_mock.suite.server.scenarios import (
     auth,
@@ -43,12 +43,13 @@ from tinker_mock.suite.server.scenarios import (
     training,
     weights,
 )
+from tinker_mock.suite.server.stalls import judge_stalls
 from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 
 MODULES = (
-    service, auth, tenants, sessions, models, listings, training, losses, optimizer, sampling, draws,
-    futures, promise_effects, weights, checkpoint_effects, checkpoints, runs, telemetry, billing,
-    errors, protobuf, protobuf_values, streaming, text, kimi, cases,
+    service, auth, tenants, sessions, models, listings, training, losses, optimizer, sampling,
+    draws, futures, promise_effects, weights, checkpoint_effects, checkpoints, runs, telemetry,
+    billing, errors, protobuf, protobuf_values, streaming, text, kimi, cases,
 )  # fmt: skip
 """In the ledger's order of chapters, the cases from YAML last."""
 OTHER = "for other SDK releases, or newer than the frozen requirements"
@@ -116,6 +117,7 @@ def run_server_suite(
     finally:  # nothing runs any more, unless somebody interrupts: then nobody waits for it
         pool.shutdown(wait=False, cancel_futures=True)
     run.verdicts += judge_wire(run.exchanges, routes, rules, target)
+    run.verdicts.append(judge_stalls(run.exchanges, run.verdicts, rules, target))
     run.verdicts = [verdict for verdict in run.verdicts if selects(patterns, verdict.check)]
     run.blame_suite = sorted({text for one in run.exchanges for text in one.blame_suite})
     run.duration = time.monotonic() - started
@@ -142,6 +144,8 @@ def play_scenario(
         status = Status.NOT_TESTABLE
     except Inapplicable as reason:
         status, why = Status.NOT_APPLICABLE, str(reason)
+    except OutOfTime as over:
+        status, why = Status.NOT_TESTABLE, str(over)
     except Exception as error:
         why = f"the suite failed: {type(error).__name__}: {error}"
     finally:

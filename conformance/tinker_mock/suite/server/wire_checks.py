@@ -8,6 +8,8 @@ from tinker_mock.suite.core.http import Exchange, Routes
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Status, Verdict
 
+MISSING = (404, 405, 501)
+
 
 def wire_check(operation: Operation) -> str:
     """The check id of an operation's answers."""
@@ -50,6 +52,9 @@ def judge_operation(
         return Verdict(name, rule, Status.PASS, scenario="wire")
     if target.read_only:
         return Verdict(name, rule, Status.NOT_APPLICABLE, "not exercised", scenario="wire")
+    if seen and all(exchange.status in MISSING for exchange in seen):
+        told = "the operation is missing, which its own checks say"
+        return Verdict(name, rule, Status.NOT_APPLICABLE, told, scenario="wire")
     status = Status.NOT_TESTABLE if rule.level == "MUST" else Status.WARN
     verdict = Verdict(name, rule, status, "the operation never answered 2xx", scenario="wire")
     verdict.expected = "a 2xx answer"

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinker_mock.server.effects import EffectError, Step, parse_steps, words
-from tinker_mock.server.errors import NotFound, Unprocessable
+from tinker_mock.server.errors import LimitReached, NotFound, Unprocessable
 from tinker_mock.server.ids import IdSource
 
 PLAN_HEADER = "x-tinker-mock-plan"
+MOST_PLANS = 10_000
+"""Of these, completed ones give way to new ones."""
 
 
 @dataclass
@@ -35,12 +37,17 @@ class Plan:
         self.taken.setdefault(operation, []).append(words(step))
         return step
 
+    @property
+    def completed(self) -> bool:
+        """Nothing is left of it."""
+        return not any(self.steps.values())
+
     def account(self) -> dict[str, Any]:
         """What was consumed, what is left, and whether all of it was used."""
         remaining = {op: [words(step) for step in queue] for op, queue in self.steps.items()}
         return {
             "id": self.id,
-            "completed": not any(remaining.values()),
+            "completed": self.completed,
             "requests": self.requests,
             "consumed": {op: list(self.taken.get(op, [])) for op in self.steps},
             "remaining": remaining,
@@ -56,11 +63,25 @@ class Plans:
         self.plans: dict[str, Plan] = {}
 
     def create(self, effects: Mapping[str, Any]) -> Plan:
-        """A plan from {operation: effects}. Raises Unprocessable naming the wrong entry."""
+        """A plan from {operation: effects}. Raises Unprocessable naming the wrong entry, or
+        LimitReached."""
         steps = {op: deque(self._steps(op, written)) for op, written in effects.items()}
+        self._make_room()
         plan = Plan(self.ids.next("plan"), steps)
         self.plans[plan.id] = plan
         return plan
+
+    def _make_room(self) -> None:
+        if len(self.plans) < MOST_PLANS:
+            return
+        done = next((plan.id for plan in self.plans.values() if plan.completed), None)
+        if done is None:
+            raise LimitReached(
+                f"plans: this server holds {MOST_PLANS} of them, and none is completed",
+                rule=f"at most {MOST_PLANS}",
+                fix="delete plans that are not used",
+            )
+        del self.plans[done]
 
     def _steps(self, operation: str, written: Any) -> list[Step]:
         pointer = f"/effects/{operation}"

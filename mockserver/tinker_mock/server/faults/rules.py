@@ -5,16 +5,18 @@ script meets the same bad luck whatever order the network delivers it in.
 """
 
 import fnmatch
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from tinker_mock.server.effects import EffectError, Step, parse_steps
 from tinker_mock.server.ids import draw
+from tinker_mock.server.recent_counts import RecentCounts
 from tinker_mock.server.yaml_section import Section
 
 SCOPES = ("all", "client", "request")
+REMEMBERED = 10_000
+"""Clients, or requests and their retries, that a rule counts apart."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +80,15 @@ class Rule:
     match: Match
     steps: list[Step]
     times: int | None = None
-    seen: Counter[str] = field(default_factory=Counter)
-    rolled: Counter[str] = field(default_factory=Counter)
+    seen: RecentCounts = field(default_factory=lambda: RecentCounts(REMEMBERED))
+    rolled: RecentCounts = field(default_factory=lambda: RecentCounts(REMEMBERED))
     applied: int = 0
 
     def step_for(self, subject: Subject, seed: int) -> Step | None:
         """The effects this exchange meets by this rule, or None. Counts the exchange."""
         if not self.match.concerns(subject):
             return None
-        key = self.match.key(subject)
-        self.seen[key] += 1
-        turn = self.seen[key]
+        turn = self.seen.count(self.match.key(subject))
         if self.times is not None and self.applied >= self.times:
             return None
         if not self._turn_counts(turn) or not self._lucky(subject, seed):
@@ -104,8 +104,7 @@ class Rule:
     def _lucky(self, subject: Subject, seed: int) -> bool:
         if self.match.chance >= 1.0:
             return True
-        self.rolled[subject.identity] += 1
-        again = self.rolled[subject.identity]
+        again = self.rolled.count(subject.identity)
         return draw(seed, self.name, subject.identity, again) < self.match.chance
 
 

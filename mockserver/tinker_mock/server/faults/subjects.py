@@ -14,13 +14,16 @@ from tinker_mock.server.wire.exchange import PROTOBUF, Exchange
 LARGE = 1024 * 1024  # JSON bodies above are not looked into
 NAMES = ("base_model", "model_id", "sampling_session_id", "model")
 FIRST_FIELD_TEXT = 0x0A  # protobuf tag: field 1, length-delimited; model_id of a request
+LONG = 300  # characters of an address above which its digest stands for it
 HEAD = 4096  # bytes of a protobuf body within which its first field ends
 
 
 def identity(exchange: Exchange) -> str:
     """The same for a request and its retries: operation, address and body."""
-    digest = hashlib.sha256(exchange.raw_body).hexdigest()[:16]
-    return f"{exchange.method} {exchange.path} {digest}"
+    digest, path = hashlib.sha256(exchange.raw_body).hexdigest()[:16], exchange.path
+    if len(path) > LONG:
+        path = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{exchange.method} {path} {digest}"
 
 
 def subject_of(backend: Backend, exchange: Exchange) -> Subject:

@@ -10,8 +10,11 @@ from tinker_mock.server.faults.connection import current
 App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
 
-def track_hypercorn() -> None:
-    """Let Hypercorn remember connections; call once before serving."""
+def track_hypercorn(crowd_of: Callable[[Any], Any]) -> None:
+    """Let Hypercorn remember connections; call once before serving.
+
+    `crowd_of` gives a server's crowd (see `serving/crowd.py`) for its configuration.
+    """
     import hypercorn.asyncio.run as hypercorn_run
     from hypercorn.asyncio.tcp_server import TCPServer
     from hypercorn.events import Event, Updated
@@ -28,6 +31,8 @@ def track_hypercorn() -> None:
         async def protocol_send(self, event: Event) -> None:
             if isinstance(event, Updated):
                 self.idle_since = self.loop.time() if event.idle else None
+                crowd = crowd_of(self.config)
+                (crowd.idle if event.idle else crowd.busy)(self.writer.transport)
             else:
                 await super().protocol_send(event)
 
@@ -50,6 +55,15 @@ def track_hypercorn() -> None:
 
         async def run(self) -> None:
             current.set(self.writer.transport)
+            crowd = crowd_of(self.config)
+            if not crowd.enter(self.writer.transport):
+                return
+            try:
+                await self._serve()
+            finally:
+                crowd.leave(self.writer.transport)
+
+        async def _serve(self) -> None:
             # At shutdown asyncio would log each cancelled connection with a traceback.
             try:
                 with suppress(asyncio.CancelledError):

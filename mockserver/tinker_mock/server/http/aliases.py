@@ -1,4 +1,4 @@
-"""Addresses of older documents: what the path of today says, those put in query or body."""
+"""Addresses of older documents: what the path of today says, those put elsewhere."""
 
 import re
 from typing import Any
@@ -15,13 +15,14 @@ RUN_NAMES = ("training_run_id", "run_id", "model_id")
 
 
 def rewrite_alias(exchange: Exchange, operation: Operation) -> None:
-    """Fill in the checkpoint that an alias without path parameters names elsewhere.
+    """Fill in the checkpoint that an alias names in its query, its body or as one path.
 
     Raises Unprocessable when it names none.
     """
-    if "{kind}" not in operation.path or exchange.path_params:
+    named_here = "tinker_path" in exchange.path_params
+    if "{kind}" not in operation.path or (exchange.path_params and not named_here):
         return
-    given = {**_body(exchange.raw_body), **exchange.query}
+    given = {**_body(exchange.raw_body), **exchange.query, **exchange.path_params}
     named = next((str(given[name]) for name in NAMES if given.get(name)), "")
     if not named:
         run = next((given[name] for name in RUN_NAMES if given.get(name)), "")

@@ -113,8 +113,8 @@ def _direct(routes: Iterable[BaseRoute], prefix: str) -> Iterator[tuple[str, Pat
 
 
 def pattern(path: str) -> str:
-    """A contract's path as a route; names of models have slashes in them."""
-    return path.replace("{model}", "{model:path}")
+    """A contract's path as a route; names of models and checkpoint paths have slashes in them."""
+    return path.replace("{model}", "{model:path}").replace("{tinker_path}", "{tinker_path:path}")
 
 
 def mounted(routes: list[BaseRoute]) -> list[BaseRoute]:

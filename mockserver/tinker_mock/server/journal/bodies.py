@@ -11,6 +11,8 @@ from tinker_mock.server.wire.decompression import decompressed, encoding_of
 from tinker_mock.server.wire.nesting import too_deep
 
 BODY_LIMIT = 1024 * 1024
+BINARY = ("application/x-protobuf", "application/octet-stream")
+"""What is no text, even where its bytes happen to be UTF-8."""
 
 
 def kept(content: bytes, limit: int = BODY_LIMIT) -> bytes:
@@ -18,13 +20,15 @@ def kept(content: bytes, limit: int = BODY_LIMIT) -> bytes:
     return content if len(content) <= limit else b""
 
 
-def keep_body(content: bytes, content_type: str, size: int, encoding: str = "") -> Any:
+def keep_body(
+    content: bytes, content_type: str, size: int, encoding: str = "", limit: int = BODY_LIMIT
+) -> Any:
     """A redacted JSON value, `{"text": …}` or `{"base64": …}`; None for no body.
 
-    Bodies above a megabyte, before or after they are decompressed, are told by their size only.
+    Bodies above the limit, before or after they are decompressed, are told by their size only.
     """
     try:
-        content = plain(content, encoding)
+        content = plain(content, encoding, limit)
     except OverflowError:
         content = b""
     if not content:
@@ -34,18 +38,20 @@ def keep_body(content: bytes, content_type: str, size: int, encoding: str = "") 
             return redact(orjson.loads(content))
         except orjson.JSONDecodeError:
             pass
+    if content_type.partition(";")[0].strip() in BINARY:
+        return {"base64": base64.b64encode(content).decode("ascii")}
     try:
         return {"text": redact_text(content.decode("utf-8"))}
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(content).decode("ascii")}
 
 
-def plain(content: bytes, encoding: str) -> bytes:
+def plain(content: bytes, encoding: str, limit: int = BODY_LIMIT) -> bytes:
     """The body decompressed, or as it is where that cannot be done. Raises OverflowError beyond
     the limit."""
 
     def hold(_: int, size: int) -> None:
-        if size > BODY_LIMIT:
+        if size > limit:
             raise OverflowError
 
     try:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from tinker_mock.contracts import load_contract
-from tinker_mock.server.journal.bodies import plain
+from tinker_mock.server.journal.bodies import BODY_LIMIT, plain
 from tinker_mock.server.journal.entry import Entry
 from tinker_mock.server.journal.message_view import readable
 from tinker_mock.server.wire.exchange import PROTOBUF
@@ -111,7 +111,12 @@ def _check(operation: str) -> None:
 
 
 def _body(entry: Entry) -> Any:
-    if PROTOBUF in entry.request_type and entry.operation == "forward_backward":
-        encoding = entry.raw_request_headers.get("content-encoding", "")
-        return readable("ForwardBackwardRequest", plain(entry.raw_request, encoding))
-    return entry.request_body
+    message = PROTOBUF in entry.request_type and entry.operation == "forward_backward"
+    if not (message and entry.raw_request):
+        return entry.request_body
+    encoding = entry.raw_request_headers.get("content-encoding", "")
+    try:
+        content = plain(entry.raw_request, encoding, BODY_LIMIT)
+    except OverflowError:
+        return {"omitted": entry.request_size}
+    return readable("ForwardBackwardRequest", content)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinker_mock.server.journal.bodies import keep_body, keep_frames
+from tinker_mock.server.journal.bodies import BODY_LIMIT, keep_body, keep_frames
 from tinker_mock.server.journal.redaction import (
     redact,
     redact_headers,
@@ -55,6 +55,8 @@ class Entry:
     effects: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
 
+    body_limit: int = BODY_LIMIT
+    """Bytes that a body may have when it is decompressed."""
     weight: int = 0
     """Bytes it takes in the ring; the ring keeps it up to date."""
     head: int = 0
@@ -82,7 +84,8 @@ class Entry:
     def request_body(self) -> Any:
         """A JSON value, `{"text"}`, `{"base64"}`, `{"omitted": bytes}` or None."""
         encoding = self.raw_request_headers.get("content-encoding", "")
-        return keep_body(self.raw_request, self.request_type, self.request_size, encoding)
+        kind, size = self.request_type, self.request_size
+        return keep_body(self.raw_request, kind, size, encoding, self.body_limit)
 
     @property
     def response_body(self) -> Any:

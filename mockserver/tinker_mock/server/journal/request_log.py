@@ -8,9 +8,9 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from queue import SimpleQueue
+from queue import Full, Queue
 from typing import TextIO
 
 import orjson
@@ -25,6 +25,8 @@ MARKS = {"ok": "✓", "request": "✗", "response": "✗", "refused": "!", "faul
 BLAME = {"request": "client broke the contract", "response": "server broke the contract"}
 ADVISED = {"request", "response", "refused"}
 ADVICE_WIDTH = 300
+BACKLOG = 10_000
+"""Exchanges that wait for a terminal; what comes beyond is not shown, and said so."""
 
 
 def text_line(entry: Entry, *, colour: bool) -> str:
@@ -71,23 +73,41 @@ def request_log(journal: Journal, log: str, stream: TextIO | None = None) -> Ite
         yield
         return
     colour = stream.isatty() and not os.environ.get("NO_COLOR")
-    ended: SimpleQueue[Entry | None] = SimpleQueue()
+    ended: Queue[Entry | None] = Queue(BACKLOG)
+    missed = 0
+
+    def note(entry: Entry) -> None:
+        nonlocal missed
+        try:
+            ended.put_nowait(entry)
+        except Full:
+            missed += 1
+
+    def lines(entry: Entry) -> Iterator[str]:
+        nonlocal missed
+        left_out, missed = missed, 0
+        if left_out and kind == "json":
+            yield orjson.dumps({"left_out": left_out}).decode()
+        elif left_out:
+            yield f"… {left_out} requests are not shown: nobody read this in time"
+        yield json_line(entry) if kind == "json" else text_line(entry, colour=colour)
 
     def write() -> None:
         while (entry := ended.get()) is not None:
-            line = json_line(entry) if kind == "json" else text_line(entry, colour=colour)
             try:
-                stream.write(line + "\n")
+                for line in lines(entry):
+                    stream.write(line + "\n")
                 stream.flush()
             except (OSError, ValueError):  # nobody reads any more
                 return
 
     writer = threading.Thread(target=write, name="request-log", daemon=True)
     writer.start()
-    journal.listeners.append(ended.put)
+    journal.listeners.append(note)
     try:
         yield
     finally:
-        journal.listeners.remove(ended.put)
-        ended.put(None)
+        journal.listeners.remove(note)
+        with suppress(Full):  # the terminal hangs: its thread is a daemon
+            ended.put(None, timeout=1)
         writer.join(timeout=1)

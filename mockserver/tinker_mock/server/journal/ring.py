@@ -8,7 +8,7 @@ from typing import Any
 from tinker_mock.server.clock import Clock, RealClock
 from tinker_mock.server.effects import words
 from tinker_mock.server.errors import ServiceError
-from tinker_mock.server.journal.bodies import BODY_LIMIT, kept
+from tinker_mock.server.journal.bodies import kept
 from tinker_mock.server.journal.entry import FRAME, Entry
 from tinker_mock.server.journal.query import Query
 from tinker_mock.server.journal.redaction import redact_text
@@ -29,15 +29,22 @@ OTHERS = "other violations"
 class Journal:
     """The last exchanges. Entries are numbered from 1 in order of arrival.
 
-    `size` is how many are kept (0: none, and only counted), `memory` how many MiB they may take.
+    `size` is how many are kept (0: none, and only counted), `memory` how many MiB they may take,
+    `body` how many MiB a body may have to be kept.
     """
 
     def __init__(
-        self, clock: Clock, size: int = 10_000, memory: int = 64, *, server: str = "mock"
+        self,
+        clock: Clock,
+        size: int = 10_000,
+        memory: int = 64,
+        body: int = 1,
+        *,
+        server: str = "mock",
     ) -> None:
         self.clock = clock
         self.most_bytes = memory * MIB
-        self.body_limit = min(BODY_LIMIT, self.most_bytes // SHARES)
+        self.body_limit = min(body * MIB, self.most_bytes // SHARES)
         self.server = server
         """Who is to blame for a wrong answer."""
         self.size = size
@@ -110,6 +117,7 @@ class Journal:
         entry.operation = exchange.operation.id if exchange.operation else entry.operation
         entry.request_type = exchange.headers.get("content-type", "")
         entry.request_size = len(exchange.raw_body)
+        entry.body_limit = self.body_limit
         entry.raw_request = kept(exchange.raw_body, self.body_limit)
         entry.tenant = exchange.tenant.id if exchange.tenant else ""
         entry.client = exchange.dialect.label

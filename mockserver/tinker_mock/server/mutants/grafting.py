@@ -8,6 +8,7 @@ that exist behave otherwise from that moment on.
 import ast
 import gc
 import importlib
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,9 +66,14 @@ def replacements(edits: Sequence[Edit]) -> dict[tuple[str, str], CodeType]:
             codes = [code for code in codes_in(whole) if code.co_qualname == name]
             if len(codes) != 1:
                 raise GraftError(f"{file}: {len(codes)} functions are called {name}")
-            module = [PACKAGE, *file.removesuffix(".py").split("/")]
-            found[".".join(part for part in module if part != "__init__"), name] = codes[0]
+            found[module_of(file), name] = codes[0]
     return found
+
+
+def module_of(file: str) -> str:
+    """The dotted name of a file's module."""
+    parts = [PACKAGE, *file.removesuffix(".py").split("/")]
+    return ".".join(part for part in parts if part != "__init__")
 
 
 def enclosing(text: str, line: int) -> str | None:
@@ -101,10 +107,14 @@ class Graft:
         self.edits = edits
         self._own: list[tuple[FunctionType, CodeType]] = []
 
+    def codes(self) -> dict[tuple[str, str], CodeType]:
+        """(Module, qualified name) of the functions to change, and their new code."""
+        return replacements(self.edits)
+
     def put_in(self) -> None:
         """From now on the functions behave as changed. Raises GraftError, and changes nothing."""
         fresh = []
-        for (module, name), code in replacements(self.edits).items():
+        for (module, name), code in self.codes().items():
             found = live(str(importlib.import_module(module).__file__), name)
             if not found:
                 raise GraftError(f"{module}: no live function is called {name}")
@@ -121,6 +131,51 @@ class Graft:
         while self._own:
             function, code = self._own.pop()
             function.__code__ = code
+
+
+class Rewritten(Graft):
+    """A whole file's other text: every function of it that is not the same."""
+
+    def __init__(self, file: str, text: str) -> None:
+        super().__init__(())
+        self.file, self.text = file, text
+
+    def codes(self) -> dict[tuple[str, str], CodeType]:
+        """The functions that differ; raises GraftError when none does."""
+        path = Path(__file__).parents[1] / self.file
+        try:
+            own, other = (
+                functions_of(compile(text, str(path), "exec"))
+                for text in (path.read_text("utf-8"), self.text)
+            )
+        except SyntaxError as error:
+            raise GraftError(f"{self.file}: {error.msg}") from error
+        changed = [name for name in own if name in other and not alike(own[name], other[name])]
+        if not changed:
+            raise GraftError(f"{self.file}: no function is changed")
+        return {(module_of(self.file), name): other[name] for name in changed}
+
+
+def functions_of(code: CodeType) -> dict[str, CodeType]:
+    """The outermost functions and methods below a module's code, by qualified name."""
+    return {
+        one.co_qualname: one
+        for one in codes_in(code)
+        if one.co_flags & inspect.CO_OPTIMIZED and "<" not in one.co_qualname
+    }
+
+
+def alike(one: CodeType, two: CodeType) -> bool:
+    """Whether two codes do the same, wherever they stand."""
+    if (one.co_code, one.co_names, one.co_varnames) != (two.co_code, two.co_names, two.co_varnames):
+        return False
+    pairs = list(zip(one.co_consts, two.co_consts, strict=False))
+    return len(one.co_consts) == len(two.co_consts) and all(
+        alike(a, b)
+        if isinstance(a, CodeType) and isinstance(b, CodeType)
+        else type(a) is type(b) and a == b
+        for a, b in pairs
+    )
 
 
 def live(file: str, name: str) -> list[FunctionType]:

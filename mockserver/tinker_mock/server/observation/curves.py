@@ -7,6 +7,10 @@ from statistics import fmean
 POINTS_KEPT = 10_000
 """Steps per model that are kept; the oldest go first."""
 MODELS_KEPT = 1_000
+BATCHES_KEPT = 1_000
+"""Batches of one step that its point tells of."""
+ALL_POINTS = 50_000
+"""Steps of all models together; those of the models begun first go first."""
 
 
 @dataclass(frozen=True)
@@ -29,24 +33,27 @@ class Point:
     values: dict[str, float]
 
 
+Batches = deque[tuple[BatchFigures, dict[str, float]]]
+
+
 class Curves:
     """Points by model id. Losses are gathered until the step that uses their gradient."""
 
     def __init__(self) -> None:
         self.points: dict[str, deque[Point]] = {}
-        self._gathered: defaultdict[str, list[tuple[BatchFigures, dict[str, float]]]] = defaultdict(
-            list
-        )
+        self._gathered: defaultdict[str, Batches] = defaultdict(lambda: deque(maxlen=BATCHES_KEPT))
         self._last: dict[str, float] = {}
+        self._total = 0
 
     def batch(self, model_id: str, figures: BatchFigures, metrics: dict[str, float]) -> None:
         """A forward_backward was done; `metrics` are those of its answer."""
+        self._kept(model_id)
         self._gathered[model_id].append((figures, metrics))
 
     def step(self, model_id: str, step: int, at: float, values: dict[str, float]) -> None:
         """An optimizer step was done; `values` are its learning rate and its answer's metrics."""
         values = dict(values)
-        gathered = self._gathered.pop(model_id, [])
+        gathered = self._gathered.pop(model_id, ())
         tokens = sum(figures.tokens for figures, _ in gathered)
         weight = sum(figures.weight for figures, _ in gathered)
         for name in sorted({name for _, metrics in gathered for name in metrics}):
@@ -62,19 +69,29 @@ class Curves:
         if last is not None and at > last:
             values["tokens per second"] = tokens / (at - last)
         self._last[model_id] = at
-        self._kept(model_id).append(Point(step, at, values))
+        kept = self._kept(model_id)
+        self._total += len(kept) < POINTS_KEPT
+        kept.append(Point(step, at, values))
+        while self._total > ALL_POINTS and len(self.points) > 1:
+            self._drop_oldest()
 
     def forget(self) -> None:
         """As after a fresh start."""
         self.points.clear()
         self._gathered.clear()
         self._last.clear()
+        self._total = 0
 
     def _kept(self, model_id: str) -> deque[Point]:
         if model_id not in self.points:
             while len(self.points) >= MODELS_KEPT:
-                oldest = next(iter(self.points))
-                for table in (self.points, self._gathered, self._last):
-                    table.pop(oldest, None)
+                self._drop_oldest()
             self.points[model_id] = deque(maxlen=POINTS_KEPT)
         return self.points[model_id]
+
+    def _drop_oldest(self) -> None:
+        """The model begun first, and what is known of it."""
+        oldest = next(iter(self.points))
+        self._total -= len(self.points.pop(oldest))
+        self._gathered.pop(oldest, None)
+        self._last.pop(oldest, None)

@@ -1,11 +1,15 @@
 """Rate limits and the billing pause, counted per API key on the server's clock."""
 
 import math
-from collections import defaultdict, deque
+from collections import deque
 
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.errors import PaymentRequired, TooManyRequests
 from tinker_mock.server.queues.rules import BillingPause, RateLimit
+from tinker_mock.server.recent_counts import RecentCounts
+
+MOST_KEYS = 10_000
+"""API keys whose operations are counted; those that are idle are forgotten."""
 
 
 class RateWindow:
@@ -14,7 +18,7 @@ class RateWindow:
     def __init__(self, limit: RateLimit, clock: Clock) -> None:
         self.limit = limit
         self.clock = clock
-        self.starts: dict[str, deque[float]] = defaultdict(deque)
+        self.starts: dict[str, deque[float]] = {}
 
     def delay(self, tenant: str) -> float:
         """Seconds until this key may start another operation; 0 when it may now."""
@@ -24,13 +28,22 @@ class RateWindow:
         return max(0.0, starts[0] + self.limit.seconds - self.clock.monotonic())
 
     def count(self, tenant: str) -> None:
-        self._current(tenant).append(self.clock.monotonic())
+        if len(self.starts) >= MOST_KEYS and tenant not in self.starts:
+            self._forget_idle()
+        self.starts.setdefault(tenant, deque()).append(self.clock.monotonic())
 
     def _current(self, tenant: str) -> deque[float]:
-        starts = self.starts[tenant]
+        starts = self.starts.get(tenant, deque())
         while starts and starts[0] + self.limit.seconds <= self.clock.monotonic():
             starts.popleft()
         return starts
+
+    def _forget_idle(self) -> None:
+        """Drop keys whose operations are all past; the longest known one, if there is none."""
+        before = self.clock.monotonic() - self.limit.seconds
+        idle = [key for key, starts in self.starts.items() if not starts or starts[-1] <= before]
+        for key in idle or [next(iter(self.starts))]:
+            del self.starts[key]
 
     def rule(self) -> str:
         return f"{self.limit.requests} requests per {self.limit.seconds:g} s and API key"
@@ -73,12 +86,14 @@ class BillingGate:
     def __init__(self, pause: BillingPause, clock: Clock) -> None:
         self.pause = pause
         self.clock = clock
-        self.accepted: dict[str, int] = defaultdict(int)
+        self.accepted = RecentCounts(MOST_KEYS)
         self.until: dict[str, float] = {}
 
     def check(self, tenant: str) -> None:
         """Count an operation, or raise PaymentRequired while the key is paused."""
         if tenant not in self.until and self.accepted[tenant] >= self.pause.after_requests:
+            while len(self.until) >= MOST_KEYS:
+                del self.until[next(iter(self.until))]
             self.until[tenant] = self.clock.monotonic() + self.pause.seconds
         left = self.until.get(tenant, 0.0) - self.clock.monotonic()
         if left > 0:
@@ -88,4 +103,4 @@ class BillingGate:
                 rule="an unpaid key may not submit operations",
                 fix="settle the bill; then send the same request again",
             )
-        self.accepted[tenant] += 1
+        self.accepted.count(tenant)

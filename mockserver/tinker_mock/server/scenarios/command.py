@@ -1,4 +1,4 @@
-"""`tinker-mock scenarios`: list what ships, show a page, check a file of your own."""
+"""`tinker-mock scenarios`: list what ships, show a page, check files of your own."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ from tinker_mock.server.yaml_section import ScenarioError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `scenarios`."""
     parser.add_argument(
-        "scenario", nargs="?", metavar="NAME|FILE", help="show its page, or check a YAML file"
+        "scenarios", nargs="*", metavar="NAME|FILE", help="show its page, or check a YAML file"
     )
 
 
@@ -23,17 +23,20 @@ def run(arguments: argparse.Namespace) -> int:
         for name in ("tinker", "inference")
         for operation in load_contract(name).operations
     ]
-    name = arguments.scenario
+    if not arguments.scenarios:
+        for known in scenario_names():
+            print(f"{known:<24} {load_scenario(known, operations).summary}")
+    return max((_show(name, operations) for name in arguments.scenarios), default=0)
+
+
+def _show(name: str, operations: list[str]) -> int:
+    if name in scenario_names():
+        print((resources.files(FOLDER) / f"{name}.md").read_text("utf-8"), end="")
+        return 0
     try:
-        if name is None:
-            for known in scenario_names():
-                print(f"{known:<24} {load_scenario(known, operations).summary}")
-        elif name in scenario_names():
-            print((resources.files(FOLDER) / f"{name}.md").read_text("utf-8"), end="")
-        else:
-            scenario = load_scenario(name, operations)
-            print(f"{scenario.name}: {len(scenario.rules)} rules, sound")
+        scenario = load_scenario(name, operations)
     except ScenarioError as error:
         print(f"tinker-mock scenarios: {error}", file=sys.stderr)
         return 2
+    print(f"{scenario.name}: {len(scenario.rules)} rules, sound")
     return 0

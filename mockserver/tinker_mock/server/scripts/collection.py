@@ -104,7 +104,8 @@ class Scripts:
             try:
                 return [self.catalog.get(script.model, "/model")]
             except BadRequest as problem:
-                raise ScriptFault("model", problem.message, problem.fix or "") from None
+                told = problem.message.removeprefix("model: ")
+                raise ScriptFault("model", told, problem.fix or "") from None
         names = [name for name in self.catalog.models if fnmatchcase(name, script.model)]
         if not names:
             rule = f"no model on offer is called {script.model!r}"

@@ -2,7 +2,8 @@
 
 As many threads work at a time as there are `workers`. Work that ran for a turn while others wait
 steps back at its next checkpoint, whoever used least goes on, and a newcomer counts as one who
-used as much as those who wait.
+used as much as those who wait. Short work goes before long work, so that a training step does not
+wait for a round of everybody's hours; long work has every so-manieth turn for its own.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
+from operator import attrgetter, methodcaller
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -24,6 +26,10 @@ from tinker_mock.server.settings import WorkLimits
 T = TypeVar("T")
 TURN = 0.005
 """Seconds that work may run before others go first."""
+SHORT = 0.1
+"""Seconds of turns up to which work is short."""
+LONG_TURNS = 4
+"""One turn of so many does not ask who is short."""
 MEMORY_SHARES = 4
 """All work together may hold as much as so many operations."""
 
@@ -56,6 +62,8 @@ class Work:
         self.future: asyncio.Future[Any] = self.loop.create_future()
         self.context = copy_context()
         self.since = 0.0
+        self.spent = 0.0
+        """Seconds of its turns before this one."""
         self.turn: threading.Lock | None = None
         """Held by the thread that waits for its next turn."""
 
@@ -125,6 +133,11 @@ class Share:
         self.new: deque[Work] = deque()
         self.paused: deque[Work] = deque()
 
+    def place(self, most_begun: int) -> tuple[bool, float]:
+        """Its place among those who wait: short work first, then whoever used least."""
+        queue = self.waiting(most_begun)
+        return queue is not None and queue[0].spent > SHORT, self.used
+
     def waiting(self, most_begun: int) -> deque[Work] | None:
         """Where the work is that comes next, new or paused in turn."""
         if self.new and self.begun < most_begun:
@@ -143,6 +156,7 @@ class Compute:
         self._free = limits.workers
         self._shares: dict[str, Share] = {}
         self._waiting = 0
+        self._turns = 0
         self._zero = 0.0
         """What a newcomer is taken to have used."""
         self._works: set[Work] = set()
@@ -241,7 +255,9 @@ class Compute:
             if self._closed:
                 raise Stopped
             owner = self._shares[work.owner]
-            owner.used += time.perf_counter() - work.since
+            turn = time.perf_counter() - work.since
+            owner.used += turn
+            work.spent += turn
             owner.paused.append(work)
             work.turn = threading.Lock()
             work.turn.acquire()
@@ -253,12 +269,15 @@ class Compute:
             raise Stopped
 
     def _hand_out(self) -> None:
-        """Give free turns to the tenants who used least. The lock is held."""
+        """Give free turns to short work, and to the tenants who used least. The lock is held."""
+        by_use, by_place = attrgetter("used"), methodcaller("place", self.limits.workers)
         while self._free and self._waiting:
             ready = [owner for owner in self._shares.values() if owner.waiting(self.limits.workers)]
             if not ready:
                 return
-            owner = min(ready, key=lambda owner: owner.used)
+            self._turns += 1
+            alike = self._turns % LONG_TURNS == 0
+            owner = min(ready, key=by_use if alike else by_place)
             queue = owner.waiting(self.limits.workers)
             assert queue is not None
             work = queue.popleft()

@@ -6,9 +6,11 @@
 * Accounts (usage, storage, audit, telemetry) are kept for `keep`.
 """
 
+import asyncio
 from typing import Any
 
 from tinker_mock.server.errors import LimitReached
+from tinker_mock.server.memory import give_back
 from tinker_mock.server.service import sessions
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.promise import Lane
@@ -38,6 +40,7 @@ class Housekeeper:
         if now >= self._next or now < self._next - self.every:
             self._next = now + self.every
             tidy(backend)
+            asyncio.get_running_loop().run_in_executor(None, give_back)
 
 
 def tidy(backend: Backend) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from tinker_mock.server.engine import Trainer
 from tinker_mock.server.errors import BadRequest, Conflict, Forbidden, NotFound, OperationFailed
-from tinker_mock.server.service import checkpoints
+from tinker_mock.server.service import checkpoints, session_room
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of
 from tinker_mock.server.service.losing import corrupted
@@ -48,9 +48,13 @@ def get_run(
 def new_run(
     backend: Backend, session: Session, model_seq_id: int, base_model: str, body: dict[str, Any]
 ) -> TrainingRun:
-    """Register a training run; its trainer is made by the promised operation."""
+    """Register a training run; its trainer is made by the promised operation.
+
+    Raises BadRequest for its rank, LimitReached where no more fit.
+    """
     lora = body.get("lora_config") or {}
     check_rank(lora.get("rank", DEFAULT_RANK))
+    session_room.admit_model(backend, session)
     now = backend.clock.now()
     identity = run_id(session, model_seq_id)
     seed = lora.get("seed")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tinker_mock.server.engine import Sampler, SampleRequest, SampleResult, Weights
 from tinker_mock.server.errors import BadRequest, Conflict, NotFound, Unprocessable
 from tinker_mock.server.scripts.draw import Draw
-from tinker_mock.server.service import checkpoints, offer
+from tinker_mock.server.service import checkpoints, offer, session_room
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.bases import base_of, give_text
 from tinker_mock.server.service.inputs import prompt_tokens
@@ -25,6 +25,8 @@ Prompt = NDArray[np.int64]
 
 CLIENT_BLOCK = 10**9
 """A cloned sampling client numbers its requests from clone × 10⁹."""
+UNNUMBERED = 1_000_000
+"""Where the numbers of sampling sessions begin that came without one."""
 MAX_SAMPLES = 1024
 SHORT = 4096
 """Positions of a prompt that is read where it arrives."""
@@ -84,7 +86,7 @@ def open_sampler(
 ) -> SamplingSession:
     """The sampling session with that number; the same request gets the same session."""
     if number is None:
-        number = 1_000_000 + len(session.sampler_ids)
+        number = _free_number(session)
     identity = f"{session.id}:sample:{number}"
     known = backend.state.samplers.get(identity)
     if known is not None:
@@ -96,6 +98,7 @@ def open_sampler(
             rule="each sampling session of a session has its own number",
             fix="use the next number",
         )
+    session_room.admit_sampler(backend, session)
     sampler = SamplingSession(
         id=identity,
         session_id=session.id,
@@ -110,6 +113,13 @@ def open_sampler(
     session.sampler_ids.append(identity)
     session.touch()
     return sampler
+
+
+def _free_number(session: Session) -> int:
+    """Of a sampler whose client gave it none: above all that were given, also the forgotten."""
+    given = (int(one.rpartition(":")[2]) for one in reversed(session.sampler_ids))
+    last = next((number for number in given if number >= UNNUMBERED), UNNUMBERED - 1)
+    return max(UNNUMBERED + len(session.sampler_ids), last + 1)
 
 
 def sample_count(body: dict[str, Any]) -> int:

@@ -10,6 +10,7 @@ from tinker_mock.server.engine import Datum, LossResult, Trainer
 from tinker_mock.server.engine.training.custom_loss import compile_loss
 from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.quirks import Quirk
+from tinker_mock.server.service import session_room
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.inputs import training_data
 from tinker_mock.server.service.pace import SMALL, Pace
@@ -125,6 +126,7 @@ async def create_custom_loss(backend: Backend, promise: Promise) -> dict[str, An
     await backend.compute(compile_loss, body)
     number = body["custom_loss_seq_id"]
     loss_id = backend.ids.derive("custom-loss", session.id, number)
+    session_room.admit_loss(session)
     session.custom_losses[loss_id] = body
     session.touch()
     return {"loss_id": loss_id, "type": "create_custom_loss"}

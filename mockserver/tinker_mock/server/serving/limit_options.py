@@ -103,6 +103,13 @@ def add_keeping_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MIB",
         help="pack idle models when those under training take more (default: never)",
     )
+    add(
+        "--max-models",
+        type=whole(1, 10_000_000),
+        default=Settings.max_models,
+        metavar="N",
+        help="models, and samplers, that one session holds (%(default)s)",
+    )
     for name in ("tenants", "sessions", "snapshots"):
         add(
             f"--max-{name}",
@@ -116,6 +123,13 @@ def add_keeping_arguments(parser: argparse.ArgumentParser) -> None:
 def add_traffic_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of bodies and of the journal, which a proxy has too."""
     add = parser.add_argument_group("limits of traffic").add_argument
+    add(
+        "--max-connections",
+        type=whole(1, 1_000_000),
+        default=Settings.max_connections,
+        metavar="N",
+        help="connections at a time (%(default)s, or what the open files allow)",
+    )
     add(
         "--max-body",
         type=whole(1, 4096),
@@ -150,4 +164,11 @@ def add_traffic_arguments(parser: argparse.ArgumentParser) -> None:
         default=Settings.journal_memory,
         metavar="MIB",
         help="what they may take (%(default)s)",
+    )
+    add(
+        "--journal-body",
+        type=whole(1, 4096),
+        default=Settings.journal_body,
+        metavar="MIB",
+        help="longest body the journal keeps, of others the size (%(default)s)",
     )

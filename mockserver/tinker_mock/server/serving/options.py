@@ -61,7 +61,7 @@ def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
         "--break",
         dest="break_check",
         metavar="NAME",
-        help="violate this check, or plant this fault",
+        help="break this check, or plant this fault",
     )
     add("--fail-on", choices=("violation",), help="exit with 1 if a client broke the contract")
     add("--client-config", action="append", default=[], metavar="NAME=VALUE", help="SDK flag")

@@ -9,10 +9,12 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Awaitable, Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from tinker_mock.server.errors import ConfigurationError
+from tinker_mock.server.serving.crowd import Crowd, allowed
 from tinker_mock.server.settings import Settings
 
 Wait = Callable[[], Awaitable[None]]
@@ -34,9 +36,14 @@ async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stop
     from tinker_mock.server.faults.tracking import track_hypercorn
     from tinker_mock.server.serving.hypercorn_guards import guard_hypercorn
 
-    track_hypercorn()
+    class CrowdedConfig(Config):
+        """Hypercorn's, with the connections of the server."""
+
+        crowd = Crowd(allowed(settings.max_connections))
+
+    track_hypercorn(attrgetter("crowd"))
     guard_hypercorn()
-    config = Config()
+    config = CrowdedConfig()
     config.bind = [f"fd://{listener.detach()}"]
     # The defaults close connections after 1000 requests and queue streams beyond 100.
     config.keep_alive_max_requests = 1_000_000

@@ -67,10 +67,12 @@ def status_in(api: str, status: int, error: dict[str, Any]) -> int:
 
 
 def error_body(api: str, status: int, message: str, error: dict[str, Any]) -> dict[str, Any]:
-    """The error object of an API. `error` may carry `wire_code` and `field`."""
+    """The error object of an API. `error` may carry `wire_code` and `field`, and
+    `anthropic`, the details of an Anthropic error."""
     if api == ANTHROPIC:
         kind = ANTHROPIC_TYPES.get(status, "api_error" if status >= 500 else ANTHROPIC_TYPES[400])
-        return {"type": "error", "error": {"type": kind, "message": message}}
+        details = {"details": error["anthropic"]} if "anthropic" in error else {}
+        return {"type": "error", "error": {"type": kind, "message": message, **details}}
     default = ("server_error", None) if status >= 500 else ("invalid_request_error", None)
     kind, code = OPENAI_TYPES.get(status, default)
     field = str(error.get("field") or "")

@@ -69,6 +69,7 @@ def _refuse_pictures(parts: list[Message], index: int) -> None:
 
 def from_anthropic(body: dict[str, Any]) -> list[Message]:
     """An Anthropic request's system prompt and messages, in OpenAI's shape."""
+    _refuse_threads(body)
     messages: list[Message] = []
     if body.get("system"):
         text, pictures = _shown(body["system"], "system")
@@ -84,6 +85,24 @@ def from_anthropic(body: dict[str, Any]) -> list[Message]:
         messages += _from_blocks(message["role"], message["content"], index)
     _check_tool_results(messages)
     return messages
+
+
+def _refuse_threads(body: dict[str, Any]) -> None:
+    """No conversation is kept here. The words are those after which Anthropic's client sends all
+    of it again (anthropic 2.14.0, lib/threads/_thread_state.py)."""
+    if body.get("thread") is not None:
+        raise BadRequest(
+            "thread: conversations are not kept between requests",
+            pointer="/thread",
+            rule="a request has all of its messages",
+            fix="send every message, and no thread",
+            details={
+                "anthropic": {
+                    "error_code": "thread_unsupported_request",
+                    "unsupported": ["thread"],
+                }
+            },
+        )
 
 
 def _from_blocks(role: str, content: Any, index: int) -> Iterator[Message]:

@@ -1,7 +1,7 @@
 """Values that satisfy a JSON schema: tool arguments and structured answers, seeded.
 
 The draw follows the schema; the result is then judged by a validator, and drawn again with
-optional fields left out if a rule this file does not know (a pattern, a dependency) was missed.
+optional fields left out if a rule this file does not know (a dependency, a negation) was missed.
 Nothing is fetched or opened for a schema, and all tries together draw a bounded amount.
 """
 
@@ -15,6 +15,7 @@ import jsonschema_rs
 from tinker_mock.contracts.pointer import find
 from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.text.pattern_texts import NotDrawn, matching_text
 from tinker_mock.server.text.schema_size import MOST_SUBSCHEMAS, too_large
 from tinker_mock.server.tokenizers import INSTALL
 
@@ -154,9 +155,12 @@ class SchemaValues:
         return int(value) if whole else float(round(value, 10))
 
     def _text(self, schema: Schema, name: str) -> str:
-        text = self._formatted(str(schema.get("format") or name))
-        least, most = schema.get("minLength", 0), schema.get("maxLength")
+        least, most = int(schema.get("minLength", 0)), schema.get("maxLength")
         self._room(least / CHARACTERS)
+        if "pattern" in schema:
+            longest = None if most is None else int(most)
+            return matching_text(schema["pattern"], self.faker.random, least, longest)
+        text = self._formatted(str(schema.get("format") or name))
         while len(text) < least:
             text += " " + self.faker.word()
         return text if most is None else text[: int(most)]
@@ -204,6 +208,8 @@ def implied_type(schema: Schema) -> str:
         return "object"
     if "items" in schema or "prefixItems" in schema:
         return "array"
+    if "pattern" in schema:
+        return "string"
     if "minimum" in schema or "maximum" in schema or "multipleOf" in schema:
         return "number"
     return "string"
@@ -237,18 +243,24 @@ def value_for(schema: Schema, seed: int, pointer: str) -> Any:
         source = SchemaValues(seed, schema)
     except ModuleNotFoundError as error:
         raise _refused(pointer, "values for it are made by faker", INSTALL) from error
+    missed = ""
     for attempt in range(TRIES):
         source.sparse = attempt >= TRIES // 2
         try:
             value = source.draw(schema)
         except TooMuch as problem:
             raise _refused(pointer, f"asks for too much: {problem}", "lower its minimums") from None
+        except NotDrawn as problem:
+            missed = f": {problem}"
+            continue  # where it is optional, a later try leaves it out
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             continue  # a contradiction, such as a minimum above its maximum
         if validator.is_valid(value):
             return value
-    fix = "simplify it: patterns and dependencies between fields are not drawn"
-    raise _refused(pointer, "no value was found that satisfies this schema", fix)
+        path = next(iter(validator.iter_errors(value))).schema_path
+        missed = f": {'/'.join(map(str, path))} is not drawn"
+    fix = "simplify it: keywords that contradict or depend on each other are not drawn"
+    raise _refused(pointer, f"no value was found that satisfies this schema{missed}", fix)
 
 
 def _refused(pointer: str, rule: str, fix: str) -> BadRequest:

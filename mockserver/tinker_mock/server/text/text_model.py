@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from tinker_mock.server.text.effort import kimi_effort, with_effort
 from tinker_mock.server.text.messages import flat_text
 from tinker_mock.server.text.model_names import named_model
 from tinker_mock.server.text.pictures import PICTURE, picture_tokens, pictures_of
-from tinker_mock.server.tokenizers import templated_prompt, tokenizer_for
+from tinker_mock.server.tokenizers import prompt_encoder, templated_prompt, tokenizer_for
 
 if TYPE_CHECKING:
     from tinker_mock.server.tokenizers import Tokenizer
@@ -87,13 +87,14 @@ class TextModel:
             variables: dict[str, Any] = {"enable_thinking": thinking, "thinking": thinking}
             variables["thinking_effort"] = kimi_effort(effort)
             text = templated_prompt(self.tokenizer, messages, tools, variables)
-            return self._ids(text, pictures, allow_special_tokens=True)
+            return self._ids(text, pictures, prompt_encoder(self.tokenizer))
         ids: list[int] = []
         if tools:
             named = ", ".join(tool["function"]["name"] for tool in tools)
             ids += [*self.tokenizer.encode(f"tools: {named}"), self.catalog.end_tokens[0]]
         for message in messages:
-            ids += self._ids(f"{message['role']}: {flat_text(message)}", pictures)
+            said = f"{message['role']}: {flat_text(message)}"
+            ids += self._ids(said, pictures, self.tokenizer.encode)
             ids.append(self.catalog.end_tokens[0])
         ids += self.catalog.turn_prefix
         return ids if thinking or not self.thinks else [*ids, *self.catalog.thinking]
@@ -114,13 +115,16 @@ class TextModel:
             self.check_length(sum(sizes), 1, "/messages")
         return iter([content_id(c)] * size for c, size in zip(chunks, sizes, strict=True))
 
-    def _ids(self, text: str, pictures: Iterator[list[int]], **how: Any) -> list[int]:
+    @staticmethod
+    def _ids(
+        text: str, pictures: Iterator[list[int]], encode: Callable[[str], list[int]]
+    ) -> list[int]:
         """The ids of a text, its pictures in their places."""
         first, *rest = text.split(PICTURE)
-        ids = list(self.tokenizer.encode(first, **how))
+        ids = list(encode(first))
         for part in rest:
             ids += next(pictures)
-            ids += self.tokenizer.encode(part, **how)
+            ids += encode(part)
         return ids
 
     def check_length(

@@ -38,18 +38,26 @@ class ToolUse:
 @dataclass(frozen=True)
 class ToolRequest:
     """The tools of a request and how they may be used. `told` of them, the last ones, stand in the
-    messages."""
+    messages. All are in the prompt; `allowed` are the names that may be called, None for all."""
 
     tools: list[dict[str, Any]]
     choice: str = "auto"
     named: str | None = None
     parallel: bool = True
     told: int = 0
+    allowed: frozenset[str] | None = None
 
     @property
     def offered(self) -> list[dict[str, Any]]:
         """The tools that the request itself declares."""
         return self.tools[: len(self.tools) - self.told]
+
+    @property
+    def callable(self) -> list[dict[str, Any]]:
+        """The tools that an answer may call."""
+        if self.allowed is None:
+            return self.tools
+        return [tool for tool in self.tools if tool["function"]["name"] in self.allowed]
 
 
 NO_TOOLS = ToolRequest([], "none")
@@ -61,15 +69,20 @@ def tool_request(body: dict[str, Any], told: list[dict[str, Any]] | None = None)
     tools = [*(body.get("tools") or []), *(told or [])]
     choice = body.get("tool_choice") or ("auto" if tools else "none")
     parallel = body.get("parallel_tool_calls") is not False
-    named = None
-    if isinstance(choice, dict):
+    named, allowed = None, None
+    if isinstance(choice, dict) and "allowed_tools" in choice:
+        allowed = frozenset(one["function"]["name"] for one in choice["allowed_tools"]["tools"])
+        choice = choice["allowed_tools"]["mode"]
+    elif isinstance(choice, dict):
         named, choice = choice["function"]["name"], "named"
     names = [tool["function"]["name"] for tool in tools]
-    if choice in ("required", "named") and not tools:
+    if (choice in ("required", "named") or allowed) and not tools:
         raise _refused("is only allowed when tools are given", "send tools")
-    if named is not None and named not in names:
-        raise _refused(f"names {named!r}, which is not in tools", f"name one of {', '.join(names)}")
-    return ToolRequest(tools, choice, named, parallel, len(told or []))
+    for name in [named] if named is not None else sorted(allowed or ()):
+        if name not in names:
+            fix = f"name one of {', '.join(names)}"
+            raise _refused(f"names {name!r}, which is not in tools", fix)
+    return ToolRequest(tools, choice, named, parallel, len(told or []), allowed)
 
 
 def _refused(problem: str, fix: str) -> BadRequest:
@@ -84,10 +97,11 @@ def chosen_tools(request: ToolRequest, messages: list[Message]) -> list[dict[str
     if request.named is not None:
         return [t for t in request.tools if t["function"]["name"] == request.named][:1]
     asked = last_user_text(messages)
-    ranked = [(relevance(tool["function"], asked or ""), tool) for tool in request.tools]
+    offered = request.callable
+    ranked = [(relevance(tool["function"], asked or ""), tool) for tool in offered]
     best = max(score for score, _ in ranked)
     if request.choice == "required" and best == 0:
-        return request.tools[:1]
+        return offered[:1]
     if asked is None and request.choice == "auto":
         return []
     wanted = [tool for score, tool in ranked if score and score >= best / 2]

@@ -47,6 +47,22 @@ def internal_error(error: BaseException) -> Answer:
     return Answer(500, body)
 
 
+BOUNDS = {
+    "minimum": "at least ",
+    "maximum": "at most ",
+    "exclusiveMinimum": "more than ",
+    "exclusiveMaximum": "less than ",
+    "minLength": "at least ",
+    "maxLength": "at most ",
+    "minItems": "at least ",
+    "maxItems": "at most ",
+    "minProperties": "at least ",
+    "maxProperties": "at most ",
+    "enum": "one of ",
+}
+"""What a rule's value is to a value that keeps it."""
+
+
 def contract_breach(violations: Sequence[Violation]) -> ServiceError:
     """A body that breaks the contract: names the first field and lists the others."""
     first = violations[0]
@@ -77,7 +93,8 @@ def _fix(violation: Violation) -> str:
     if violation.rule == "format" and violation.expected == "date-time":
         return "RFC 3339 with a time zone: add Z, as in 2026-07-13T00:00:00Z"
     expected = _short(violation.expected)
-    return "" if expected in (None, "", [], {}) else f"expected {expected}"
+    bound = BOUNDS.get(str(violation.rule), "")
+    return "" if expected in (None, "", [], {}) else f"expected {bound}{expected}"
 
 
 def failed_promise(error: str, category: str, dialect: Dialect) -> dict[str, Any]:

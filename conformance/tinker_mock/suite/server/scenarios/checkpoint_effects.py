@@ -101,7 +101,7 @@ def lifetimes(context: ScenarioContext, shelf: Shelf, model: Trainee) -> None:
     path = str(shelf.save(model, "brief", ttl_seconds=86_400, **fields).at("/path"))
     run = {"run_id": model.model}
     listed = context.client.call("list_run_checkpoints", path=run).require().at("/checkpoints")
-    entry = next((one for one in listed if one.get("tinker_path") == path), {})
+    entry: dict[str, Any] = next((one for one in listed if one.get("tinker_path") == path), {})
     with context.check("weights/save/ttl-kept"):
         expect(entry.get("expires_at"), "a lifetime given when saving shows", "expires_at", entry)
     if tagged:

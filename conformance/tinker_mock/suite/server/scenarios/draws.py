@@ -102,10 +102,10 @@ def values(context: ScenarioContext) -> None:
             expect(worst <= 1, "as prompt_logprobs of the same text", scored, one["logprobs"])
     known = sampler.likeliest()
     with context.check("sampling/topk/value"):
-        for token, value in [*known.items()][:4] + [*sampler.likeliest(2).items()]:
-            scored = sampler.scored(*PROMPT, token)[-1] or 0.0
-            fine = sampler.tolerance.worst(value, scored, 1.0) <= 1
-            expect(fine, f"token {token} as prompt_logprobs says", scored, value)
+        for token, value in (*[*known.items()][:4], *sampler.likeliest(2).items()):
+            told = sampler.scored(*PROMPT, token)[-1] or 0.0
+            fine = sampler.tolerance.worst(value, told, 1.0) <= 1
+            expect(fine, f"token {token} as prompt_logprobs says", told, value)
     chances = {token: math.exp(value) for token, value in known.items()}
     with context.check("sampling/value/frequencies"):
         fault = unlikely(sampler.drawn(seed=5), chances)

@@ -107,7 +107,7 @@ def refusals(context: ScenarioContext) -> None:
         statuses.add(status)
         expect(failed, "an unknown session is refused", "an error", text)
     with context.check("models/create/never-5xx"):
-        retried = sorted(code for code in statuses if code >= 500 or code in (408, 429))
+        retried = sorted(code for code in statuses if code >= 500 or code in (408, 409, 429))
         expect(not retried, "refusals are final", "4xx, or 200 with error", retried)
     with context.check("models/info/unknown"):
         info(context, "no-such-model").require(400, 404)

@@ -3,6 +3,8 @@
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.verdict import expect, expect_equal
 from tinker_mock.suite.server import bodies
@@ -24,7 +26,7 @@ def order(context: ScenarioContext) -> None:
         step = context.submit("optim_step", bodies.optim(model, 3, bench.plain, **PLAIN))
         second = context.submit("forward_backward", bodies.train(model, 2, data))
         first = context.submit("forward_backward", bodies.train(model, 1, data))
-        seen = [bodies.logprobs(one.result()) for one in (first, second, last)]
+        seen = [np.array(bodies.logprobs(one.result())) for one in (first, second, last)]
         step.result()
         own = bench.base[: len(TEXT) - 1]
         bench.same(seen[0], own, "1 sees the new model")
@@ -90,9 +92,9 @@ def failures(context: ScenarioContext) -> None:
         trainee = bench.fresh()
         number = context.number(trainee.model)
         work = bodies.train(trainee.model, number, [bodies.datum(*TEXT), beyond()])
-        tried = context.submit("forward_backward", work, wrong=True).outcome()
-        expect(tried.failed, "a token that does not exist fails", "an error", tried.value)
-        if tried.reply.name == "forward_backward":
+        refused = context.submit("forward_backward", work, wrong=True).outcome()
+        expect(refused.failed, "a token that does not exist fails", "an error", refused.value)
+        if refused.reply.name == "forward_backward":
             context.give_back(trainee.model)
         trainee.idle()
         trainee.step(bench.plain, **PLAIN)

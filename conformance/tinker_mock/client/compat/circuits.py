@@ -1,0 +1,51 @@
+"""One circuit breaker per endpoint, made when it is first asked for."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from tinker_mock.client.clock import Clock, RealClock
+from tinker_mock.client.compat.circuit import CircuitBreaker, State
+
+T = TypeVar("T")
+
+
+class CircuitRegistry:
+    """Breakers by name; all with the same limits."""
+
+    def __init__(
+        self,
+        *,
+        failure_threshold: int = 5,
+        reset_timeout: float = 30.0,
+        half_open_max_calls: int = 1,
+        clock: Clock | None = None,
+    ) -> None:
+        self._failure_threshold = failure_threshold
+        self._reset_timeout = reset_timeout
+        self._half_open_max_calls = half_open_max_calls
+        self._clock = clock or RealClock()
+        self._breakers: dict[str, CircuitBreaker] = {}
+
+    def breaker(self, name: str) -> CircuitBreaker:
+        """The breaker of an endpoint."""
+        if name not in self._breakers:
+            self._breakers[name] = CircuitBreaker(
+                failure_threshold=self._failure_threshold,
+                reset_timeout=self._reset_timeout,
+                half_open_max_calls=self._half_open_max_calls,
+                clock=self._clock,
+            )
+        return self._breakers[name]
+
+    async def call(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Run `work` if the endpoint's circuit allows it. Raises `CircuitOpenError` if not."""
+        return await self.breaker(name).call(work)
+
+    def states(self) -> dict[str, State]:
+        """Every endpoint asked so far, with its circuit's state."""
+        return {name: one.state for name, one in self._breakers.items()}
+
+    def reset(self, name: str | None = None) -> None:
+        """Close one circuit, or all."""
+        for one in [self.breaker(name)] if name is not None else list(self._breakers.values()):
+            one.reset()

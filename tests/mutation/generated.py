@@ -1,0 +1,75 @@
+"""Mutants that nobody chose: cosmic-ray's operators over the server's own source."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import unified_diff
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+SERVER = Path(str(files("tinker_mock.server")))
+ROOMS = ("engine", "promises", "service", "state")
+LEFT_OUT = ("core/RemoveDecorator", "core/ExceptionReplacer", "core/Variable")
+"""Decorators are applied once, at import; another exception class is seen by no client; the last
+need to be told variables."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """One mutation: in a file below the server, by an operator, at its n-th place."""
+
+    file: str
+    operator: str
+    place: int
+
+    def source(self) -> tuple[str, str]:
+        """The file's text, and the mutated one."""
+        text = (SERVER / self.file).read_text("utf-8")
+        return text, str(mutate_code(text, get_operator(self.operator)(), self.place) or text)
+
+    def shown(self) -> str:
+        """The changed lines, for people."""
+        before, after = self.source()
+        lines = list(unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[2:]
+        where = next((line.split()[1].lstrip("-").split(",")[0] for line in lines), "")
+        changed = [" ".join(line.split()) for line in lines if line[:1] in "+-"]
+        return f"{self.file}:{where} `{' → '.join(one[1:].strip() for one in changed)}`"
+
+
+@cache
+def positions(file: str) -> tuple[Generated, ...]:
+    """Every mutation of a file."""
+    tree = get_ast((SERVER / file).read_text("utf-8"))
+    found = []
+    for name in sorted(operator_names()):
+        if name.startswith(LEFT_OUT):
+            continue
+        operator = get_operator(name)()
+        count = sum(len(list(operator.mutation_positions(node))) for node in ast_nodes(tree))
+        found += [Generated(file, name, place) for place in range(count)]
+    return tuple(found)
+
+
+def everything(rooms: tuple[str, ...] = ROOMS) -> list[Generated]:
+    """Every mutation of the rooms, in a fixed order."""
+    paths = sorted(path for room in rooms for path in (SERVER / room).rglob("*.py"))
+    return [one for path in paths for one in positions(str(path.relative_to(SERVER)))]
+
+
+def drawn(seed: int, rooms: tuple[str, ...] = ROOMS) -> Iterator[Generated]:
+    """Mutations of files drawn by their size, in an order that the seed decides, each once."""
+    dice = random.Random(seed)
+    paths = sorted(path for room in rooms for path in (SERVER / room).rglob("*.py"))
+    sizes = [path.stat().st_size for path in paths]
+    seen: set[Generated] = set()
+    while True:
+        (path,) = dice.choices(paths, sizes)
+        found = positions(str(path.relative_to(SERVER)))
+        if found and (one := dice.choice(found)) not in seen:
+            seen.add(one)
+            yield one
