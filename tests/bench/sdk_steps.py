@@ -1,7 +1,7 @@
 """A training loop with the real SDK, run by its interpreter: 8 data of 128 tokens a step.
 
-Prints a JSON line when it is warm, waits for a line, trains, and prints another one: the wall
-seconds of each step. Arguments: base model, steps. TINKER_BASE_URL and TINKER_API_KEY say where.
+Prints a JSON line when it is warm. For each round it waits for a line, trains, and prints the wall
+seconds of each step. Arguments: base model, steps, rounds. TINKER_BASE_URL and TINKER_API_KEY say where.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import tinker
 from tinker import types
 
-BASE, STEPS = sys.argv[1], int(sys.argv[2])
+BASE, STEPS, ROUNDS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 WARM = 5
 
 
@@ -51,8 +51,9 @@ def main() -> None:
     for _ in range(WARM):
         step()
     print(json.dumps({"ready": True}), flush=True)
-    sys.stdin.readline()
-    print(json.dumps([step() for _ in range(STEPS)]), flush=True)
+    for _ in range(ROUNDS):
+        sys.stdin.readline()
+        print(json.dumps([step() for _ in range(STEPS)]), flush=True)
 
 
 if __name__ == "__main__":
