@@ -9,7 +9,7 @@ make bench BENCH=exchange    (or: python tests/bench/bench_exchange.py)
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -146,7 +146,7 @@ def main() -> None:
             client, "optim_step", {"model_id": model, "seq_id": 2, "adam_params": {}}
         )
         numbers = iter(range(2, 1_000_000))
-        kinds = {
+        kinds: dict[str, Callable[[], tuple[str, Any]]] = {
             "submit optim_step": lambda: (
                 "optim_step",
                 {"model_id": parked, "seq_id": next(numbers), "adam_params": {}},

@@ -1,9 +1,9 @@
 """A training step through real SDKs: server CPU by the system's count, and wall time.
 
 8 data of 128 tokens, forward_backward + optim_step + polls, pipelined. Beside the mock on each
-server that can carry it: a server that answers from a table, which is the limit, and the peers whose
-start scripts are in `shared/peers` beside the repository, as far as they are installed (PEERS=1
-installs them). Needs the SDK environment: `tinker-mock sdk-env`.
+server that can carry it: a server that answers from a table, which is the limit, and the peers
+whose start scripts are in `shared/peers` beside the repository, as far as they are installed
+(PEERS=1 installs them). Needs the SDK environment: `tinker-mock sdk-env`.
 
 make bench BENCH=step    (or: python tests/bench/bench_step.py [SDK release …])
 """
@@ -31,7 +31,7 @@ RELEASES = ("0.24.1", "0.25.0", newest())
 SERVERS = ("hypercorn", "uvicorn", "granian")
 MODEL = "Qwen/Qwen3-8B"
 WANTED_CPU, WANTED_WALL, WANTED_PEER = 4.0, 1.3, 0.5
-SCRIPTS = ROOT.parent / "shared" / "peers"
+SCRIPTS = Path(os.environ.get("PEERS_SCRIPTS") or ROOT.parent / "shared" / "peers")
 HOME = Path(os.environ.get("PEERS_HOME") or Path.home() / ".cache" / "tinker-peers")
 HERE = Path(__file__).parent
 
@@ -176,9 +176,7 @@ def main() -> None:
             rows = {target.name: step_cost(target, release) for target in targets}
         limit = rows["a table (the limit)"]
         for name, (cpu, wall) in rows.items():
-            ratios = (
-                f"{cpu / limit[0]:5.2f}x the table's CPU, {wall / limit[1]:5.2f}x its wall time"
-            )
+            ratios = f"{cpu / limit[0]:5.2f}x and {wall / limit[1]:5.2f}x the table's"
             print(f"  {name:22} {cpu:6.2f} ms CPU {wall:7.2f} ms wall  {ratios}")
         for one in (one for one in PEERS if one.sdk == release):
             found = measured_peer(one)
@@ -186,9 +184,8 @@ def main() -> None:
                 ratio = rows["mock on hypercorn"][0] / found[0]
                 told = f"{found[0]:6.2f} ms CPU {found[1]:7.2f} ms wall"
                 print(f"  {one.name:22} {told}  mock on hypercorn: {ratio:.2f}x its CPU")
-    print(
-        f"wanted: {WANTED_CPU} ms CPU, {WANTED_PEER}x a peer's, {WANTED_WALL}x the table's wall time"
-    )
+    limits = f"{WANTED_PEER}x a peer's, {WANTED_WALL}x the table's wall time"
+    print(f"wanted: {WANTED_CPU} ms CPU, {limits}")
 
 
 if __name__ == "__main__":

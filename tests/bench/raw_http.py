@@ -97,7 +97,7 @@ class RawClient:
 
     def model(self, base: str = "Qwen/Qwen3-8B") -> str:
         """A new training model's id."""
-        told = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
+        told: dict[str, Any] = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
         session = self.post("create_session", told)["session_id"]
         lora = {"base_model": base, "lora_config": {"rank": 8}, "model_seq_id": 0}
         made: str = self.done("create_model", {"session_id": session} | lora)["model_id"]

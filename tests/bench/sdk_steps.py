@@ -1,7 +1,8 @@
 """A training loop with the real SDK, run by its interpreter: 8 data of 128 tokens a step.
 
 Prints a JSON line when it is warm. For each round it waits for a line, trains, and prints the wall
-seconds of each step. Arguments: base model, steps, rounds. TINKER_BASE_URL and TINKER_API_KEY say where.
+seconds of each step. Arguments: base model, steps, rounds. TINKER_BASE_URL and TINKER_API_KEY say
+where.
 """
 
 import json
