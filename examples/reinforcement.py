@@ -39,8 +39,8 @@ mean: dict[str, float] = {}
 for step in range(STEPS):
     sampler = trainer.save_weights_and_get_sampling_client().result()
     data = [datum for wish in LETTERS for datum in explore(wish)]
-    if step % 5 == 0:
-        print(f"step {step}:", ", ".join(f"{wish} {reward:.2f}" for wish, reward in mean.items()))
+    if step % 15 == 0:
+        print(f"step {step}:", ", ".join(f"{wish} {reward:.1f}" for wish, reward in mean.items()))
     if data:
         trainer.forward_backward(data, "importance_sampling")
         trainer.optim_step(types.AdamParams(learning_rate=4e-4)).result()

@@ -81,12 +81,16 @@ def test_all_clients_come_to_the_same_values(program: str) -> None:
         assert unequal(values[0], other) == []
 
 
+HISTORY = {"sample-narrowly"}
+"""Their answers tell cache hits, which depend on what else was sampled when they were recorded."""
+
+
 @pytest.mark.parametrize("options", sorted({flags(name) for name in STORIES}))
 def test_a_live_server_answers_the_recorded_requests_alike(options: tuple[str, ...]) -> None:
     with mock_server(["--seed", "7", *options], environment=NO_TOKENIZERS) as url:
         for path in PATHS:
             recorded = read_cassette(path)
-            if flags(recorded.program) != options:
+            if flags(recorded.program) != options or recorded.program in HISTORY:
                 continue
             play(url, recorded.program)
             assert [str(one) for one in replay_to_server(recorded, url)] == [], path

@@ -125,7 +125,7 @@ def conclude(
             return 2
         terminal.note(f"report: {arguments.report / 'index.html'}")
     terminal.summary(results)
-    if arguments.json:
+    if getattr(arguments, "json", False):  # the provider and tokenizer commands have no such option
         print(orjson.dumps(results, option=orjson.OPT_INDENT_2).decode())
     if results["summary"]["error"] or found.blame_suite:
         return 2

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tinker_mock.contracts.locations import FIXTURES
 from tinker_mock.suite.cassettes.cassette import Cassette, cassette_paths, read_cassette
+from tinker_mock.suite.cassettes.recorder import SEED
 from tinker_mock.suite.cassettes.replay_client import has_preset, replay_problems
 from tinker_mock.suite.cassettes.replay_server import replay_to_server
 from tinker_mock.suite.cassettes.stories import flags, play
@@ -46,7 +47,7 @@ def cassettes(options: Options) -> SectionResult:
     found = [(path, read_cassette(path)) for path in cassette_paths(CASSETTES)]
     for wanted in sorted({flags(one.program) for _, one in found}):
         told = [(path, one) for path, one in found if flags(one.program) == wanted]
-        with mock_server(wanted, environment=NO_TOKENIZERS) as url:
+        with mock_server(["--seed", str(SEED), *wanted], environment=NO_TOKENIZERS) as url:
             for path, cassette in told:
                 result.verdicts += _both_ways(path, cassette, url)
     return result
