@@ -39,7 +39,7 @@ def done(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, str
 
 
 def model(client: httpx.Client) -> str:
-    told = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
+    told: dict[str, Any] = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
     session = post(client, "create_session", told)["session_id"]
     lora = {"base_model": "Qwen/Qwen3-8B", "lora_config": {"rank": 8}, "model_seq_id": 0}
     return str(
