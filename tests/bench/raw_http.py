@@ -1,6 +1,5 @@
 """HTTP/1.1 over a plain socket: a client that costs nothing beside the server it measures."""
 
-import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +8,10 @@ from urllib.parse import urlsplit
 
 import orjson
 
-TICKS = os.sysconf("SC_CLK_TCK")
-
 
 def cpu_seconds(pid: int) -> float:
-    """What a process and the children it waited for have used, by the system's count."""
-    times = Path(f"/proc/{pid}/schedstat").read_text().split()
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    del times
-    return sum(_thread_seconds(thread) for thread in threads)
+    """What a process has used, all its threads that are alive, by the scheduler's count."""
+    return sum(_thread_seconds(thread) for thread in Path(f"/proc/{pid}/task").iterdir())
 
 
 def _thread_seconds(task: Path) -> float:
@@ -49,19 +43,20 @@ class RawClient:
     def request(self, path: str, body: Any, **headers: str) -> bytes:
         """The bytes of a POST."""
         content = body if isinstance(body, bytes) else orjson.dumps(body)
-        lines = [
-            f"POST {self.prefix}{path} HTTP/1.1",
-            f"Host: {self.host}",
-            f"X-API-Key: {self.key}",
-            "User-Agent: AsyncTinker/Python 0.38.0",
-            "X-Stainless-Package-Version: 0.38.0",
-            "X-Stainless-Lang: python",
-            "Accept: application/json",
-            "Content-Type: application/json",
-            f"Content-Length: {len(content)}",
-            *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
-        ]
-        return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        told = {
+            "Host": self.host,
+            "X-API-Key": self.key,
+            "User-Agent": "AsyncTinker/Python 0.38.0",
+            "X-Stainless-Package-Version": "0.38.0",
+            "X-Stainless-Lang": "python",
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "Content-Length": str(len(content)),
+        }
+        lines = [f"{name}: {value}" for name, value in {**told, **given}.items()]
+        start = f"POST {self.prefix}{path} HTTP/1.1"
+        return "\r\n".join([start, *lines]).encode() + b"\r\n\r\n" + content
 
     def send(self, request: bytes) -> None:
         self.socket.sendall(request)
@@ -91,7 +86,10 @@ class RawClient:
 
     def done(self, path: str, body: Any) -> Any:
         """Submit, and poll until there is a result."""
-        promise = {"request_id": self.post(path, body)["request_id"]}
+        answer = self.post(path, body)
+        if "request_id" not in answer:
+            raise RuntimeError(f"{path}: {answer}")
+        promise = {"request_id": answer["request_id"]}
         while True:
             result = self.post("retrieve_future", promise)
             if result.get("type") != "try_again":
@@ -99,7 +97,7 @@ class RawClient:
 
     def model(self, base: str = "Qwen/Qwen3-8B") -> str:
         """A new training model's id."""
-        told = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
+        told: dict[str, Any] = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
         session = self.post("create_session", told)["session_id"]
         lora = {"base_model": base, "lora_config": {"rank": 8}, "model_seq_id": 0}
         made: str = self.done("create_model", {"session_id": session} | lora)["model_id"]

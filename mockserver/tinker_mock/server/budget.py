@@ -67,11 +67,11 @@ class Budget:
         self.held = 0
         self.stopped = False
         self.evicted = False
-        self._start = time.thread_time()
+        self.begin()
 
     def begin(self) -> None:
         """The calling thread starts the work: its time counts from here."""
-        self._start = time.thread_time()
+        self._start, self._begun = time.thread_time(), time.perf_counter()
 
     def check(self) -> None:
         """Raises Stopped or BudgetSpent."""
@@ -79,13 +79,19 @@ class Budget:
             raise Stopped
         if self.evicted:
             raise self._too_much("the server runs short of memory, and the operation holds most")
-        if time.thread_time() - self._start > self.seconds:
+        if self._late():
             raise BudgetSpent(
                 f"the operation took more than {self.seconds:g} s of computing",
                 rule=f"at most {self.seconds:g} s an operation",
                 fix="send less at a time, or serve with a greater --work-seconds",
             )
         self.rest()
+
+    def _late(self) -> bool:
+        """Whether the time is used up; less than that has passed at all, mostly."""
+        if time.perf_counter() - self._begun <= self.seconds:
+            return False
+        return time.thread_time() - self._start > self.seconds
 
     def reserve(self, size: int) -> None:
         """Take `size` bytes; raises BudgetSpent before they are allocated."""

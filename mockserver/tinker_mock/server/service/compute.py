@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from tinker_mock.server.budget import MIB, Budget, Memory, Stopped, current
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.errors import GoingDown
+from tinker_mock.server.service.pace import Pace
 from tinker_mock.server.settings import WorkLimits
 
 T = TypeVar("T")
@@ -179,6 +180,26 @@ class Compute:
                 return result
             finally:
                 budget.stopped = True
+
+    async def paced(self, pace: Pace, size: int, function: Callable[..., T], *arguments: Any) -> T:
+        """The function's result, on the loop where the pace says that work of this size is short
+        and no other work waits. Raises as any work does."""
+
+        def timed() -> T:
+            begun = time.perf_counter()
+            result = function(*arguments)
+            pace.note(size, time.perf_counter() - begun)
+            return result
+
+        if self._closed or self._waiting or not pace.short(size):
+            return await self(timed)
+        budget = Budget(self.limits.seconds, self.limits.memory * MIB, self._memory)
+        token = current.set(budget)
+        try:
+            return timed()
+        finally:
+            current.reset(token)
+            budget.release()
 
     def close(self) -> None:
         """End everything at its next checkpoint, and begin nothing more."""

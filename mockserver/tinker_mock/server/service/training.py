@@ -2,16 +2,18 @@
 
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tinker_mock.server.engine import Datum, LossResult
+from tinker_mock.server.engine import Datum, LossResult, Trainer
 from tinker_mock.server.engine.training.custom_loss import compile_loss
 from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.service import session_room
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.inputs import training_data
+from tinker_mock.server.service.pace import SMALL, Pace
 from tinker_mock.server.service.runs import trainer_of
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import Promise
@@ -49,11 +51,31 @@ async def _loss(
         result = step(data, loss, config)
         return result, sum(datum.tokens.size for datum in data)
 
-    result, tokens = await backend.compute(work)
+    pace = _pace(trainer, loss_fn) if isinstance(loss, str) else Pace()
+    size = _numbers(given["data"])
+    result, tokens = await backend.compute.paced(pace, size, work)
     bill(backend, run.session_id, run.base_model, "training", tokens)
     # Without clock cycles a step of the run counts as one, so that the same run tells the same.
     cycle = run.steps if promise.cycle is None else promise.cycle
     return replace(result, metrics={CLOCK_CYCLE: float(cycle), **result.metrics})
+
+
+def _numbers(data: list[dict[str, Any]]) -> int:
+    """How many tokens and targets there are; more than is small where that takes a look inside."""
+    count = 0
+    for datum in data:
+        for chunk in datum["model_input"]["chunks"]:
+            count += len(chunk["tokens"]) if "tokens" in chunk else SMALL
+        for tensor in datum["loss_fn_inputs"].values():
+            count += SMALL if tensor.get("sparse_crow_indices") is not None else len(tensor["data"])
+    return count
+
+
+def _pace(trainer: Trainer, work: str = "optim_step") -> Pace:
+    return _paces.setdefault(trainer, {}).setdefault(work, Pace())
+
+
+_paces: WeakKeyDictionary[Trainer, dict[str, Pace]] = WeakKeyDictionary()
 
 
 def _check_work(data: list[Datum], most: int) -> None:
@@ -90,7 +112,8 @@ async def optim_step(backend: Backend, promise: Promise) -> dict[str, Any]:
     trainer = trainer_of(run)
     body = promise.payload
     params = dict(body.get("optimizer_params") or body.get("adam_params") or {})
-    metrics = await backend.compute(trainer.optim_step, params)
+    size = trainer.pending.size
+    metrics = await backend.compute.paced(_pace(trainer), size, trainer.optim_step, params)
     run.steps += 1
     clips = (params.get("grad_clip_norm") or 0.0) > 0
     told = clips or Quirk.GRADIENT_NORM_ALWAYS in backend.quirks

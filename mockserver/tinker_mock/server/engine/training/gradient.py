@@ -50,6 +50,11 @@ class PendingSlopes:
     def __bool__(self) -> bool:
         return bool(self.parts)
 
+    @property
+    def size(self) -> int:
+        """The positions and targets they come from."""
+        return sum(part.contexts.size + part.tokens.size for part in self.parts)
+
     def gather(self, scorer: Scorer, answers: Answers, slopes: Floats) -> None:
         """Add one call's slopes (dL/dlogp, [M])."""
         if not np.any(slopes):

@@ -1,0 +1,125 @@
+"""What an exchange makes the server do, counted: no time is measured."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tinker_mock.server.service import pace
+from tinker_mock.server.service.compute import Compute
+from tinker_mock.server.serving.in_thread import RunningServer
+
+KEY = {"X-API-Key": "tml-counted"}
+TOKENS = list(range(100, 228))
+TARGETS = {"data": [token + 1 for token in TOKENS], "dtype": "int64", "shape": [len(TOKENS)]}
+CHUNKS = {"chunks": [{"type": "encoded_text", "tokens": TOKENS}]}
+DATUM = {"model_input": CHUNKS, "loss_fn_inputs": {"target_tokens": TARGETS}}
+
+
+@pytest.fixture
+def client() -> Iterator[httpx.Client]:
+    with RunningServer() as server, httpx.Client(base_url=f"{server.url}/api/v1/") as http:
+        http.headers.update(KEY)
+        yield http
+
+
+def post(client: httpx.Client, path: str, body: dict[str, Any]) -> Any:
+    return client.post(path, json=body).raise_for_status().json()
+
+
+def done(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, str]:
+    """The poll of a promise that is ready."""
+    poll = {"request_id": post(client, path, body)["request_id"]}
+    while post(client, "retrieve_future", poll).get("type") == "try_again":
+        pass
+    return poll
+
+
+def model(client: httpx.Client) -> str:
+    told: dict[str, Any] = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
+    session = post(client, "create_session", told)["session_id"]
+    lora = {"base_model": "Qwen/Qwen3-8B", "lora_config": {"rank": 8}, "model_seq_id": 0}
+    return str(
+        done(client, "create_model", {"session_id": session} | lora) and f"{session}:train:0"
+    )
+
+
+def step(client: httpx.Client, run: str, number: int) -> dict[str, str]:
+    given = {"data": [DATUM] * 8, "loss_fn": "cross_entropy"}
+    loss = {"model_id": run, "seq_id": number, "forward_backward_input": given}
+    done(client, "forward_backward", loss)
+    return done(client, "optim_step", {"model_id": run, "seq_id": number + 1, "adam_params": {}})
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, counts: Counter[str]) -> None:
+    """Count the calls of a function."""
+    real = getattr(owner, name)
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        counts[name] += 1
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(owner, name, call)
+
+
+def test_small_steps_are_not_handed_to_threads(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "BLINK", 3600.0)  # however busy this machine is
+    run = model(client)
+    step(client, run, 1)
+    counts: Counter[str] = Counter()
+    counted(monkeypatch, Compute, "_enter", counts)
+    step(client, run, 3)
+    assert counts["_enter"] == 0
+
+
+def test_work_whose_pace_is_not_known_goes_to_a_thread(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: Counter[str] = Counter()
+    counted(monkeypatch, Compute, "_enter", counts)
+    run = model(client)
+    before = counts["_enter"]
+    step(client, run, 1)
+    assert counts["_enter"] == before + 2
+
+
+def test_a_large_batch_never_runs_on_the_loop(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "BLINK", 3600.0)
+    run = model(client)
+    step(client, run, 1)
+    counts: Counter[str] = Counter()
+    counted(monkeypatch, Compute, "_enter", counts)
+    given = {"data": [DATUM] * (1 + pace.SMALL // (2 * len(TOKENS))), "loss_fn": "cross_entropy"}
+    loss = {"model_id": run, "seq_id": 3, "forward_backward_input": given}
+    done(client, "forward_backward", loss)
+    assert counts["_enter"] == 1
+
+
+def test_a_poll_that_is_ready_waits_for_nothing(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll = step(client, model(client), 1)
+    counts: Counter[str] = Counter()
+    counted(monkeypatch, asyncio, "ensure_future", counts)
+    counted(monkeypatch, asyncio, "wait", counts)
+    for _ in range(10):
+        assert "metrics" in post(client, "retrieve_future", poll)
+    assert not counts
+
+
+def test_steps_build_no_prior(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tinker_mock.server.engine.model import frozen_model
+
+    run = model(client)
+    step(client, run, 1)
+    counts: Counter[str] = Counter()
+    counted(monkeypatch, frozen_model, "build_prior", counts)
+    step(client, run, 3)
+    assert not counts
