@@ -153,7 +153,7 @@ class Compute:
         self.limits = limits
         self._memory = Memory(limits.memory * MIB * MEMORY_SHARES)
         self._lock = threading.Lock()
-        self._free = limits.workers
+        self._free = limits.threads
         self._shares: dict[str, Share] = {}
         self._waiting = 0
         self._turns = 0
@@ -270,15 +270,15 @@ class Compute:
 
     def _hand_out(self) -> None:
         """Give free turns to short work, and to the tenants who used least. The lock is held."""
-        by_use, by_place = attrgetter("used"), methodcaller("place", self.limits.workers)
+        by_use, by_place = attrgetter("used"), methodcaller("place", self.limits.threads)
         while self._free and self._waiting:
-            ready = [owner for owner in self._shares.values() if owner.waiting(self.limits.workers)]
+            ready = [owner for owner in self._shares.values() if owner.waiting(self.limits.threads)]
             if not ready:
                 return
             self._turns += 1
             alike = self._turns % LONG_TURNS == 0
             owner = min(ready, key=by_use if alike else by_place)
-            queue = owner.waiting(self.limits.workers)
+            queue = owner.waiting(self.limits.threads)
             assert queue is not None
             work = queue.popleft()
             self._zero = max(self._zero, owner.used)

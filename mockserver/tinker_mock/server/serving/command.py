@@ -78,6 +78,11 @@ def serve(settings: Settings, seed_drawn: bool = False) -> int:
             directory = Path(stack.enter_context(TemporaryDirectory()))
             certfile, keyfile = make_certificate(directory, settings.host)
             settings = replace(settings, certfile=certfile, keyfile=keyfile)
+        peers = None
+        if settings.store is not None:
+            peers = stack.enter_context(bind_socket(settings.peer_host, 0))
+            address = f"{settings.peer_host}:{peers.getsockname()[1]}"
+            settings = replace(settings, peer_address=address)
         from tinker_mock.server.app import create_app
 
         app = create_app(settings)
@@ -87,7 +92,7 @@ def serve(settings: Settings, seed_drawn: bool = False) -> int:
             seed = settings.seed
             print(f"seed {seed}: drawn; --seed {seed} repeats this run", file=sys.stderr)
         note = tokenizers_at_hand(app.state.mock.backend.catalog.models.values())
-        return serve_until_signal(app, settings, listener, note)
+        return serve_until_signal(app, settings, listener, note, peers)
 
 
 def tokenizers_at_hand(models: Iterable[NamedModel]) -> str:
@@ -101,7 +106,11 @@ def tokenizers_at_hand(models: Iterable[NamedModel]) -> str:
 
 
 def serve_until_signal(
-    app: Any, settings: Settings, listener: socket.socket, note: str = ""
+    app: Any,
+    settings: Settings,
+    listener: socket.socket,
+    note: str = "",
+    peers: socket.socket | None = None,
 ) -> int:
     """Serve an app until SIGINT or SIGTERM, then say what was seen; returns the exit code."""
     # Every socket write hands the interpreter to the engine's threads: 5 ms are too long to wait.
@@ -109,7 +118,7 @@ def serve_until_signal(
     control = app.state.mock.control
     control.journal.listeners.append(Preparation(control.journal))
     with request_log(control.journal, settings.log):
-        asyncio.run(_until_signal(app, settings, listener, note))
+        asyncio.run(_until_signal(app, settings, listener, note, peers))
     return int(control.exit_report())
 
 
@@ -143,7 +152,9 @@ def announce(settings: Settings, certfile: str, note: str) -> None:
         print(f"# {note} (see: tinker-mock tokenizers)", flush=True)
 
 
-async def _until_signal(app: Any, settings: Settings, listener: socket.socket, note: str) -> None:
+async def _until_signal(
+    app: Any, settings: Settings, listener: socket.socket, note: str, peers: socket.socket | None
+) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -154,6 +165,15 @@ async def _until_signal(app: Any, settings: Settings, listener: socket.socket, n
         await stopped.wait()
         gc.disable()  # the process ends: looking for garbage would only delay the last answers
 
-    from tinker_mock.server.serving.servers import serve_app
+    from tinker_mock.server.serving.servers import serve_app, serve_peers
 
-    await serve_app(app, settings, listener, until_stopped)
+    if peers is None:
+        await serve_app(app, settings, listener, until_stopped)
+        return
+    left = asyncio.Event()
+    others = asyncio.create_task(serve_peers(app.state.for_servers, peers, left.wait))
+    try:
+        await serve_app(app, settings, listener, until_stopped)
+    finally:
+        left.set()
+        await others
