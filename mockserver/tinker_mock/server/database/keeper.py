@@ -62,15 +62,21 @@ class StateKeeper:
         return self._work is None and was_gathered(promise)
 
     def keep_now(self) -> bool:
-        if self._work is None and self._changes:
+        if not self._busy and self._changes:
             self._commit()
-        return self._work is None
+        return not self._busy
 
     async def kept(self) -> None:
         if self._work is not None:
             await asyncio.shield(self._work)
         if not self.keep_now() and self._work is not None:
             await asyncio.shield(self._work)
+
+    @property
+    def _busy(self) -> bool:
+        """The thread is at work. Work that has just ended may stand there for one turn more: what
+        has changed since is not in it."""
+        return self._work is not None and not self._work.done()
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -197,7 +203,8 @@ class StateKeeper:
 
     def _worked(self, work: asyncio.Task[Any]) -> None:
         """The thread is free. Who waited is told how it went, and if nobody did, the next one."""
-        self._work = None
+        if self._work is work:
+            self._work = None
         if not work.cancelled():
             work.exception()
         if self._changes and self.failure is None:

@@ -102,6 +102,7 @@ class SharedStore:
             data = encode(filing.value)
             filing.name = hashlib.sha256(data).hexdigest()
             found.append((WEIGHTS, (filing.name, data)))
+        found.sort(key=lambda one: one[1][0])  # two servers that keep the same wait for each other
         found += [(sql.replace("?", "%s"), values) for sql, values in statements(change, _upsert)]
         found += self._sharing(change)
 
