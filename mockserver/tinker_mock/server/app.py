@@ -268,6 +268,8 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
         yield
         if closing is not None:
             await closing()
+        if mock.cluster is not None:
+            mock.cluster.leaving = True
         mock.close()
         if mock.cluster is not None:
             await mock.cluster.leave()

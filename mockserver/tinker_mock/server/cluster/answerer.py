@@ -113,7 +113,7 @@ class OwnersAnswerer:
     async def answer(self, exchange: Exchange) -> Answer:
         """The answer, or that somebody else has to be asked."""
         assert exchange.operation is not None
-        if await self.cluster.owner(exchange.headers.get(UNIT, "")) != self.cluster.me:
+        if self.cluster.leaving or await self.cluster.owner(exchange.headers.get(UNIT, "")) != self.cluster.me:
             return Answer(UNAVAILABLE, headers={NOT_MINE: "1"})
         if exchange.operation.id not in OWN:
             await self.cluster.pull()

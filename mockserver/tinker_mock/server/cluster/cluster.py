@@ -51,6 +51,8 @@ class Cluster:
         self.owned: set[str] = set()
         self.recall: Callable[[], None] = lambda: None
         self.others: list[Peer] = []
+        self.leaving = False
+        """Nothing is begun here any more."""
         self._loads: dict[str, int] = {}
         self._owners: dict[str, Peer] = {}
         self._units: LruCache[str, str] = LruCache(REQUESTS_KNOWN)
