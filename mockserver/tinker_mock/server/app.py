@@ -14,6 +14,7 @@ from tinker_mock.contracts import Operation, load_contract
 from tinker_mock.server.access import Access
 from tinker_mock.server.catalog import Catalog, today_of
 from tinker_mock.server.clock import Clock, clock_from
+from tinker_mock.server.control import across_servers
 from tinker_mock.server.control.answerer import ControlAnswerer
 from tinker_mock.server.control.front_door import FrontDoor
 from tinker_mock.server.control.mock_control import MockControl
@@ -173,6 +174,7 @@ def build(
     local = answerer(backend)
     if cluster is not None:
         cluster.recall = control.recall
+        control.shared = True
     endpoint = Endpoint(
         local if cluster is None else sharing.answerer_of_clients(local, cluster),
         traffic,
@@ -254,7 +256,22 @@ def app_for_servers(mock: Mock, answerer: Answerer, rules: RequestRules) -> Star
         clients.compute,
         rules,
     )
-    return DirectApp(routes_for(endpoint, _operations()), lifespan=None)
+    contract = load_contract("control").operations
+    console = Endpoint(
+        across_servers.OwnersControlAnswerer(_console(mock), mock.cluster),
+        PlainTraffic(),
+        mock.control.watching,
+        clients.intake,
+        clients.access,
+        clients.compute,
+        RequestRules(content_types=False),
+    )
+    routes = [*routes_for(endpoint, _operations()), *routes_for(console, contract.values())]
+    return DirectApp(routes, lifespan=None)
+
+
+def _console(mock: Mock) -> ControlAnswerer:
+    return ControlAnswerer(mock.control, mock.endpoint.access, load_contract("control").operations)
 
 
 def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> Starlette:
@@ -281,7 +298,9 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
         fallback = FrontDoor(fallback)
         contract = load_contract("control").operations
         access = mock.endpoint.access
-        answerer = ControlAnswerer(mock.control, access, contract)
+        answerer: Answerer = _console(mock)
+        if mock.cluster is not None:
+            answerer = across_servers.SharedControlAnswerer(_console(mock), mock.cluster)
         console = Endpoint(
             answerer,
             PlainTraffic(),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable
-from hmac import compare_digest
 from typing import Protocol
 
 from tinker_mock.contracts import Operation
@@ -14,7 +13,6 @@ from tinker_mock.server.cluster.peers import (
     FROM,
     NOT_MINE,
     RESULT_OF,
-    TOKEN,
     UNIT,
     PeerGone,
 )
@@ -101,7 +99,7 @@ class OwnersAnswerer:
 
     def authenticate(self, exchange: Exchange, operation: Operation) -> None:
         """The credential's tenant; links are for the address that the client used."""
-        if not compare_digest(exchange.headers.get(TOKEN, ""), self.cluster.peers.token):
+        if not self.cluster.is_peer(exchange):
             raise Unauthenticated("this is where the servers of a store ask each other")
         exchange.base_url = exchange.headers.get(BASE, exchange.base_url)
         self.local.authenticate(exchange, operation)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
+from hmac import compare_digest
 from typing import TYPE_CHECKING
 
 from tinker_mock.server.cluster.copies import SHARED, Copies
 from tinker_mock.server.cluster.membership import HEARTBEAT, Membership, Peer
-from tinker_mock.server.cluster.peers import Peers
+from tinker_mock.server.cluster.peers import TOKEN, PeerGone, Peers
 from tinker_mock.server.cluster.routing import request_named, unit_named
 from tinker_mock.server.database.units import SERVICE
+from tinker_mock.server.errors import StorageFull
 from tinker_mock.server.lru import LruCache
 from tinker_mock.server.service.backend import Backend
-from tinker_mock.server.wire.exchange import Exchange
+from tinker_mock.server.wire.exchange import Answer, Exchange
 
 if TYPE_CHECKING:
     from tinker_mock.server.database.keeper import StateKeeper
@@ -214,6 +216,26 @@ class Cluster:
             self.backend.promises.take_up(found.promises.values(), found.lanes.values())
             log.info("took over %s", unit)
 
-    def everybody(self) -> Iterable[Peer]:
-        """All servers, this one first."""
-        return (self.me, *self.others)
+    async def let_go(self) -> None:
+        """Own and know nothing: everything is about to be forgotten."""
+        self.backend.promises.stop()
+        async with self._adopting, self._pulling:
+            with suppress(StorageFull):
+                await self.keeper.kept()
+            self.owned.clear()
+            self._owners.clear()
+            self.backend.store.current = self.keeper.abandon(SHARED)
+            self.copies.forget()
+
+    # --- other servers ----------------------------------------------------------------------
+
+    def is_peer(self, exchange: Exchange) -> bool:
+        """Whether a request comes from a server of the store."""
+        return compare_digest(exchange.headers.get(TOKEN, ""), self.peers.token)
+
+    async def ask(self, peer: Peer, exchange: Exchange) -> Answer | None:
+        """Another server's answer; None when there is none."""
+        try:
+            return await self.peers.forward(peer, exchange, "")
+        except PeerGone:
+            return None

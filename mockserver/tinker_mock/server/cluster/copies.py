@@ -39,6 +39,10 @@ class Copies:
         self.store = store
         self._since = "0"
 
+    def forget(self) -> None:
+        """Begin anew."""
+        self._since = "0"
+
     def news(self) -> list[Row]:
         """What was committed since the last time; in a thread."""
 

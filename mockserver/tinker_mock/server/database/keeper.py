@@ -91,6 +91,13 @@ class StateKeeper:
         for name in tables:
             self._state.tables()[name].watch(None)
 
+    def abandon(self, tables: Iterable[str]) -> State:
+        """A state without anything, of which these tables are not this server's."""
+        self._state = State()
+        self._changes.watch(self._state, everything=False)
+        self.share(tables)
+        return self._state
+
     def adopt(self, found: State, tables: Iterable[str]) -> None:
         """These records, kept as they are, are this server's from now on; so are those tables."""
         state = self._state

@@ -18,7 +18,7 @@ from tinker_mock.server.database.changes import Change, statements
 from tinker_mock.server.database.loading import Pairs, load_state
 from tinker_mock.server.database.place import SEED, TIME
 from tinker_mock.server.database.postgres import Connection, Postgres, Statement, opened
-from tinker_mock.server.database.shared_schema import COPIED
+from tinker_mock.server.database.shared_schema import COPIED, EMPTIED
 from tinker_mock.server.database.units import unit_of_counter, unit_of_row
 from tinker_mock.server.database.values import Unreadable, decode, encode
 from tinker_mock.server.errors import ConfigurationError, Conflict, StorageFull
@@ -187,6 +187,10 @@ class SharedStore:
     def load_unit(self, unit: str) -> State:
         """A unit as it was last committed."""
         return load_state(UnitRows(self.asking, unit), self.files)
+
+    def empty(self) -> None:
+        """Forget everything but who is there."""
+        self.database.do([(f"DELETE FROM {table}", ()) for table in EMPTIED])
 
     def unit_of_request(self, request_id: str) -> str | None:
         """What a promise belongs to; None for one that is not known."""
