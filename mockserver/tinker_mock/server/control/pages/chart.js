@@ -20,7 +20,7 @@ function ticks(low, high) {
 }
 
 // runs: [{name, colour, points: [[step, value], …]}]
-export function chart(title, runs) {
+export function chart(title, about, runs) {
   const reading = el("div", { class: "reading", "aria-live": "off" });
   const drawn = runs.filter((run) => run.points.length);
   const all = drawn.flatMap((run) => run.points).filter(([, value]) => Number.isFinite(value));
@@ -60,7 +60,8 @@ export function chart(title, runs) {
   });
   board.addEventListener("pointerleave", () => { cursor.setAttribute("x1", -9); cursor.setAttribute("x2", -9); newest(); });
   newest();
-  return el("section", { class: "card" }, el("h2", {}, title), board, reading);
+  return el("section", { class: "card" }, el("h2", { title: about }, title), board, reading,
+    about ? el("p", { class: "about" }, about) : null);
 }
 
 function said(run, [step, value]) {

@@ -4,10 +4,11 @@ import { el, clockTime, figure } from "/_mock/ui/dom.js";
 import { ask } from "/_mock/ui/api.js";
 
 export const title = "Samples";
-let board = null;
+let board = null, newest = null;
 
 export async function enter(place) {
   board = place;
+  newest = null;
   await refresh();
 }
 
@@ -15,7 +16,8 @@ export function leave() { board = null; }
 
 export async function refresh() {
   const { samples } = await ask("/_mock/samples?limit=40");
-  if (!board) return;
+  if (!board || samples[0]?.number === newest) return; // a selection survives
+  newest = samples[0]?.number;
   const cards = samples.map((sample) => el("section", { class: "card" },
     el("h2", {}, sample.base_model, el("span", { class: "soft" }, ` · ${clockTime(sample.at)} · ${sample.sampler_id}`)),
     el("p", { class: "soft" }, Object.entries(sample.params).filter(([, value]) => value !== null).map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(" · "),
