@@ -13,7 +13,7 @@ function thinned(points) {
 function ticks(low, high) {
   const span = high - low || Math.abs(high) || 1;
   const step = 10 ** Math.floor(Math.log10(span / 3));
-  const wide = [1, 2, 5, 10].map((times) => times * step).find((candidate) => span / candidate <= 4);
+  const wide = [1, 2, 5, 10].map((times) => times * step).find((candidate) => span / candidate <= 5);
   const found = [];
   for (let at = Math.ceil(low / wide) * wide; at <= high + 1e-12; at += wide) found.push(at);
   return found;

@@ -35,5 +35,5 @@ async function load() {
       el("a", { href: `/_mock/checkpoints/archive?path=${encodeURIComponent(kept.path)}`, download: "" }, "download"))));
   board.replaceChildren(rows.length
     ? el("div", { class: "card scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ...["path", "base model", "step", "size", "saved", "expires", ""].map((name) => el("th", {}, name)))), el("tbody", {}, ...rows)))
-    : el("p", { class: "empty" }, "Nothing was saved yet."));
+    : el("p", { class: "empty" }, "Nothing was saved under a name yet. Weights that a client saves for itself alone, without a name, are not listed."));
 }

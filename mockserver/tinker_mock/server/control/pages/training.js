@@ -1,6 +1,6 @@
 // Curves of the models under training, several runs over one another.
 
-import { el } from "/_mock/ui/dom.js";
+import { el, short } from "/_mock/ui/dom.js";
 import { ask } from "/_mock/ui/api.js";
 import { chart } from "/_mock/ui/chart.js";
 
@@ -64,7 +64,7 @@ function draw() {
     const box = el("input", { type: "checkbox", checked: !hidden.has(run.model_id),
       onchange: (event) => { hidden[event.target.checked ? "delete" : "add"](run.model_id); draw(); } });
     return el("label", { class: "key", title: run.model_id }, box, swatch,
-      `${run.base_model ?? "gone"} · ${run.model_id.slice(0, 8)}${run.model_id.slice(run.model_id.indexOf(":"))} · ${run.points.length} steps`);
+      `${run.base_model ?? "gone"} · ${short(run.model_id)} · ${run.points.length} steps`);
   });
   const charts = ordered.map((name) => chart(name, SAYS[name], runs.map((run, place) => ({
     name: run.model_id, colour: colour(place), points: hidden.has(run.model_id) ? []
