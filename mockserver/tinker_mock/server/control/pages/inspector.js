@@ -53,7 +53,9 @@ async function told() {
 
 async function state() {
   const { counts, scenario, seed, parked } = await ask("/_mock/state");
-  status.textContent = `${counts.sessions} sessions · ${counts.runs} models · ${counts.promises} promises · ${parked} waiting · scenario ${scenario} · seed ${seed}`;
+  const said = [["session", counts.sessions], ["model", counts.runs], ["promise", counts.promises]]
+    .map(([name, count]) => `${count} ${name}${count === 1 ? "" : "s"}`);
+  status.textContent = [...said, `${parked} waiting`, `scenario ${scenario}`, `seed ${seed}`].join(" · ");
 }
 
 async function live() {

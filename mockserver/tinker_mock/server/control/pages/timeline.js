@@ -1,6 +1,6 @@
 // Where the time went: the promises of every lane, waiting and running.
 
-import { el, svg, short } from "/_mock/ui/dom.js";
+import { el, svg, short, clockTime, figure } from "/_mock/ui/dom.js";
 import { ask } from "/_mock/ui/api.js";
 
 export const title = "Timeline";
@@ -38,7 +38,12 @@ function draw(promises, now) {
   const rows = recent.map(([lane, held]) => el("div", { class: "lane" },
     el("span", { title: lane }, short(lane), el("br"), el("span", { class: "soft" }, pace(held))), track(held, start, end)));
   board.replaceChildren(el("div", { class: "bar" }, choice, ...legend),
-    rows.length ? el("div", { class: "card" }, ...rows) : el("p", { class: "empty" }, "No operation in this time. Promises appear here as clients submit them."));
+    rows.length ? el("div", { class: "card" }, scale(start, end), ...rows) : el("p", { class: "empty" }, "No operation in this time. Promises appear here as clients submit them."));
+}
+
+function scale(start, end) {
+  const marks = [1, 0.75, 0.5, 0.25, 0].map((part) => el("span", {}, part ? `−${figure(part * (end - start))} s` : clockTime(end)));
+  return el("div", { class: "lane" }, el("span", { class: "soft" }, "lane"), el("div", { class: "marks soft" }, ...marks));
 }
 
 // By lane. The sampling clients of a session are one: a loop that samples makes a new one each step.
