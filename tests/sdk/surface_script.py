@@ -33,7 +33,7 @@ def members(cls):
     inherited = {name for base in BUILT_IN if issubclass(cls, base) for name in dir(base)}
     model = hasattr(cls, "model_fields")
     found = {}
-    for name in dir(cls):
+    for name in [*dir(cls), *getattr(cls, "__members__", ())]:
         pydantic = model and (name.startswith(PYDANTIC) or name in PYDANTIC_NAMES)
         if name.startswith("_") or name in inherited or pydantic:
             continue
