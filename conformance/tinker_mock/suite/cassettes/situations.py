@@ -231,10 +231,7 @@ def administration(api: Any) -> dict[str, Any]:
     return values
 
 
-@situation(
-    "--client-config=custom_loss_server_side=true",
-    reference=False,  # it computes custom losses on this side, and traces no torch graphs
-)
+@situation("--client-config=custom_loss_server_side=true")
 def uploaded_loss(api: Any) -> dict[str, Any]:
     api.needs("create_custom_loss", api.service)
 
