@@ -42,11 +42,11 @@ def in_turn() -> list[Scenario]:
 
 def played(mutant: Generated | None, healthy: frozenset[str] = frozenset()) -> str:
     """The check that notices the mutant, or SURVIVES. `healthy` are checks that fail anyhow."""
-    os.environ[ENVIRONMENT] = "off"  # what a mutant makes is nobody else's
     try:
         if mutant is not None:
             Rewritten(mutant.file, mutant.source()[1]).put_in()
         with TemporaryDirectory() as folder:
+            os.environ[ENVIRONMENT] = folder  # what a mutant makes is nobody else's
             return noticed(folder, healthy)
     except GraftError:
         return "it cannot be put in"

@@ -36,6 +36,7 @@ from tinker_mock.suite.server.scenarios import (
     sampling,
     service,
     sessions,
+    stop_strings,
     streaming,
     telemetry,
     tenants,
@@ -48,8 +49,8 @@ from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 
 MODULES = (
     service, auth, tenants, sessions, models, listings, training, losses, optimizer, sampling,
-    draws, futures, promise_effects, weights, checkpoint_effects, checkpoints, runs, telemetry,
-    billing, errors, protobuf, protobuf_values, streaming, text, kimi, cases,
+    draws, stop_strings, futures, promise_effects, weights, checkpoint_effects, checkpoints, runs,
+    telemetry, billing, errors, protobuf, protobuf_values, streaming, text, kimi, cases,
 )  # fmt: skip
 """In the ledger's order of chapters, the cases from YAML last."""
 OTHER = "for other SDK releases, or newer than the frozen requirements"
