@@ -21,6 +21,7 @@ from tinker_mock.suite.server.scenarios import (
     cases,
     checkpoint_effects,
     checkpoints,
+    custom_losses,
     draws,
     errors,
     futures,
@@ -48,9 +49,10 @@ from tinker_mock.suite.server.stalls import judge_stalls
 from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 
 MODULES = (
-    service, auth, tenants, sessions, models, listings, training, losses, optimizer, sampling,
-    draws, stop_strings, futures, promise_effects, weights, checkpoint_effects, checkpoints, runs,
-    telemetry, billing, errors, protobuf, protobuf_values, streaming, text, kimi, cases,
+    service, auth, tenants, sessions, models, listings, training, losses, custom_losses, optimizer,
+    sampling, draws, stop_strings, futures, promise_effects, weights, checkpoint_effects,
+    checkpoints, runs, telemetry, billing, errors, protobuf, protobuf_values, streaming, text, kimi,
+    cases,
 )  # fmt: skip
 """In the ledger's order of chapters, the cases from YAML last."""
 OTHER = "for other SDK releases, or newer than the frozen requirements"

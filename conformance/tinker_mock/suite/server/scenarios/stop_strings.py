@@ -10,9 +10,9 @@ from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
 from tinker_mock.tokenizer import TokenizerError, load_tokenizer
 
-LETTERS = ["e", "a", "o"]
-"""Common ones: most texts of some length have one."""
-NEVER = ["\ue0f1\ue0f2\ue0f3"]
+LETTERS = ["\ue0f1", "e", "a", "o"]
+"""Common ones, behind one that no text has: most texts of some length have one."""
+NEVER = ["\ue0f2\ue0f3"]
 """Characters that no text has."""
 SAMPLES, LENGTH = 8, 80
 Sequence = dict[str, Any]
