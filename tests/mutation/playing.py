@@ -57,7 +57,7 @@ def played(mutant: Generated | None, healthy: frozenset[str] = frozenset()) -> s
 def noticed(folder: str, healthy: frozenset[str]) -> str:
     """Serve and judge until a check does not pass, twice: the second time with patience."""
     os.chdir(folder)
-    settings = Settings(port=0, seed=0, long_poll=1.0, adapter_shapes="compact", secret="mutants")
+    settings = Settings(port=0, seed=0, long_poll=1.0, secret="mutants")
     with RunningServer(settings) as server:
         target = Target(
             server.url, other_key="tml-other", base_model=MODEL, long_poll=4.0, timeout=8.0,

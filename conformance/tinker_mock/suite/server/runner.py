@@ -16,11 +16,13 @@ from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Inapplicable, OutOfTime, Status, Unmet, Verdict
 from tinker_mock.suite.server.scenario import Scenario
 from tinker_mock.suite.server.scenarios import (
+    adapters,
     auth,
     billing,
     cases,
     checkpoint_effects,
     checkpoints,
+    chunks,
     custom_losses,
     draws,
     errors,
@@ -50,9 +52,9 @@ from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 
 MODULES = (
     service, auth, tenants, sessions, models, listings, training, losses, custom_losses, optimizer,
-    sampling, draws, stop_strings, futures, promise_effects, weights, checkpoint_effects,
-    checkpoints, runs, telemetry, billing, errors, protobuf, protobuf_values, streaming, text, kimi,
-    cases,
+    sampling, draws, stop_strings, chunks, futures, promise_effects, weights, checkpoint_effects,
+    adapters, checkpoints, runs, telemetry, billing, errors, protobuf, protobuf_values, streaming,
+    text, kimi, cases,
 )  # fmt: skip
 """In the ledger's order of chapters, the cases from YAML last."""
 OTHER = "for other SDK releases, or newer than the frozen requirements"
