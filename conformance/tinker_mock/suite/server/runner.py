@@ -14,6 +14,7 @@ from tinker_mock.suite.core.results import Run
 from tinker_mock.suite.core.selection import selects
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Inapplicable, OutOfTime, Status, Unmet, Verdict
+from tinker_mock.suite.server.missing import blame_once
 from tinker_mock.suite.server.scenario import Scenario
 from tinker_mock.suite.server.scenarios import (
     adapters,
@@ -121,6 +122,7 @@ def run_server_suite(
             run.verdicts += waiting[one.id].result()
     finally:  # nothing runs any more, unless somebody interrupts: then nobody waits for it
         pool.shutdown(wait=False, cancel_futures=True)
+    blame_once(run.exchanges, run.verdicts)
     run.verdicts += judge_wire(run.exchanges, routes, rules, target)
     run.verdicts.append(judge_stalls(run.exchanges, run.verdicts, rules, target))
     run.verdicts = [verdict for verdict in run.verdicts if selects(patterns, verdict.check)]

@@ -118,9 +118,9 @@ def large_bodies(context: ScenarioContext) -> None:
         context.submit("forward", bodies.forward(model, 1, data=data)).result()
     with context.check("service/unknown-fields/everywhere"):
         extra = {"conformance_unknown": {"x": 1}}
-        plain = bodies.logprobs(context.submit("forward", bodies.forward(model, 2)).result())
-        work = {**bodies.forward(model, 3), **extra}
-        odd = context.submit("forward", work, wrong=True).result()
+        plain = bodies.logprobs(context.submit("forward_backward", bodies.train(model, 2)).result())
+        work = {**bodies.train(model, 3), **extra}
+        odd = context.submit("forward_backward", work, wrong=True).result()
         expect_all_close(bodies.logprobs(odd), plain, 1e-4, "the numbers it has without them")
         step = {**bodies.optim(model, 4), **extra}
         context.submit("optim_step", step, wrong=True).result()
