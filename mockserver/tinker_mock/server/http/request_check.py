@@ -1,13 +1,15 @@
 """Requests held to the contract: parameters, and bodies decompressed, decoded and judged."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from tinker_mock.contracts import Operation
 from tinker_mock.contracts.schema import coerce
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.errors import Unprocessable, UnsupportedMediaType
 from tinker_mock.server.http.json_body import read_json
 from tinker_mock.server.lazy_module import LazyModule
@@ -26,6 +28,8 @@ BYTES = "application/octet-stream"
 """A body that is a file: whatever it is, it is no matter of the contract."""
 
 
+AT_ONCE = 4096
+"""Items that are written in one go."""
 SMALL = 1024
 """Compressed bodies up to this size become a megabyte at most: they need no thread."""
 
@@ -86,23 +90,54 @@ def _decode(
         )
     if exchange.content_type == PROTOBUF:
         exchange.body, canonical = protobuf_requests.decode_forward_backward(content)
-        exchange.fingerprint = _fingerprint(operation, canonical)
+        exchange.fingerprint = _fingerprint(operation, [canonical])
         return
     exchange.body = read_json(content, connection.take)
+    checkpoint()
     exchange.request_violations = operation.check_request(exchange.body)
+    checkpoint()
     if exchange.request_violations:
         raise contract_breach(exchange.request_violations)
     operation.coerce_integers(exchange.body)
     if operation.promised:
-        canonical = orjson.dumps(exchange.body, option=orjson.OPT_SORT_KEYS)
-        exchange.fingerprint = _fingerprint(operation, canonical)
+        whole = len(content) < IN_THREAD
+        pieces = [_sorted(exchange.body)] if whole else _pieces(exchange.body)
+        exchange.fingerprint = _fingerprint(operation, pieces)
     exchange.unknown_fields = operation.unknown_fields(exchange.body)
     if exchange.unknown_fields and rules.strict:
         raise _unknown(exchange.unknown_fields)
 
 
-def _fingerprint(operation: Operation, canonical: bytes) -> str:
-    return hashlib.sha256(operation.id.encode() + b"\0" + canonical).hexdigest()
+def _fingerprint(operation: Operation, canonical: Iterable[bytes]) -> str:
+    found = hashlib.sha256(operation.id.encode() + b"\0")
+    for piece in canonical:
+        found.update(piece)
+    return found.hexdigest()
+
+
+def _sorted(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _pieces(value: Any) -> Iterator[bytes]:
+    """A large value, some items at a time: one long call would keep everybody else waiting."""
+    checkpoint()
+    if isinstance(value, dict):
+        yield b"{"
+        for name in sorted(value):
+            yield _sorted(name) + b":"
+            yield from _pieces(value[name])
+        yield b"}"
+    elif isinstance(value, list) and value and isinstance(value[0], dict | list):
+        yield b"["
+        for item in value:
+            yield from _pieces(item)
+        yield b"]"
+    elif isinstance(value, list):
+        for start in range(0, len(value) or 1, AT_ONCE):
+            yield _sorted(value[start : start + AT_ONCE])
+    else:
+        yield _sorted(value)
 
 
 def _unknown(fields: list[str]) -> Unprocessable:
