@@ -1,21 +1,26 @@
 """JSON bodies read within bounds: how many values they have, and how deep these nest."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.http import json_pieces
-from tinker_mock.server.http.json_pieces import Malformed, TooDeep, TooManyNames, load_pieces
+from tinker_mock.server.http.json_faults import MOST_NAMES, Malformed, TooDeep, TooManyNames
+from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.wire.nesting import DEEPEST, too_deep
+
+if TYPE_CHECKING:
+    from tinker_mock.server.http import json_pieces
+else:
+    json_pieces = LazyModule("tinker_mock.server.http.json_pieces")
 
 MOST_VALUES = 1 << 21
 VALUE_SIZE = 64
 """Bytes that a value takes once it is read, whatever it took on the wire."""
 FEW = 64 * 1024
 """Bodies below this size cannot have so many that it matters."""
-IN_PIECES = 2 * json_pieces.PIECE
+IN_PIECES = 512 * 1024
 """Bodies from this size on are not parsed in one go."""
 
 
@@ -24,12 +29,11 @@ def read_json(content: bytes, take: Callable[[int], None]) -> Any:
     if len(content) > FEW:
         take(VALUE_SIZE * _count(content))
     try:
-        return load_pieces(content) if len(content) > IN_PIECES else _load(content)
+        return json_pieces.load_pieces(content) if len(content) > IN_PIECES else _load(content)
     except TooDeep:
         raise _refusal("arrays and objects nest deeper than", DEEPEST, "levels") from None
     except TooManyNames:
-        most = json_pieces.MOST_NAMES
-        raise _refusal("an object has more than", most, "names") from None
+        raise _refusal("an object has more than", MOST_NAMES, "names") from None
     except Malformed as error:
         raise BadRequest(
             f"body: malformed JSON at byte {error.place}: {error}",
@@ -51,9 +55,14 @@ def _load(content: bytes) -> Any:
     return value
 
 
+def values_of(content: bytes) -> int:
+    """How many values there are at most."""
+    return content.count(b",") + content.count(b"[") + content.count(b"{")
+
+
 def _count(content: bytes) -> int:
-    """How many values there are at most; raises BadRequest beyond the limit."""
-    count = content.count(b",") + content.count(b"[") + content.count(b"{")
+    """As `values_of`; raises BadRequest beyond the limit."""
+    count = values_of(content)
     if count > MOST_VALUES:
         raise BadRequest(
             f"body: more than {MOST_VALUES} values",

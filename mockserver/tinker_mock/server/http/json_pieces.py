@@ -9,31 +9,15 @@ import orjson
 from numpy.typing import NDArray
 
 from tinker_mock.server.budget import checkpoint
-from tinker_mock.server.wire.nesting import COMMA, DEEPEST, STEPS, levels
+from tinker_mock.server.http.json_faults import MOST_NAMES, Malformed, TooDeep, TooManyNames
+from tinker_mock.server.wire.levels import COMMA, STEPS, levels
+from tinker_mock.server.wire.nesting import DEEPEST
 
-PIECE = 1 << 18
-"""Bytes that are parsed in one go."""
-MOST_NAMES = 100_000
-"""Of one object. Fewer than that fit into a piece."""
 NAME = re.compile(rb'\s*("(?:[^"\\]|\\.){0,65536}")\s*:', re.DOTALL)
 CLOSING = {ord("["): ord("]"), ord("{"): ord("}")}
+PIECE = 1 << 18
+"""Bytes that are parsed in one go."""
 Places = NDArray[np.int64]
-
-
-class Malformed(ValueError):
-    """The text is no JSON, from this byte on."""
-
-    def __init__(self, place: int, problem: str) -> None:
-        super().__init__(problem)
-        self.place = place
-
-
-class TooDeep(ValueError):
-    """It nests deeper than the limit."""
-
-
-class TooManyNames(ValueError):
-    """An object has more names than the limit."""
 
 
 def load_pieces(content: bytes) -> Any:

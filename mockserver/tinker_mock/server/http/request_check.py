@@ -1,9 +1,9 @@
 """Requests held to the contract: parameters, and bodies decompressed, decoded and judged."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -11,12 +11,14 @@ from tinker_mock.contracts import Operation
 from tinker_mock.contracts.schema import coerce
 from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.errors import Unprocessable, UnsupportedMediaType
-from tinker_mock.server.http.json_body import read_json
+from tinker_mock.server.http.json_body import VALUE_SIZE, read_json, values_of
+from tinker_mock.server.http.kept_fields import LARGEST, check_kept
 from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.wire.connection import Connection
 from tinker_mock.server.wire.decompression import decompressed, encoding_of
 from tinker_mock.server.wire.exchange import IN_THREAD, JSON, PROTOBUF, Exchange
+from tinker_mock.server.wire.json_text import json_pieces
 from tinker_mock.server.wire.problems import contract_breach
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ BYTES = "application/octet-stream"
 """A body that is a file: whatever it is, it is no matter of the contract."""
 
 
-AT_ONCE = 4096
-"""Items that are written in one go."""
 SMALL = 1024
 """Compressed bodies up to this size become a megabyte at most: they need no thread."""
 
@@ -79,6 +79,7 @@ def _decode(
         exchange.body = {}
         return
     kind = exchange.headers.get("content-type", JSON).split(";")[0].strip().lower() or JSON
+    exchange.weight = len(content)
     exchange.content_type = kind if rules.content_types else operation.request_types[0]
     if exchange.content_type not in operation.request_types:
         raise UnsupportedMediaType(
@@ -92,17 +93,20 @@ def _decode(
         exchange.body, canonical = protobuf_requests.decode_forward_backward(content)
         exchange.fingerprint = _fingerprint(operation, [canonical])
         return
+    exchange.weight += VALUE_SIZE * values_of(content)
     exchange.body = read_json(content, connection.take)
     checkpoint()
     exchange.request_violations = operation.check_request(exchange.body)
     checkpoint()
     if exchange.request_violations:
         raise contract_breach(exchange.request_violations)
+    if len(content) > LARGEST and isinstance(exchange.body, dict):
+        check_kept(exchange.body)
     operation.coerce_integers(exchange.body)
     if operation.promised:
-        whole = len(content) < IN_THREAD
-        pieces = [_sorted(exchange.body)] if whole else _pieces(exchange.body)
-        exchange.fingerprint = _fingerprint(operation, pieces)
+        large, sort = len(content) >= IN_THREAD, orjson.OPT_SORT_KEYS
+        whole = () if large else (orjson.dumps(exchange.body, option=sort),)
+        exchange.fingerprint = _fingerprint(operation, whole or json_pieces(exchange.body, sort))
     exchange.unknown_fields = operation.unknown_fields(exchange.body)
     if exchange.unknown_fields and rules.strict:
         raise _unknown(exchange.unknown_fields)
@@ -113,31 +117,6 @@ def _fingerprint(operation: Operation, canonical: Iterable[bytes]) -> str:
     for piece in canonical:
         found.update(piece)
     return found.hexdigest()
-
-
-def _sorted(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-
-
-def _pieces(value: Any) -> Iterator[bytes]:
-    """A large value, some items at a time: one long call would keep everybody else waiting."""
-    checkpoint()
-    if isinstance(value, dict):
-        yield b"{"
-        for name in sorted(value):
-            yield _sorted(name) + b":"
-            yield from _pieces(value[name])
-        yield b"}"
-    elif isinstance(value, list) and value and isinstance(value[0], dict | list):
-        yield b"["
-        for item in value:
-            yield from _pieces(item)
-        yield b"]"
-    elif isinstance(value, list):
-        for start in range(0, len(value) or 1, AT_ONCE):
-            yield _sorted(value[start : start + AT_ONCE])
-    else:
-        yield _sorted(value)
 
 
 def _unknown(fields: list[str]) -> Unprocessable:

@@ -4,72 +4,25 @@ Everything that reads a body after it was decoded (validators, the journal, its 
 deeper than that.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from tinker_mock.server.budget import checkpoint
+from tinker_mock.server.lazy_module import LazyModule
+
+if TYPE_CHECKING:
+    from tinker_mock.server.wire import levels
+else:
+    levels = LazyModule("tinker_mock.server.wire.levels")
 
 DEEPEST = 128
 """Levels of arrays and objects."""
-SLICE = 1 << 18
-"""Bytes that are looked at in one go."""
-QUOTE, BACKSLASH, COMMA = b'"\\,'
-STEPS: NDArray[np.int8] = np.zeros(256, dtype=np.int8)
-STEPS[list(b"[{")], STEPS[list(b"]}")] = 1, -1
-
-
-class Levels(NamedTuple):
-    """A slice of JSON, outside of its strings: where it begins, its bytes, and after each of them
-    how deep it is."""
-
-    start: int
-    text: NDArray[np.uint8]
-    outside: NDArray[np.bool_]
-    depth: NDArray[np.int32]
-
-
-def levels(content: bytes) -> Iterator[Levels]:
-    """The slices of a JSON text; what is no JSON gets some levels as well."""
-    inside, depth, start = False, 0, 0
-    while start < len(content):
-        text = np.frombuffer(content, np.uint8, _size(content, start), start)
-        quotes = _quotes(text)
-        within = np.logical_xor.accumulate(quotes) ^ inside
-        outside = ~within & ~quotes
-        deep = np.cumsum(np.where(outside, STEPS[text], 0), dtype=np.int32) + depth
-        yield Levels(start, text, outside, deep)
-        inside, depth, start = bool(within[-1]), int(deep[-1]), start + text.size
-
-
-def _size(content: bytes, start: int) -> int:
-    """Of the slice that begins there; it does not end within an escape."""
-    end = min(start + SLICE, len(content))
-    piece = content[start:end]
-    odd = (len(piece) - len(piece.rstrip(b"\\"))) % 2
-    return min(end + odd, len(content)) - start
-
-
-def _quotes(text: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where strings begin and end."""
-    found: NDArray[np.bool_] = text == QUOTE
-    escapes = text == BACKSLASH
-    if escapes.any():
-        # A quote after an odd number of backslashes belongs to its string.
-        place = np.arange(text.size)
-        last_other = np.maximum.accumulate(np.where(escapes, -1, place))
-        run = np.concatenate([[0], (place - last_other)[:-1]])
-        found &= run % 2 == 0
-    return found
 
 
 def too_deep(content: bytes, most: int = DEEPEST) -> bool:
     """Whether arrays and objects of valid JSON nest deeper than so many levels."""
     if content.count(b"[") + content.count(b"{") <= most:
         return False
-    for part in levels(content):
+    for part in levels.levels(content):
         checkpoint()
         if part.depth.max() > most:
             return True

@@ -11,8 +11,10 @@ from tinker_mock.server.engine.training.custom_loss.values import Array
 
 BLOCK = 1 << 17
 """Elements of a block."""
-MULTIPLICATIONS = 1 << 24
-"""Of a block of a product of matrices."""
+SIDE = 64
+"""Rows and columns of a block of a product of matrices."""
+MULTIPLICATIONS, VECTOR = 1 << 18, 1 << 13
+"""Of such a block, and of one that is a product with a vector."""
 
 
 def blockwise(function: Callable[..., Array], *arrays: Array) -> Array:
@@ -44,18 +46,20 @@ def _places(shape: tuple[int, ...]) -> Iterator[tuple[Any, ...]]:
 
 
 def product(left: Array, right: Array) -> Array:
-    """The product of two matrices."""
-    inner, width = right.shape
-    columns = max(1, min(width, MULTIPLICATIONS // max(1, inner)))
-    rows = max(1, MULTIPLICATIONS // max(1, inner * columns))
-    if rows >= left.shape[0] and columns >= width:
-        return np.asarray(left @ right)
-    result = np.empty((left.shape[0], width))
-    for top in range(0, left.shape[0], rows):
-        for start in range(0, width, columns):
-            checkpoint()
-            down, across = slice(top, top + rows), slice(start, start + columns)
-            result[down, across] = left[down] @ right[:, across]
+    """The product of two matrices; in blocks so small that BLAS does not use threads of its own,
+    which would take the processor from everybody."""
+    height, inner = left.shape
+    width = right.shape[1]
+    tall, wide = min(height, SIDE), min(width, SIDE)
+    deep = max(1, (MULTIPLICATIONS if min(tall, wide) > 1 else VECTOR) // max(1, tall * wide))
+    result = np.zeros((height, width))
+    for top in range(0, height, SIDE):
+        for start in range(0, width, SIDE):
+            down, across = slice(top, top + SIDE), slice(start, start + SIDE)
+            for first in range(0, inner, deep):
+                checkpoint()
+                along = slice(first, first + deep)
+                result[down, across] += left[down, along] @ right[along, across]
     return result
 
 
@@ -66,6 +70,7 @@ def added_at(shape: tuple[int, ...], index: Any, values: Array) -> Array:
         np.add.at(result, index, values)
         return result
     numbers = np.arange(result.size).reshape(shape)[index]
+    checkpoint()
     flat, spread = result.ravel(), np.broadcast_to(values, numbers.shape)
     for place in _places(numbers.shape):
         checkpoint()
