@@ -7,6 +7,10 @@ from typing import Any
 
 DEFAULT_PORT = 8765
 KEPT_RESULTS = 10_000
+MAX_QUEUED = 2048
+"""MiB."""
+MAX_RESULTS = 1024
+"""MiB."""
 PREFIXES = ("", "/services/tinker-prod")
 """The API is served at the root and under the real service's prefix: only the host changes."""
 
@@ -104,6 +108,10 @@ class Settings:
     """Where the state lasts; None keeps it in memory."""
     kept_results: int = KEPT_RESULTS
     """Results that have been read stay readable until so many others have been read."""
+    max_queued: int = MAX_QUEUED
+    """MiB of requests that wait for their turn."""
+    max_results: int = MAX_RESULTS
+    """MiB of results that are kept; beyond, those read longest ago are not, then the oldest."""
     keep: float = 7 * 24 * 3600.0
     """Ended sessions, and the account of what was done, are kept for this long."""
     memory_limit: int | None = None
