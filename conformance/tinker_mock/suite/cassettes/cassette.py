@@ -153,7 +153,7 @@ def interactions(recorded: list[Mapping[str, Any]]) -> Iterator[Interaction]:
 def _headers(recorded: Mapping[str, Any], kept: frozenset[str]) -> dict[str, str]:
     return {
         name.lower(): value[0] if isinstance(value, list) else value
-        for name, value in recorded.items()
+        for name, value in sorted(recorded.items())
         if name.lower() in kept
     }
 
