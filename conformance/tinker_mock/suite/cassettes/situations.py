@@ -120,10 +120,7 @@ def compressed_passes(api: Any) -> dict[str, Any]:
     return {"outputs": api.output(training.forward_backward([pair(api)], "cross_entropy"))}
 
 
-@situation(
-    "--client-config=custom_loss_server_side=true",
-    reference=False,  # it computes custom losses on this side, and traces no torch graphs
-)
+@situation("--client-config=custom_loss_server_side=true")
 def uploaded_loss(api: Any) -> dict[str, Any]:
     api.needs("create_custom_loss", api.service)
 
