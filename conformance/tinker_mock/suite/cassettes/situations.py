@@ -8,12 +8,7 @@ from typing import Any
 from tinker_mock.suite.cassettes.situation import BASE, TOKENS, pair, rule, short, situation
 
 
-@situation(
-    queue={
-        "completion": [{"operation": "forward_backward", "polls": 3}],
-        "long_poll": "100ms",
-    }
-)
+@situation(rules=[rule("retrieve_future", "try-again-x3", promise="forward_backward")])
 def waiting(api: Any) -> dict[str, Any]:
     """Two polls come too early: 408 or try-again, whatever the release understands."""
     training = api.training(BASE, rank=4, seed=1)
