@@ -101,7 +101,7 @@ class Compute:
         self._memory = Memory(limits.memory * MIB * MEMORY_SHARES)
         self._lock = threading.Lock()
         self._small: Turns[Work] = Turns(SMALL_WORKERS)
-        self._other: Turns[Work] = Turns(limits.workers)
+        self._other: Turns[Work] = Turns(limits.threads)
         self._works: set[Work] = set()
         self._closed = False
         self._threads: Threads[Work] = Threads(self._perform)
