@@ -38,8 +38,8 @@ class Room:
         share = self.most * MIB // max(LEAST_SHARES, holders + (not own))
         if own and own + weight + RECORD > share:
             error = TooManyRequests(
-                f"queue: operations that wait hold {own // MIB} MiB of this API key's "
-                f"{share // MIB} MiB",
+                f"queue: operations that wait hold {own / MIB:.1f} MiB of this API key's "
+                f"{share / MIB:.1f} MiB",
                 rule=f"at most {self.most} MiB for all that wait, shared by API keys",
                 fix="wait until operations are done, send missing seq_ids, "
                 "or serve with a greater --max-queued",
