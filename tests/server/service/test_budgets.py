@@ -237,7 +237,7 @@ def test_tenants_take_turns_however_much_each_has() -> None:
             one = asyncio.create_task(compute(spin, "one"))
         await asyncio.gather(*many, one)
 
-    run(work, WorkLimits(workers=1))
+    run(work, WorkLimits(threads=1))
     assert ended.index("one") < 10
 
 
@@ -259,7 +259,7 @@ def test_long_work_gives_way_to_short_work() -> None:
         release.set()
         return [second, await first]
 
-    assert run(work, WorkLimits(workers=1)) == ["short", "long"]
+    assert run(work, WorkLimits(threads=1)) == ["short", "long"]
 
 
 def test_whoever_holds_most_memory_gives_way() -> None:
@@ -293,7 +293,7 @@ def test_whoever_holds_most_memory_gives_way() -> None:
         assert compute._memory.held == 0
         return result
 
-    assert run(work, WorkLimits(workers=2, memory=100)) == "done"
+    assert run(work, WorkLimits(threads=2, memory=100)) == "done"
 
 
 def test_small_work_waits_for_no_other_work() -> None:
@@ -315,7 +315,7 @@ def test_small_work_waits_for_no_other_work() -> None:
         await asyncio.gather(*both)
         return said
 
-    assert run(work, WorkLimits(workers=2)) == "small"
+    assert run(work, WorkLimits(threads=2)) == "small"
 
 
 def test_work_that_is_not_as_small_as_it_was_said_joins_the_others() -> None:
@@ -338,7 +338,7 @@ def test_work_that_is_not_as_small_as_it_was_said_joins_the_others() -> None:
         stop.set()
         return [said, *await asyncio.gather(*pretenders)]
 
-    assert run(work, WorkLimits(workers=1)) == ["small", *["ended"] * 5]
+    assert run(work, WorkLimits(threads=1)) == ["small", *["ended"] * 5]
 
 
 def test_every_tenant_has_its_turns_in_the_books() -> None:
@@ -369,4 +369,4 @@ def test_every_tenant_has_its_turns_in_the_books() -> None:
         assert other.idle.is_set()
         return small.free, small.waiting, other.free, other.waiting
 
-    assert run(work, WorkLimits(workers=2)) == (1, 0, 2, 0)
+    assert run(work, WorkLimits(threads=2)) == (1, 0, 2, 0)

@@ -6,7 +6,7 @@ polls. Retention and lost predecessors are judged when somebody asks, so no time
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from tinker_mock.server.clock import Clock
@@ -340,14 +340,24 @@ class PromiseBook:
         changed, self._lane_changed = self._lane_changed, {}
         for event in [*events.values(), *changed.values()]:
             event.set()
-        waiting = [promise for promise in self.promises.values() if promise.open]
-        self.room.restart(waiting)
-        for promise in waiting:
+        self.room.restart([promise for promise in self.promises.values() if promise.open])
+        self._go_on(self.promises.values(), self.lanes.values())
+
+    def take_up(self, promises: Iterable[Promise], lanes: Iterable[Lane]) -> None:
+        """These have come into the store: what is queued there starts."""
+        self.retention.restart()
+        self.room.restart([promise for promise in self.promises.values() if promise.open])
+        self._go_on(promises, lanes)
+
+    def _go_on(self, promises: Iterable[Promise], lanes: Iterable[Lane]) -> None:
+        for promise in promises:
+            if not promise.open:
+                continue
             promise.state = "queued"
             self._finished[promise.request_id] = asyncio.Event()
             if not self.lanes[promise.lane_id].ordered:
                 self._start_unordered(promise)
-        for lane in self.lanes.values():
+        for lane in lanes:
             if lane.ordered:
                 self._drain(lane)
 

@@ -49,9 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="seconds a poll is held (%(default)g)",
     )
     add(
-        "--workers",
+        "--threads",
         type=whole(1, 64),
-        default=Settings.workers,
+        default=Settings.threads,
         metavar="N",
         help="threads that compute at a time (%(default)s)",
     )

@@ -156,13 +156,16 @@ def gather(x: Any, dim: int, index: Any) -> Value:
     source = lift(x)
     at = lift(index).array.astype(np.int64)
     bounded(at.shape)
+    axis = dim % len(source.shape)
+    # An index may be shorter than the tensor along the other axes.
+    part = tuple(slice(None) if i == axis else slice(n) for i, n in enumerate(at.shape))
 
     def pull(g: Array) -> Array:
         grid: list[Array] = list(np.indices(at.shape, sparse=True))
-        grid[dim % len(source.shape)] = at
+        grid[axis] = at
         return added_at(source.shape, tuple(grid), g)
 
-    return Value(np.take_along_axis(source.array, at, dim), [(source, pull)])
+    return Value(np.take_along_axis(source.array[part], at, axis), [(source, pull)])
 
 
 def select(x: Any, dim: int, index: Any) -> Any:
