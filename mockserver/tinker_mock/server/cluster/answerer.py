@@ -106,15 +106,8 @@ class OwnersAnswerer:
     async def answer(self, exchange: Exchange) -> Answer:
         """The answer, or that somebody else has to be asked."""
         assert exchange.operation is not None
-<<<<<<< HEAD
         unit = exchange.headers.get(UNIT, "")
         if self.cluster.leaving or await self.cluster.owner(unit) != self.cluster.me:
-=======
-        if (
-            self.cluster.leaving
-            or await self.cluster.owner(exchange.headers.get(UNIT, "")) != self.cluster.me
-        ):
->>>>>>> bounds
             return Answer(UNAVAILABLE, headers={NOT_MINE: "1"})
         at = exchange.headers.get(FROM, "")
         answer = await owners(self.local, self.cluster, exchange, exchange.operation, at)
