@@ -202,13 +202,16 @@ class AsyncRestClient:
         limit: int = 50,
         cursor: SessionSearchCursor | None = None,
     ) -> SessionSearchPage:
-        """One page (1–200) of sessions that meet all criteria; `cursor` is the last page's."""
+        """One page (1–200) of sessions that meet all criteria; `cursor` is the last page's.
+
+        Without an `owner` one's own are searched.
+        """
         body = {
             "session_id": session_id,
             "project_ids": project_ids,
             "user_metadata": user_metadata or {},
             "display_name": display_name,
-            "owner": owner,
+            "owner": owner or {"type": "own"},
             "statuses": statuses,
             "limit": limit,
             "cursor": cursor,
