@@ -24,7 +24,7 @@ async def add_script(control: MockControl, exchange: Exchange) -> Answer:
 
 
 async def list_scripts(control: MockControl, exchange: Exchange) -> dict[str, Any]:
-    return {"scripts": [script.as_json() for script in control.backend.scripts.entries]}
+    return {"scripts": await control.backend.compute(control.backend.scripts.listed)}
 
 
 async def clear_scripts(control: MockControl, exchange: Exchange) -> None:
