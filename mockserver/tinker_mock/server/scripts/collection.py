@@ -28,10 +28,12 @@ MARK = re.compile(r"<\|[a-z_]+\|>|<｜[^｜]+｜>")
 
 @dataclass(frozen=True)
 class Added:
-    """A script in force, and what may keep it from firing."""
+    """A script in force, and what may keep it from firing; `hints`, for some clients of some of
+    its models."""
 
     script: Script
     warnings: list[str]
+    hints: list[str]
 
 
 class Scripts:
@@ -49,8 +51,8 @@ class Scripts:
         Raises ScriptFault.
         """
         self._original = list(scripts)
-        found = [warning for script in self._original for warning in self.add(script).warnings]
-        return [*dict.fromkeys(found)]
+        added = [self.add(script) for script in self._original]
+        return [*dict.fromkeys(w for one in added for w in (*one.warnings, *one.hints))]
 
     def restart(self) -> None:
         """As after the start: what was added since is gone, and nothing has fired."""
@@ -74,12 +76,13 @@ class Scripts:
         warnings += self._doubts(script)
         self.entries.append(script)
         script.doubts = tuple(warnings)
-        warnings += unread_prompts(script, models)
+        unread = [*unread_prompts(script, models)]
         for model in models:
             base = self.bases.get(model.base)
             if base is not None:
                 base.scripted_answers.add(model_script.ModelScript(script, model))
-        return Added(script, warnings)
+        named = len(models) == 1
+        return Added(script, warnings + unread if named else warnings, [] if named else unread)
 
     def clear(self) -> None:
         """Forget all."""
