@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SDK_STAMP := .venv-sdk/.releases
 COOKBOOK := .venv-cookbook
+PROGRAMS := .venv-programs
 PORT ?= 8765
 ARGS ?=
 
@@ -173,6 +174,16 @@ litellm: $(STAMP) ## Install litellm apart and run its script against the mock
 	$(PYTHON) -m venv .venv-litellm
 	.venv-litellm/bin/pip install --quiet --disable-pip-version-check litellm mcp
 	$(BIN)/python -m pytest tests/server/text/test_litellm.py
+
+$(PROGRAMS)/.installed: tests/programs/requirements.txt
+	@echo "tinker-mock: installing better-tinker, tinkerscope and what they need into $(PROGRAMS) (some GB, minutes; once)" >&2
+	$(PYTHON) -m venv $(PROGRAMS)
+	$(PROGRAMS)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: programs
+programs: $(STAMP) $(PROGRAMS)/.installed ## Install better-tinker and tinkerscope apart and run them as they are
+	$(BIN)/python -m pytest tests/programs $(ARGS)
 
 .PHONY: clean
 clean: ## Remove environments, caches and reports

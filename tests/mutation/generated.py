@@ -32,13 +32,20 @@ class Generated:
         text = (SERVER / self.file).read_text("utf-8")
         return text, str(mutate_code(text, get_operator(self.operator)(), self.place) or text)
 
-    def shown(self) -> str:
-        """The changed lines, for people."""
+    def lines(self) -> list[str]:
+        """The unified diff of the two texts, without its head."""
         before, after = self.source()
-        lines = list(unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[2:]
-        where = next((line.split()[1].lstrip("-").split(",")[0] for line in lines), "")
-        changed = [" ".join(line.split()) for line in lines if line[:1] in "+-"]
-        return f"{self.file}:{where} `{' → '.join(one[1:].strip() for one in changed)}`"
+        return list(unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[2:]
+
+    def changed(self) -> str:
+        """The changed lines, for people and for `argued.yaml`."""
+        changed = [" ".join(line.split()) for line in self.lines() if line[:1] in "+-"]
+        return " → ".join(one[1:].strip() for one in changed)
+
+    def shown(self) -> str:
+        """Where it is, and the changed lines."""
+        where = next((line.split()[1].lstrip("-").split(",")[0] for line in self.lines()), "")
+        return f"{self.file}:{where} `{self.changed()}`"
 
 
 @cache

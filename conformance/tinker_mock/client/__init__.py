@@ -12,11 +12,11 @@ from tinker_mock.client.blocking import (
     TrainingClient,
 )
 from tinker_mock.client.clock import Clock, ManualClock, RealClock
-from tinker_mock.client.compat.circuit import CircuitBreaker
-from tinker_mock.client.compat.circuits import CircuitRegistry
-from tinker_mock.client.compat.metrics import Metrics
 from tinker_mock.client.config import ClientConfig, ClientOptions
 from tinker_mock.client.config.presets import PRESETS, Preset
+from tinker_mock.client.elixir.circuit import CircuitBreaker
+from tinker_mock.client.elixir.circuits import CircuitRegistry
+from tinker_mock.client.elixir.metrics import Metrics
 from tinker_mock.client.errors import (
     ApiConnectionError,
     ApiStatusError,

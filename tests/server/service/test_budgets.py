@@ -237,7 +237,7 @@ def test_tenants_take_turns_however_much_each_has() -> None:
             one = asyncio.create_task(compute(spin, "one"))
         await asyncio.gather(*many, one)
 
-    run(work, WorkLimits(workers=1))
+    run(work, WorkLimits(threads=1))
     assert ended.index("one") < 10
 
 
@@ -259,7 +259,7 @@ def test_long_work_gives_way_to_short_work() -> None:
         release.set()
         return [second, await first]
 
-    assert run(work, WorkLimits(workers=1)) == ["short", "long"]
+    assert run(work, WorkLimits(threads=1)) == ["short", "long"]
 
 
 def test_whoever_holds_most_memory_gives_way() -> None:
@@ -293,4 +293,4 @@ def test_whoever_holds_most_memory_gives_way() -> None:
         assert compute._memory.held == 0
         return result
 
-    assert run(work, WorkLimits(workers=2, memory=100)) == "done"
+    assert run(work, WorkLimits(threads=2, memory=100)) == "done"

@@ -72,6 +72,8 @@ async def _with_service(terminal: Terminal, arguments: argparse.Namespace) -> in
         try:
             async with asyncio.timeout(None if limit is None else limit / 1000):
                 return await action(terminal, service, arguments)
+        except ApiTimeoutError:
+            raise
         except TimeoutError:
             raise ApiTimeoutError(
                 f"not done within {limit:g} ms", category=Category.SERVER

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from tinker_mock.client.clock import Clock, RealClock
-from tinker_mock.client.compat.circuit import CircuitBreaker, State
+from tinker_mock.client.elixir.circuit import CircuitBreaker, State
 
 T = TypeVar("T")
 
