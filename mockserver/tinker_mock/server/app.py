@@ -211,7 +211,9 @@ def _backend(
         ids=ids,
         signer=signer,
         catalog=catalog,
-        authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room, grants),
+        authenticator=Authenticator(
+            store, signer, clock, settings.jwt_lifetime, make_room, grants, settings.accept_keys
+        ),
         promises=PromiseBook(store, clock, policy, perform, settings.kept_results),
         compute=compute,
         batches=Batcher(compute),

@@ -16,7 +16,7 @@ def png(width: int, height: int, shade: int = 0) -> bytes:
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """A grey picture, without a difference anywhere: a code of one bit says so for each block, another
+    """A grey picture, without a difference anywhere: for each block one bit says so, and another
     that nothing else follows."""
     blocks = -(-width // 8) * -(-height // 8)
     size = -(-2 * blocks // 8)
