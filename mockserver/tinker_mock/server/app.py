@@ -232,10 +232,20 @@ def _backend(
         ids=ids,
         signer=signer,
         catalog=catalog,
-        authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room, grants),
-        promises=PromiseBook(store, clock, policy, perform, settings.kept_results),
+        authenticator=Authenticator(
+            store, signer, clock, settings.jwt_lifetime, make_room, grants, settings.accept_keys
+        ),
+        promises=PromiseBook(
+            store,
+            clock,
+            policy,
+            perform,
+            settings.kept_results,
+            settings.max_queued,
+            settings.max_results,
+        ),
         compute=compute,
-        batches=Batcher(compute),
+        batches=Batcher(compute.run),
         quirks=quirks,
         scripts=Scripts(catalog, bases),
         bases=bases,

@@ -7,6 +7,10 @@ from typing import Any
 
 DEFAULT_PORT = 8765
 KEPT_RESULTS = 10_000
+MAX_QUEUED = 2048
+"""MiB."""
+MAX_RESULTS = 1024
+"""MiB."""
 PREFIXES = ("", "/services/tinker-prod")
 """The API is served at the root and under the real service's prefix: only the host changes."""
 
@@ -78,6 +82,8 @@ class Settings:
     """`real`, `x60` (60 times faster), `manual` or `auto` (manual, jumping from timer to timer)."""
     keys: tuple[str, ...] = ()
     """Roles of API keys, `KEY=ROLE` or `KEY=ROLE@KEY2` for a member of KEY2's organization."""
+    accept_keys: Sequence[str] = ()
+    """Patterns of API keys (`fw_*`) that are as good as those that begin with tml-."""
     cycle: float | None = None
     """Seconds of a clock cycle of the worker pool; None runs work at once. A scenario's counts."""
     strict: bool = False
@@ -109,6 +115,10 @@ class Settings:
     peer_host: str = "127.0.0.1"
     kept_results: int = KEPT_RESULTS
     """Results that have been read stay readable until so many others have been read."""
+    max_queued: int = MAX_QUEUED
+    """MiB of requests that wait for their turn."""
+    max_results: int = MAX_RESULTS
+    """MiB of results that are kept; beyond, those read longest ago are not, then the oldest."""
     keep: float = 7 * 24 * 3600.0
     """Ended sessions, and the account of what was done, are kept for this long."""
     memory_limit: int | None = None

@@ -202,6 +202,8 @@ def announce(settings: Settings, note: str) -> None:
         print(f"export SSL_CERT_FILE={certfile}", flush=True)
     if note:
         print(f"# {note} (see: tinker-mock tokenizers)", flush=True)
+    if settings.control:
+        print("# in a browser, that address shows exchanges, loss curves, samples", flush=True)
 
 
 async def _until_signal(

@@ -110,6 +110,20 @@ def add_keeping_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="models, and samplers, that one session holds (%(default)s)",
     )
+    add(
+        "--max-queued",
+        type=whole(1, 1 << 20),
+        default=Settings.max_queued,
+        metavar="MIB",
+        help="requests that wait for their turn (%(default)s)",
+    )
+    add(
+        "--max-results",
+        type=whole(1, 1 << 20),
+        default=Settings.max_results,
+        metavar="MIB",
+        help="results that stay readable (%(default)s)",
+    )
     for name in ("tenants", "sessions", "snapshots"):
         add(
             f"--max-{name}",
