@@ -26,7 +26,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.bench.postgres import postgres
+from tinker_mock.suite.postgres import postgres
 
 BASE = "Qwen/Qwen3-8B"
 PAUSE = 0.02

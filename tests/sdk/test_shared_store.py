@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.bench.crash import Server
-from tests.bench.postgres import NoPostgres, postgres
 from tests.bench.round_robin import RoundRobin
+from tinker_mock.suite.postgres import NoPostgres, postgres
 from tinker_mock.suite.sdk.environment import EnvironmentMissing, newest, process
 
 SCRIPT = Path(__file__).with_name("restart_client.py")

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.bench.crash import Server
-from tests.bench.postgres import NoPostgres, postgres
+from tinker_mock.suite.postgres import NoPostgres, postgres
 
 BASE = "Qwen/Qwen3-8B"
 

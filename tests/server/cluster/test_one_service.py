@@ -119,3 +119,20 @@ def test_snapshots_are_refused(three: list[Api]) -> None:
     refused = three[0].http.post("/_mock/snapshots", json={})
     assert refused.status_code == 409
     assert "pg_dump" in refused.json()["detail"]
+
+
+def test_text_that_postgresql_does_not_take_is_kept(three: list[Api]) -> None:
+    one, two, _ = three
+    model = one.model(one.session())
+    odd = "a\0b"
+    told = {"model_id": model, "seq_id": 1, "path": odd}
+    answer = two.http.post("/api/v1/save_weights", json=told)
+    assert answer.status_code in (200, 400, 422)
+    for path, body in (
+        ("retrieve_future", {"request_id": odd}),
+        ("get_info", {"model_id": odd}),
+        ("create_session", {"tags": [odd], "user_metadata": {odd: odd}, "sdk_version": "0.38.0"}),
+        ("session_heartbeat", {"session_id": odd}),
+    ):
+        assert two.http.post(f"/api/v1/{path}", json=body).status_code < 500
+    assert one.session()
