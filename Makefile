@@ -86,8 +86,9 @@ bench: $(STAMP) ## Measure against named peers; prints ratios (BENCH=engine for 
 	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script; done
 
 .PHONY: crash
-crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, and what was acknowledged (ARGS="--points N")
+crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, with a data directory and three servers (ARGS="--points N")
 	$(BIN)/python -m tests.bench.crash $(ARGS)
+	$(BIN)/python -m tests.bench.crash --store own $(ARGS)
 
 .PHONY: soak
 soak: $(STAMP) ## A million operations through one server, and its memory (ARGS="--operations N")
