@@ -120,7 +120,7 @@ def samples() -> None:
     found = {}
     for count in (1, 2):
         with postgres() as store:
-            server = Server("--seed", "0", "--store", store, "--workers", str(count))
+            server = Server("--seed", "0", "--store", store.address, "--workers", str(count))
             server.start()
             try:
                 found[count], clock = asyncio.run(sampled(server))
