@@ -87,7 +87,7 @@ class Cluster:
             self._watching.cancel()
         with suppress(*self.store.failures):
             await asyncio.to_thread(self.membership.leave)
-        await self.peers.close()
+        self.peers.close()
 
     def _told(self, what: str) -> None:
         """A notification; in the thread that listens."""
