@@ -214,7 +214,7 @@ def _backend(
         authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room, grants),
         promises=PromiseBook(store, clock, policy, perform, settings.kept_results),
         compute=compute,
-        batches=Batcher(compute),
+        batches=Batcher(compute, clock.busy),
         quirks=quirks,
         scripts=Scripts(catalog, bases),
         bases=bases,

@@ -17,51 +17,40 @@ def track_hypercorn(crowd_of: Callable[[Any], Any]) -> None:
     """
     import hypercorn.asyncio.run as hypercorn_run
     from hypercorn.asyncio.tcp_server import TCPServer
+    from hypercorn.asyncio.worker_context import AsyncioSingleTask
     from hypercorn.events import Event, Updated
 
+    class NoTask(AsyncioSingleTask):
+        """Hypercorn's watch over one idle connection, which is left to the crowd."""
+
+        async def restart(self, task_group: Any, action: Any) -> None:
+            pass
+
+        async def stop(self) -> None:
+            pass
+
     class TrackedConnection(TCPServer):
-        """Hypercorn's connection, remembered for the requests that arrive on it.
+        """Hypercorn's connection, remembered for the requests that arrive on it."""
 
-        One task looks after its idleness; Hypercorn's makes and cancels one a request.
-        """
-
-        idle_since: float | None = 0.0
-        """Of the loop's clock; nothing while a request is under way."""
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            self.idle_task = NoTask()
+            self.crowd = crowd_of(self.config)
 
         async def protocol_send(self, event: Event) -> None:
             if isinstance(event, Updated):
-                self.idle_since = self.loop.time() if event.idle else None
-                crowd = crowd_of(self.config)
-                (crowd.idle if event.idle else crowd.busy)(self.writer.transport)
+                (self.crowd.idle if event.idle else self.crowd.busy)(self.writer.transport)
             else:
                 await super().protocol_send(event)
 
-        async def _idle_timeout(self) -> None:
-            self.idle_since = self.loop.time()
-            patience = self.config.keep_alive_timeout
-            ending = asyncio.ensure_future(self.context.terminated.wait())
-            try:
-                while not ending.done():
-                    since = self.loop.time() if self.idle_since is None else self.idle_since
-                    left = since + patience - self.loop.time()
-                    if left <= 0:
-                        break
-                    await asyncio.wait({ending}, timeout=left)
-            finally:
-                ending.cancel()
-            # A request under way ends its connection itself when the server does.
-            if self.idle_since is not None:
-                await asyncio.shield(self._initiate_server_close())
-
         async def run(self) -> None:
             current.set(self.writer.transport)
-            crowd = crowd_of(self.config)
-            if not crowd.enter(self.writer.transport):
+            if not self.crowd.enter(self.writer.transport):
                 return
             try:
                 await self._serve()
             finally:
-                crowd.leave(self.writer.transport)
+                self.crowd.leave(self.writer.transport)
 
         async def _serve(self) -> None:
             # At shutdown asyncio would log each cancelled connection with a traceback.
@@ -72,13 +61,6 @@ def track_hypercorn(crowd_of: Callable[[Any], Any]) -> None:
                 # So it does when a stream ends while its connection is being cancelled.
                 if group.split(RuntimeError)[1] is not None:
                     raise
-
-        # A client that has ended asks for nothing more: its connection ends with its last answer,
-        # and not when it has been idle for long.
-
-        async def _read_data(self) -> None:
-            await super()._read_data()
-            await self.idle_task.stop()
 
     vars(hypercorn_run)["TCPServer"] = TrackedConnection
 

@@ -32,6 +32,9 @@ SHORT = 4096
 """Positions of a prompt that is read where it arrives."""
 FEW_SAMPLES = 8
 """Requests for more are a batch of their own."""
+PATIENCE, MOST_PATIENCE = 5e-5, 0.02
+"""Seconds for each token that a sample may have, and at most, to wait for others: a fraction of
+what it takes alone."""
 FIRST_SLICE, SLICE = 4, 16
 """Tokens that a stream draws at a time."""
 
@@ -218,7 +221,8 @@ async def asample(backend: Backend, promise: Promise) -> SampleResult:
     if sample_count(body) > FEW_SAMPLES:
         (done,) = await backend.compute(sampled_together, [asked])
     else:
-        done = await backend.batches.run(asked.key, lambda: sampled_together, asked)
+        patience = min(MOST_PATIENCE, PATIENCE * (body["sampling_params"].get("max_tokens") or 0))
+        done = await backend.batches.run(asked.key, lambda: sampled_together, asked, patience)
     result, prompt = done
     if read is None:
         read = ReadPrompt(backend, sampler, number, prompt)

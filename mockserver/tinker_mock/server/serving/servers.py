@@ -48,7 +48,6 @@ async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stop
     # The defaults close connections after 1000 requests and queue streams beyond 100.
     config.keep_alive_max_requests = 1_000_000
     config.h2_max_concurrent_streams = 10_000
-    config.keep_alive_timeout = 75.0
     config.backlog = BACKLOG
     config.graceful_timeout = settings.graceful_timeout
     config.loglevel = "WARNING"
@@ -58,6 +57,7 @@ async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stop
     async def trigger() -> None:
         await stopped()
         app.state.mock.control.close()
+        config.crowd.close()
 
     await serve(app, config, shutdown_trigger=trigger)
 
