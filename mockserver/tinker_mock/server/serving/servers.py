@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Awaitable, Callable
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +30,16 @@ async def serve_app(app: Any, settings: Settings, listener: socket.socket, stopp
 
 async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:
     from hypercorn.asyncio import serve
-    from hypercorn.config import Config
 
-    from tinker_mock.server.faults.tracking import track_hypercorn
+    from tinker_mock.server.serving.hypercorn_connections import (
+        CrowdedConfig,
+        use_crowded_connections,
+    )
     from tinker_mock.server.serving.hypercorn_guards import guard_hypercorn
 
-    class CrowdedConfig(Config):
-        """Hypercorn's, with the connections of the server."""
-
-        crowd = Crowd(allowed(settings.max_connections))
-
-    track_hypercorn(attrgetter("crowd"))
+    use_crowded_connections()
     guard_hypercorn()
-    config = CrowdedConfig()
+    config = CrowdedConfig(Crowd(allowed(settings.max_connections)))
     config.bind = [f"fd://{listener.detach()}"]
     # The defaults close connections after 1000 requests and queue streams beyond 100.
     config.keep_alive_max_requests = 1_000_000
