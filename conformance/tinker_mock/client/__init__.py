@@ -12,11 +12,11 @@ from tinker_mock.client.blocking import (
     TrainingClient,
 )
 from tinker_mock.client.clock import Clock, ManualClock, RealClock
-from tinker_mock.client.compat.circuit import CircuitBreaker
-from tinker_mock.client.compat.circuits import CircuitRegistry
-from tinker_mock.client.compat.metrics import Metrics
 from tinker_mock.client.config import ClientConfig, ClientOptions
 from tinker_mock.client.config.presets import PRESETS, Preset
+from tinker_mock.client.elixir.circuit import CircuitBreaker
+from tinker_mock.client.elixir.circuits import CircuitRegistry
+from tinker_mock.client.elixir.metrics import Metrics
 from tinker_mock.client.errors import (
     ApiConnectionError,
     ApiStatusError,
@@ -50,7 +50,8 @@ from tinker_mock.client.sampling.client import AsyncSamplingClient
 from tinker_mock.client.sampling.stream import StreamChunk, stream_sample
 from tinker_mock.client.service import AsyncServiceClient
 from tinker_mock.client.session.heartbeat import HeartbeatSettings
-from tinker_mock.client.telemetry.reporter import TelemetryReporter, capture_exceptions
+from tinker_mock.client.telemetry.capture import capture_exceptions
+from tinker_mock.client.telemetry.reporter import TelemetryReporter
 from tinker_mock.client.training.client import AsyncTrainingClient
 from tinker_mock.client.types import (
     AdamOptimizerConfig,

@@ -39,6 +39,8 @@ class Operation(Generic[T]):
         """The result. After `timeout` seconds the work is cancelled: `ApiTimeoutError`."""
         try:
             return await within(self._clock, self._task, timeout)
+        except ApiTimeoutError:  # the work's own, also a TimeoutError
+            raise
         except TimeoutError:
             raise ApiTimeoutError(
                 f"Future task did not complete within {_milliseconds(timeout)}ms",

@@ -82,7 +82,6 @@ class AsyncSamplingClient:
         prompt: ModelInput,
         num_samples: int = 1,
         sampling_params: SamplingParams | None = None,
-        *,
         include_prompt_logprobs: bool | None = None,
         topk_prompt_logprobs: int = 0,
         topk_sample_logprobs: int = 0,

@@ -64,6 +64,8 @@ class Connection:
         self.reporter: Any = None
         self.model_numbers = itertools.count()
         self.sampler_numbers = itertools.count()
+        self.loss_numbers = itertools.count()
+        self.custom_losses: dict[str, Any] = {}
         self.response_bytes = self._response_budget()
         self._heartbeat_settings = heartbeat
         self._heartbeat: Heartbeat | None = None

@@ -151,10 +151,11 @@ def interactions(recorded: list[Mapping[str, Any]]) -> Iterator[Interaction]:
 
 
 def _headers(recorded: Mapping[str, Any], kept: frozenset[str]) -> dict[str, str]:
+    named = {name.lower(): value for name, value in recorded.items()}
     return {
-        name.lower(): value[0] if isinstance(value, list) else value
-        for name, value in recorded.items()
-        if name.lower() in kept
+        name: value[0] if isinstance(value, list) else value
+        for name, value in sorted(named.items())
+        if name in kept
     }
 
 

@@ -1,8 +1,8 @@
 """Who runs the programs: the real SDK of any release, and the reference client.
 
-`python drivers.py CLIENT URL` reads names of programs, one a line, and answers each with one line
-of JSON: its values, or `{"broken": why}`. Loaded in a real SDK's environment too, where nothing of
-this project can be imported by its package name.
+`python drivers.py CLIENT URL` reads orders, one a line: `{"program": NAME, "cassette": FILE}`, and
+answers each with one line of JSON: its values, or `{"broken": why}`. With a file, vcrpy records.
+Loaded in a real SDK's environment too, where nothing of this project is installed.
 """
 
 import json
@@ -10,10 +10,15 @@ import logging
 import math
 import os
 import sys
+import time
 import traceback
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -42,8 +47,37 @@ def seen_by(url: str) -> Callable[[str], None]:
     return wait
 
 
-class ClientDriver(ABC):
-    """What all clients have in common."""
+def polled_at(url: str) -> Callable[[], None]:
+    """Waits until a promise of the mock at this address has been asked for."""
+
+    def wait() -> None:
+        begun = time.monotonic()
+        while time.monotonic() - begun < LONGEST_WAIT:
+            with urlopen(f"{url}/_mock/promises") as answer:
+                if any(one["polls"] for one in json.load(answer)["promises"]):
+                    return
+
+    return wait
+
+
+class Driver(ABC):
+    """What every client has: an end, and errors with a status."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Say goodbye as this client does."""
+
+    def failure(self, work: Callable[[], Any]) -> dict[str, Any]:
+        """Status or category of the error a call ends in."""
+        try:
+            work()
+        except Exception as error:
+            return _described(error)
+        return {"kind": "none"}
+
+
+class ClientDriver(Driver):
+    """What all Tinker clients have in common."""
 
     def wait(self, pending: Any) -> Any:
         return pending.result() if hasattr(pending, "result") else pending
@@ -114,13 +148,9 @@ class ClientDriver(ABC):
         export = self.wait(rest.export_session_trace(session))
         return "link" if str(getattr(export, "url", export)).startswith("http") else "none"
 
-    def failure(self, work: Callable[[], Any]) -> dict[str, Any]:
-        """Status or category of the error a call ends in."""
-        try:
-            work()
-        except Exception as error:
-            return _described(error)
-        return {"kind": "none"}
+    def search_sessions(self, rest: Any, metadata: dict[str, str]) -> list[Any]:
+        """Sessions with these metadata."""
+        return list(rest.search_sessions(user_metadata=metadata).sessions)
 
     def needs(self, name: str, owner: Any = None) -> None:
         """Raise `NotInReleaseError` if the client, or one of its parts, has no such method."""
@@ -129,6 +159,9 @@ class ClientDriver(ABC):
 
     until: Callable[[str], None]
     """Waits until the server has had a request of an operation; a client may send none."""
+
+    until_polled: Callable[[], None]
+    """Waits until the server has been asked for a promise."""
 
     @abstractmethod
     def prompt(self, tokens: list[int]) -> Any:
@@ -143,7 +176,7 @@ class SdkDriver(ClientDriver):
         from tinker import types  # type: ignore[import-not-found,unused-ignore]
 
         self.types = types
-        self.until = seen_by(url)
+        self.until, self.until_polled = seen_by(url), polled_at(url)
         self.service = tinker.ServiceClient(base_url=url, api_key=KEY)
 
     def close(self) -> None:
@@ -191,6 +224,10 @@ class SdkDriver(ClientDriver):
     def rest(self) -> Any:
         return self.wait(self.service.create_rest_client())
 
+    def search_sessions(self, rest: Any, metadata: dict[str, str]) -> list[Any]:
+        request = self.types.SessionSearchRequest(user_metadata=metadata)
+        return list(self.wait(rest.search_sessions(request)).sessions)
+
     def cancel(self, pending: Any) -> bool:
         """Only futures that wrap a `concurrent.futures.Future` can be cancelled."""
         future = pending.future() if hasattr(pending, "future") else pending
@@ -210,6 +247,7 @@ class ReferenceDriver(ClientDriver):
             base_url=url, api_key=KEY, preset=preset, telemetry_enabled=False
         )
         self.until = seen_by(url) if http is None else http.until
+        self.until_polled = polled_at(url) if http is None else http.until_polled
         beats = None if clock is None else client.HeartbeatSettings(interval=1e9)
         self.service = client.ServiceClient(config, http=http, clock=clock, heartbeat=beats)
 
@@ -267,28 +305,53 @@ def _described(error: BaseException | None) -> dict[str, Any]:
 
 
 def driver(client: str, url: str) -> Any:
-    """`tinker` is the SDK on the path, anything else a preset of the reference client."""
-    return SdkDriver(url) if client == "tinker" else ReferenceDriver(url, client)
+    """`tinker` is the SDK on the path; else a text client, or a preset of the reference client."""
+    if client == "tinker":
+        return SdkDriver(url)
+    if client in ("openai", "anthropic"):
+        from tinker_mock.suite.cassettes.text_driver import TextDriver
+
+        return TextDriver(url, client)
+    return ReferenceDriver(url, client)
 
 
 def main(client: str, url: str) -> None:
-    from programs import PROGRAMS  # type: ignore[import-not-found,unused-ignore]
-    from situations import SITUATIONS  # type: ignore[import-not-found,unused-ignore]
+    if find_spec("tinker_mock") is None:
+        _stand_in()
+    sys.modules["tinker_mock.suite.cassettes.drivers"] = sys.modules[__name__]
+    from tinker_mock.suite.cassettes import records, situations, text_programs  # noqa: F401
+    from tinker_mock.suite.cassettes.programs import PROGRAMS
+    from tinker_mock.suite.cassettes.recording import recording
+    from tinker_mock.suite.cassettes.situation import SITUATIONS
 
     programs = {**PROGRAMS, **{name: one.run for name, one in SITUATIONS.items()}}
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     for line in sys.stdin:
+        order = json.loads(line)
+        file = order["cassette"]
         try:
-            one = driver(client, url)
-            values = programs[line.strip()](one)
-            one.close()
+            with recording(file) if file else nullcontext():
+                one = driver(client, url)
+                values = programs[order["program"]](one)
+                one.close()
         except NotInReleaseError as absent:
             values = {"absent": str(absent)}
         except Exception:
             values = {"broken": traceback.format_exc()}
         print(json.dumps(values), flush=True)
     os._exit(0)  # a real SDK's threads would keep the process for minutes
+
+
+def _stand_in() -> None:
+    """Make this folder, and nothing else of the project, importable by its name."""
+    name, package = "", None
+    for part in ("tinker_mock", "suite", "cassettes"):
+        name = f"{name}.{part}".lstrip(".")
+        package = sys.modules[name] = ModuleType(name)
+        package.__path__ = []
+    assert package is not None
+    package.__path__ = [str(Path(__file__).parent)]
 
 
 if __name__ == "__main__":

@@ -26,6 +26,9 @@ from tinker_mock.suite.cassettes.drivers import LONGEST_WAIT
 from tinker_mock.suite.cassettes.ids import json_of
 from tinker_mock.suite.core.http import Routes
 
+LONGEST_HOLD = 10.0
+"""Seconds that a poll without a recorded answer is held."""
+
 Side = Literal["recorded", "replayed", "both"]
 
 
@@ -52,7 +55,7 @@ class RecordedServer(httpx.AsyncBaseTransport):
     """Answers like the recorded server: promises by their id, the rest in recorded order.
 
     Polls for a promise that has no answer at all are held: its client had heard nothing when it
-    cancelled.
+    cancelled. One that does not cancel is told so after `LONGEST_HOLD`.
     """
 
     def __init__(self, cassette: Cassette) -> None:
@@ -73,7 +76,7 @@ class RecordedServer(httpx.AsyncBaseTransport):
         key = _key(request.method, operation, body)
         left = self._left[key]
         if not left and operation == "retrieve_future" and key not in self._polled:
-            await asyncio.Event().wait()
+            await asyncio.sleep(LONGEST_HOLD)
         if not left:
             return self._unrecorded(request)
         mine = _content(_interaction(request, body))
@@ -88,6 +91,10 @@ class RecordedServer(httpx.AsyncBaseTransport):
     def until(self, operation: str) -> None:
         """Wait, in the client's thread, for a request of this operation; it may not come."""
         self._seen[operation].wait(LONGEST_WAIT)
+
+    def until_polled(self) -> None:
+        """Wait, in the client's thread, until a promise has been asked for."""
+        self.until("retrieve_future")
 
     def differences(self) -> list[Difference]:
         """All that was noted, and the recorded requests nobody sent."""

@@ -5,6 +5,9 @@ come to the recorded values. Where it differs on purpose, `deviations.yaml` says
 """
 
 import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +26,8 @@ PRESETS = {
 }
 """The releases that a preset claims to be."""
 
+LONGEST_REPLAY = 60.0
+"""Seconds after which a replay is said to hang: no wait in it takes any time."""
 _FOREVER = 60.0  # seconds: retries wait less, heartbeats' and refreshes' loops are longer
 
 
@@ -67,12 +72,35 @@ def replayed(cassette: Cassette, preset: str | None = None) -> Replay:
     recorded = str(cassette.provenance["client"])
     preset = preset or PRESETS.get(recorded, recorded)
     server = RecordedServer(cassette)
-    driver = ReferenceDriver("http://tinker", preset, server, ReplayClock())
+
+    def play() -> dict[str, Any]:
+        driver = ReferenceDriver("http://tinker", preset, server, ReplayClock())
+        try:
+            return STORIES[cassette.program].run(driver)
+        finally:
+            driver.close()
+
+    return Replay(preset, _in_time(play), server.differences())
+
+
+def _in_time(play: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What it returns or raises; `ReplayDiffersError` if it comes to no end."""
+    outcome: Future[dict[str, Any]] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(play())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="replay", daemon=True).start()
     try:
-        values: dict[str, Any] = STORIES[cassette.program].run(driver)
-    finally:
-        driver.close()
-    return Replay(preset, values, server.differences())
+        return outcome.result(LONGEST_REPLAY)
+    except TimeoutError:
+        if outcome.done():
+            raise
+        waits = Difference("", "replayed", "", f"nothing for {LONGEST_REPLAY:g} s: it hangs")
+        raise ReplayDiffersError([waits]) from None
 
 
 def replay_to_client(cassette: Cassette, preset: str | None = None) -> dict[str, Any]:

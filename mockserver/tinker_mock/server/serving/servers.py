@@ -28,25 +28,27 @@ async def serve_app(app: Any, settings: Settings, listener: socket.socket, stopp
     await SERVERS[settings.server](app, settings, listener, stopped)
 
 
+async def serve_peers(app: Any, listener: socket.socket, stopped: asyncio.Event) -> None:
+    """Serve what other servers of a store ask for, until `stopped` is set."""
+    from hypercorn.asyncio import serve
+
+    config = _config(Settings.max_connections)
+    config.bind = [f"fd://{listener.detach()}"]
+    config.graceful_timeout = 0.1
+
+    async def trigger() -> None:
+        await stopped.wait()
+        config.crowd.close()
+
+    await serve(app, config, shutdown_trigger=trigger)
+
+
 async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:
     from hypercorn.asyncio import serve
 
-    from tinker_mock.server.serving.hypercorn_connections import (
-        CrowdedConfig,
-        use_crowded_connections,
-    )
-    from tinker_mock.server.serving.hypercorn_guards import guard_hypercorn
-
-    use_crowded_connections()
-    guard_hypercorn()
-    config = CrowdedConfig(Crowd(allowed(settings.max_connections)))
+    config = _config(settings.max_connections)
     config.bind = [f"fd://{listener.detach()}"]
-    # The defaults close connections after 1000 requests and queue streams beyond 100.
-    config.keep_alive_max_requests = 1_000_000
-    config.h2_max_concurrent_streams = 10_000
-    config.backlog = BACKLOG
     config.graceful_timeout = settings.graceful_timeout
-    config.loglevel = "WARNING"
     if settings.certfile:
         config.certfile, config.keyfile = str(settings.certfile), str(settings.keyfile)
 
@@ -56,6 +58,25 @@ async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stop
         config.crowd.close()
 
     await serve(app, config, shutdown_trigger=trigger)
+
+
+def _config(connections: int) -> Any:
+    """Hypercorn's configuration for so many connections at a time."""
+    from tinker_mock.server.serving.hypercorn_connections import (
+        CrowdedConfig,
+        use_crowded_connections,
+    )
+    from tinker_mock.server.serving.hypercorn_guards import guard_hypercorn
+
+    use_crowded_connections()
+    guard_hypercorn()
+    config = CrowdedConfig(Crowd(allowed(connections)))
+    # The defaults close connections after 1000 requests and queue streams beyond 100.
+    config.keep_alive_max_requests = 1_000_000
+    config.h2_max_concurrent_streams = 10_000
+    config.backlog = BACKLOG
+    config.loglevel = "WARNING"
+    return config
 
 
 async def _uvicorn(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:
