@@ -232,7 +232,9 @@ def _backend(
         ids=ids,
         signer=signer,
         catalog=catalog,
-        authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room, grants),
+        authenticator=Authenticator(
+            store, signer, clock, settings.jwt_lifetime, make_room, grants, settings.accept_keys
+        ),
         promises=PromiseBook(
             store,
             clock,
