@@ -202,6 +202,8 @@ def announce(settings: Settings, note: str) -> None:
         print(f"export SSL_CERT_FILE={certfile}", flush=True)
     if note:
         print(f"# {note} (see: tinker-mock tokenizers)", flush=True)
+    if settings.control:
+        print("# in a browser, that address shows exchanges, loss curves, samples", flush=True)
 
 
 async def _until_signal(
@@ -227,7 +229,7 @@ async def _until_signal(
         await serve_app(app, settings, listener, until_stopped)
         return
     left = asyncio.Event()
-    others = asyncio.create_task(serve_peers(app.state.for_servers, peers, left.wait))
+    others = asyncio.create_task(serve_peers(app.state.for_servers, peers, left))
     try:
         await serve_app(app, settings, listener, until_stopped)
     finally:
