@@ -21,7 +21,6 @@ from tests.mutation.page import Played, page, summary
 from tests.mutation.playing import BUDGET, SURVIVES, played, warm
 from tinker_mock.server.mutants.grafting import GraftError, Rewritten
 
-
 Part = tuple[int, int]
 
 
