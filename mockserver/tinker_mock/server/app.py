@@ -245,7 +245,7 @@ def _backend(
             settings.max_results,
         ),
         compute=compute,
-        batches=Batcher(compute.run),
+        batches=Batcher(compute.run, clock.busy),
         quirks=quirks,
         scripts=Scripts(catalog, bases),
         bases=bases,
