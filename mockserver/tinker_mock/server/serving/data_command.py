@@ -5,7 +5,7 @@ examples:
   tinker-mock data export ./data data.tar     # also while a server uses it; holds its secret
   tinker-mock data import ./copy data.tar
   tinker-mock data compact ./data
-  tinker-mock data export postgresql://db.example/mock data.tar   # a store, as a directory's archive
+  tinker-mock data export postgresql://db.example/mock data.tar   # as a directory's archive
   tinker-mock data import postgresql://db.example/mock data.tar   # into an empty database
 """
 
@@ -60,10 +60,8 @@ def is_store(place: str) -> bool:
 
 def _info(arguments: argparse.Namespace) -> None:
     place = arguments.place
-    if is_store(place):
-        told = store_transfer.describe(place)
-    else:
-        told = transfer.describe(Path(place))
+    store = is_store(place)
+    told = store_transfer.describe(place) if store else transfer.describe(Path(place))
     if arguments.json:
         print(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
         return
