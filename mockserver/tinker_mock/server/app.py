@@ -265,6 +265,7 @@ def app_for_servers(mock: Mock, answerer: Answerer, rules: RequestRules) -> Star
         clients.access,
         clients.compute,
         rules,
+        shaped=clients.shaped,
     )
     contract = load_contract("control").operations
     console = Endpoint(

@@ -34,6 +34,8 @@ SHORT = 4096
 """Positions of a prompt that is read where it arrives."""
 FEW_SAMPLES = 8
 """Requests for more are a batch of their own."""
+FEW_CHUNKS = 64
+"""A prompt of more is read in a thread."""
 FEW_TOKENS = 512
 """So many are small work."""
 RANKINGS = ("topk_prompt_logprobs", "topk_sample_logprobs", "prompt_alt_tokens_k")
@@ -251,7 +253,7 @@ def _is_small(body: dict[str, Any], short: Prompt | None) -> bool:
 def short_prompt(backend: Backend, sampler: SamplingSession, body: dict[str, Any]) -> Prompt | None:
     """The ids of a prompt that is text and not long: those of others are read in a thread."""
     chunks = body["prompt"]["chunks"]
-    if any("tokens" not in chunk for chunk in chunks):
+    if len(chunks) > FEW_CHUNKS or any("tokens" not in chunk for chunk in chunks):
         return None
     if sum(len(chunk["tokens"]) for chunk in chunks) > SHORT:
         return None
