@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SDK_STAMP := .venv-sdk/.releases
 COOKBOOK := .venv-cookbook
+PROGRAMS := .venv-programs
 PORT ?= 8765
 ARGS ?=
 
@@ -159,13 +160,42 @@ text-clients: $(STAMP) ## Install popular clients apart and renew docs/text-clie
 	.venv-text-clients/bin/pip install --quiet --disable-pip-version-check uv
 	.venv-text-clients/bin/uv pip install --quiet --python .venv-text-clients/bin/python openai anthropic \
 	  litellm langchain-openai langchain-anthropic 'pydantic-ai-slim[openai]' instructor
-	$(BIN)/python -m tests.clients_matrix.page .venv-text-clients/bin/python
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+	  mkdir -p .venv-text-clients/npm && cp tests/clients_matrix/package.json .venv-text-clients/npm/ && \
+	  npm install --prefix .venv-text-clients/npm --silent --no-audit --no-fund && \
+	  $(BIN)/python -m tests.clients_matrix.page .venv-text-clients/bin/python .venv-text-clients/npm; \
+	else \
+	  echo "text-clients: no node and npm here: npm's clients keep the rows they had" >&2; \
+	  $(BIN)/python -m tests.clients_matrix.page .venv-text-clients/bin/python; \
+	fi
+
+OTHERS := fireworks=fireworks-ai[training-sdk] mindlab=mindlab-toolkit baseten=baseten-loops-tinker
+
+.PHONY: audit-others
+audit-others: $(STAMP) ## Install other SDKs of the protocol apart, audit them, renew docs/other-sdks.md
+	@for one in $(OTHERS); do \
+	  name=$${one%%=*}; python=$(PYTHON); \
+	  if [ $$name = baseten ]; then python=python3.12; command -v $$python >/dev/null || continue; fi; \
+	  $$python -m venv .venv-others/$$name; \
+	  .venv-others/$$name/bin/pip install --quiet --disable-pip-version-check "$${one#*=}"; \
+	done
+	$(BIN)/python -m tests.others.page .venv-others
 
 .PHONY: litellm
 litellm: $(STAMP) ## Install litellm apart and run its script against the mock
 	$(PYTHON) -m venv .venv-litellm
 	.venv-litellm/bin/pip install --quiet --disable-pip-version-check litellm mcp
 	$(BIN)/python -m pytest tests/server/text/test_litellm.py
+
+$(PROGRAMS)/.installed: tests/programs/requirements.txt
+	@echo "tinker-mock: installing better-tinker, tinkerscope and what they need into $(PROGRAMS) (some GB, minutes; once)" >&2
+	$(PYTHON) -m venv $(PROGRAMS)
+	$(PROGRAMS)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: programs
+programs: $(STAMP) $(PROGRAMS)/.installed ## Install better-tinker and tinkerscope apart and run them as they are
+	$(BIN)/python -m pytest tests/programs $(ARGS)
 
 .PHONY: clean
 clean: ## Remove environments, caches and reports

@@ -2,15 +2,18 @@
 
 Pages stay where they are read in the repository, under the same relative links; files that they
 link to come along. The reference pages are made here: the command line from its parsers, the
-APIs from the contracts.
+APIs from the contracts. Diagrams are drawn here too, since the theme would fetch their script from
+another host.
 """
 
 import re
 import subprocess
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import mermaidx
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -26,11 +29,16 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s#]+)")
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 TITLES = {"tinker": "Tinker API", "inference": "Text endpoints", "control": "Control API"}
 PATTERN = "*"
+DRAWN_AS = "my-svg"
+"""The id that every drawing of mermaidx has, in its style sheet as well."""
+PAPER = "background: #fff; border-radius: 6px; padding: 0.6rem; text-align: center"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Spell out the folders that the navigation names with a pattern."""
+    """Spell out the folders that the navigation names with a pattern; draw diagrams."""
     config.nav = _spelt_out(config.nav)
+    fence = {"name": "mermaid", "class": "diagram", "format": _drawing}
+    config.mdx_configs["pymdownx.superfences"] = {"custom_fences": [fence]}
     return config
 
 
@@ -84,6 +92,13 @@ def _help(command: str, path: str, summary: str) -> str:
     parser = Parser(prog=spelt(command), description=about, epilog=epilog)
     module.add_arguments(parser)
     return parser.format_help()
+
+
+def _drawing(source: str, *_: Any, **__: Any) -> str:
+    """A diagram as SVG, on white in both schemes, with ids of its own."""
+    name = f"diagram-{sha256(source.encode()).hexdigest()[:8]}"
+    drawn = mermaidx.render(source).svg().replace(DRAWN_AS, name)
+    return f'<div class="diagram" style="{PAPER}">{drawn}</div>'
 
 
 def _linked(pages: list[str]) -> set[str]:

@@ -1,7 +1,7 @@
 """Mutants that nobody chose: cosmic-ray's operators over the server's own source."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from difflib import unified_diff
 from functools import cache
@@ -32,13 +32,20 @@ class Generated:
         text = (SERVER / self.file).read_text("utf-8")
         return text, str(mutate_code(text, get_operator(self.operator)(), self.place) or text)
 
-    def shown(self) -> str:
-        """The changed lines, for people."""
+    def lines(self) -> list[str]:
+        """The unified diff of the two texts, without its head."""
         before, after = self.source()
-        lines = list(unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[2:]
-        where = next((line.split()[1].lstrip("-").split(",")[0] for line in lines), "")
-        changed = [" ".join(line.split()) for line in lines if line[:1] in "+-"]
-        return f"{self.file}:{where} `{' → '.join(one[1:].strip() for one in changed)}`"
+        return list(unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[2:]
+
+    def changed(self) -> str:
+        """The changed lines, for people and for `argued.yaml`."""
+        changed = [" ".join(line.split()) for line in self.lines() if line[:1] in "+-"]
+        return " → ".join(one[1:].strip() for one in changed)
+
+    def shown(self) -> str:
+        """Where it is, and the changed lines."""
+        where = next((line.split()[1].lstrip("-").split(",")[0] for line in self.lines()), "")
+        return f"{self.file}:{where} `{self.changed()}`"
 
 
 @cache
@@ -55,16 +62,21 @@ def positions(file: str) -> tuple[Generated, ...]:
     return tuple(found)
 
 
-def everything(rooms: tuple[str, ...] = ROOMS) -> list[Generated]:
-    """Every mutation of the rooms, in a fixed order."""
-    paths = sorted(path for room in rooms for path in (SERVER / room).rglob("*.py"))
-    return [one for path in paths for one in positions(str(path.relative_to(SERVER)))]
+def everything(but: Container[str] = ()) -> list[Generated]:
+    """Every mutation of the rooms but those of some files, in a fixed order."""
+    return [one for path in files_of(but) for one in positions(str(path.relative_to(SERVER)))]
 
 
-def drawn(seed: int, rooms: tuple[str, ...] = ROOMS) -> Iterator[Generated]:
+def files_of(but: Container[str]) -> list[Path]:
+    """The files of the rooms but some, in a fixed order."""
+    paths = sorted(path for room in ROOMS for path in (SERVER / room).rglob("*.py"))
+    return [path for path in paths if str(path.relative_to(SERVER)) not in but]
+
+
+def drawn(seed: int, but: Container[str] = ()) -> Iterator[Generated]:
     """Mutations of files drawn by their size, in an order that the seed decides, each once."""
     dice = random.Random(seed)
-    paths = sorted(path for room in rooms for path in (SERVER / room).rglob("*.py"))
+    paths = files_of(but)
     sizes = [path.stat().st_size for path in paths]
     seen: set[Generated] = set()
     while True:

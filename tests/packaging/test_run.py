@@ -49,7 +49,7 @@ def test_the_command_finds_the_mock_and_never_a_real_key() -> None:
 def test_it_sums_up_what_was_said() -> None:
     done = run("--", sys.executable, "-c", ASK)
     assert (done.returncode, done.stdout) == (0, "200\n"), done.stderr
-    assert done.stderr == "tinker-mock: 1 exchanges, 0 violations\n"
+    assert done.stderr == "tinker-mock: 1 exchange, 0 violations\n"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_the_production_address_is_answered_here(client: str) -> None:
     done = run("--intercept", "--", *command)
     assert done.returncode == 0, done.stderr
     assert "ok" in done.stdout
-    assert "1 connections to the production address answered" in done.stderr
+    assert "1 connection to the production address answered" in done.stderr
 
 
 def test_nothing_else_leaves_the_machine() -> None:

@@ -14,6 +14,9 @@ class Category(StrEnum):
     UNKNOWN = "unknown"
     SERVER = "server"
     USER = "user"
+    Unknown = UNKNOWN  # the SDK's spelling of the three
+    Server = SERVER
+    User = USER
 
     @classmethod
     def parse(cls, text: object) -> "Category":

@@ -193,6 +193,9 @@ def _named(function: F, method: Callable[..., Any], result: Callable[[str], str]
     functools.update_wrapper(function, method)
     del function.__wrapped__  # type: ignore[attr-defined]
     signature = inspect.signature(method)
+    first, *others = signature.parameters.values()
+    itself = first.replace(name="self", kind=first.POSITIONAL_OR_KEYWORD)
+    signature = signature.replace(parameters=[itself, *others])
     returned = signature.return_annotation
     text = returned if isinstance(returned, str) else inspect.formatannotation(returned)
     changed = signature.replace(return_annotation=_Shown(result(text)))

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from types import TracebackType
 from typing import Any, Literal, Self
 
 from tinker_mock.client import blocking
@@ -128,9 +129,14 @@ class ServiceClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
-        interrupted = failure is not None and not issubclass(failure, Exception)
-        status: Status = "success" if failure is None else "errored"
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        interrupted = exc_type is not None and not issubclass(exc_type, Exception)
+        status: Status = "success" if exc_type is None else "errored"
         self.close("interrupted" if interrupted else status).result()
 
     def close(self, status: Status = "success", detail: str | None = None) -> APIFuture[None]:

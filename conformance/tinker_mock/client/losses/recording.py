@@ -7,6 +7,7 @@ The loss is called once with `Recorded` values. Operators, methods and the funct
 import builtins
 import keyword
 import math
+import re
 from collections.abc import Callable, Sequence
 from types import EllipsisType
 from typing import Any, NoReturn
@@ -21,6 +22,7 @@ _FUNCTIONS = {
     "cumulative_sum": "cumsum", "divide": "div", "multiply": "mul", "subtract": "sub",
 }  # fmt: skip
 _OPTIONS = {"axis": "dim", "keepdims": "keepdim"}
+_NUMBERED = re.compile(r"(.*)_(\d+)")
 _ILLEGAL = {*keyword.kwlist, *dir(builtins), "inf", "nan", "NoneType", "torch", "device"}
 
 
@@ -46,11 +48,12 @@ class Recorder:
 
     def _name(self, base: str) -> str:
         """As torch.fx: lower case, numbered where it is taken or a word of Python."""
-        candidate, number = base.strip("_").lower() or "node", 0
-        name = candidate
+        name = base.lower()
+        counted = _NUMBERED.fullmatch(name)
+        stem, number = (counted[1], int(counted[2])) if counted else (name, 0)
         while name in self._used or name in _ILLEGAL:
             number += 1
-            name = f"{candidate}_{number}"
+            name = f"{stem}_{number}"
         self._used.add(name)
         return name
 

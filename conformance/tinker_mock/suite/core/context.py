@@ -68,6 +68,8 @@ class ScenarioContext(Submitting):
         verdict.timeouts = [one.started for one in exchanges if "Timeout" in one.fault]
         if exchanges:
             verdict.curl = exchanges[-1].as_curl(self.client.base_url)
+            last = exchanges[-1].operation
+            verdict.ended_at = last.id if last else ""
 
     def applies(self, name: str) -> bool:
         """Whether a check is about a release that the target claims; ask before newer fields."""

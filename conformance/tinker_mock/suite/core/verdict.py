@@ -42,6 +42,8 @@ class Verdict:
     curl: str = ""
     timeouts: list[float] = field(default_factory=list)
     """When (time.monotonic) requests of it were sent that nobody answered."""
+    ended_at: str = ""
+    """The operation that it was asking for last."""
 
     @property
     def level(self) -> str:

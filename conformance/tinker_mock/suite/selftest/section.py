@@ -20,8 +20,8 @@ class Options:
     mutants: str = "must"
 
     def mock_arguments(self, *more: str) -> list[str]:
-        """Arguments of a mock for a section: short polls, this run's seed, small archives."""
-        told = ["--seed", str(self.seed), "--long-poll", "1", "--adapter-shapes", "compact"]
+        """Arguments of a mock for a section: short polls, this run's seed."""
+        told = ["--seed", str(self.seed), "--long-poll", "1"]
         return [*told, *more]
 
 

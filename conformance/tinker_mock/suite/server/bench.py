@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.promises import Outcome
-from tinker_mock.suite.core.verdict import Inapplicable, expect
+from tinker_mock.suite.core.verdict import Inapplicable, Unmet, expect
 from tinker_mock.suite.oracle.precision import PRECISIONS, Tolerance
 from tinker_mock.suite.server import bodies
 
@@ -74,8 +74,22 @@ class Bench:
         self.context = context
         self.session = context.session()
         self.tolerance: Tolerance = PRECISIONS[context.target.precision]
-        self.base = self.fresh().look()
+        self.base = self.first_look()
         self._rates: dict[str, float] = {}
+
+    def first_look(self) -> Floats:
+        """What a new model says. Inapplicable where forward does not work, as its checks say."""
+        model = self.fresh()
+        body = bodies.forward(model.model, self.context.number(model.model), data=seen_data())
+        tried = self.context.submit("forward", body).outcome()
+        if tried.failed:
+            raise Inapplicable("forward fails here (training/forward/repeatable says so)")
+        try:
+            found = [bodies.logprobs(tried, place) for place in range(len(seen_data()))]
+        except Unmet as unmet:
+            told = "data are not answered one by one (training/result/one-output-per-datum says so)"
+            raise Inapplicable(told) from unmet
+        return np.concatenate(found)
 
     def fresh(self) -> Trainee:
         """A new model, equal to all others of the bench."""

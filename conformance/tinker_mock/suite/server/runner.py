@@ -14,13 +14,18 @@ from tinker_mock.suite.core.results import Run
 from tinker_mock.suite.core.selection import selects
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Inapplicable, OutOfTime, Status, Unmet, Verdict
+from tinker_mock.suite.server.missing import blame_once
 from tinker_mock.suite.server.scenario import Scenario
 from tinker_mock.suite.server.scenarios import (
+    adapters,
     auth,
     billing,
     cases,
     checkpoint_effects,
     checkpoints,
+    chunks,
+    custom_losses,
+    dimuon,
     draws,
     errors,
     futures,
@@ -34,8 +39,10 @@ from tinker_mock.suite.server.scenarios import (
     protobuf_values,
     runs,
     sampling,
+    searches,
     service,
     sessions,
+    stop_strings,
     streaming,
     telemetry,
     tenants,
@@ -47,9 +54,10 @@ from tinker_mock.suite.server.stalls import judge_stalls
 from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 
 MODULES = (
-    service, auth, tenants, sessions, models, listings, training, losses, optimizer, sampling,
-    draws, futures, promise_effects, weights, checkpoint_effects, checkpoints, runs, telemetry,
-    billing, errors, protobuf, protobuf_values, streaming, text, kimi, cases,
+    service, auth, tenants, sessions, models, listings, training, losses, custom_losses, optimizer,
+    dimuon, sampling, draws, stop_strings, chunks, futures, promise_effects, weights,
+    checkpoint_effects, adapters, checkpoints, searches, runs, telemetry, billing, errors, protobuf,
+    protobuf_values, streaming, text, kimi, cases,
 )  # fmt: skip
 """In the ledger's order of chapters, the cases from YAML last."""
 OTHER = "for other SDK releases, or newer than the frozen requirements"
@@ -111,11 +119,14 @@ def run_server_suite(
     pool = ThreadPoolExecutor(max(1, len(patient)) + workers)
     try:
         waiting = {one.id: pool.submit(play, one) for one in patient}
-        waiting |= {one.id: pool.submit(play, one) for one in wanted if not one.patient}
-        for one in wanted:
-            run.verdicts += waiting[one.id].result()
+        plain = [one for one in wanted if not one.patient and not one.last]
+        waiting |= {one.id: pool.submit(play, one) for one in plain}
+        found = {one.id: waiting[one.id].result() for one in wanted if not one.last}
+        found |= {one.id: play(one) for one in wanted if one.last}
+        run.verdicts += [verdict for one in wanted for verdict in found[one.id]]
     finally:  # nothing runs any more, unless somebody interrupts: then nobody waits for it
         pool.shutdown(wait=False, cancel_futures=True)
+    blame_once(run.exchanges, run.verdicts)
     run.verdicts += judge_wire(run.exchanges, routes, rules, target)
     run.verdicts.append(judge_stalls(run.exchanges, run.verdicts, rules, target))
     run.verdicts = [verdict for verdict in run.verdicts if selects(patterns, verdict.check)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
@@ -32,6 +33,11 @@ class Counters(Counter[str]):
         super().__setitem__(key, value)
         if self.account is not None:
             self.account.add(key)
+
+    def take(self, others: Counters) -> None:
+        """Go on with numbers that are kept."""
+        for key, value in others.items():
+            super().__setitem__(key, value)
 
     def forget(self, key: str) -> None:
         """Begin at 1 again."""
@@ -132,6 +138,12 @@ class Store:
     def __init__(self, keeper: Keeper | None = None) -> None:
         self.keeper = keeper
         self.current = State()
+        self.server = ""
+        """Which of several servers this is; nothing for one on its own."""
+        self.owns: Callable[[str], bool] = lambda session_id: True
+        """Whether what is of a session ("": of none) is this server's to change."""
+        self.opened: Callable[[str], None] = lambda session_id: None
+        """Called when a session was opened here."""
 
     def replace(self, state: State) -> None:
         """Another state, from now on."""

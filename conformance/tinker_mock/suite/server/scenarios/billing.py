@@ -38,7 +38,9 @@ def reports(context: ScenarioContext) -> None:
             expect(wanted <= set(item), "an item has its fields", sorted(wanted), item)
     with context.check("billing/storage/project"):
         query = {"project_id": "conformance"}
-        context.client.call("get_checkpoint_storage_usage", query=query).require()
+        storage = context.client.call("get_checkpoint_storage_usage", query=query).require()
+        others = [one for one in storage.at("/data") if one.get("project_id") != "conformance"]
+        expect(not others, "the project's own only", [], others)
     audit = context.client.call("get_audit_log")
     with context.check("billing/audit/entries"):
         expect(isinstance(audit.require().at("/entries"), list), "a list", "list", audit.text)
@@ -47,4 +49,6 @@ def reports(context: ScenarioContext) -> None:
             expect({"timestamp", "event"} <= set(one), "an entry has its fields", "", one)
     with context.check("billing/audit/filter"):
         query = {"event_type": "checkpoints", "day": "2026-01-02"}
-        context.client.call("get_audit_log", query=query).require()
+        entries = context.client.call("get_audit_log", query=query).require().at("/entries")
+        others = [one for one in entries if not str(one["timestamp"]).startswith("2026-01-02")]
+        expect(not others, "entries of that day only", "2026-01-02", others)

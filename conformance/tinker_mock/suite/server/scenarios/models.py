@@ -61,15 +61,21 @@ def variants(context: ScenarioContext) -> None:
     """What creation can be told."""
     session = context.session()
     with context.check("models/create/metadata"):
-        context.model(session, user_metadata={"name": "x"})
+        named = context.model(session, user_metadata={"name": "x"})
+        run = context.client.call("get_training_run", path={"run_id": named})
+        told = run.json().get("user_metadata") if run.status == 200 else None
+        expect(told in (None, {"name": "x"}), "its run has the metadata", {"name": "x"}, told)
     with context.check("models/create/lora-parts"):
         parts = {"rank": 8, "train_unembed": False, "train_mlp": True, "train_attn": True}
-        context.model(session, lora_config=parts)
+        usable(context, context.model(session, lora_config=parts))
     if context.applies("models/create/optimizer-config"):
         with context.check("models/create/optimizer-config"):
-            context.model(session, optimizer_config={"type": "adamw"})
+            told = {"type": "adamw"}
+            reply = info(context, context.model(session, optimizer_config=told)).require(200)
+            config = reply.json().get("optimizer_config") or told
+            expect_equal(config.get("type"), "adamw", "the optimizer asked for")
     with context.check("models/create/no-lora-seed"):
-        context.model(session, lora_config={"rank": 8})
+        usable(context, context.model(session, lora_config={"rank": 8}))
     with context.check("models/create/same-seed"):
         first = context.model(session, lora_config={"rank": 8, "seed": 5})
         second = context.model(session, lora_config={"rank": 8, "seed": 5})
@@ -79,6 +85,15 @@ def variants(context: ScenarioContext) -> None:
         expect_equal(
             bodies.logprobs(runs[0]), bodies.logprobs(runs[1]), "equal seeds, equal models"
         )
+
+
+def usable(context: ScenarioContext, model: str) -> None:
+    """Unmet unless the model learns."""
+    first = context.submit("forward_backward", bodies.train(model, 1)).result()
+    context.submit("optim_step", bodies.optim(model, 2)).result()
+    again = context.submit("forward_backward", bodies.train(model, 3)).result()
+    gained = sum(bodies.logprobs(again)) - sum(bodies.logprobs(first))
+    expect(gained > 0, "a step makes its data likelier", "> 0", gained)
 
 
 def refused(context: ScenarioContext, session: str, **fields: Any) -> tuple[bool, str, int]:

@@ -61,6 +61,13 @@ def parsed(reply: Reply, kind: Any) -> Any:
         raise Unmet("the body decodes", kind.DESCRIPTOR.name, str(error)) from error
 
 
+def outputs(context: ScenarioContext, promised: Promised) -> Any:
+    """What a pass gave for each datum."""
+    return decode_output(parsed(result(context, promised), messages.ForwardBackwardOutput))[
+        "loss_fn_outputs"
+    ]
+
+
 @scenario("protobuf/training")
 def training(context: ScenarioContext) -> None:
     """Training data and results as messages."""
@@ -141,7 +148,11 @@ def binary_bodies(context: ScenarioContext) -> None:
     content = encode_forward_backward(bodies.train(model, 1, DATA))
     with context.check("protobuf/zstd/accepted"):
         packed = zstandard.ZstdCompressor().compress(content)
-        expect(not post(context, packed, encoding="zstd").outcome().failed, "it runs", "a result")
+        told = outputs(context, post(context, packed, encoding="zstd"))
+        plain = outputs(
+            context, post(context, encode_forward_backward(bodies.train(model, 2, DATA)))
+        )
+        expect_equal(told, plain, "as it runs uncompressed")
     with context.check("protobuf/zstd/garbage"):
         reply = post(context, b"\x28\xb5\x2f\xfdgarbage", wrong=True, encoding="zstd").reply
         expect(400 <= reply.status < 500, "refused", "4xx", reply.status)
@@ -155,15 +166,15 @@ def binary_bodies(context: ScenarioContext) -> None:
         expect(cut.status < 500, "the user's fault is not the server's", "4xx", cut.status)
     with context.check("protobuf/config-v2/accepted"):
         config = {"clip_low_threshold": 0.8, "clip_high_threshold": 1.2}
-        body = bodies.train(model, 2, [bodies.policy_datum()], "ppo", config)
+        body = bodies.train(model, 3, [bodies.policy_datum()], "ppo", config)
         expect(
             not post(context, encode_forward_backward(body)).outcome().failed, "it runs", "result"
         )
     with context.check("protobuf/sparse/accepted"):
-        expect(not post(context, sparse(model, 3)).outcome().failed, "it runs", "a result")
+        expect(not post(context, sparse(model, 4)).outcome().failed, "it runs", "a result")
     bare = bodies.datum()
     del bare["loss_fn_inputs"]["target_tokens"]
-    outcome = post(context, encode_forward_backward(bodies.train(model, 4, [bare])), True).outcome()
+    outcome = post(context, encode_forward_backward(bodies.train(model, 5, [bare])), True).outcome()
     with context.check("protobuf/missing-targets/final"):
         expect(outcome.failed and outcome.reply.status < 500, "final", "4xx", outcome.reply.status)
     with context.check("protobuf/missing-targets/json-error"):

@@ -12,6 +12,7 @@ from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.bench import PLAIN, TEXT, Bench
 from tinker_mock.suite.server.scenario import scenario
+from tinker_mock.suite.server.scenarios.protobuf import needs_messages
 
 CLIP = {"clip_low_threshold": 0.9, "clip_high_threshold": 1.05}
 BFLOAT16 = 4
@@ -49,10 +50,11 @@ def same_numbers(left: Any, right: Any, where: str) -> None:
 @scenario("protobuf/values")
 def values(context: ScenarioContext) -> None:
     """The same promise read in both forms; the same request sent in both."""
+    needs_messages(context)
     sampler = context.sampler()
     ask = {"prompt_logprobs": True, "topk_prompt_logprobs": 3, "num_samples": 3}
     free = context.submit("asample", bodies.sample(sampler, 1, max_tokens=8, stop=[])).result()
-    stop = free.at("/sequences/0/tokens")[3]
+    stop = free.at("/sequences/0/tokens/3")
     with context.check("protobuf/equal-json/sample"):
         sent = context.submit(
             "asample", bodies.sample(sampler, 2, **ask, max_tokens=8, stop=[stop])

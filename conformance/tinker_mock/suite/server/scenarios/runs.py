@@ -32,7 +32,8 @@ def reading(context: ScenarioContext) -> None:
         expect_equal(reply.require().at("/user_metadata"), {"lot": "7"}, "metadata is kept")
     with context.check("runs/get/scope"):
         query = {"access_scope": "owned"}
-        context.client.call("get_training_run", path=where, query=query).require()
+        owned = context.client.call("get_training_run", path=where, query=query).require()
+        expect_equal(owned.at("/training_run_id"), model, "the same run")
     with context.check("runs/get/unknown"):
         context.client.call("get_training_run", path={"run_id": "no-such-run"}).require(404)
     last_checkpoints(context, model)

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from tinker_mock.suite.core.context import ScenarioContext
-from tinker_mock.suite.core.promises import Outcome
+from tinker_mock.suite.core.promises import Outcome, Promised
 from tinker_mock.suite.core.verdict import expect, expect_all_close, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.bodies import TOKENS, sample
@@ -58,6 +58,12 @@ def sampling_session(context: ScenarioContext) -> None:
     with context.check("sampling/session/never-5xx"):
         retried = [code for code in statuses if code >= 500 or code in (408, 429)]
         expect(not retried, "refusals are final", "4xx", retried)
+
+
+def steady(context: ScenarioContext, sampler: str, seq_id: int) -> list[int]:
+    """The tokens of an ordinary sample; none where equal seeds draw unequally."""
+    found = [tokens(draw(context, sampler, number)) for number in (seq_id, seq_id + 1)]
+    return found[0] if found[0] == found[1] else []
 
 
 @scenario("sampling/results")
@@ -139,9 +145,12 @@ def stopping(context: ScenarioContext, sampler: str, free: list[int]) -> None:
         found = (len(tokens(full)), full.at("/sequences/0/stop_reason"))
         expect_equal(found, (40, "length"), "no stops at all: runs to max_tokens")
     with context.check("sampling/stop/null"):
-        draw(context, sampler, 22, stop=None)
-    with context.check("sampling/stop/string"):
-        draw(context, sampler, 23, stop=["\n\n"])
+        null, bare = sample(sampler, 22, max_tokens=600, stop=None), sample(sampler, 23)
+        bare["sampling_params"]["max_tokens"] = 600
+        lengths = [len(tokens(context.submit("asample", one).result())) for one in (null, bare)]
+        expect(min(lengths) > 0, "null is as if it were left out", "tokens", lengths)
+        if steady(context, sampler, 24):
+            expect_equal(lengths[0], lengths[1], "null is as if it were left out")
 
 
 @scenario("sampling/prompt-logprobs")
@@ -208,29 +217,43 @@ def topk(
 def sequence_numbers(context: ScenarioContext) -> None:
     """Samples have numbers and no order."""
     sampler = context.sampler()
+    want = steady(context, sampler, 40)
+
+    def usual(outcome: Outcome) -> None:
+        """Unmet unless it is the sample as it always is."""
+        found = tokens(outcome)
+        expect_equal(found if want else want, want, "the same sample as by any other request")
+        expect(found, "a sample", "tokens", outcome.value)
+
     with context.check("sampling/seq-id/gaps"):
         for seq_id in (17, 3):
-            draw(context, sampler, seq_id)
+            usual(draw(context, sampler, seq_id))
     with context.check("sampling/seq-id/large"):
-        draw(context, sampler, 999_999_999 * 10**9)
+        usual(draw(context, sampler, 999_999_999 * 10**9))
     with context.check("sampling/seq-id/null-fields"):
-        draw(context, sampler, 30, base_model=None, model_path=None, prompt_logprobs=None)
+        nothing = {"base_model": None, "model_path": None, "prompt_logprobs": None}
+        usual(draw(context, sampler, 30, **nothing))
     with context.check("sampling/params/defaults"):
         body = sample(sampler, 31)
-        body["sampling_params"] = {"max_tokens": 4}
+        body["sampling_params"] = {"max_tokens": 8, "seed": 7}
         body["prompt"] = {"chunks": [{"tokens": list(TOKENS)}]}
         del body["type"], body["topk_prompt_logprobs"], body["prompt_logprobs"]
-        context.submit("asample", body).result()
+        usual(context.submit("asample", body).result())
     with context.check("sampling/params/no-max-tokens"):
         body = sample(sampler, 32)
         del body["sampling_params"]["max_tokens"]
-        context.submit("asample", body).result(context.target.timeout)
+        free = context.submit("asample", body).result(context.target.timeout)
+        found = tokens(free)[: len(want)]
+        expect_equal(found, want or found, "it goes on from what max_tokens cuts off")
+        ended = free.at("/sequences/0/stop_reason") == "stop" or len(tokens(free)) > len(TOKENS)
+        expect(ended, "to its own end, or that of the context", "longer", free.value)
     if context.applies("sampling/fields/stability"):
         with context.check("sampling/fields/stability"):
-            draw(context, sampler, 33, record_stability_info=False)
+            usual(draw(context, sampler, 33, record_stability_info=False))
     with context.check("sampling/fields/backpressure-header"):
         headers = {"x-tinker-sampling-backpressure": "1"}
-        context.client.call("asample", sample(sampler, 34), headers=headers).require()
+        reply = context.client.call("asample", sample(sampler, 34), headers=headers)
+        usual(Promised(context, "asample", reply).result())
     with context.check("sampling/many/concurrent"):
         sent = [context.aside(partial(draw, context, sampler, 100 + n)) for n in range(12)]
         counts = {len(one.result().at("/sequences")) for one in sent}

@@ -88,4 +88,6 @@ def edges(context: ScenarioContext) -> None:
         statuses = [context.client.call("healthz").status for _ in range(50)]
         expect(set(statuses) == {200}, "50 requests in a row are served", 200, set(statuses))
     with context.check("service/unknown-fields/ignored"):
-        context.session(a_field_of_the_future={"nested": [1, 2, 3]})
+        odd = context.session(a_field_of_the_future={"nested": [1, 2, 3]})
+        body = {"session_id": odd, "type": "session_heartbeat"}
+        context.client.call("session_heartbeat", body).require()

@@ -30,18 +30,27 @@ def life(context: ScenarioContext) -> None:
     with context.check("sessions/create/no-slash"):
         expect("/" not in first, "the id has no slash", "no /", first)
     with context.check("sessions/create/null-metadata"):
-        context.session(user_metadata=None)
+        kept(context, context.session(user_metadata=None), {})
     with context.check("sessions/create/project"):
-        context.session(project_id=None)
+        kept(context, context.session(project_id=None), {})
     with context.check("sessions/create/tags"):
-        context.session(tags=[])
-        context.session(tags=["a", "b"], user_metadata={"purpose": "conformance"})
+        kept(context, context.session(tags=[]), {})
+        about = {"purpose": "conformance"}
+        kept(context, context.session(tags=["a", "b"], user_metadata=about), about)
     with context.check("sessions/heartbeat/alive"):
         body = beat(context, first).require().json()
         expect(body.get("type", "session_heartbeat") == "session_heartbeat", "type", "", body)
     with context.check("sessions/heartbeat/unknown"):
         beat(context, "no-such-session").require(403, 404, 410)
     find_again(context, first)
+
+
+def kept(context: ScenarioContext, session: str, metadata: dict[str, str]) -> None:
+    """Unmet unless the session is alive, and has its metadata where a server tells it."""
+    beat(context, session).require()
+    got = context.client.call("get_session", path={"session_id": session})
+    if got.status == 200 and got.json().get("user_metadata") is not None:
+        expect_equal(got.at("/user_metadata"), metadata, "its metadata")
 
 
 def find_again(context: ScenarioContext, session: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tinker_mock.suite.core.context import ScenarioContext, place
 from tinker_mock.suite.core.http import RecordingClient
-from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_equal
+from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_all_close, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
 
@@ -109,18 +109,20 @@ def training_tokens(context: ScenarioContext, client: RecordingClient, session: 
     return sum(int(one.get("token_count", 0)) for one in own if one.get("type") == "training")
 
 
-@scenario("service/large-bodies")
+@scenario("service/large-bodies", last=True)
 def large_bodies(context: ScenarioContext) -> None:
     """A batch as clients send it, 5 MB in one request, and fields that nobody knows."""
     model = context.model()
     with context.check("service/bodies/large"):
-        data = [bodies.datum(*range(1000, 5000))] * 100
+        data = [bodies.datum(*range(100, 500))] * 1000
         context.submit("forward", bodies.forward(model, 1, data=data)).result()
     with context.check("service/unknown-fields/everywhere"):
         extra = {"conformance_unknown": {"x": 1}}
-        work = {**bodies.forward(model, 2), **extra}
-        context.submit("forward", work, wrong=True).result()
-        step = {**bodies.optim(model, 3), **extra}
+        plain = bodies.logprobs(context.submit("forward_backward", bodies.train(model, 2)).result())
+        work = {**bodies.train(model, 3), **extra}
+        odd = context.submit("forward_backward", work, wrong=True).result()
+        expect_all_close(bodies.logprobs(odd), plain, 1e-4, "the numbers it has without them")
+        step = {**bodies.optim(model, 4), **extra}
         context.submit("optim_step", step, wrong=True).result()
         sampler = context.sampler()
         sample = {**bodies.sample(sampler, 1), **extra}

@@ -148,7 +148,7 @@ def inputs(context: ScenarioContext) -> None:
     with context.check("training/inputs/untyped-chunk"):
         plain = datum()
         plain["model_input"] = {"chunks": [{"tokens": list(bodies.TOKENS[:-1])}]}
-        forward(context, model, context.number(model), [plain])
+        alike(context, model, plain, "a chunk with tokens is text")
     if context.applies("training/inputs/adam-defaults"):
         with context.check("training/inputs/adam-defaults"):
             body = {"adam_params": {}, "model_id": model, "seq_id": context.number(model)}
@@ -157,7 +157,7 @@ def inputs(context: ScenarioContext) -> None:
         with context.check("training/inputs/weights-optional"):
             bare = datum()
             del bare["loss_fn_inputs"]["weights"]
-            forward(context, model, context.number(model), [bare])
+            alike(context, model, bare, "weights do not change what is likely")
     with context.check("training/inputs/negative-weights"):
         negative = context.submit(
             "forward_backward", bodies.train(model, context.number(model), [datum(weight=-2.5)])
@@ -167,6 +167,12 @@ def inputs(context: ScenarioContext) -> None:
         none = forward(context, model, context.number(model), [datum(weight=0.0)])
         expect_close(loss_of(context, none), 0.0, 1e-6, "weightless loss is 0")
     more_inputs(context, model)
+
+
+def alike(context: ScenarioContext, model: str, data: object, message: str) -> None:
+    """Unmet unless the data are scored as the ordinary ones are."""
+    pair = [forward(context, model, context.number(model), one) for one in ([data], None)]
+    expect_all_close(*map(bodies.logprobs, pair), 1e-4, message)
 
 
 def more_inputs(context: ScenarioContext, model: str) -> None:
@@ -179,7 +185,10 @@ def more_inputs(context: ScenarioContext, model: str) -> None:
     with context.check("training/inputs/sparse"):
         rows = {"sparse_crow_indices": [0, 1, 2, 3, 4, 5], "sparse_col_indices": [0] * 5}
         sparse = datum(target_tokens=wide, weights={**SPARSE, **rows})
-        forward(context, model, context.number(model), [sparse])
+        seen = bodies.logprobs(forward(context, model, context.number(model), [sparse]))
+        plain = bodies.logprobs(forward(context, model, context.number(model)))
+        rows = seen if len(seen) == len(plain) else seen[::2]
+        expect_all_close(rows, plain, 1e-4, "the log-probabilities of its targets")
     with context.check("training/inputs/many-data"):
         many = forward(context, model, context.number(model), [datum(11, 12, 13)] * 1024)
         expect_equal(len(many.at("/loss_fn_outputs")), 1024, "a full chunk of 1024 data")
@@ -187,10 +196,11 @@ def more_inputs(context: ScenarioContext, model: str) -> None:
         flat = datum()
         for field in flat["loss_fn_inputs"].values():
             del field["shape"]
-        forward(context, model, context.number(model), [flat])
+        alike(context, model, flat, "a vector is as long as its data")
     if context.applies("training/inputs/extra-inputs"):
         with context.check("training/inputs/extra-inputs"):
-            forward(context, model, context.number(model), [datum(mask=tensor([1.0] * 5))])
+            masked = datum(mask=tensor([1.0] * 5))
+            alike(context, model, masked, "inputs that the loss has no use for change nothing")
 
 
 LOSSES = {

@@ -5,7 +5,7 @@ from typing import Any
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.http import Reply
 from tinker_mock.suite.core.promises import Outcome
-from tinker_mock.suite.core.verdict import expect, expect_equal
+from tinker_mock.suite.core.verdict import expect, expect_all_close, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
 
@@ -94,6 +94,7 @@ def loading(context: ScenarioContext) -> None:
     model = context.model(session)
     train_once(context, model)
     path = str(keep(context, model, "resume").at("/path"))
+    saved = look(context, model)
     train_once(context, model, 0.002)
     went_on = look(context, model)
     copies = {flag: context.model(session) for flag in (True, False)}
@@ -105,6 +106,7 @@ def loading(context: ScenarioContext) -> None:
         fresh = context.model(session)
         expect(look(context, copies[True]) != look(context, fresh), "not a new model", "loaded")
         expect_equal(look(context, copies[True]), look(context, copies[False]), "equal weights")
+        expect_all_close(look(context, copies[True]), saved, 1e-4, "those that were saved")
     with context.check("weights/load/next-seq-id"):
         train_once(context, copies[True], 0.002)
     with context.check("weights/load/with-optimizer"):
@@ -113,10 +115,10 @@ def loading(context: ScenarioContext) -> None:
         train_once(context, copies[False], 0.002)
         expect(look(context, copies[False]) != went_on, "moments start anew", "other numbers")
     if context.applies("weights/load/by-session"):
-        by_session(context, session, path)
+        by_session(context, session, path, saved)
 
 
-def by_session(context: ScenarioContext, session: str, path: str) -> None:
+def by_session(context: ScenarioContext, session: str, path: str, saved: list[float]) -> None:
     """load_weights as creation, as releases from 0.38 do it."""
     number = context.next_model(session)
     body = {
@@ -132,7 +134,8 @@ def by_session(context: ScenarioContext, session: str, path: str) -> None:
     with context.check("weights/load/by-session-restores"):
         body = {"model_id": f"{session}:train:{number}", "type": "get_info"}
         context.client.call("get_info", body).require()
-        look(context, f"{session}:train:{number}")
+        seen = look(context, f"{session}:train:{number}")
+        expect_all_close(seen, saved, 1e-4, "the weights that were saved")
 
 
 @scenario("weights/refusals")

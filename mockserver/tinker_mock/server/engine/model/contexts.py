@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.frozen_model import FrozenModel
 from tinker_mock.server.engine.model.grammar import state_of
@@ -93,9 +94,11 @@ def contexts_of(frozen: FrozenModel, sequences: Sequence[Ints]) -> Contexts:
     place = np.arange(tokens.size) - first
     keys = np.empty((frozen.orders - 1, tokens.size), dtype=np.uint64)
     for order, grams in enumerate(_grams(frozen, tokens, place)):
+        checkpoint()
         keys[order] = grams
     if frozen.whole_prefix:
         keys[-1] = _prefixes(tokens, place, first)
+    checkpoint()
     text = np.where(tokens < 0, frozen.space.placeholder, tokens)
     kind, distance = frozen.grammar.states(text, first, frozen.mark_table)
     return Contexts(

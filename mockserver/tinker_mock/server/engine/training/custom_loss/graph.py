@@ -26,7 +26,7 @@ ALIASES = {
     "truediv": "div", "true_divide": "div", "divide": "div", "multiply": "mul",
     "subtract": "sub", "negative": "neg", "negate": "neg", "absolute": "abs", "clip": "clamp",
     "logsigmoid": "log_sigmoid", "expit": "sigmoid", "floor_divide": "floordiv",
-    "remainder": "mod", "fmod": "mod", "not_": "logical_not", "bitwise_not": "invert",
+    "remainder": "mod", "not_": "logical_not", "bitwise_not": "invert",
     "bitwise_and": "and_", "bitwise_or": "or_", "greater": "gt", "greater_equal": "ge",
     "less": "lt", "less_equal": "le", "not_equal": "ne", "vector_norm": "norm",
 }  # fmt: skip

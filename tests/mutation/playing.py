@@ -1,0 +1,97 @@
+"""The suite played against one mutant, in this process: call it in a fork."""
+
+import os
+import time
+from dataclasses import replace
+from functools import cache
+from tempfile import TemporaryDirectory
+
+from tests.mutation.generated import Generated
+from tinker_mock.contracts.ledger import requirement_of
+from tinker_mock.server.cache_folder import ENVIRONMENT
+from tinker_mock.server.mutants.grafting import GraftError, Rewritten
+from tinker_mock.server.serving.in_thread import RunningServer
+from tinker_mock.server.settings import Settings
+from tinker_mock.suite.core.http import Exchange, Routes
+from tinker_mock.suite.core.target import Target
+from tinker_mock.suite.core.verdict import Verdict
+from tinker_mock.suite.server.kill_matrix import NOT_OK
+from tinker_mock.suite.server.runner import load_scenarios, play_scenario
+from tinker_mock.suite.server.scenario import Scenario
+from tinker_mock.suite.server.stalls import judge_stalls
+from tinker_mock.suite.server.wire_checks import judge_wire
+
+BUDGET = 120.0
+"""Seconds for one mutant; one that takes longer is noticed: a client would see it hang."""
+MODEL = "Qwen/Qwen3-8B"
+SURVIVES = "survives"
+PATIENCE = 25.0
+"""Seconds for an answer where a busy machine must not be taken for a fault."""
+FIRST = "sampling/trained"
+"""The first request of a kind builds what later ones find made."""
+SLOW = ("models/effects", "kimi/answers", "service/large-bodies", "training/adam-rates")
+"""Scenarios that take long and are rarely the only ones to notice something."""
+
+
+@cache
+def in_turn() -> list[Scenario]:
+    """All scenarios; those that take or wait for time come last."""
+    known = load_scenarios().values()
+    return sorted(known, key=lambda one: (one.patient, one.id in SLOW))
+
+
+def played(mutant: Generated | None, healthy: frozenset[str] = frozenset()) -> str:
+    """The check that notices the mutant, or SURVIVES. `healthy` are checks that fail anyhow."""
+    try:
+        if mutant is not None:
+            Rewritten(mutant.file, mutant.source()[1]).put_in()
+        with TemporaryDirectory() as folder:
+            os.environ[ENVIRONMENT] = folder  # what a mutant makes is nobody else's
+            return noticed(folder, healthy)
+    except GraftError:
+        return "it cannot be put in"
+    except Exception as error:
+        return f"it does not start: {type(error).__name__}"
+
+
+def noticed(folder: str, healthy: frozenset[str]) -> str:
+    """Serve and judge until a check does not pass, twice: the second time with patience."""
+    os.chdir(folder)
+    settings = Settings(port=0, seed=0, long_poll=1.0, secret="mutants")
+    with RunningServer(settings) as server:
+        target = Target(
+            server.url, other_key="tml-other", base_model=MODEL, long_poll=4.0, timeout=8.0,
+            deadline=time.monotonic() + BUDGET,
+        )  # fmt: skip
+        patient = replace(target, long_poll=PATIENCE, timeout=PATIENCE)
+        routes, rules = Routes("tinker", "inference"), requirement_of()
+        play_scenario(load_scenarios()[FIRST], patient, routes, rules)
+        sent: list[Exchange] = []
+        verdicts: list[Verdict] = []
+        for scenario in in_turn():
+            found, exchanges = play_scenario(scenario, target, routes, rules)
+            sent += exchanges
+            verdicts += found
+            if unwell(found, healthy):
+                found, _ = play_scenario(scenario, patient, routes, rules)
+            if bad := unwell(found, healthy):
+                return bad
+        found = [*judge_wire(sent, routes, rules, target)]
+        found.append(judge_stalls(sent, verdicts, rules, target))
+        return unwell(found, healthy) or SURVIVES
+
+
+def unwell(verdicts: list[Verdict], healthy: frozenset[str]) -> str:
+    """The first check that did not pass."""
+    bad = [one.check for one in verdicts if one.status in NOT_OK and one.check not in healthy]
+    return next(iter(bad), "")
+
+
+def warm() -> None:
+    """Import everything that a play needs, so that forks find it there. Starts no thread."""
+    from tinker_mock.server import app
+
+    assert app
+    in_turn()
+    requirement_of()
+    Routes("tinker", "inference")
