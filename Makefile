@@ -169,6 +169,18 @@ text-clients: $(STAMP) ## Install popular clients apart and renew docs/text-clie
 	  $(BIN)/python -m tests.clients_matrix.page .venv-text-clients/bin/python; \
 	fi
 
+OTHERS := fireworks=fireworks-ai[training-sdk] mindlab=mindlab-toolkit baseten=baseten-loops-tinker
+
+.PHONY: audit-others
+audit-others: $(STAMP) ## Install other SDKs of the protocol apart, audit them, renew docs/other-sdks.md
+	@for one in $(OTHERS); do \
+	  name=$${one%%=*}; python=$(PYTHON); \
+	  if [ $$name = baseten ]; then python=python3.12; command -v $$python >/dev/null || continue; fi; \
+	  $$python -m venv .venv-others/$$name; \
+	  .venv-others/$$name/bin/pip install --quiet --disable-pip-version-check "$${one#*=}"; \
+	done
+	$(BIN)/python -m tests.others.page .venv-others
+
 .PHONY: litellm
 litellm: $(STAMP) ## Install litellm apart and run its script against the mock
 	$(PYTHON) -m venv .venv-litellm

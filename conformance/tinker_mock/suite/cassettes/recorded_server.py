@@ -139,6 +139,8 @@ def _content(one: Interaction) -> dict[str, Any]:
     """What counts of a request."""
     headers = {name: v for name, v in one.request_headers.items() if name in COMPARED_HEADERS}
     kind, encoding = headers.get("content-type", ""), headers.get("content-encoding", "")
+    if "accept" in headers:  # some releases name a type twice
+        headers["accept"] = ", ".join(dict.fromkeys(headers["accept"].split(", ")))
     return {
         "query": dict(parse_qsl(urlsplit(one.path).query, keep_blank_values=True)),
         "headers": headers,
@@ -162,7 +164,8 @@ def _compared(recorded: dict[str, Any], mine: dict[str, Any]) -> list[tuple[str,
 def fields(recorded: Any, mine: Any, at: str = "") -> list[str]:
     """As `unequal`, but a missing or additional field is told at its own pointer."""
     if isinstance(recorded, dict) and isinstance(mine, dict):
-        found = [f"{at}/{name}: not sent" for name in sorted(recorded.keys() - mine.keys())]
+        missing = sorted(recorded.keys() - mine.keys())
+        found = [f"{at}/{name}: not sent, recorded {recorded[name]!r}" for name in missing]
         found += [f"{at}/{name}: not recorded" for name in sorted(mine.keys() - recorded.keys())]
         for name in sorted(recorded.keys() & mine.keys()):
             found += fields(recorded[name], mine[name], f"{at}/{name}")

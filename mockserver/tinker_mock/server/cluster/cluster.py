@@ -61,7 +61,7 @@ class Cluster:
         """Request id -> what the promise belongs to."""
         self._assigned: dict[str, str] = {}
         self._adopting, self._pulling = asyncio.Lock(), asyncio.Lock()
-        self._woken = asyncio.Event()
+        self._woken, self._said = asyncio.Event(), asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop
         backend.store.owns = self.owns
@@ -97,6 +97,8 @@ class Cluster:
     def _notified(self, what: str) -> None:
         self._owners.clear()
         self._woken.set()
+        self._said.set()
+        self._said = asyncio.Event()
 
     async def _watch(self) -> None:
         """Now and then, and when something was said: see who is there, and take over."""
@@ -130,7 +132,8 @@ class Cluster:
         self._owners.clear()
         await self._look()
         if peer in self.others:
-            await asyncio.sleep(PAUSE)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._said.wait(), PAUSE)
 
     # --- who owns what ----------------------------------------------------------------------
 

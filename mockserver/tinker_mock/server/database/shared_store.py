@@ -30,6 +30,8 @@ READ_AHEAD = 8
 SWEEP_AFTER = 200
 """Commits that let go of weights, between looks for those that nothing names."""
 SECRET = "secret"
+NUL = "\U0010fffd"
+"""Stands for the character 0; of the last private plane, which no text uses."""
 FACT = "SELECT value FROM facts WHERE id = %s"
 TELL = "INSERT INTO facts (id, value) VALUES (%s, %s) ON CONFLICT (id) DO NOTHING"
 WEIGHTS = (
@@ -112,7 +114,7 @@ class SharedStore:
                     "SELECT 1 FROM servers WHERE id = %s FOR KEY SHARE", (self.me,)
                 )
                 for sql, values in found:
-                    connection.execute(sql, values)
+                    connection.execute(sql, [storable(value) for value in values])
                 if here.fetchone() is None:
                     raise Fenced(self.me)
 
@@ -218,13 +220,13 @@ class UnitRows:
     def records(self, table: str) -> Pairs:
         """The unit's rows of a table."""
         sql = f"SELECT id, row FROM {table} WHERE unit = %s ORDER BY place"
-        return self.database.rows(sql, self.unit)
+        return ((stored(key), row) for key, row in self.database.rows(sql, self.unit))
 
     def counters(self) -> Pairs:
         """The unit's counters."""
         for key, value in self.database.rows("SELECT id, value FROM counters"):
             if unit_of_counter(key) == self.unit:
-                yield key, value
+                yield stored(key), value
 
     def requests(self) -> Pairs:
         """Requests of the unit's promises."""
@@ -264,6 +266,16 @@ def shared_secret(store: SharedStore, drawn: bytes) -> bytes:
     """The store's secret, which is the drawn one when it has none yet."""
     store.database.do([(TELL, (SECRET, drawn))])
     return bytes(store.asking.one(FACT, SECRET))
+
+
+def storable(value: Any) -> Any:
+    """A value as the database takes it: text there has no NUL, which a client's may have."""
+    return value.replace("\0", NUL) if isinstance(value, str) and "\0" in value else value
+
+
+def stored(text: str) -> str:
+    """A text as it was before `storable`."""
+    return text.replace(NUL, "\0")
 
 
 def _upsert(table: str, key: str, row: dict[str, Any], body: bytes) -> Statement:

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own, on a free port, gone when they are done.
+"""A PostgreSQL of one's own, on a free port, gone when one is done.
 
     with postgres() as address: …
 
