@@ -26,6 +26,8 @@ from tinker_mock.suite.server.wire_checks import judge_wire
 
 BUDGET = 120.0
 """Seconds for one mutant; one that takes longer is noticed: a client would see it hang."""
+TRACED = 400.0
+"""Seconds for the healthy mock, every call of which is noted."""
 MODEL = "Qwen/Qwen3-8B"
 SURVIVES = "survives"
 PATIENCE = 25.0
@@ -82,7 +84,7 @@ def noticed(play: Play) -> str:
     with tracing() if play.trace else nullcontext() as tracer, RunningServer(settings) as server:
         target = Target(
             server.url, other_key="tml-other", base_model=MODEL, long_poll=4.0, timeout=8.0,
-            deadline=time.monotonic() + BUDGET,
+            deadline=time.monotonic() + (TRACED if play.trace else BUDGET),
         )  # fmt: skip
         patient = replace(target, long_poll=PATIENCE, timeout=PATIENCE)
         asked = patient if play.trace else target

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 from tests.mutation.generated import ROOMS, SERVER
 
@@ -19,14 +19,24 @@ class Tracer:
     """Notes each function of the rooms that is entered, in every thread."""
 
     def __init__(self) -> None:
-        self.files = {str(SERVER / room): room for room in ROOMS}
+        self.rooms = tuple(str(SERVER / room) for room in ROOMS)
         self.seen: set[str] = set()
+        self.names: dict[int, tuple[CodeType, str]] = {}
+        """By the code's identity, which is kept alive; its hash would take longer than the call."""
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> None:
-        code = frame.f_code
-        if code.co_filename.startswith(tuple(self.files)):
-            file = str(Path(code.co_filename).relative_to(SERVER))
-            self.seen.add(f"{file}:{code.co_qualname.partition('.<locals>')[0]}")
+        known = self.names.get(id(frame.f_code))
+        if known is None:
+            known = self.names[id(frame.f_code)] = (frame.f_code, self.name(frame.f_code))
+        if known[1]:
+            self.seen.add(known[1])
+
+    def name(self, code: CodeType) -> str:
+        """File and outermost function; empty for code of elsewhere."""
+        if not code.co_filename.startswith(self.rooms):
+            return ""
+        file = str(Path(code.co_filename).relative_to(SERVER))
+        return f"{file}:{code.co_qualname.partition('.<locals>')[0]}"
 
     def taken(self) -> set[str]:
         """What was entered since the last time."""

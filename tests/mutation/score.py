@@ -19,13 +19,11 @@ from tests.mutation.forks import forked
 from tests.mutation.generated import Generated, drawn, everything
 from tests.mutation.kept import Kept, key
 from tests.mutation.page import Played, page, summary
-from tests.mutation.playing import BUDGET, SURVIVES, Play, planned, played, warm
+from tests.mutation.playing import BUDGET, SURVIVES, TRACED, Play, planned, played, warm
 from tests.mutation.reach import read
 from tinker_mock.server.mutants.grafting import GraftError, Rewritten
 
 Part = tuple[int, int]
-TRACED = 400.0
-"""Seconds for the healthy mock, every call of which is noted."""
 
 
 def effective(mutant: Generated) -> bool:
@@ -64,7 +62,7 @@ def play_all(mutants: Sequence[Generated], jobs: int, kept: Kept) -> None:
     warm()
     with TemporaryDirectory() as folder:
         trace = Path(folder) / "reach.json"
-        ((_, ill),) = forked(played, [Play(trace=trace)], 1, TRACED, "it does not end")
+        ((_, ill),) = forked(played, [Play(trace=trace)], 1, TRACED + 30, "it does not end")
         reach = read(trace)
     if ill != SURVIVES:
         sys.exit(f"the healthy mock is not conformant here: {ill}")
