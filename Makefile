@@ -160,7 +160,14 @@ text-clients: $(STAMP) ## Install popular clients apart and renew docs/text-clie
 	.venv-text-clients/bin/pip install --quiet --disable-pip-version-check uv
 	.venv-text-clients/bin/uv pip install --quiet --python .venv-text-clients/bin/python openai anthropic \
 	  litellm langchain-openai langchain-anthropic 'pydantic-ai-slim[openai]' instructor
-	$(BIN)/python -m tests.clients_matrix.page .venv-text-clients/bin/python
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+	  mkdir -p .venv-text-clients/npm && cp tests/clients_matrix/package.json .venv-text-clients/npm/ && \
+	  npm install --prefix .venv-text-clients/npm --silent --no-audit --no-fund && \
+	  $(BIN)/python -m tests.clients_matrix.page .venv-text-clients/bin/python .venv-text-clients/npm; \
+	else \
+	  echo "text-clients: no node and npm here: npm's clients keep the rows they had" >&2; \
+	  $(BIN)/python -m tests.clients_matrix.page .venv-text-clients/bin/python; \
+	fi
 
 .PHONY: litellm
 litellm: $(STAMP) ## Install litellm apart and run its script against the mock

@@ -47,7 +47,7 @@ def cpu(server: Server) -> float:
 
 async def play(servers: dict[str, Server]) -> dict[str, float]:
     """CPU seconds a step, by the server's name; rounds alternate, the least of them counts."""
-    users = {name: Trainer(server.port, 1) for name, server in servers.items()}
+    users = {name: Trainer([server.port], 1) for name, server in servers.items()}
     for user in users.values():
         await user.begin()
         for step in range(WARM_UP):

@@ -279,8 +279,9 @@ def test_states_tables_and_samples_for_people() -> None:
     assert formats.checkpoint_table([], 0, "run-a")[0] == "Checkpoints for run-a (0/0)"
     assert formats.checkpoint_table([decode(Checkpoint, checkpoint("run-a", 1))], 3) == [
         "Checkpoints (1/3)",
-        "Checkpoint ID\tType\tSize\tPublic\tCreated\tPath",
-        "ckpt-run-a-1\tweights\t1.0 KB\ttrue\t2025-11-26T00:00:00Z\ttinker://run-a/weights/0001",
+        "Checkpoint ID\tType\tSize\tPublic\tCreated\tExpires\tPath",
+        "ckpt-run-a-1\tweights\t1.0 KB\ttrue\t2025-11-26T00:00:00Z\tNever\t"
+        "tinker://run-a/weights/0001",
     ]
     bare = SampledSequence([], None, None)
     assert formats.sample_block(1, "hello", bare) == "Sample 1:\nhello"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -18,6 +19,15 @@ KINDS = {
 
 
 @dataclass(frozen=True)
+class Aside:
+    """A file whose mutants are not drawn, and why."""
+
+    file: str
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Argued:
     """Why a mutant is no fault. `change` is what `Generated.changed` shows."""
 
@@ -28,10 +38,21 @@ class Argued:
 
 
 @cache
+def told() -> dict[str, Any]:
+    """The whole file."""
+    return dict(yaml.safe_load(FILE.read_text("utf-8")))
+
+
+def aside() -> dict[str, Aside]:
+    """The files whose mutants are not drawn."""
+    return {file: Aside(file, row["kind"], row["why"]) for file, row in told()["files"].items()}
+
+
+@cache
 def argued() -> dict[tuple[str, str], Argued]:
     """All of them by file and change; raises ValueError for a kind that is not known."""
     found = {}
-    for file, rows in yaml.safe_load(FILE.read_text("utf-8")).items():
+    for file, rows in told()["changes"].items():
         for row in rows:
             one = Argued(file, row["change"], row["kind"], row["why"])
             if one.kind not in KINDS:

@@ -1,7 +1,7 @@
 """Mutants that nobody chose: cosmic-ray's operators over the server's own source."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from difflib import unified_diff
 from functools import cache
@@ -62,16 +62,21 @@ def positions(file: str) -> tuple[Generated, ...]:
     return tuple(found)
 
 
-def everything(rooms: tuple[str, ...] = ROOMS) -> list[Generated]:
-    """Every mutation of the rooms, in a fixed order."""
-    paths = sorted(path for room in rooms for path in (SERVER / room).rglob("*.py"))
-    return [one for path in paths for one in positions(str(path.relative_to(SERVER)))]
+def everything(but: Container[str] = ()) -> list[Generated]:
+    """Every mutation of the rooms but those of some files, in a fixed order."""
+    return [one for path in files_of(but) for one in positions(str(path.relative_to(SERVER)))]
 
 
-def drawn(seed: int, rooms: tuple[str, ...] = ROOMS) -> Iterator[Generated]:
+def files_of(but: Container[str]) -> list[Path]:
+    """The files of the rooms but some, in a fixed order."""
+    paths = sorted(path for room in ROOMS for path in (SERVER / room).rglob("*.py"))
+    return [path for path in paths if str(path.relative_to(SERVER)) not in but]
+
+
+def drawn(seed: int, but: Container[str] = ()) -> Iterator[Generated]:
     """Mutations of files drawn by their size, in an order that the seed decides, each once."""
     dice = random.Random(seed)
-    paths = sorted(path for room in rooms for path in (SERVER / room).rglob("*.py"))
+    paths = files_of(but)
     sizes = [path.stat().st_size for path in paths]
     seen: set[Generated] = set()
     while True:

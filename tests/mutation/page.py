@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.mutation.argued import KINDS, Argued
+from tests.mutation.argued import KINDS, Argued, aside
 from tests.mutation.generated import ROOMS, Generated
 
 
@@ -50,6 +50,8 @@ def page(found: Sequence[Played], seed: int, known: int) -> str:
         none = sum(one.argued is not None and not one.noticed for one in own)
         row = (room, len(own), killed, none, len(own) - killed - none)
         lines.append(f"| {' | '.join(map(str, row))} |")
+    lines += ["", "Not drawn from:", ""]
+    lines += [f"* {one.file} ({one.kind}): {one.why}" for one in aside().values()]
     lines += ["", "## Who notices", "", noticing(found), "", "## Missed", ""]
     lines += [f"* {one.mutant.shown()}" for one in found if not one.noticed and not one.argued]
     lines += ["", "## No faults", ""]

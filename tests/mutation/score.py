@@ -12,7 +12,7 @@ import sys
 from itertools import islice
 from pathlib import Path
 
-from tests.mutation.argued import argument
+from tests.mutation.argued import argument, aside
 from tests.mutation.forks import forked
 from tests.mutation.generated import Generated, drawn, everything
 from tests.mutation.page import Played, page, summary
@@ -31,8 +31,8 @@ def effective(mutant: Generated) -> bool:
 def chosen(sample: int, seed: int) -> list[Generated]:
     """A sample of the mutants that change a function, or all of them."""
     if sample:
-        return list(islice(filter(effective, drawn(seed)), sample))
-    return [one for one in everything() if effective(one)]
+        return list(islice(filter(effective, drawn(seed, aside())), sample))
+    return [one for one in everything(aside()) if effective(one)]
 
 
 def judged(mutants: list[Generated | None], jobs: int) -> list[Played]:
@@ -62,7 +62,7 @@ def main() -> int:
     found = judged([*chosen(options.sample, options.seed)], options.jobs)
     print(f"mutation score: {summary(found)}")
     if options.page:
-        options.page.write_text(page(found, options.seed, len(everything())), "utf-8")
+        options.page.write_text(page(found, options.seed, len(everything(aside()))), "utf-8")
     return 0
 
 

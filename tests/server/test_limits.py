@@ -8,15 +8,25 @@ import pytest
 
 import tinker_mock.tokenizer.bounds as template_bounds
 from tinker_mock.client.rest import archive
+from tinker_mock.contracts import violations
 from tinker_mock.server import yaml_section
 from tinker_mock.server.catalog import reading
 from tinker_mock.server.engine.training.custom_loss import graph, values
 from tinker_mock.server.faults import plans, rules
-from tinker_mock.server.http import json_body
+from tinker_mock.server.http import json_body, json_faults, kept_fields
 from tinker_mock.server.journal import bodies, request_log, ring
 from tinker_mock.server.observation import curves
+from tinker_mock.server.promises import room
 from tinker_mock.server.queues import rates
-from tinker_mock.server.service import compute, sampling, session_room, tensors
+from tinker_mock.server.service import (
+    compute,
+    pace,
+    sampling,
+    session_room,
+    tensors,
+    training,
+    turns,
+)
 from tinker_mock.server.serving import command, hypercorn_guards
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.text import schema_size, schema_values
@@ -30,6 +40,15 @@ ROWS = [
 ]
 FIXED = {
     "values in a JSON body": json_body.MOST_VALUES,
+    "names of an object in a JSON body beyond 512 KiB": json_faults.MOST_NAMES,
+    "bytes of a name, a note or `user_metadata` that is kept with a session, model or checkpoint": (
+        kept_fields.LARGEST
+    ),
+    "wrong places that are told of one request": violations.MOST,
+    "threads beside them for small work: up to 8192 numbers of a step, 512 tokens of a sample": (
+        compute.SMALL_WORKERS
+    ),
+    "MiB of memory of a custom loss's program": training.LARGEST_LOSS >> 20,
     "levels that JSON nests": nesting.DEEPEST,
     "HTTP/2 streams that a client takes back": hypercorn_guards.FREE_RESETS,
     "samples of a request": sampling.MAX_SAMPLES,
@@ -101,6 +120,10 @@ def test_every_option_of_limits_has_a_row() -> None:
 
 def test_what_the_page_says_of_shares_and_turns() -> None:
     assert ring.SHARES == 8
-    assert f"turns of {compute.TURN * 1000:g} ms" in PAGE
+    assert f"turns of {turns.TURN * 1000:g} ms" in PAGE
+    assert f"more than {compute.SMALL_SECONDS * 1000:g} ms goes to" in PAGE
+    assert f"up to {pace.SMALL} numbers of a step, {sampling.FEW_TOKENS} tokens" in PAGE
+    assert f"beyond {json_body.IN_PIECES >> 10} KiB" in PAGE
+    assert room.LEAST_SHARES == 2
     assert deadlines.SLOWEST == 64 * 1024
     assert archive.ALWAYS == 64 << 20

@@ -73,17 +73,21 @@ def special_map(rng: random.Random) -> dict[str, Any]:
     return found
 
 
+def files(rng: random.Random) -> dict[str, Any]:
+    """What lies beside a tokenizer.json."""
+    found: dict[str, Any] = {"tokenizer_config_DOT_json": configuration(rng)}
+    if rng.random() < 0.5:
+        found["special_tokens_map_DOT_json"] = special_map(rng)
+    if rng.random() < 0.4:
+        found["added_tokens_DOT_json"] = {"<new>": 650, "[X]": 651}
+    return found
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_special_tokens_come_from_wherever_transformers_reads_them(
     tmp_path: Path, seed: int
 ) -> None:
-    rng = random.Random(seed)
-    files: dict[str, Any] = {"tokenizer_config_DOT_json": configuration(rng)}
-    if rng.random() < 0.5:
-        files["special_tokens_map_DOT_json"] = special_map(rng)
-    if rng.random() < 0.4:
-        files["added_tokens_DOT_json"] = {"<new>": 650, "[X]": 651}
-    path = directory(tmp_path / "model", **files)
+    path = directory(tmp_path / "model", **files(random.Random(seed)))
     peer, ours = transformers_tokenizer(path), load_tokenizer(path)
     for text in ("a<new>b", " <tool> c[X]", "<|im_end|>x <img>", "plain", "<new><tool>[X]"):
         assert ours.encode(text) == peer.encode(text, add_special_tokens=False), text

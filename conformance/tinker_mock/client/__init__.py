@@ -50,7 +50,8 @@ from tinker_mock.client.sampling.client import AsyncSamplingClient
 from tinker_mock.client.sampling.stream import StreamChunk, stream_sample
 from tinker_mock.client.service import AsyncServiceClient
 from tinker_mock.client.session.heartbeat import HeartbeatSettings
-from tinker_mock.client.telemetry.reporter import TelemetryReporter, capture_exceptions
+from tinker_mock.client.telemetry.capture import capture_exceptions
+from tinker_mock.client.telemetry.reporter import TelemetryReporter
 from tinker_mock.client.training.client import AsyncTrainingClient
 from tinker_mock.client.types import (
     AdamOptimizerConfig,

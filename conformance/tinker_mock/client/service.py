@@ -33,7 +33,8 @@ from tinker_mock.client.sampling.opening import (
 )
 from tinker_mock.client.session.connection import Connection
 from tinker_mock.client.session.heartbeat import HeartbeatSettings
-from tinker_mock.client.telemetry.reporter import TelemetryReporter, attach_telemetry
+from tinker_mock.client.telemetry.attach import attach_telemetry
+from tinker_mock.client.telemetry.reporter import TelemetryReporter
 from tinker_mock.client.training.client import AsyncTrainingClient
 from tinker_mock.client.types.console import session_page
 from tinker_mock.client.types.custom_loss import CreateCustomLossResponse, InputRank

@@ -54,9 +54,9 @@ from tinker_mock.server.wire.intake import Intake
 from tinker_mock.server.yaml_section import ScenarioError
 
 if TYPE_CHECKING:
-    from tinker_mock.server.engine import BaseModel
     from tinker_mock.server.cluster import sharing
     from tinker_mock.server.cluster.cluster import Cluster
+    from tinker_mock.server.engine import BaseModel
     from tinker_mock.server.service import operations
 else:
     sharing = LazyModule("tinker_mock.server.cluster.sharing")
@@ -232,7 +232,9 @@ def _backend(
         ids=ids,
         signer=signer,
         catalog=catalog,
-        authenticator=Authenticator(store, signer, clock, settings.jwt_lifetime, make_room, grants),
+        authenticator=Authenticator(
+            store, signer, clock, settings.jwt_lifetime, make_room, grants, settings.accept_keys
+        ),
         promises=PromiseBook(
             store,
             clock,

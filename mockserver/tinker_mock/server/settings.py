@@ -82,6 +82,8 @@ class Settings:
     """`real`, `x60` (60 times faster), `manual` or `auto` (manual, jumping from timer to timer)."""
     keys: tuple[str, ...] = ()
     """Roles of API keys, `KEY=ROLE` or `KEY=ROLE@KEY2` for a member of KEY2's organization."""
+    accept_keys: Sequence[str] = ()
+    """Patterns of API keys (`fw_*`) that are as good as those that begin with tml-."""
     cycle: float | None = None
     """Seconds of a clock cycle of the worker pool; None runs work at once. A scenario's counts."""
     strict: bool = False

@@ -1,13 +1,16 @@
 """How things are written in a terminal."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from tinker_mock.client.types.json import encode
 from tinker_mock.client.types.records import Checkpoint, TrainingRun
 from tinker_mock.client.types.results import SampledSequence
 
 _UNITS = ("B", "KB", "MB", "GB", "TB")
-CHECKPOINT_COLUMNS = ("Checkpoint ID", "Type", "Size", "Public", "Created", "Path")
+CHECKPOINT_COLUMNS = ("Checkpoint ID", "Type", "Size", "Public", "Created", "Expires", "Path")
 RUN_COLUMNS = ("Run ID", "Base Model", "Owner", "LoRA", "Status", "Last Update")
 
 
@@ -28,6 +31,11 @@ def time_text(time: datetime | str | None) -> str:
     if isinstance(time, str):
         return time
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def json_text(value: Any) -> str:
+    """A value for machines, without nulls; all times in UTC with a Z."""
+    return json.dumps(encode(value, nulls=False, time=time_text))
 
 
 def relative_time(time: datetime | None, now: datetime) -> str:
@@ -77,6 +85,7 @@ def checkpoint_table(
             size_text(one.size_bytes),
             str(one.public).lower(),
             time_text(one.time),
+            "Never" if one.expires_at is None else time_text(one.expires_at),
             one.tinker_path,
         )
         for one in checkpoints

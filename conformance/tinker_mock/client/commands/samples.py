@@ -33,10 +33,11 @@ async def sample(terminal: Terminal, service: AsyncServiceClient, arguments: Nam
         temperature=arguments.temperature,
         top_k=arguments.top_k,
         top_p=arguments.top_p,
+        stop=arguments.stop,
     )
     operation = client.sample(prompt, arguments.num_samples, params)
     response = await operation.result()
-    text = as_json(response, model) if arguments.json else as_text(response, model)
+    text = as_json(response, model) if arguments.format == "json" else as_text(response, model)
     if arguments.output:
         write_text(arguments.output, text)
     else:

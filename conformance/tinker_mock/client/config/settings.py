@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from tinker_mock.client.config.environment import Environment, read_environment, stringify
 from tinker_mock.client.config.masking import mask_api_key
+from tinker_mock.client.config.poll_backoff import PollBackoff, poll_waits
 from tinker_mock.client.config.presets import PYTHON_LATEST, Preset, preset_named
 from tinker_mock.client.config.proxies import Proxy, parse_proxy
 from tinker_mock.client.errors import invalid
@@ -47,6 +48,8 @@ class ClientOptions(TypedDict, total=False):
     pool_size: int | None
     pool_count: int | None
     recovery: Any
+    poll_backoff: PollBackoff | None
+    otel_propagate: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class ClientConfig:
     pool_size: int = 50
     pool_count: int = 20
     recovery: Any = None
+    poll_backoff: PollBackoff | None = None
+    otel_propagate: bool = False
 
     def __repr__(self) -> str:
         return (
@@ -137,6 +142,8 @@ class ClientConfig:
             proxy=_proxy(pick("proxy", env.proxy), pick("proxy_headers"), env),
             pool_size=_count("pool_size", pick("pool_size", env.pool_size, 50), least=1),
             pool_count=_count("pool_count", pick("pool_count", env.pool_count, 20), least=1),
+            poll_backoff=pick("poll_backoff", env.poll_backoff),
+            otel_propagate=bool(pick("otel_propagate", env.otel_propagate)),
         )
         extras = ("user_metadata", "display_name", "recovery")
         return replace(config, **{name: pick(name) for name in extras})
@@ -148,6 +155,7 @@ class ClientConfig:
         scheme, separator, host = config.base_url.partition("://")
         if scheme not in ("http", "https") or not separator or not host.strip("/"):
             raise invalid(f"base_url must begin with http:// or https://, got {config.base_url!r}")
+        poll_waits(config.poll_backoff)
         return config
 
 

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tinker_mock.client.config.poll_backoff import poll_waits
 from tinker_mock.client.errors import (
     ApiConnectionError,
     ApiStatusError,
@@ -80,6 +81,7 @@ class FuturePoller:
         self._response_bytes = response_bytes or BytesSemaphore(52_428_800)
         self._billing_window = billing_window
         self._http_timeout = http_timeout or self._preset.poll_timeout
+        self._waits = poll_waits(transport.config.poll_backoff)
 
     async def result(self, poll: Poll) -> Completed:
         """Poll until the promise is done.
@@ -196,6 +198,8 @@ class FuturePoller:
             poll.bad_requests += 1
         elif status < 500:
             raise error
+        if self._waits is not None and (status == 408 or status >= 500):
+            await self._clock.sleep(self._waits(poll.iteration))
 
     async def _after_lost_connection(self, poll: Poll, error: TinkerError) -> None:
         poll.last_error = error

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Literal, TypeVar
 
-from tinker_mock.client.errors import ApiStatusError, invalid
+from tinker_mock.client.errors import ApiStatusError, TinkerError, invalid
 from tinker_mock.client.http.call import Call, Reply
 from tinker_mock.client.http.jwt import token_claims
 from tinker_mock.client.http.responses import REDIRECTS, http_date, redirect_target
@@ -356,5 +356,9 @@ class AsyncRestClient:
 
     async def _send(self, call: Call) -> Reply:
         connection = self.connection
-        await connection.configure()
-        return await connection.persistence.run(lambda: connection.transport.send(call))
+        try:
+            await connection.configure()
+            return await connection.persistence.run(lambda: connection.transport.send(call))
+        except TinkerError as error:
+            connection.events.emit("operation.exception", error=error)
+            raise

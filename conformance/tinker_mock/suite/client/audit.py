@@ -7,19 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import yaml
 
 from tinker_mock.contracts.ledger import requirement_of
-from tinker_mock.suite.client.checks import pace, protocol, requests, retries
+from tinker_mock.suite.client.checks import pace, protocol, requests, retries, understanding
 from tinker_mock.suite.client.judging import CLIENT_CHECKS, ClientCheck
+from tinker_mock.suite.client.report import ENVIRONMENT as REPORT
+from tinker_mock.suite.client.report import read_report
 from tinker_mock.suite.client.traffic import RecordedExchange, Traffic
 from tinker_mock.suite.core.verdict import Status, Verdict, judging
 from tinker_mock.suite.mock_process import mock_server
 
-MODULES = (protocol, requests, retries, pace)
+MODULES = (protocol, requests, retries, pace, understanding)
 """Whose import fills the table of checks."""
 KEY = "tml-audited-client"
 MODEL = "Qwen/Qwen3-8B"
@@ -44,7 +48,12 @@ def record_traffic(
     """Run the program once against a fresh mock; `timeout` is in seconds."""
     played = situations()[situation]
     options = ["--long-poll", "5", *KEEP_ALL, *played.get("serve", [])]
-    with mock_server(options) as url, httpx.Client(base_url=url, timeout=60) as mock:
+    with (
+        TemporaryDirectory() as folder,
+        mock_server(options) as url,
+        httpx.Client(base_url=url, timeout=60) as mock,
+    ):
+        report = Path(folder) / "report.jsonl"
         script = yaml.safe_dump(played["scenario"])
         mock.put("/_mock/scenario", json={"yaml": script}).raise_for_status()
         mock.delete("/_mock/journal").raise_for_status()
@@ -54,13 +63,15 @@ def record_traffic(
             "TINKER_API_KEY": KEY,
             "TINKER_MOCK_SITUATION": situation,
             "TINKER_MOCK_MODEL": MODEL,
+            REPORT: str(report),
         }
         began = time.monotonic()
         code, output = run_program(command, variables, timeout)
         seconds = time.monotonic() - began
+        lines = read_report(report)
         entries = mock.get("/_mock/journal", params={"limit": 10_000}).raise_for_status().json()
     exchanges = [RecordedExchange(entry) for entry in entries["entries"]]
-    return Traffic(situation, exchanges, code, seconds, output, KEY)
+    return Traffic(situation, exchanges, code, seconds, output, KEY, report=lines)
 
 
 def run_program(

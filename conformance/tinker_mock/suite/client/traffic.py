@@ -10,7 +10,8 @@ from typing import Any
 import zstandard
 
 from tinker_mock.contracts import load_contract
-from tinker_mock.suite.core.proto import decode_forward_backward
+from tinker_mock.suite.client.report import Line
+from tinker_mock.suite.core.proto import decode_forward_backward, decode_result
 
 ZSTD = b"\x28\xb5\x2f\xfd"
 """How a zstd frame begins; the journal keeps bodies decompressed where it can."""
@@ -56,6 +57,13 @@ class RecordedExchange:
         body = self.entry.get("response_body")
         return body if isinstance(body, dict) else {}
 
+    def told(self, operation: str) -> dict[str, Any]:
+        """The answer as an operation's result, whatever form it came in."""
+        body = self.entry.get("response_body")
+        if not isinstance(body, dict) or set(body) != {"base64"}:
+            return self.answer
+        return dict(decode_result(base64.b64decode(body["base64"]), operation))
+
     @property
     def status(self) -> int:
         """The status sent, 0 when no answer was."""
@@ -96,6 +104,8 @@ class Traffic:
     output: str = ""
     key: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
+    report: list[Line] = field(default_factory=list)
+    """What the program says that it understood."""
 
     def of(self, *operations: str) -> list[RecordedExchange]:
         """The exchanges of these operations, in order."""
@@ -115,6 +125,14 @@ class Traffic:
     def polls(self) -> list[RecordedExchange]:
         """Every poll."""
         return self.of("retrieve_future")
+
+    def result(self, submitted: RecordedExchange) -> dict[str, Any]:
+        """What was told of a submission's promise at last, in its JSON shape; empty if nothing."""
+        promise = submitted.answer.get("request_id")
+        told = [
+            one for one in self.polls if one.body.get("request_id") == promise and one.status == 200
+        ]
+        return told[-1].told(submitted.operation) if promise and told else {}
 
     @cached_property
     def release(self) -> int:

@@ -18,7 +18,8 @@ class Scenario:
     """A name, the ids of every check that is made, and how it is played.
 
     `reads_only` scenarios change nothing on the server and may run with --read-only. `patient`
-    ones wait for real time to pass; the runner plays them beside the others.
+    ones wait for real time to pass; the runner plays them beside the others. What may be too much
+    for a server comes `last`, so that nothing else suffers from it.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Scenario:
     play: Play
     reads_only: bool = False
     patient: bool = False
+    last: bool = False
 
 
 def scenario(
@@ -34,12 +36,13 @@ def scenario(
     judged_by: Callable[..., object] | None = None,
     reads_only: bool = False,
     patient: bool = False,
+    last: bool = False,
 ) -> Callable[[Play], Scenario]:
     """Make a scenario of a function. Its checks are those that the function writes down, or
     `judged_by` where it leaves them to another."""
 
     def make(play: Play) -> Scenario:
-        return Scenario(name, checks_of(judged_by or play), play, reads_only, patient)
+        return Scenario(name, checks_of(judged_by or play), play, reads_only, patient, last)
 
     return make
 

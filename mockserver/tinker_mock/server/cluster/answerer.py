@@ -16,7 +16,7 @@ from tinker_mock.server.cluster.peers import (
     UNIT,
     PeerGone,
 )
-from tinker_mock.server.cluster.routing import ANYWHERE, OWN, unit_named
+from tinker_mock.server.cluster.routing import ANYWHERE, OWN, TOLD, unit_named
 from tinker_mock.server.errors import GoingDown, ServiceError, Unauthenticated
 from tinker_mock.server.wire.exchange import Answer, Exchange
 
@@ -62,9 +62,7 @@ class SharedAnswerer:
 
     async def _answer(self, exchange: Exchange, operation: Operation) -> Answer:
         if isinstance(exchange.error, Unauthenticated):
-            await self.cluster.pull()  # a token may be of a key that was made elsewhere
-            self.local.authenticate(exchange, operation)
-            raise GoingDown("the key was made on another server", fix="repeat the request")
+            raise exchange.error
         if operation.id in ANYWHERE:
             return await here(self.local, exchange)
         until = time.monotonic() + PATIENCE
@@ -72,10 +70,7 @@ class SharedAnswerer:
             unit = await self.cluster.unit_of(exchange)
             owner = await self.cluster.owner(unit)
             if owner == self.cluster.me:
-                if operation.id not in OWN:
-                    await self.cluster.pull()
-                _enter(operation, self.cluster.me.id)
-                return await here(self.local, exchange)
+                return await owners(self.local, self.cluster, exchange, operation, owner.id)
             try:
                 answer = await self.cluster.peers.forward(owner, exchange, unit)
             except PeerGone:
@@ -111,19 +106,27 @@ class OwnersAnswerer:
     async def answer(self, exchange: Exchange) -> Answer:
         """The answer, or that somebody else has to be asked."""
         assert exchange.operation is not None
-        if self.cluster.leaving or await self.cluster.owner(exchange.headers.get(UNIT, "")) != self.cluster.me:
+        unit = exchange.headers.get(UNIT, "")
+        if self.cluster.leaving or await self.cluster.owner(unit) != self.cluster.me:
             return Answer(UNAVAILABLE, headers={NOT_MINE: "1"})
-        if exchange.operation.id not in OWN:
-            await self.cluster.pull()
-        _enter(exchange.operation, exchange.headers.get(FROM, ""))
-        answer = await here(self.local, exchange)
+        at = exchange.headers.get(FROM, "")
+        answer = await owners(self.local, self.cluster, exchange, exchange.operation, at)
         if exchange.result_of:
             answer.headers = {**answer.headers, RESULT_OF: exchange.result_of}
         return answer
 
 
-def _enter(operation: Operation, server: str) -> None:
-    entrance.set(server if operation.id == "create_session" else "")
+async def owners(
+    local: Answerer, cluster: Cluster, exchange: Exchange, operation: Operation, at: str
+) -> Answer:
+    """The answer of the owner, which this server is, to a client of the server `at`."""
+    if operation.id not in OWN:
+        await cluster.pull()
+    entrance.set(at if operation.id == "create_session" else "")
+    answer = await here(local, exchange)
+    if operation.id in TOLD:
+        await cluster.tell_all()
+    return answer
 
 
 async def here(local: Answerer, exchange: Exchange) -> Answer:

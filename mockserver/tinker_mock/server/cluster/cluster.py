@@ -233,6 +233,14 @@ class Cluster:
         """Whether a request comes from a server of the store."""
         return compare_digest(exchange.headers.get(TOKEN, ""), self.peers.token)
 
+    async def tell_all(self) -> None:
+        """Return once every server knows what was committed until now."""
+        await asyncio.gather(*(self._tell(peer) for peer in self.others))
+
+    async def _tell(self, peer: Peer) -> None:
+        with suppress(PeerGone):
+            await self.peers.ask(peer, "GET", "/_mock/state")
+
     async def ask(self, peer: Peer, exchange: Exchange) -> Answer | None:
         """Another server's answer; None when there is none."""
         try:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 import psycopg
@@ -81,13 +82,11 @@ class Membership:
     def remove_gone(self) -> bool:
         """Remove the rows of servers that are not there; whether there was one."""
         others = "SELECT id, number FROM servers WHERE id <> %s"
-        gone = [
-            self.store.asking.transaction(lambda connection, one=one: self._judge(connection, *one))
-            for one in self.store.asking.rows(others, self.me.id)
-        ]
+        found = self.store.asking.rows(others, self.me.id)
+        gone = [self.store.asking.transaction(partial(self._judge, *one)) for one in found]
         return any(gone)
 
-    def _judge(self, connection: Connection, server: str, number: int) -> bool:
+    def _judge(self, server: str, number: int, connection: Connection) -> bool:
         late = "SELECT seen < now() - make_interval(secs => %s) FROM servers WHERE id = %s"
         found = connection.execute(f"{late} FOR UPDATE SKIP LOCKED", (LEASE, server)).fetchone()
         if found is None:
@@ -183,9 +182,7 @@ class Membership:
             self._listening.close()
 
     def _renew(self, connection: Connection) -> None:
-        renewed = connection.execute(
-            "UPDATE servers SET seen = now() WHERE id = %s", (self.me.id,)
-        )
+        renewed = connection.execute("UPDATE servers SET seen = now() WHERE id = %s", (self.me.id,))
         if renewed.rowcount == 0 and not self._leaving.is_set():
             self.store.fenced()
 

@@ -83,7 +83,8 @@ class Peers:
         gone = self._gone.setdefault(peer.id, asyncio.get_running_loop().create_future())
         asking = asyncio.ensure_future(self._answer(request))
         try:
-            await asyncio.wait({asking, gone}, return_when=asyncio.FIRST_COMPLETED)
+            ends: set[asyncio.Future[Any]] = {asking, gone}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if not asking.done():
                 raise PeerGone(peer.id)
             return asking.result()

@@ -36,6 +36,9 @@ OWN = {
 }
 """Operations that need nothing of what others own."""
 
+TOLD = {"create_api_key", "create_auth_token", "delete_my_api_key"}
+"""Operations after which every server knows of it before the client does."""
+
 
 def unit_named(exchange: Exchange) -> str | None:
     """The unit that a request names; None for one that names a promise."""

@@ -18,7 +18,9 @@ def shared_state(settings: Settings, clock: Clock) -> tuple[Store, bytes]:
     """The state of a store that servers share, and its secret. Raises ConfigurationError."""
     assert settings.store is not None
     if not settings.peer_address:
-        raise ConfigurationError("--store: other servers must reach this one; use tinker-mock serve")
+        raise ConfigurationError(
+            "--store: other servers must reach this one; use tinker-mock serve"
+        )
     place = sharing(settings.store, settings.seed, clock)
     keeper = StateKeeper(place, clock.now)
     store = Store(keeper)

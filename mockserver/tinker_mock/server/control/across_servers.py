@@ -157,6 +157,8 @@ class OwnersControlAnswerer:
         name, cluster = exchange.operation.id, self.cluster
         if name == "reset":
             await cluster.let_go()
+        if name == "get_state":
+            await cluster.pull()
         answer = await self.local.answer(exchange)
         if name in LISTS:
             field, identity = LISTS[name]

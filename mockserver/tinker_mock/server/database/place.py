@@ -24,8 +24,10 @@ class Place(Protocol):
 
     at_once: int
     """Commits of fewer bytes take no time worth a thread."""
-    failures: tuple[type[Exception], ...]
-    """What `write` raises when it cannot."""
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What `write` raises when it cannot."""
 
     @property
     def files(self) -> Files:

@@ -6,6 +6,7 @@ from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.prompt_cache import cached_tokens
 from tinker_mock.server.text import chat, streams
+from tinker_mock.server.text.answer_schema import anthropic_schema, openai_schema
 from tinker_mock.server.text.anthropic_wire import MessageBuilder, PromptUsage, message_events
 from tinker_mock.server.text.completions import Completions, choices_for
 from tinker_mock.server.text.effort import anthropic_effort, openai_effort
@@ -92,7 +93,7 @@ def _asked_chat(backend: Backend, body: dict[str, Any], model: TextModel) -> cha
         messages,
         NO_TOOLS if Quirk.TOOLS_IGNORED in backend.quirks else tool_request(body, told),
         openai_effort(body),
-        chat.answer_schema(form, messages) if held else None,
+        openai_schema(body, messages) if held else None,
     )
 
 
@@ -103,12 +104,11 @@ async def create_message(backend: Backend, exchange: Exchange) -> Answer:
     entropy = entropy_of(backend, exchange.owner, body)
     params = anthropic_params(body, entropy)
     messages = from_anthropic(body)
-    form = (body.get("output_config") or {}).get("format") or {"type": "text"}
     asked = chat.Asked(
         messages,
         _anthropic_tools(body),
         anthropic_effort(body),
-        chat.answer_schema(form, messages),
+        anthropic_schema(body),
         cut=model.reasons_apart and Quirk.MAX_TOKENS_HELD not in backend.quirks,
     )
     turns = await backend.compute(chat.turns_for, backend, model, asked, params)

@@ -25,6 +25,7 @@ class Room:
     def __init__(self, most: int) -> None:
         self.most = most
         self._held: Counter[str] = Counter()
+        self._weights: dict[str, int] = {}
 
     @property
     def held(self) -> int:
@@ -33,34 +34,35 @@ class Room:
 
     def check(self, tenant_id: str, weight: int) -> None:
         """Raises TooManyRequests where the tenant's share is used up."""
-        own = self._held[tenant_id]
-        holders = len(self._held) - (not own)
-        share = self.most * MIB // max(LEAST_SHARES, holders + (not own))
+        own = self._held.get(tenant_id, 0)
+        share = self.most * MIB // max(LEAST_SHARES, len(self._held) + (not own))
         if own and own + weight + RECORD > share:
             error = TooManyRequests(
-                f"queue: operations that wait hold {own // MIB} MiB of this API key's "
-                f"{share // MIB} MiB",
+                f"queue: operations that wait hold {own / MIB:.1f} MiB of this API key's "
+                f"{share / MIB:.1f} MiB",
                 rule=f"at most {self.most} MiB for all that wait, shared by API keys",
                 fix="wait until operations are done, send missing seq_ids, "
                 "or serve with a greater --max-queued",
             )
             error.headers = {"Retry-After": "1"}
             raise error
-        if not own:
-            del self._held[tenant_id]
 
     def enter(self, promise: Promise) -> None:
         """The promise waits from now on."""
-        self._held[promise.tenant_id] += promise.weight + RECORD
+        self.leave(promise)
+        weight = self._weights[promise.request_id] = promise.weight + RECORD
+        self._held[promise.tenant_id] += weight
 
     def leave(self, promise: Promise) -> None:
-        """It has ended."""
-        self._held[promise.tenant_id] -= promise.weight + RECORD
-        if self._held[promise.tenant_id] <= 0:
+        """It has ended, if it was here at all: other servers of a store have some of their own."""
+        weight = self._weights.pop(promise.request_id, 0)
+        self._held[promise.tenant_id] -= weight
+        if not self._held[promise.tenant_id]:
             del self._held[promise.tenant_id]
 
     def restart(self, promises: list[Promise]) -> None:
         """Another state: these wait."""
         self._held.clear()
+        self._weights.clear()
         for promise in promises:
             self.enter(promise)

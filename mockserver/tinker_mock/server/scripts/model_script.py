@@ -13,6 +13,7 @@ from tinker_mock.server.engine.model.answer_paths import Answer
 from tinker_mock.server.engine.model.scripted_answers import Prompt, ends_of
 from tinker_mock.server.scripts.rendering import RenderedAnswer, rendered
 from tinker_mock.server.scripts.script import Script, ScriptFault, Spoken, script_of
+from tinker_mock.server.stand_in import StandInTokenizer
 from tinker_mock.server.tokenizers import tokenizer_for
 
 KIMI_CALL = re.compile(r"functions\.[^:\s]+:(\d+)")
@@ -44,6 +45,8 @@ class ModelScript:
         """The answers to a prompt that it fits, each with its rendering as `source`."""
         found = self._found(prompt)
         if not found:
+            if self._reads and self._cannot_read(prompt):
+                self.script.count_unread()
             return []
         first, in_turn = _next_call(prompt), found.order == "sequence"
         answers = []
@@ -52,6 +55,16 @@ class ModelScript:
             if told.tokens:
                 answers.append(Answer(told.tokens, share, replace(told, in_turn=in_turn)))
         return answers
+
+    @property
+    def _reads(self) -> bool:
+        return self._pattern is not None or self.script.function is not None
+
+    def _cannot_read(self, prompt: Prompt) -> bool:
+        tokenizer = tokenizer_for(self.model)
+        return isinstance(tokenizer, StandInTokenizer) and not tokenizer.may_have_written(
+            prompt.tokens
+        )
 
     def _found(self, prompt: Prompt) -> Script | None:
         script = self.script

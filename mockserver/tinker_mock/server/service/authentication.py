@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
 from typing import Any
 
 import orjson
@@ -14,7 +15,7 @@ from tinker_mock.server.signer import Signer
 from tinker_mock.server.state.records import Tenant
 from tinker_mock.server.state.store import Store
 
-KEY_PREFIX = "tml-"
+KEY_PREFIX, JWT_PREFIX = "tml-", "eyJ"
 FIX = "send the key in the X-API-Key header (text endpoints also take Authorization: Bearer)"
 
 
@@ -23,7 +24,8 @@ class Authenticator:
 
     `make_room` is called before there is a new one; it may raise LimitReached. `grants` are the
     roles of keys that are not the admin of an organization of their own; raises
-    ConfigurationError for one of something that is no key.
+    ConfigurationError for one of something that is no key. `accepted` are patterns (`fw_*`) of
+    further keys: those of other services that speak the protocol.
     """
 
     def __init__(
@@ -34,7 +36,9 @@ class Authenticator:
         jwt_lifetime: float,
         make_room: Callable[[], None],
         grants: Iterable[Grant] = (),
+        accepted: Iterable[str] = (),
     ) -> None:
+        self.accepted = tuple(accepted)
         self.grants = {grant.key: grant for grant in grants}
         for grant in self.grants.values():
             check_grant(grant)
@@ -49,7 +53,7 @@ class Authenticator:
         credential = credential.strip()
         if not credential:
             raise _refused("no API key was sent", "a credential is required")
-        if is_key(credential):
+        if is_key(credential) or self._is_accepted(credential):
             return self._usable(self._tenant_of_key(credential))
         if credential.count(".") == 2:
             return self._usable(self._tenant_of_jwt(credential))
@@ -57,6 +61,11 @@ class Authenticator:
             f"the API key does not start with {KEY_PREFIX!r}",
             f"a credential is an API key ({KEY_PREFIX}…) or a JWT this server issued",
         )
+
+    def _is_accepted(self, credential: str) -> bool:
+        """Whether it is a key of another service; what begins like a JWT is none."""
+        strange = not credential.startswith(JWT_PREFIX)
+        return strange and any(fnmatchcase(credential, one) for one in self.accepted)
 
     def issue(self, tenant: Tenant) -> str:
         """A signed JWT for a tenant, valid for the configured lifetime."""

@@ -1,6 +1,6 @@
 """The engine's worker threads: shared fairly by tenants, left at once by work nobody wants.
 
-As many threads work at a time as there are `workers`, and one more that does small work only.
+As many threads work at a time as there are `threads`, and one more that does small work only.
 Work that ran for a turn while others wait steps back at its next checkpoint. While there is small
 work, all other steps aside for a moment at each checkpoint: threads share one interpreter.
 """

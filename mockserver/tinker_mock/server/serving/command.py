@@ -229,7 +229,7 @@ async def _until_signal(
         await serve_app(app, settings, listener, until_stopped)
         return
     left = asyncio.Event()
-    others = asyncio.create_task(serve_peers(app.state.for_servers, peers, left.wait))
+    others = asyncio.create_task(serve_peers(app.state.for_servers, peers, left))
     try:
         await serve_app(app, settings, listener, until_stopped)
     finally:

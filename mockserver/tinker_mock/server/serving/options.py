@@ -49,6 +49,13 @@ def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
         "organization (without: its own)",
     )
     add(
+        "--accept-keys",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="API keys of other services that are keys here too: 'fw_*'; repeatable",
+    )
+    add(
         "--cycle",
         type=cycle_length,
         metavar="TIME",

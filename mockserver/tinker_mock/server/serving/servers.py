@@ -29,14 +29,14 @@ async def serve_app(app: Any, settings: Settings, listener: socket.socket, stopp
     await SERVERS[settings.server](app, settings, listener, stopped)
 
 
-async def serve_peers(app: Any, listener: socket.socket, stopped: Wait) -> None:
-    """Serve what other servers of a store ask for, until `stopped` returns."""
+async def serve_peers(app: Any, listener: socket.socket, stopped: asyncio.Event) -> None:
+    """Serve what other servers of a store ask for, until `stopped` is set."""
     from hypercorn.asyncio import serve
 
     config = _config(Settings.max_connections)
     config.bind = [f"fd://{listener.detach()}"]
     config.graceful_timeout = 0.1
-    await serve(app, config, shutdown_trigger=stopped)
+    await serve(app, config, shutdown_trigger=stopped.wait)
 
 
 async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:

@@ -94,7 +94,9 @@ class Workers:
         lived = time.monotonic() - self._begun.pop(pid)
         if self._stopping:
             return max(code, 0)
-        print(f"tinker-mock serve: worker {pid} ended ({code}); another one begins", file=sys.stderr)
+        print(
+            f"tinker-mock serve: worker {pid} ended ({code}); another one begins", file=sys.stderr
+        )
         if lived < SHORTEST:
             time.sleep(SHORTEST)
         self._begin()

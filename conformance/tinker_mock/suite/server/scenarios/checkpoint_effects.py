@@ -128,7 +128,7 @@ def copies(context: ScenarioContext) -> None:
     body = {"source_path": path, "destination_project_id": "conformance"}
     headers = {"x-idempotency-key": f"conformance-{model.model}"}
 
-    def copied() -> str:
+    def copied(headers: dict[str, str] = headers) -> str:
         reply = context.client.call("copy_weights", body, headers=headers).require()
         made = str(reply.at("/tinker_path"))
         context.delete_checkpoint_later(made)
@@ -139,6 +139,12 @@ def copies(context: ScenarioContext) -> None:
         shelf.bench.same(shelf.inside(copy), then, "the same weights")
     with context.check("weights/copy/idempotent"):
         expect_equal(copied(), copy, "the same key, the same copy")
+        second = copied({"x-idempotency-key": f"conformance-{model.model}-2"})
+        expect(second != copy, "another key, another copy", "two paths", copy)
+    with context.check("weights/copy/private"):
+        stranger = context.other_tenant()
+        tried = stranger.call("get_weights_info", {"tinker_path": copy})
+        expect(tried.status in (403, 404), "nobody else reads it", "403 or 404", tried.status)
     with context.check("weights/copy/own"):
         context.client.call("delete_checkpoint", path=place(path)).require()
         shelf.bench.same(shelf.inside(copy), then, "it outlives its source")

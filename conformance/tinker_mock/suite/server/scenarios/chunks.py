@@ -1,14 +1,13 @@
 """Chunks that are no text: pictures, pointers to pictures, sounds."""
 
 import base64
-import struct
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.promises import Outcome
 from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_all_close, expect_equal
+from tinker_mock.suite.oracle.picture_files import jpeg, png
 from tinker_mock.suite.oracle.pictures import PROCESSORS, SIZES, Count
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
@@ -16,17 +15,6 @@ from tinker_mock.suite.server.scenario import scenario
 BEFORE, AFTER = (11, 12, 13), (21, 22, 23, 24)
 RETRIED = (408, 409, 429)
 Chunk = dict[str, Any]
-
-
-def png(width: int, height: int, shade: int = 0) -> bytes:
-    """A grey picture."""
-    rows = zlib.compress((b"\0" + bytes([shade]) * width) * height, 1)
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    parts = [b"\x89PNG\r\n\x1a\n"]
-    for name, content in ((b"IHDR", head), (b"IDAT", rows), (b"IEND", b"")):
-        check = struct.pack(">I", zlib.crc32(name + content))
-        parts.append(struct.pack(">I", len(content)) + name + content + check)
-    return b"".join(parts)
 
 
 def picture(content: bytes, form: str = "png", **fields: Any) -> Chunk:
@@ -99,6 +87,9 @@ def chunks(context: ScenarioContext) -> None:
                 got = sized(context, viewer, name, picture(png(width, height)))
                 message = f"{width} x {height} pixels for {name}"
                 expect_equal(got, processor(width, height), message)
+        for width, height in ((640, 480), (300, 900)):
+            got = viewer.size(picture(jpeg(width, height), "jpeg"))
+            expect_equal(got, viewer.count(width, height), f"a JPEG of {width} x {height} pixels")
     with context.check("sampling/images/expected-tokens"):
         expect_equal(viewer.size(picture(small, expected_tokens=taken)), taken, "the right number")
         expect_equal(viewer.size(picture(small, expected_tokens=None)), taken, "null: not said")

@@ -164,13 +164,15 @@ def refusals(context: ScenarioContext, writer: Writer) -> None:
         for name, graph in wrong.items():
             expect(not writer.upload(graph), f"{name} is refused", "an error", "an id")
         expect(not writer.upload(fine, advantages=1), "an input that it lacks is refused", "", "")
-        loss = writer.upload(whole)
-        if loss:
-            model = writer.bench.fresh()
-            number = context.number(model.model)
-            work = bodies.train(model.model, number, None, "custom", {"loss_id": loss})
-            tried = context.submit("forward_backward", work, wrong=True).outcome()
-            expect(tried.failed, "a loss that is no scalar is refused", "an error", tried.value)
+        vector = tracing.graph(tracing.sum(x), {"custom/vector:sum": x})
+        for name, graph in (("a loss", whole), ("a metric", vector)):
+            loss = writer.upload(graph)
+            if loss:
+                model = writer.bench.fresh()
+                number = context.number(model.model)
+                work = bodies.train(model.model, number, None, "custom", {"loss_id": loss})
+                tried = context.submit("forward_backward", work, wrong=True).outcome()
+                expect(tried.failed, f"{name} that is no scalar is refused", "", tried.value)
 
 
 def changed(graph: dict[str, Any], place: int, **fields: Any) -> dict[str, Any]:

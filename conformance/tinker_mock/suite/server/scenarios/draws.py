@@ -137,6 +137,8 @@ def cut_off(context: ScenarioContext, sampler: Sampler, known: dict[int, float])
         expect(not fault, f"the fewest that hold {top_p}: {front[:2]}", "their chances", fault)
         both = set(sampler.drawn(seed=10, top_k=4, top_p=0.01))
         expect_equal(both, {front[0]}, "with top_k too: a tiny top_p is the likeliest")
+        wide = set(sampler.drawn(seed=11, top_k=3, top_p=0.9999))
+        expect_equal(wide, set(front[:3]), "with top_k too: a large top_p keeps all of them")
 
 
 @scenario("sampling/company")

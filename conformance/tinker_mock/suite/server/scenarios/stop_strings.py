@@ -42,19 +42,25 @@ def stop_strings(context: ScenarioContext) -> None:
     with context.check("sampling/stop/string-place"):
         decode = decoder(context, session)
         free = ask([])
-        place = next(filter(None, (spanning(decode, one["tokens"]) for one in free)), None)
-        if place is None:
+        places = [find(decode, one["tokens"]) for find in (spanning, sentence) for one in free]
+        found = [*dict.fromkeys(place for place in places if place)]
+        if not found:
             raise Inapplicable("no sample has two neighbours whose letters are known")
-        cut = ask([place])
-        for whole, one in zip(free, cut, strict=True):
-            ends = (n for n in range(1, LENGTH + 1) if place in decode(whole["tokens"][:n]))
-            expected = whole["tokens"][: next(ends, LENGTH)]
-            got = one["tokens"]
-            own_end = got == whole["tokens"][: len(got)] and len(got) < len(expected)
-            expect(
-                got == expected or (own_end and place not in decode(got)),
-                f"ends with the token that completes {place!r}", expected, got,
-            )  # fmt: skip
+        for place in (found[0], max(found, key=len)):
+            judge_place(decode, place, free, ask([place]))
+
+
+def judge_place(
+    decode: Callable[[list[int]], str], place: str, free: list[Sequence], cut: list[Sequence]
+) -> None:
+    """Unmet unless each sample ends where its text has the string."""
+    for whole, one in zip(free, cut, strict=True):
+        ends = (n for n in range(1, LENGTH + 1) if place in decode(whole["tokens"][:n]))
+        expected = whole["tokens"][: next(ends, LENGTH)]
+        got = one["tokens"]
+        own_end = got == whole["tokens"][: len(got)] and len(got) < len(expected)
+        fine = got == expected or (own_end and place not in decode(got))
+        expect(fine, f"ends with the token that completes {place!r}", expected, got)
 
 
 def letters(context: ScenarioContext, own: list[Sequence], ask: Ask) -> None:
@@ -96,3 +102,9 @@ def spanning(decode: Callable[[list[int]], str], tokens: list[int]) -> str | Non
         if len(both) == 2 and both.isascii() and both.isalpha():
             return both
     return None
+
+
+def sentence(decode: Callable[[list[int]], str], tokens: list[int]) -> str | None:
+    """A long string, over many tokens of the middle of a sample."""
+    text = decode(tokens[len(tokens) // 4 :])[1:40]
+    return text if len(text) == 39 and text.isascii() else None

@@ -109,12 +109,12 @@ def training_tokens(context: ScenarioContext, client: RecordingClient, session: 
     return sum(int(one.get("token_count", 0)) for one in own if one.get("type") == "training")
 
 
-@scenario("service/large-bodies")
+@scenario("service/large-bodies", last=True)
 def large_bodies(context: ScenarioContext) -> None:
     """A batch as clients send it, 5 MB in one request, and fields that nobody knows."""
     model = context.model()
     with context.check("service/bodies/large"):
-        data = [bodies.datum(*range(1000, 5000))] * 100
+        data = [bodies.datum(*range(100, 500))] * 1000
         context.submit("forward", bodies.forward(model, 1, data=data)).result()
     with context.check("service/unknown-fields/everywhere"):
         extra = {"conformance_unknown": {"x": 1}}
