@@ -92,8 +92,9 @@ speed: $(STAMP) ## Renew the README's speed section from what `make bench` print
 	$(BIN)/python -m tests.bench.page
 
 .PHONY: crash
-crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, and what was acknowledged (ARGS="--points N")
+crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, with a data directory and three servers (ARGS="--points N")
 	$(BIN)/python -m tests.bench.crash $(ARGS)
+	$(BIN)/python -m tests.bench.crash --store own $(ARGS)
 
 .PHONY: soak
 soak: $(STAMP) ## A million operations through one server, and its memory (ARGS="--operations N")
