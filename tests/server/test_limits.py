@@ -32,6 +32,7 @@ from tinker_mock.server.serving import command, hypercorn_guards
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.text import schema_size, schema_values
 from tinker_mock.server.wire import deadlines, decompression, nesting, problems, protobuf_requests
+from tinker_mock.suite.cassettes import cassette
 
 PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text("utf-8")
 ROWS = [
@@ -73,6 +74,7 @@ FIXED = {
     "values of a scenario, aliases counted as what they stand for": yaml_section.MOST_NODES,
     "tokens of a vocabulary in a models file": reading.LARGEST["vocabulary_size"],
     "growth of an archive when the client unpacks it": archive.MOST_TIMES,
+    "size of a cassette, unpacked": cassette.LARGEST >> 20,
     "files of an archive": archive.MOST_MEMBERS,
     "widths and counts that a chat template asks for": template_bounds.MAX_NUMBER,
     "characters of a chat template's text": template_bounds.MAX_CHARACTERS,
