@@ -39,6 +39,9 @@ FEW_CHUNKS = 64
 FEW_TOKENS = 512
 """So many are small work."""
 RANKINGS = ("topk_prompt_logprobs", "topk_sample_logprobs", "prompt_alt_tokens_k")
+PATIENCE, MOST_PATIENCE = 5e-5, 0.02
+"""Seconds for each token that a sample may have, and at most, to wait for others: a fraction of
+what it takes alone."""
 FIRST_SLICE, SLICE = 4, 16
 """Tokens that a stream draws at a time."""
 
@@ -228,7 +231,10 @@ async def asample(backend: Backend, promise: Promise) -> SampleResult:
         (done,) = await backend.compute.run(sampled_together, [asked], small=small)
     else:
         key = (small, asked.key)
-        done = await backend.batches.run(key, lambda: sampled_together, asked, small)
+        patience = min(MOST_PATIENCE, PATIENCE * (body["sampling_params"].get("max_tokens") or 0))
+        done = await backend.batches.run(
+            key, lambda: sampled_together, asked, small=small, patience=patience
+        )
     result, prompt = done
     if read is None:
         read = ReadPrompt(backend, sampler, number, prompt)

@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Awaitable, Callable
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,12 @@ async def serve_peers(app: Any, listener: socket.socket, stopped: asyncio.Event)
     config = _config(Settings.max_connections)
     config.bind = [f"fd://{listener.detach()}"]
     config.graceful_timeout = 0.1
-    await serve(app, config, shutdown_trigger=stopped.wait)
+
+    async def trigger() -> None:
+        await stopped.wait()
+        config.crowd.close()
+
+    await serve(app, config, shutdown_trigger=trigger)
 
 
 async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:
@@ -57,25 +61,22 @@ async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stop
     async def trigger() -> None:
         await stopped()
         app.state.mock.control.close()
+        config.crowd.close()
 
     await serve(app, config, shutdown_trigger=trigger)
 
 
 def _config(connections: int) -> Any:
     """Hypercorn's configuration for so many connections at a time."""
-    from hypercorn.config import Config
-
-    from tinker_mock.server.faults.tracking import track_hypercorn
+    from tinker_mock.server.serving.hypercorn_connections import (
+        CrowdedConfig,
+        use_crowded_connections,
+    )
     from tinker_mock.server.serving.hypercorn_guards import guard_hypercorn
 
-    class CrowdedConfig(Config):
-        """Hypercorn's, with the connections of the server."""
-
-        crowd = Crowd(allowed(connections))
-
-    track_hypercorn(attrgetter("crowd"))
+    use_crowded_connections()
     guard_hypercorn()
-    config = CrowdedConfig()
+    config = CrowdedConfig(Crowd(allowed(connections)))
     # The defaults close connections after 1000 requests and queue streams beyond 100.
     config.keep_alive_max_requests = 1_000_000
     config.h2_max_concurrent_streams = STREAMS
