@@ -12,9 +12,9 @@ from tinker_mock.contracts import violations
 from tinker_mock.server import yaml_section
 from tinker_mock.server.catalog import reading
 from tinker_mock.server.engine.model import search
-from tinker_mock.server.engine.training.custom_loss import graph, values
+from tinker_mock.server.engine.training.custom_loss import blocks, graph, values
 from tinker_mock.server.faults import plans, rules
-from tinker_mock.server.http import head, json_body, json_faults, kept_fields
+from tinker_mock.server.http import head, json_body, json_faults, json_pieces, kept_fields
 from tinker_mock.server.journal import bodies, request_log, ring
 from tinker_mock.server.observation import curves
 from tinker_mock.server.promises import room
@@ -136,5 +136,8 @@ def test_what_the_page_says_of_shares_and_turns() -> None:
     assert f"up to {pace.SMALL} numbers of a step, {sampling.FEW_TOKENS} tokens" in PAGE
     assert f"beyond {json_body.IN_PIECES >> 10} KiB" in PAGE
     assert room.LEAST_SHARES == 2
+    assert f"{blocks.BLOCK:,} elements" in PAGE
+    assert f"{blocks.MULTIPLICATIONS:,} multiplications" in PAGE
+    assert f"pieces of {json_pieces.PIECE >> 10} KiB" in PAGE
     assert deadlines.SLOWEST == 64 * 1024
     assert archive.ALWAYS == 64 << 20
