@@ -188,7 +188,7 @@ class TextRun:
                 (small, model.base, model.weights, alike(request)),
                 lambda: Sampler(model.base, model.weights).sample_together,
                 request,
-                small,
+                small=small,
             )
             return sampled.sequences[0]
         except EngineError as error:
