@@ -16,8 +16,12 @@ def recording(path: str) -> AbstractContextManager[Any]:
     Only httpx is watched: what a driver asks the mock about itself, with urllib, is no traffic of
     its client, and while vcrpy lets such a request through it hears of no other.
     """
-    import vcr
-    from vcr.patch import PATCHER_NAMES
+    try:
+        import vcr
+        from vcr.patch import PATCHER_NAMES
+    except ModuleNotFoundError as missing:
+        text = f"{missing}: run `tinker-mock sdk-env` once more, it now has vcrpy"
+        raise RuntimeError(text) from missing
 
     recorder = vcr.VCR(
         record_mode=vcr.mode.ALL,
