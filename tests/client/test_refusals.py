@@ -49,7 +49,7 @@ def test_heartbeats_and_recovery() -> None:
         HeartbeatSettings(interval=-1.0)
     for wrong in ({"max_attempts": -1}, {"poll_interval": 0}, {"checkpoint_strategy": "oldest"}):
         with pytest.raises(ValidationError, match="makes no sense"):
-            RecoveryPolicy(**wrong)  # type: ignore[arg-type]
+            RecoveryPolicy(**wrong)
 
 
 def test_a_negative_wait_does_not_end_the_work() -> None:
