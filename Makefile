@@ -83,11 +83,18 @@ peers: $(STAMP) ## Take the reference client through a server: TINKER_BASE_URL, 
 
 .PHONY: bench
 bench: $(STAMP) ## Measure against named peers; prints ratios (BENCH=engine for one)
-	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script; done
+	@mkdir -p build/bench
+	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; name=$${script##*bench_}; \
+	  PYTHONPATH=. $(BIN)/python $$script $(ARGS) | tee build/bench/$${name%.py}.txt; done
+
+.PHONY: speed
+speed: $(STAMP) ## Renew the README's speed section from what `make bench` printed
+	$(BIN)/python -m tests.bench.page
 
 .PHONY: crash
-crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, and what was acknowledged (ARGS="--points N")
+crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, with a data directory and three servers (ARGS="--points N")
 	$(BIN)/python -m tests.bench.crash $(ARGS)
+	$(BIN)/python -m tests.bench.crash --store own $(ARGS)
 
 .PHONY: soak
 soak: $(STAMP) ## A million operations through one server, and its memory (ARGS="--operations N")

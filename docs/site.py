@@ -26,6 +26,7 @@ from tinker_mock.contracts.reference import reference
 ROOT = Path(__file__).parents[1]
 NOT_PAGES = (".github/",)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s#]+)")
+BADGE = re.compile(r"^\[!\[[^\]]*\]\(https?:[^)]*\)\]\([^)]*\)\n", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 TITLES = {"tinker": "Tinker API", "inference": "Text endpoints", "control": "Control API"}
 PATTERN = "*"
@@ -40,6 +41,11 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     fence = {"name": "mermaid", "class": "diagram", "format": _drawing}
     config.mdx_configs["pymdownx.superfences"] = {"custom_fences": [fence]}
     return config
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Without badges, which other hosts draw: the site needs no network."""
+    return BADGE.sub("", markdown)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -309,7 +309,8 @@ def main() -> int:
     asked = parser.parse_args()
     began = time.monotonic()
     with ExitStack() as stack:
-        store = stack.enter_context(postgres()) if asked.store == "own" else asked.store
+        own = asked.store == "own"
+        store = stack.enter_context(postgres()).address if own else asked.store
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         place = ("--store", store) if store else ("--data-dir", f"{folder}/data")
         servers = asked.servers if store else 1

@@ -174,6 +174,12 @@ def test_the_mock_is_steered(page: Any, trained: Api) -> None:
     page.click("button:has-text('take')")
     page.wait_for_selector("text=snapshot-1")
     assert trained.http.get("/_mock/scenario").json()["name"] == "rate-limited"
+    page.fill("input[aria-label='Prompt contains']", "capital of Spain")
+    page.fill("input[aria-label=Answer]", "Madrid.")
+    page.click("button:has-text('add')")
+    page.wait_for_selector("pre:has-text('Madrid.')")
+    (script,) = trained.http.get("/_mock/scripts").json()["scripts"]
+    assert script["pattern"] == "capital of Spain"
     page.select_option("select", "healthy")
     page.wait_for_function("() => document.querySelector('select').value === 'healthy'")
 

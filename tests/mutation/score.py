@@ -12,13 +12,15 @@ import sys
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.mutation.argued import argument, aside
 from tests.mutation.forks import forked
 from tests.mutation.generated import Generated, drawn, everything
 from tests.mutation.kept import Kept, key
 from tests.mutation.page import Played, page, summary
-from tests.mutation.playing import BUDGET, SURVIVES, played, warm
+from tests.mutation.playing import BUDGET, SURVIVES, TRACED, Play, planned, played, warm
+from tests.mutation.reach import read
 from tinker_mock.server.mutants.grafting import GraftError, Rewritten
 
 Part = tuple[int, int]
@@ -42,7 +44,7 @@ def chosen(sample: int, seed: int) -> list[Generated]:
 def judged(mutants: list[Generated], jobs: int, kept: Kept, part: Part) -> list[Played]:
     """Each mutant with what became of it; lines for people on the way."""
     number, parts = part
-    play(kept.left(mutants)[number - 1 :: parts], jobs, kept)
+    play_all(kept.left(mutants)[number - 1 :: parts], jobs, kept)
     known = [(one, kept.said.get(key(one))) for one in mutants]
     return [described(one, said) for one, said in known if said is not None]
 
@@ -53,19 +55,24 @@ def described(mutant: Generated, said: str) -> Played:
     return Played(mutant, "" if survived else said, argument(mutant) if survived else None)
 
 
-def play(mutants: Sequence[Generated], jobs: int, kept: Kept) -> None:
+def play_all(mutants: Sequence[Generated], jobs: int, kept: Kept) -> None:
     """Play them, and keep what was found."""
     if not mutants:
         return
     warm()
-    ((_, ill),) = forked(played, [None], 1, BUDGET, "it does not end")
+    with TemporaryDirectory() as folder:
+        trace = Path(folder) / "reach.json"
+        ((_, ill),) = forked(played, [Play(trace=trace)], 1, TRACED + 30, "it does not end")
+        reach = read(trace)
     if ill != SURVIVES:
         sys.exit(f"the healthy mock is not conformant here: {ill}")
-    for mutant, said in forked(played, mutants, jobs, BUDGET + 30, "it does not end"):
-        kept.add(mutant, said)
-        one = described(mutant, said)
+    plays = [planned(one, reach) for one in mutants]
+    for play, said in forked(played, plays, jobs, BUDGET + 30, "it does not end"):
+        assert play.mutant is not None
+        kept.add(play.mutant, said)
+        one = described(play.mutant, said)
         word = f"argued: {one.argued.kind}" if one.argued else one.noticed or "SURVIVES"
-        print(f"{word:40} {mutant.shown()}", flush=True)
+        print(f"{word:40} {play.mutant.shown()}", flush=True)
 
 
 def part_of(text: str) -> Part:

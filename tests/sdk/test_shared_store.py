@@ -25,7 +25,7 @@ SEED = ("--seed", "5")
 def store() -> Iterator[str]:
     with ExitStack() as stack:
         try:
-            address = stack.enter_context(postgres())
+            address = stack.enter_context(postgres()).address
         except NoPostgres as error:
             pytest.skip(str(error))
         yield address

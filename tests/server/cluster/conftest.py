@@ -21,7 +21,7 @@ def database() -> Iterator[str]:
     """The address of a PostgreSQL; skips with a sentence where there can be none."""
     with ExitStack() as stack:
         try:
-            address = stack.enter_context(postgres())
+            address = stack.enter_context(postgres()).address
         except NoPostgres as error:
             pytest.skip(str(error))
         yield address

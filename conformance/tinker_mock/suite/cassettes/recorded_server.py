@@ -22,10 +22,10 @@ from tinker_mock.suite.cassettes.cassette import (
     Interaction,
 )
 from tinker_mock.suite.cassettes.comparing import unequal
-from tinker_mock.suite.cassettes.drivers import LONGEST_WAIT
 from tinker_mock.suite.cassettes.ids import json_of
 from tinker_mock.suite.core.http import Routes
 
+_LONGEST_WAIT = 2.0  # seconds, for a request that may not come
 LONGEST_HOLD = 10.0
 """Seconds that a poll without a recorded answer is held."""
 
@@ -90,7 +90,7 @@ class RecordedServer(httpx.AsyncBaseTransport):
 
     def until(self, operation: str) -> None:
         """Wait, in the client's thread, for a request of this operation; it may not come."""
-        self._seen[operation].wait(LONGEST_WAIT)
+        self._seen[operation].wait(_LONGEST_WAIT)
 
     def until_polled(self) -> None:
         """Wait, in the client's thread, until a promise has been asked for."""

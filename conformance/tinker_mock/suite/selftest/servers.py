@@ -51,8 +51,10 @@ def shared(options: Options) -> SectionResult:
     """And on two servers that share a PostgreSQL: clients meet now the owner, now the other."""
     try:
         with (
-            postgres() as address,
-            mock_server(options.mock_arguments("--store", address, "--workers", "2")) as url,
+            postgres() as database,
+            mock_server(
+                options.mock_arguments("--store", database.address, "--workers", "2")
+            ) as url,
         ):
             run = run_server_suite(
                 Target(url, other_key=OTHER_KEY, base_model=MODEL, seed=options.seed)

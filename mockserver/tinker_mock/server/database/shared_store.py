@@ -21,7 +21,7 @@ from tinker_mock.server.database.postgres import Connection, Postgres, Statement
 from tinker_mock.server.database.shared_schema import COPIED, EMPTIED
 from tinker_mock.server.database.units import unit_of_counter, unit_of_row
 from tinker_mock.server.database.values import Unreadable, decode, encode
-from tinker_mock.server.errors import ConfigurationError, Conflict, StorageFull
+from tinker_mock.server.errors import ConfigurationError, Conflict, StorageAway, StorageFull
 from tinker_mock.server.lru import LruCache
 from tinker_mock.server.state.store import State
 
@@ -41,13 +41,6 @@ WEIGHTS = (
 
 class Fenced(Exception):
     """Others have taken over from this server: it must not go on."""
-
-
-class StoreAway(StorageFull):
-    """The database does not answer: clients ask again."""
-
-    status = 503
-    kind = "unavailable"
 
 
 class StoredWeights:
@@ -147,7 +140,7 @@ class SharedStore:
                 rule="an operation is accepted once it is kept",
                 fix="free space on the database's disk and ask again, with the next seq_id if any",
             )
-        return StoreAway(
+        return StorageAway(
             f"store: the database does not answer: {type(error).__name__}",
             rule="an operation is accepted once it is kept",
             fix="ask again",

@@ -58,7 +58,7 @@ class ModelScript:
 
     @property
     def _reads(self) -> bool:
-        return self._pattern is not None or self.script.function is not None
+        return self.script.pattern is not None or self.script.function is not None
 
     def _cannot_read(self, prompt: Prompt) -> bool:
         tokenizer = tokenizer_for(self.model)

@@ -105,10 +105,12 @@ class Workers:
         )
         if lived < SHORTEST:
             self._heard(SHORTEST)  # or until this one is told to stop
-            if self._stopping:
-                return 0
-        self._begin()
+        self._begin_again()
         return 0
+
+    def _begin_again(self) -> None:
+        if not self._stopping:
+            self._begin()
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
