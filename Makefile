@@ -83,11 +83,18 @@ peers: $(STAMP) ## Take the reference client through a server: TINKER_BASE_URL, 
 
 .PHONY: bench
 bench: $(STAMP) ## Measure against named peers; prints ratios (BENCH=engine for one)
-	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script; done
+	@mkdir -p build/bench
+	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; name=$${script##*bench_}; \
+	  PYTHONPATH=. $(BIN)/python $$script $(ARGS) | tee build/bench/$${name%.py}.txt; done
+
+.PHONY: speed
+speed: $(STAMP) ## Renew the README's speed section from what `make bench` printed
+	$(BIN)/python -m tests.bench.page
 
 .PHONY: crash
-crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, and what was acknowledged (ARGS="--points N")
+crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, with a data directory and three servers (ARGS="--points N")
 	$(BIN)/python -m tests.bench.crash $(ARGS)
+	$(BIN)/python -m tests.bench.crash --store own $(ARGS)
 
 .PHONY: soak
 soak: $(STAMP) ## A million operations through one server, and its memory (ARGS="--operations N")
@@ -168,6 +175,18 @@ text-clients: $(STAMP) ## Install popular clients apart and renew docs/text-clie
 	  echo "text-clients: no node and npm here: npm's clients keep the rows they had" >&2; \
 	  $(BIN)/python -m tests.clients_matrix.page .venv-text-clients/bin/python; \
 	fi
+
+OTHERS := fireworks=fireworks-ai[training-sdk] mindlab=mindlab-toolkit baseten=baseten-loops-tinker
+
+.PHONY: audit-others
+audit-others: $(STAMP) ## Install other SDKs of the protocol apart, audit them, renew docs/other-sdks.md
+	@for one in $(OTHERS); do \
+	  name=$${one%%=*}; python=$(PYTHON); \
+	  if [ $$name = baseten ]; then python=python3.12; command -v $$python >/dev/null || continue; fi; \
+	  $$python -m venv .venv-others/$$name; \
+	  .venv-others/$$name/bin/pip install --quiet --disable-pip-version-check "$${one#*=}"; \
+	done
+	$(BIN)/python -m tests.others.page .venv-others
 
 .PHONY: litellm
 litellm: $(STAMP) ## Install litellm apart and run its script against the mock

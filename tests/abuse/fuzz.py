@@ -128,7 +128,7 @@ def fuzz(url: str, cases: int, seed: int, figures: Figures) -> None:
         hide_secret(sender)
         for number in range(cases):
             if number % UPHEAVAL == UPHEAVAL - 1:
-                figures.faults += upheaval(sender.send, generator)
+                figures.faults += upheaval(sender.send, sender.connection.close, generator)
                 figures.upheavals += 1
                 hide_secret(sender)
             one = generator.draw()

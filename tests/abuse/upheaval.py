@@ -44,8 +44,11 @@ def destructive(generator: Generator) -> Drawn:
     return one
 
 
-def upheaval(send: Send, generator: Generator) -> list[str]:
-    """An upheaval, what is asked meanwhile, and the way back; what was wrong."""
+def upheaval(send: Send, renew: Callable[[], None], generator: Generator) -> list[str]:
+    """An upheaval, what is asked meanwhile, and the way back; what was wrong.
+
+    `renew` drops the connection: a request that lied about its length takes the next one with it.
+    """
     faults = []
     first = destructive(generator)
     for one in [first, *(generator.draw() for _ in range(AFTER))]:
@@ -60,6 +63,7 @@ def upheaval(send: Send, generator: Generator) -> list[str]:
         method, path = operation.method, operation.path
         content = b"" if told is None else json.dumps(told).encode()
         headers = {"Content-Type": "application/json"} if content else {}
+        renew()
         try:
             status, body = send(Drawn(name, "", method, path, headers, content))
         except (OSError, http.client.HTTPException) as error:

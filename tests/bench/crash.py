@@ -26,7 +26,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.bench.postgres import postgres
+from tinker_mock.suite.postgres import postgres
 
 BASE = "Qwen/Qwen3-8B"
 PAUSE = 0.02
@@ -192,7 +192,12 @@ class Server:
     def end(self, how: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(how)
-        self.process.wait(START_LIMIT)
+        self.wait(START_LIMIT)
+
+    def wait(self, seconds: float) -> None:
+        """Until it has ended by itself."""
+        assert self.process is not None
+        self.process.wait(seconds)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -304,7 +309,8 @@ def main() -> int:
     asked = parser.parse_args()
     began = time.monotonic()
     with ExitStack() as stack:
-        store = stack.enter_context(postgres()) if asked.store == "own" else asked.store
+        own = asked.store == "own"
+        store = stack.enter_context(postgres()).address if own else asked.store
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         place = ("--store", store) if store else ("--data-dir", f"{folder}/data")
         servers = asked.servers if store else 1

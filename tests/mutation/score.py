@@ -1,6 +1,6 @@
 """The suite's mutation score: how many mutants that nobody chose the suite notices.
 
-python -m tests.mutation.score [--sample N] [--seed N] [--page FILE]
+python -m tests.mutation.score [--sample N] [--seed N] [--keep FILE] [--part K/N] [--page FILE]
 
 Each mutant serves in a process of its own; the suite is played against it until a check does not
 pass. A mutant that changes no function (an annotation, a constant) is left out.
@@ -9,15 +9,21 @@ pass. A mutant that changes no function (an annotation, a constant) is left out.
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.mutation.argued import argument, aside
 from tests.mutation.forks import forked
 from tests.mutation.generated import Generated, drawn, everything
+from tests.mutation.kept import Kept, key
 from tests.mutation.page import Played, page, summary
-from tests.mutation.playing import BUDGET, SURVIVES, played, warm
+from tests.mutation.playing import BUDGET, SURVIVES, TRACED, Play, planned, played, warm
+from tests.mutation.reach import read
 from tinker_mock.server.mutants.grafting import GraftError, Rewritten
+
+Part = tuple[int, int]
 
 
 def effective(mutant: Generated) -> bool:
@@ -35,20 +41,46 @@ def chosen(sample: int, seed: int) -> list[Generated]:
     return [one for one in everything(aside()) if effective(one)]
 
 
-def judged(mutants: list[Generated | None], jobs: int) -> list[Played]:
+def judged(mutants: list[Generated], jobs: int, kept: Kept, part: Part) -> list[Played]:
     """Each mutant with what became of it; lines for people on the way."""
+    number, parts = part
+    play_all(kept.left(mutants)[number - 1 :: parts], jobs, kept)
+    known = [(one, kept.said.get(key(one))) for one in mutants]
+    return [described(one, said) for one, said in known if said is not None]
+
+
+def described(mutant: Generated, said: str) -> Played:
+    """What became of a mutant, and why it is no fault where somebody has read it."""
+    survived = said == SURVIVES
+    return Played(mutant, "" if survived else said, argument(mutant) if survived else None)
+
+
+def play_all(mutants: Sequence[Generated], jobs: int, kept: Kept) -> None:
+    """Play them, and keep what was found."""
+    if not mutants:
+        return
     warm()
-    ((_, ill),) = forked(played, [None], 1, BUDGET, "it does not end")
+    with TemporaryDirectory() as folder:
+        trace = Path(folder) / "reach.json"
+        ((_, ill),) = forked(played, [Play(trace=trace)], 1, TRACED + 30, "it does not end")
+        reach = read(trace)
     if ill != SURVIVES:
         sys.exit(f"the healthy mock is not conformant here: {ill}")
-    found = []
-    for mutant, said in forked(played, mutants, jobs, BUDGET + 30, "it does not end"):
-        assert mutant is not None
-        why = argument(mutant) if said == SURVIVES else None
-        found.append(Played(mutant, "" if said == SURVIVES else said, why))
-        word = f"argued: {why.kind}" if why else said.replace(SURVIVES, "SURVIVES")
-        print(f"{word:40} {mutant.shown()}", flush=True)
-    return found
+    plays = [planned(one, reach) for one in mutants]
+    for play, said in forked(played, plays, jobs, BUDGET + 30, "it does not end"):
+        assert play.mutant is not None
+        kept.add(play.mutant, said)
+        one = described(play.mutant, said)
+        word = f"argued: {one.argued.kind}" if one.argued else one.noticed or "SURVIVES"
+        print(f"{word:40} {play.mutant.shown()}", flush=True)
+
+
+def part_of(text: str) -> Part:
+    """2/3: the second of three parts."""
+    number, _, parts = text.partition("/")
+    if not 1 <= int(number) <= int(parts):
+        raise ValueError(text)
+    return int(number), int(parts)
 
 
 def main() -> int:
@@ -58,8 +90,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--page", type=Path)
+    parser.add_argument("--keep", type=Path, help="a file to go on from")
+    parser.add_argument("--part", type=part_of, default=(1, 1), metavar="K/N")
     options = parser.parse_args()
-    found = judged([*chosen(options.sample, options.seed)], options.jobs)
+    mutants = chosen(options.sample, options.seed)
+    found = judged(mutants, options.jobs, Kept(options.keep), options.part)
     print(f"mutation score: {summary(found)}")
     if options.page:
         options.page.write_text(page(found, options.seed, len(everything(aside()))), "utf-8")

@@ -11,9 +11,10 @@ from tinker_mock.client.rest import archive
 from tinker_mock.contracts import violations
 from tinker_mock.server import yaml_section
 from tinker_mock.server.catalog import reading
+from tinker_mock.server.engine.model import search
 from tinker_mock.server.engine.training.custom_loss import graph, values
 from tinker_mock.server.faults import plans, rules
-from tinker_mock.server.http import json_body, json_faults, kept_fields
+from tinker_mock.server.http import head, json_body, json_faults, kept_fields
 from tinker_mock.server.journal import bodies, request_log, ring
 from tinker_mock.server.observation import curves
 from tinker_mock.server.promises import room
@@ -30,7 +31,7 @@ from tinker_mock.server.service import (
 from tinker_mock.server.serving import command, hypercorn_guards
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.text import schema_size, schema_values
-from tinker_mock.server.wire import deadlines, nesting
+from tinker_mock.server.wire import deadlines, decompression, nesting, problems, protobuf_requests
 
 PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text("utf-8")
 ROWS = [
@@ -40,6 +41,14 @@ ROWS = [
 ]
 FIXED = {
     "values in a JSON body": json_body.MOST_VALUES,
+    "arrays and objects in a JSON body beyond 512 KiB": json_faults.MOST_CONTAINERS,
+    "messages and repeated numbers, tensors left out, of a protobuf body beyond 64 KiB": (
+        protobuf_requests.MOST_ELEMENTS
+    ),
+    "characters of a refusal's message": problems.LONGEST,
+    "members of a gzip body": decompression.MOST_MEMBERS,
+    "seconds for which a script's regular expression is looked for in a prompt": search.SECONDS,
+    "bytes of a head, address included": head.LARGEST,
     "names of an object in a JSON body beyond 512 KiB": json_faults.MOST_NAMES,
     "bytes of a name, a note or `user_metadata` that is kept with a session, model or checkpoint": (
         kept_fields.LARGEST
@@ -54,6 +63,7 @@ FIXED = {
     "samples of a request": sampling.MAX_SAMPLES,
     "elements of an array in a custom loss": values.LARGEST,
     "nodes of a custom loss": graph.MOST_NODES,
+    "dimensions of a tensor": tensors.MOST_DIMENSIONS,
     "elements of a tensor sent as CSR": tensors.MAX_DENSE,
     "subschemas of a tool or response format, references followed": schema_size.MOST_SUBSCHEMAS,
     "values drawn for such a schema": schema_values.MOST_VALUES,
@@ -76,7 +86,6 @@ FIXED = {
     "intermediate values of all operations": Settings.work_memory * compute.MEMORY_SHARES,
 }
 OF_THE_SERVER = {
-    "bytes of an HTTP/1 head",
     "seconds between requests on a connection, and for a head to arrive",
     "streams at a time on an HTTP/2 connection",
     "upgrades to WebSocket",

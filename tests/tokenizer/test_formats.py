@@ -77,6 +77,17 @@ def test_its_streams_join_to_the_full_decode(model: Path) -> None:
         assert told + (stream.flush() or "") == ours.decode(ids)
 
 
+@pytest.mark.parametrize("count", [1, 2, 70, 200])
+def test_single_spaces_in_a_stream_are_not_lost(model: Path, count: int) -> None:
+    """Alone they decode to nothing, as if a text began there."""
+    ours, peer = load_tokenizer(model), processor(model)
+    word, space = peer.encode("of the"), peer.piece_to_id("▁")
+    for ids in ([*word, *[space] * count, *word], [*[space] * count, *word], [space] * count):
+        stream = DecodeStream(ours)
+        told = "".join(piece for i in ids if (piece := stream.step(i)) is not None)
+        assert told + (stream.flush() or "") == peer.decode(ids)
+
+
 def test_its_special_tokens_are_found_and_what_a_model_wants_is_added(
     model: Path, tmp_path: Path
 ) -> None:

@@ -268,3 +268,26 @@ class TestHalfDownloads:
 def test_options_that_do_not_exist_are_refused() -> None:
     with pytest.raises(TokenizerError, match="did you mean cache_dir"):
         load_tokenizer("mock", cachedir="x")
+
+
+def written(**flags: bool) -> dict[str, Any]:
+    return {"content": "<new>", "normalized": False, "__type": "AddedToken", **flags}
+
+
+WAYS = ["<new>", written(special=True, rstrip=True), written(special=False, lstrip=True)]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 1), (2, 1, 0), (1, 2, 2), (2, 0, 0)])
+@pytest.mark.parametrize("extra", [None, 0, 1])
+def test_a_token_that_files_write_in_several_ways(
+    tmp_path: Path, order: tuple[int, ...], extra: int | None
+) -> None:
+    told: dict[str, Any] = {"chat_template": TEMPLATE}
+    for role, way in zip(("pad_token", "bos_token", "unk_token"), order, strict=True):
+        told[role] = WAYS[way]
+    if extra is not None:
+        told["additional_special_tokens"] = [WAYS[extra]]
+    path = directory(tmp_path / "model", tokenizer_config_DOT_json=told)
+    peer, ours = transformers_tokenizer(path), load_tokenizer(path)
+    text = " a <new> b<new>  "
+    assert ours.encode(text) == peer.encode(text, add_special_tokens=False)

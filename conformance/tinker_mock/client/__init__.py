@@ -19,6 +19,7 @@ from tinker_mock.client.elixir.circuits import CircuitRegistry
 from tinker_mock.client.elixir.metrics import Metrics
 from tinker_mock.client.errors import (
     ApiConnectionError,
+    ApiError,
     ApiStatusError,
     ApiTimeoutError,
     AuthenticationError,
@@ -39,6 +40,7 @@ from tinker_mock.client.errors import (
 )
 from tinker_mock.client.futures.attempts import RetryConfig, RetryHandler
 from tinker_mock.client.futures.operation import Operation, await_many
+from tinker_mock.client.losses.handle import LossHandle, PerDatumLossFn
 from tinker_mock.client.losses.specification import RegularizerSpec
 from tinker_mock.client.portal import BlockingOperation
 from tinker_mock.client.recovery import RecoveryPolicy, recover_runs
@@ -103,6 +105,7 @@ __all__ = [
     "AdamParams",
     "AdminClient",
     "ApiConnectionError",
+    "ApiError",
     "ApiStatusError",
     "ApiTimeoutError",
     "AsyncAdminClient",
@@ -143,6 +146,7 @@ __all__ = [
     "InternalServerError",
     "LoadWeightsResponse",
     "LoraConfig",
+    "LossHandle",
     "ManualClock",
     "Metrics",
     "ModelInfo",
@@ -150,6 +154,7 @@ __all__ = [
     "NotFoundError",
     "Operation",
     "OptimStepResponse",
+    "PerDatumLossFn",
     "PermissionDeniedError",
     "PoisonedClientError",
     "Preset",

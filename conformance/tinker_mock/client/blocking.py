@@ -322,6 +322,8 @@ class ServiceClient:
 
     get_server_capabilities = waiting(AsyncServiceClient.get_server_capabilities)
     health = waiting(AsyncServiceClient.health)
+    get = waiting(AsyncServiceClient.get)
+    post = waiting(AsyncServiceClient.post)
     copy_weights = waiting(AsyncServiceClient.copy_weights)
     create_custom_loss = waiting(AsyncServiceClient.create_custom_loss)
     create_lora_training_client = making(

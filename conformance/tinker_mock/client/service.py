@@ -10,6 +10,7 @@ import httpx
 
 from tinker_mock.client.clock import Clock
 from tinker_mock.client.config import ClientConfig, ClientOptions
+from tinker_mock.client.elixir.forms import FileTypes
 from tinker_mock.client.errors import (
     ApiStatusError,
     Category,
@@ -129,6 +130,17 @@ class AsyncServiceClient:
     async def health(self) -> str:
         """The server's word about itself, `ok` if all is well."""
         return str((await self._get("/api/v1/healthz")).get("status", ""))
+
+    async def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
+        """GET any address of the server; the decoded JSON, retried as all calls are."""
+        return (await self.connection.transport.send(Call("GET", path, query=query or {}))).json()
+
+    async def post(
+        self, path: str, body: Any = None, *, files: Mapping[str, FileTypes] | None = None
+    ) -> Any:
+        """POST to any address of the server; with `files` as a form. The decoded JSON."""
+        call = Call("POST", path, json=body, files=files)
+        return (await self.connection.transport.send(call)).json()
 
     async def create_lora_training_client(
         self,

@@ -288,5 +288,6 @@ class Operation:
                 f"{self.id}.{place}.{parameter.name}", parameter.schema
             )
             value = coerce(parameter.schema, values[key])
-            found.extend(violations(validator.iter_errors(value), join([parameter.name])))
+            if not validator.is_valid(value):
+                found += violations(validator.iter_errors(value), join([parameter.name]))
         return found

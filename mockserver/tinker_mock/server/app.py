@@ -245,7 +245,7 @@ def _backend(
             settings.max_results,
         ),
         compute=compute,
-        batches=Batcher(compute.run),
+        batches=Batcher(compute.run, clock.busy),
         quirks=quirks,
         scripts=Scripts(catalog, bases),
         bases=bases,
@@ -265,6 +265,7 @@ def app_for_servers(mock: Mock, answerer: Answerer, rules: RequestRules) -> Star
         clients.access,
         clients.compute,
         rules,
+        shaped=clients.shaped,
     )
     contract = load_contract("control").operations
     console = Endpoint(

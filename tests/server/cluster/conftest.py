@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.bench.crash import Server
-from tests.bench.postgres import NoPostgres, postgres
+from tinker_mock.suite.postgres import NoPostgres, postgres
 
 BASE = "Qwen/Qwen3-8B"
 
@@ -21,7 +21,7 @@ def database() -> Iterator[str]:
     """The address of a PostgreSQL; skips with a sentence where there can be none."""
     with ExitStack() as stack:
         try:
-            address = stack.enter_context(postgres())
+            address = stack.enter_context(postgres()).address
         except NoPostgres as error:
             pytest.skip(str(error))
         yield address
@@ -40,12 +40,17 @@ def three(database: str) -> Iterator[list["Api"]]:
     servers = [Server("--seed", "5", "--store", place) for _ in range(3)]
     for server in servers:
         server.start()
-    clients = [Api(server) for server in servers]
-    yield clients
-    for api in clients:
-        api.http.close()
+    yield [Api(server) for server in servers]
     for server in servers:
         server.end(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hang_up() -> Iterator[None]:
+    """Connections end with their module."""
+    yield
+    while Api.opened:
+        Api.opened.pop().close()
 
 
 def made(address: str, name: str) -> str:
@@ -59,11 +64,14 @@ def made(address: str, name: str) -> str:
 class Api:
     """The wire as a client of one server sees it."""
 
+    opened: ClassVar[list[httpx.Client]] = []
+
     def __init__(self, server: Server, key: str = "tml-shared") -> None:
         self.server = server
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{server.port}", headers={"X-API-Key": key}, timeout=60
         )
+        self.opened.append(self.http)
 
     def post(self, path: str, body: Any = None) -> Any:
         answer = self.http.post(f"/api/v1/{path}", json=body)

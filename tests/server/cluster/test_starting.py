@@ -45,6 +45,7 @@ def test_what_is_no_store_is_refused() -> None:
     assert "postgresql://127.0.0.1:1/there" in told
     assert "secret" not in told
     assert "--store" in refusal("--workers", "2")
+    assert "--clock auto" in refusal("--clock", "auto", "--store", "postgresql://there/there")
 
 
 def test_workers_serve_one_port_and_are_begun_anew(store: str) -> None:

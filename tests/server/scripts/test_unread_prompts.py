@@ -89,7 +89,8 @@ def test_text_of_the_stand_in_is_its_own() -> None:
     tokenizer = StandInTokenizer("x", vocabulary_of(CATALOG.get(MODEL)), None)
     for text in ("Hello there", "", "漢字 🎉", "<|im_start|>user\nfoo<|im_end|>"):
         assert tokenizer.may_have_written(tokenizer.encode(text))
-    assert tokenizer.may_have_written([*tokenizer.encode("a long text of many words"), 100_000])
+    text = "a long text of many words, of which one was sampled"
+    assert tokenizer.may_have_written([*tokenizer.encode(text), 100_000])
     assert not tokenizer.may_have_written([*range(100_000, 100_010)])
 
 

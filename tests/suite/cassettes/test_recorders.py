@@ -1,5 +1,6 @@
 """Who records a client, and that both recorders keep the same."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from tinker_mock.suite.cassettes.recorder import (
     vcrpy_recorded,
 )
 from tinker_mock.suite.cassettes.stories import tellers
-from tinker_mock.suite.cassettes.traffic import journal_of
+from tinker_mock.suite.cassettes.traffic import journal_of, same_but_for_times, settled
 from tinker_mock.suite.mock_process import NO_TOKENIZERS, mock_server
 
+FOLDER = Path(__file__).parents[3] / "fixtures" / "cassettes"
 PROGRAMS = ("supervised-steps", "sample-narrowly", "archive-link", "throttled", "unknown-run")
 
 
@@ -57,3 +59,34 @@ def test_recording_again_changes_no_byte(client: str, tmp_path: Path) -> None:
         assert first.read_bytes() == second.read_bytes()
         expected = "vcrpy" if reached_by_vcrpy(client) else "journal"
         assert read_cassette(first).provenance["recorder"].split()[0] == expected
+
+
+def exchange(operation: str, request_id: str) -> Interaction:
+    body = f'{{"request_id":"{request_id}"}}'.encode()
+    return Interaction("POST", f"/api/v1/{operation}", {}, body, 200, {}, b"{}")
+
+
+def test_what_is_answered_after_its_client_gave_up_is_not_kept() -> None:
+    """Whether a poll is answered before its client is gone depends on who is faster."""
+    traffic = [
+        exchange("retrieve_future", "given-up"),
+        exchange("retrieve_future", "wanted"),
+        exchange("cancel_future", "given-up"),
+    ]
+    assert settled(traffic) == traffic[1:]
+
+
+def test_only_other_times_are_no_other_recording() -> None:
+    recorded = read_cassette(FOLDER / "tinker-0.7.0" / "archive-link.yaml")
+    later = replace(
+        recorded,
+        provenance={**recorded.provenance, "recorded": "2031-01-01"},
+        interactions=[
+            replace(one, response_body=one.response_body.replace(b"2026-", b"2031-"))
+            for one in recorded.interactions
+        ],
+    )
+    assert later != recorded
+    assert same_but_for_times(recorded, later)
+    assert not same_but_for_times(recorded, replace(later, values={"linked": False}))
+    assert not same_but_for_times(recorded, replace(later, interactions=later.interactions[1:]))

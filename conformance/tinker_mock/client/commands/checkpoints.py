@@ -75,7 +75,7 @@ async def list_all(terminal: Terminal, service: AsyncServiceClient, arguments: N
         body = {"checkpoints": listed, "total": total, "shown": len(found)}
         terminal.say(json.dumps(given(**body, run_id=arguments.run_id)))
         return 0
-    for line in checkpoint_table(found, total, arguments.run_id):
+    for line in checkpoint_table(found, total, terminal.now(), arguments.run_id):
         terminal.say(line)
     return 0
 

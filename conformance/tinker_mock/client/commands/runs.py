@@ -23,7 +23,7 @@ async def list_all(terminal: Terminal, service: AsyncServiceClient, arguments: N
     if arguments.format == "json":
         terminal.say(json_text({"runs": found, "total": total, "shown": len(found)}))
         return 0
-    for line in run_table(found, total):
+    for line in run_table(found, total, terminal.now()):
         terminal.say(line)
     return 0
 

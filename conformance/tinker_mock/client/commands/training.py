@@ -9,7 +9,6 @@ from typing import Any
 
 from tinker_mock.client.commands.formats import json_text
 from tinker_mock.client.commands.plot import sparkline
-from tinker_mock.client.commands.samples import tokenizer_of
 from tinker_mock.client.commands.terminal import Terminal
 from tinker_mock.client.errors import invalid
 from tinker_mock.client.service import AsyncServiceClient
@@ -26,7 +25,7 @@ async def train(terminal: Terminal, service: AsyncServiceClient, arguments: Name
     client = await service.create_lora_training_client(
         arguments.base_model, arguments.rank, seed=arguments.seed
     )
-    model = arguments.tokenizer or tokenizer_of(service, arguments.base_model)
+    model = arguments.tokenizer or await client.tokenizer_source()
     examples = read_examples(Path(arguments.data), model)
     params = AdamParams(learning_rate=arguments.learning_rate)
     losses: list[float] = []

@@ -83,6 +83,7 @@ class TelemetryReporter:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
+        self._sending = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         if session_id is not None:
             self._put(event(EventType.SESSION_START, self._stamp(), Severity.INFO))
@@ -96,6 +97,8 @@ class TelemetryReporter:
         """Add SESSION_END, once, and send what is left."""
         self._end()
         if self._task is not None:
+            with suppress(TimeoutError):  # what is being sent shall not be lost
+                await within(self._clock, self._idle(), self._settings.http_timeout)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
@@ -181,10 +184,11 @@ class TelemetryReporter:
     async def flush(self, *, retries: int | None = None) -> None:
         """Send everything gathered so far, batch by batch; a failing batch is dropped."""
         retries = self._settings.max_retries if retries is None else retries
-        while self._queue:
-            count = min(len(self._queue), self._settings.batch_size)
-            batch = [self._queue.popleft() for _ in range(count)]
-            await self._send(batch, retries)
+        async with self._sending:
+            while self._queue:
+                count = min(len(self._queue), self._settings.batch_size)
+                batch = [self._queue.popleft() for _ in range(count)]
+                await self._send(batch, retries)
 
     def request(self, batch: list[dict[str, Any]]) -> Call:
         """The call for one batch."""
@@ -229,6 +233,10 @@ class TelemetryReporter:
                 timer.cancel()
                 full.cancel()
             await self.flush()
+
+    async def _idle(self) -> None:
+        async with self._sending:
+            return
 
     def _end(self) -> None:
         if not self._ended:

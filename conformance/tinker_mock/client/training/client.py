@@ -18,6 +18,7 @@ from tinker_mock.client.sampling.client import AsyncSamplingClient
 from tinker_mock.client.sampling.dispatch import DispatchLimits
 from tinker_mock.client.sampling.opening import open_sampling_client, sampling_client_for
 from tinker_mock.client.session.connection import Connection
+from tinker_mock.client.session.tokenizers import tokenizer_source
 from tinker_mock.client.training.loss_functions import (
     FIRST_LOSS_FNS,
     LOSS_FNS,
@@ -69,6 +70,7 @@ class AsyncTrainingClient:
         self._batches = BatchSubmitter(connection, model_id, *observers)
         self._promises = Promises(connection, *observers)
         self._info: ModelInfo | None = None
+        self._tokenizer: str | None = None
 
     def forward(
         self,
@@ -306,15 +308,23 @@ class AsyncTrainingClient:
 
     async def encode(self, text: str) -> list[int]:
         """Token ids of a text, with the tokenizer the server names for this model."""
-        return encode_text(text, model_name=await self._tokenizer_name())
+        return encode_text(text, model_name=await self.tokenizer_source())
 
     async def decode(self, tokens: Sequence[int]) -> str:
         """The text of token ids."""
-        return decode_tokens(tokens, model_name=await self._tokenizer_name())
+        return decode_tokens(tokens, model_name=await self.tokenizer_source())
 
     async def get_tokenizer(self) -> Any:
         """The tokenizer that the server names for this model, with `encode` and `decode`."""
-        return load_tokenizer(await self._tokenizer_name())
+        return load_tokenizer(await self.tokenizer_source())
+
+    async def tokenizer_source(self) -> str | None:
+        """The name or directory of its tokenizer; asks a mock on this machine if need be."""
+        data = (self._info or await self.get_info()).model_data
+        if self._tokenizer is None:
+            name = data.tokenizer_id or data.model_name
+            self._tokenizer = await tokenizer_source(self.connection, name)
+        return self._tokenizer
 
     def get_telemetry(self) -> Any:
         """What reports the session's events; `None` before there is one, or if turned off."""
@@ -323,10 +333,6 @@ class AsyncTrainingClient:
     def get_console_url(self) -> str:
         """Where the console shows this run."""
         return training_run_page(self.model_id)
-
-    async def _tokenizer_name(self) -> str | None:
-        data = (self._info or await self.get_info()).model_data
-        return data.tokenizer_id or data.model_name
 
     def _check_handle(self, handle: LossHandle, data: Sequence[Datum]) -> None:
         if handle.session_id != self.connection.session_id:

@@ -22,10 +22,10 @@ from tinker_mock.suite.cassettes.cassette import (
     Interaction,
 )
 from tinker_mock.suite.cassettes.comparing import unequal
-from tinker_mock.suite.cassettes.drivers import LONGEST_WAIT
 from tinker_mock.suite.cassettes.ids import json_of
 from tinker_mock.suite.core.http import Routes
 
+_LONGEST_WAIT = 2.0  # seconds, for a request that may not come
 LONGEST_HOLD = 10.0
 """Seconds that a poll without a recorded answer is held."""
 
@@ -90,7 +90,7 @@ class RecordedServer(httpx.AsyncBaseTransport):
 
     def until(self, operation: str) -> None:
         """Wait, in the client's thread, for a request of this operation; it may not come."""
-        self._seen[operation].wait(LONGEST_WAIT)
+        self._seen[operation].wait(_LONGEST_WAIT)
 
     def until_polled(self) -> None:
         """Wait, in the client's thread, until a promise has been asked for."""
@@ -139,6 +139,8 @@ def _content(one: Interaction) -> dict[str, Any]:
     """What counts of a request."""
     headers = {name: v for name, v in one.request_headers.items() if name in COMPARED_HEADERS}
     kind, encoding = headers.get("content-type", ""), headers.get("content-encoding", "")
+    if "accept" in headers:  # some releases name a type twice
+        headers["accept"] = ", ".join(dict.fromkeys(headers["accept"].split(", ")))
     return {
         "query": dict(parse_qsl(urlsplit(one.path).query, keep_blank_values=True)),
         "headers": headers,
@@ -162,7 +164,8 @@ def _compared(recorded: dict[str, Any], mine: dict[str, Any]) -> list[tuple[str,
 def fields(recorded: Any, mine: Any, at: str = "") -> list[str]:
     """As `unequal`, but a missing or additional field is told at its own pointer."""
     if isinstance(recorded, dict) and isinstance(mine, dict):
-        found = [f"{at}/{name}: not sent" for name in sorted(recorded.keys() - mine.keys())]
+        missing = sorted(recorded.keys() - mine.keys())
+        found = [f"{at}/{name}: not sent, recorded {recorded[name]!r}" for name in missing]
         found += [f"{at}/{name}: not recorded" for name in sorted(mine.keys() - recorded.keys())]
         for name in sorted(recorded.keys() & mine.keys()):
             found += fields(recorded[name], mine[name], f"{at}/{name}")

@@ -67,20 +67,25 @@ class ReplayClock:
         await asyncio.sleep(0)
 
 
-def replayed(cassette: Cassette, preset: str | None = None) -> Replay:
-    """Run the program in the preset that fits the recorded client."""
+def replayed(
+    cassette: Cassette, preset: str | None = None, server: RecordedServer | None = None
+) -> Replay:
+    """Run the program in the preset that fits the recorded client, against the recorded server.
+
+    Raises `ReplayDiffersError` for a replay without end, and what the program raises.
+    """
     recorded = str(cassette.provenance["client"])
     preset = preset or PRESETS.get(recorded, recorded)
-    server = RecordedServer(cassette)
+    recorder = server or RecordedServer(cassette)
 
     def play() -> dict[str, Any]:
-        driver = ReferenceDriver("http://tinker", preset, server, ReplayClock())
+        driver = ReferenceDriver("http://tinker", preset, recorder, ReplayClock())
         try:
             return STORIES[cassette.program].run(driver)
         finally:
             driver.close()
 
-    return Replay(preset, _in_time(play), server.differences())
+    return Replay(preset, _in_time(play), recorder.differences())
 
 
 def _in_time(play: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -103,13 +108,15 @@ def _in_time(play: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         raise ReplayDiffersError([waits]) from None
 
 
-def replay_to_client(cassette: Cassette, preset: str | None = None) -> dict[str, Any]:
+def replay_to_client(
+    cassette: Cassette, preset: str | None = None, server: RecordedServer | None = None
+) -> dict[str, Any]:
     """The values the client comes to.
 
     Raises `ReplayDiffersError` when it sends anything that was not recorded, or leaves out what
     was, and no deviation is listed for it.
     """
-    replay = replayed(cassette, preset)
+    replay = replayed(cassette, preset, server)
     differences = unexplained(str(cassette.provenance["client"]), replay.differences)
     if differences:
         raise ReplayDiffersError(differences)

@@ -17,7 +17,8 @@ from tinker_mock.suite.cassettes.event_streams import EVENT_STREAM, stream_diffe
 from tinker_mock.suite.cassettes.ids import IdMap, json_of
 
 _POLLS = 40
-_PATIENCE = 15.0  # seconds: what was recorded had come, so it comes again
+PATIENCE = 15.0
+"""Seconds until an answer: what was recorded had come, so it comes again."""
 _BY_BEARER = "/oai/"
 _HELD_HEADERS = frozenset({"accept", "content-type", "content-encoding", "x-tinker-request-type"})
 
@@ -41,14 +42,14 @@ def replay_to_server(
     ids = IdMap()
     found: list[Mismatch] = []
     unseeded = _unseeded(cassette.interactions)
-    with httpx.Client(base_url=url, timeout=_PATIENCE, follow_redirects=False) as http:
+    with httpx.Client(base_url=url, timeout=PATIENCE, follow_redirects=False) as http:
         for number, one in enumerate(cassette.interactions):
             if _superseded(cassette.interactions, number):
                 continue
             try:
                 live = _send(http, one, ids, api_key)
             except httpx.TimeoutException:
-                late = f"no answer within {_PATIENCE:g} s, recorded {one.status}"
+                late = f"no answer within {PATIENCE:g} s, recorded {one.status}"
                 found.append(Mismatch(number, one.operation, late))
                 continue
             found += [

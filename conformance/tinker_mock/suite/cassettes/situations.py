@@ -8,14 +8,14 @@ from typing import Any
 from tinker_mock.suite.cassettes.situation import BASE, TOKENS, pair, rule, short, situation
 
 
-@situation(rules=[rule("retrieve_future", "try-again-x3", promise="forward_backward")])
+@situation(rules=[rule("retrieve_future", ["try-again"] * 2, promise="forward_backward")])
 def waiting(api: Any) -> dict[str, Any]:
     """Two polls come too early: 408 or try-again, whatever the release understands."""
     training = api.training(BASE, rank=4, seed=1)
     return {"outputs": api.output(training.forward_backward([pair(api)], "cross_entropy"))}
 
 
-@situation(rules=[rule("retrieve_future", "try-again-capacity-x2", promise="optim_step")])
+@situation(rules=[rule("retrieve_future", ["try-again-capacity"] * 2, promise="optim_step")])
 def paused_queue(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=4, seed=1)
     api.wait(training.forward_backward([pair(api)], "cross_entropy"))

@@ -138,10 +138,12 @@ class Traffic:
     def release(self) -> int:
         """The minor release that the client says it is; 0 if it does not say."""
         for one in self.exchanges:
-            text = one.headers.get("x-stainless-package-version") or one.body.get("sdk_version")
-            match = re.match(r"0\.(\d+)", str(text or ""))
-            if match:
-                return int(match[1])
+            agent = re.search(r"Python (0\.\d+)", one.headers.get("user-agent", ""))
+            told = one.headers.get("x-stainless-package-version"), one.body.get("sdk_version")
+            for text in (*told, agent and agent[1]):  # forks have a version of their own besides
+                match = re.match(r"0\.(\d+)", str(text or ""))
+                if match:
+                    return int(match[1])
         return 0
 
     def repeats(

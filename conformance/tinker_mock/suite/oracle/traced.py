@@ -70,14 +70,19 @@ class Tracing:
         self.nodes: list[dict[str, Any]] = [
             {"op": "placeholder", "name": name, "target": name} for name in inputs
         ]
-        self.given = [Node(self, name) for name in inputs]
+        self.given: list[Any] = [Node(self, name) for name in inputs]
 
     def node(
         self, op: str, target: str, arguments: Sequence[Any], options: Mapping[str, Any]
     ) -> Node:
         """One more node."""
         name = f"n{len(self.nodes)}"
-        row = {"op": op, "name": name, "target": target, "args": [*map(encoded, arguments)]}
+        row: dict[str, Any] = {
+            "op": op,
+            "name": name,
+            "target": target,
+            "args": [*map(encoded, arguments)],
+        }
         if options:
             row["kwargs"] = {key: encoded(value) for key, value in options.items()}
         self.nodes.append(row)
@@ -148,12 +153,18 @@ def along(function: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
+def divided(x: Floats, y: Floats, rounding_mode: str | None = None) -> Floats:
+    rounded: dict[str | None, Callable[..., Any]] = {"floor": np.floor, "trunc": np.trunc}
+    return np.asarray(rounded.get(rounding_mode, np.asarray)(x / y))
+
+
 def reduced(each: Callable[..., Any]) -> Callable[..., Any]:
     """A loss of pairs with torch's `reduction`."""
 
     def apply(x: Any, y: Any, reduction: str = "mean", **settings: float) -> Any:
         found = each(x, y, **settings)
-        return {"mean": np.mean, "sum": np.sum, "none": np.asarray}[reduction](found)
+        ways: dict[str, Callable[..., Any]] = {"mean": np.mean, "sum": np.sum, "none": np.asarray}
+        return ways[reduction](found)
 
     return apply
 
@@ -178,8 +189,7 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "leaky_relu": lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x),
     "add": lambda x, y, alpha=1.0: x + alpha * y, "sub": lambda x, y, alpha=1.0: x - alpha * y,
     "rsub": lambda x, y: y - x, "pow": np.power,
-    "div": lambda x, y, rounding_mode=None: {
-        None: np.asarray, "floor": np.floor, "trunc": np.trunc}[rounding_mode](x / y),
+    "div": divided,
     "clamp": lambda x, min=-np.inf, max=np.inf: np.clip(x, min, max),
     "masked_fill": lambda x, mask, value: np.where(mask, value, x),
     "nan_to_num": lambda x, nan=0.0: np.where(np.isnan(x), nan, x),

@@ -25,6 +25,7 @@ PLAIN = {"beta1": 0.0, "beta2": 0.0, "eps": 100.0}
 """Adam whose eps is much larger than any gradient: a step is rate / eps times the gradient."""
 SIGNS = {"beta1": 0.0, "beta2": 0.0, "eps": 1e-12}
 """Adam whose step is the rate, in the direction of the gradient's sign."""
+UNLIKE = "equal models do not train alike here (models/create/same-seed says so once)"
 SEEN = 0.15
 """About how far, in nats, a step should move a log-probability to be measured."""
 
@@ -76,6 +77,8 @@ class Bench:
         self.tolerance: Tolerance = PRECISIONS[context.target.precision]
         self.base = self.first_look()
         self._rates: dict[str, float] = {}
+        self._known: tuple[float, Mapping[str, float], Floats] | None = None
+        """A step that was measured: its rate, its regime, and what it did."""
 
     def first_look(self) -> Floats:
         """What a new model says. Inapplicable where forward does not work, as its checks say."""
@@ -122,10 +125,8 @@ class Bench:
                 rate *= min(1e4, max(1e-4, SEEN / size))
             first, second = self.moved(rate, regime), self.moved(rate, regime)
             if self.tolerance.worst(first, second, SEEN) > 1:
-                raise Inapplicable(
-                    "equal models do not train alike here (models/create/same-seed says so once)"
-                )
-            self._rates[key] = rate
+                raise Inapplicable(UNLIKE)
+            self._rates[key], self._known = rate, (rate, regime, first)
         return self._rates[key]
 
     @property
@@ -142,7 +143,16 @@ class Bench:
         """Unmet unless both changes are equal; `slack` is how many tolerances they may differ."""
         size = float(np.abs(expected).max(initial=0.0))
         worst = self.tolerance.worst(actual, expected, size)
+        if worst > slack and not self.steady():
+            raise Inapplicable(UNLIKE)
         expect(worst <= slack, message, rounded(expected), rounded(actual))
+
+    def steady(self) -> bool:
+        """Whether the step that was measured first is still the same: else nothing is proved."""
+        if self._known is None:
+            return True
+        rate, regime, then = self._known
+        return self.tolerance.worst(self.moved(rate, regime), then, SEEN) <= 1
 
 
 def rounded(values: Floats) -> list[float]:

@@ -39,6 +39,7 @@ from tinker_mock.suite.server.scenarios import (
     protobuf_values,
     runs,
     sampling,
+    searches,
     service,
     sessions,
     stop_strings,
@@ -55,7 +56,7 @@ from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 MODULES = (
     service, auth, tenants, sessions, models, listings, training, losses, custom_losses, optimizer,
     dimuon, sampling, draws, stop_strings, chunks, futures, promise_effects, weights,
-    checkpoint_effects, adapters, checkpoints, runs, telemetry, billing, errors, protobuf,
+    checkpoint_effects, adapters, checkpoints, searches, runs, telemetry, billing, errors, protobuf,
     protobuf_values, streaming, text, kimi, cases,
 )  # fmt: skip
 """In the ledger's order of chapters, the cases from YAML last."""

@@ -58,7 +58,13 @@ class SharedAnswerer:
             unit = unit_named(exchange)
             if unit is not None and unit in self.cluster.owned:
                 return self.local.answer(exchange)
-        return self._answer(exchange, operation)
+        return self._reached(exchange, operation)
+
+    async def _reached(self, exchange: Exchange, operation: Operation) -> Answer:
+        try:
+            return await self._answer(exchange, operation)
+        except self.cluster.store.failures as error:
+            raise self.cluster.store.refusal(error) from error
 
     async def _answer(self, exchange: Exchange, operation: Operation) -> Answer:
         if isinstance(exchange.error, Unauthenticated):
@@ -106,11 +112,13 @@ class OwnersAnswerer:
     async def answer(self, exchange: Exchange) -> Answer:
         """The answer, or that somebody else has to be asked."""
         assert exchange.operation is not None
-        unit = exchange.headers.get(UNIT, "")
-        if self.cluster.leaving or await self.cluster.owner(unit) != self.cluster.me:
-            return Answer(UNAVAILABLE, headers={NOT_MINE: "1"})
-        at = exchange.headers.get(FROM, "")
-        answer = await owners(self.local, self.cluster, exchange, exchange.operation, at)
+        unit, at = exchange.headers.get(UNIT, ""), exchange.headers.get(FROM, "")
+        try:
+            if self.cluster.leaving or await self.cluster.owner(unit) != self.cluster.me:
+                return Answer(UNAVAILABLE, headers={NOT_MINE: "1"})
+            answer = await owners(self.local, self.cluster, exchange, exchange.operation, at)
+        except self.cluster.store.failures as error:
+            raise self.cluster.store.refusal(error) from error
         if exchange.result_of:
             answer.headers = {**answer.headers, RESULT_OF: exchange.result_of}
         return answer

@@ -61,7 +61,7 @@ class Cluster:
         """Request id -> what the promise belongs to."""
         self._assigned: dict[str, str] = {}
         self._adopting, self._pulling = asyncio.Lock(), asyncio.Lock()
-        self._woken = asyncio.Event()
+        self._woken, self._said = asyncio.Event(), asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop
         backend.store.owns = self.owns
@@ -87,7 +87,7 @@ class Cluster:
             self._watching.cancel()
         with suppress(*self.store.failures):
             await asyncio.to_thread(self.membership.leave)
-        await self.peers.close()
+        self.peers.close()
 
     def _told(self, what: str) -> None:
         """A notification; in the thread that listens."""
@@ -97,6 +97,8 @@ class Cluster:
     def _notified(self, what: str) -> None:
         self._owners.clear()
         self._woken.set()
+        self._said.set()
+        self._said = asyncio.Event()
 
     async def _watch(self) -> None:
         """Now and then, and when something was said: see who is there, and take over."""
@@ -107,6 +109,9 @@ class Cluster:
             try:
                 await self._look()
                 await self._take_over(await asyncio.to_thread(self.membership.orphans))
+                if self._loads.get(self.me.id, 0) > len(self.owned):
+                    for unit in await asyncio.to_thread(self.membership.mine):
+                        await self._adopt(unit)  # sessions that were opened elsewhere for this one
             except self.store.failures as error:
                 log.warning("store: %s", error)
 
@@ -130,7 +135,8 @@ class Cluster:
         self._owners.clear()
         await self._look()
         if peer in self.others:
-            await asyncio.sleep(PAUSE)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._said.wait(), PAUSE)
 
     # --- who owns what ----------------------------------------------------------------------
 
@@ -197,6 +203,10 @@ class Cluster:
         async with self._pulling:
             news = await asyncio.to_thread(self.copies.news)
             self.copies.enter(self.backend.state, news, self.owned)
+            known = self.backend.state.sessions
+            for unit in [one for one in self._assigned if one in known]:
+                if not known[unit].watched:  # it is kept, and another server's
+                    del self._assigned[unit]
 
     async def _adopt(self, unit: str) -> None:
         """Go on with a unit that is this server's now."""

@@ -7,17 +7,15 @@ a server changes in one by mistake is never written, and gone with the next pull
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from tinker_mock.server.database.rows import record_of
 from tinker_mock.server.database.shared_schema import COPIED
+from tinker_mock.server.database.shared_store import SharedStore, stored
 from tinker_mock.server.state.store import State
 from tinker_mock.server.state.tables import Table
-
-if TYPE_CHECKING:
-    from tinker_mock.server.database.shared_store import SharedStore
 
 SHARED = ("tenants", "uploads")
 """Tables that belong to the service alone: others do not keep what they put there."""
@@ -56,12 +54,13 @@ class Copies:
         tables = state.tables()
         for kind, place, key, _, _ in news:
             if kind and place is None:
-                _remove(tables[kind], key)
+                _remove(tables[kind], stored(key))
         kept = [row for row in news if row[1] is not None]
         for kind, _, key, unit, row in sorted(kept, key=lambda row: row[1] or 0):
-            if unit not in owned:
-                assert row is not None
-                tables[kind].place(key, record_of(kind, orjson.loads(row), self.store.files), None)
+            if unit not in owned and row is not None:
+                tables[kind].place(
+                    stored(key), record_of(kind, orjson.loads(row), self.store.files), None
+                )
         self._since = next(key for kind, _, key, _, _ in news if not kind)
 
 

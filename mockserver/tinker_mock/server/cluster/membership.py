@@ -145,6 +145,11 @@ class Membership:
         share = -(-len(found) // (len(self.peers()) + 1))
         return found[:share]
 
+    def mine(self) -> list[str]:
+        """Every unit that is this server's."""
+        sql = "SELECT unit FROM leases WHERE server = %s ORDER BY unit"
+        return [row[0] for row in self.store.asking.rows(sql, self.me.id)]
+
     def loads(self) -> dict[str, int]:
         """How many units each living server owns."""
         sql = (

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
+from tinker_mock.server.cluster.connections import Broken, Connections
 from tinker_mock.server.cluster.membership import Peer
 from tinker_mock.server.wire.exchange import EVENT_STREAM, JSON, Answer, Exchange
 
@@ -30,8 +29,6 @@ HOP_BY_HOP = {
     "transfer-encoding",
     "upgrade",
 }
-CONNECTING = 2.0
-"""Seconds until a server that does not take a connection is asked about."""
 
 
 class PeerGone(Exception):
@@ -44,17 +41,19 @@ class Peers:
     def __init__(self, me: str, token: str) -> None:
         self.me = me
         self.token = token
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        timeout = httpx.Timeout(None, connect=CONNECTING)
-        self._client = httpx.AsyncClient(limits=limits, timeout=timeout, trust_env=False)
+        self._connections: dict[str, Connections] = {}
         self._gone: dict[str, asyncio.Future[None]] = {}
 
-    async def close(self) -> None:
-        """End all connections."""
-        await self._client.aclose()
+    def close(self) -> None:
+        """End all connections that wait."""
+        for connections in self._connections.values():
+            connections.close()
 
     def remove(self, server: str) -> None:
         """A server is gone: nobody waits for its answers any longer."""
+        connections = self._connections.pop(server, None)
+        if connections is not None:
+            connections.close()
         gone = self._gone.pop(server, None)
         if gone is not None:
             gone.set_result(None)
@@ -76,43 +75,33 @@ class Peers:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """The other server's answer. Raises PeerGone."""
-        told = {**(headers or {}), FROM: self.me, TOKEN: self.token}
-        request = self._client.build_request(
-            method, f"http://{peer.address}{path}", headers=told, content=content
-        )
+        told = {**(headers or {}), "host": peer.address, FROM: self.me, TOKEN: self.token}
+        if peer.id not in self._connections:
+            self._connections[peer.id] = Connections(peer.address)
+        connections = self._connections[peer.id]
         gone = self._gone.setdefault(peer.id, asyncio.get_running_loop().create_future())
-        asking = asyncio.ensure_future(self._answer(request))
+        asking = asyncio.ensure_future(_answer(connections, method, path, told, content))
+        ends: set[asyncio.Future[Any]] = {asking, gone}
         try:
-            ends: set[asyncio.Future[Any]] = {asking, gone}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if not asking.done():
                 raise PeerGone(peer.id)
             return asking.result()
-        except httpx.TransportError as error:
+        except Broken as error:
             raise PeerGone(peer.id) from error
         finally:
             asking.cancel()
 
-    async def _answer(self, request: httpx.Request) -> Answer:
-        response = await self._client.send(request, stream=True)
-        kept: dict[str, Any] = {k: v for k, v in response.headers.items() if k not in HOP_BY_HOP}
-        content_type = kept.pop("content-type", "")
-        kept.pop("content-encoding", None)  # bodies leave here decoded
-        kept.pop("date", None)
-        kept.pop("server", None)
-        if content_type.startswith(EVENT_STREAM):
-            stream = _relay(response)
-            return Answer(response.status_code, None, b"", content_type, kept, stream)
-        try:
-            content = await response.aread()
-        finally:
-            await response.aclose()
-        return Answer(response.status_code, None, content, content_type or JSON, kept)
 
-
-async def _relay(response: httpx.Response) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in response.aiter_bytes():
-            yield chunk
-    finally:
-        await response.aclose()
+async def _answer(
+    connections: Connections, method: str, path: str, headers: Mapping[str, str], content: bytes
+) -> Answer:
+    reply = await connections.ask(method, path, headers, content)
+    kept = {k: v for k, v in reply.headers.items() if k not in HOP_BY_HOP}
+    content_type = kept.pop("content-type", "")
+    for name in ("date", "server"):
+        kept.pop(name, None)
+    if content_type.startswith(EVENT_STREAM):
+        return Answer(reply.status, None, b"", content_type, kept, reply.body)
+    body = b"".join([chunk async for chunk in reply.body])
+    return Answer(reply.status, None, body, content_type or JSON, kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from tinker_mock.server.wire.exchange import Exchange
 IDS = ("session_id", "model_id", "run_id", "sampler_id", "sampling_session_id")
 """Fields and parameters that begin with a session's id."""
 PATHS = ("tinker_path",)
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""What ids of sessions and promises look like; see `ids.py`."""
 ANYWHERE = {
     "healthz",
     "get_server_capabilities",
@@ -41,12 +44,12 @@ TOLD = {"create_api_key", "create_auth_token", "delete_my_api_key"}
 
 
 def unit_named(exchange: Exchange) -> str | None:
-    """The unit that a request names; None for one that names a promise."""
+    """The unit that a request names; None for one that names a promise, and may be there."""
     body = exchange.body if isinstance(exchange.body, dict) else {}
     target = body.get("target")
     for told in (exchange.path_params, body, target if isinstance(target, dict) else {}):
         if "request_id" in told:
-            return None
+            return None if ID.fullmatch(str(told["request_id"])) else SERVICE
         unit = _unit(told)
         if unit is not None:
             return unit
@@ -63,9 +66,14 @@ def _unit(told: Mapping[str, Any]) -> str | None:
     for name in IDS:
         value = told.get(name)
         if isinstance(value, str) and value:
-            return unit_of_id(value)
+            return _known(unit_of_id(value))
     for name in PATHS:
         value = told.get(name)
         if isinstance(value, str) and value:
-            return unit_of_path(value)
+            return _known(unit_of_path(value))
     return None
+
+
+def _known(unit: str) -> str:
+    """The service answers for what can be no session."""
+    return unit if ID.fullmatch(unit) else SERVICE

@@ -102,7 +102,7 @@ class SharedControlAnswerer:
     async def _listed(self, exchange: Exchange, answer: Answer) -> Answer:
         assert exchange.operation is not None
         field, identity = LISTS[exchange.operation.id]
-        found = {one[identity]: one for one in owned(self.cluster, answer.body[field], identity)}
+        found = {one[identity]: one for one in answer.body[field]}
         for told in await self._told(exchange):
             found.update({one[identity]: one for one in told[field]})
         return Answer(body={field: list(found.values())})
@@ -119,9 +119,10 @@ class SharedControlAnswerer:
         return Answer(body={"entries": entries[:limit]})
 
     async def _states(self, exchange: Exchange, answer: Answer) -> Answer:
-        cluster = self.cluster
-        own = {"id": cluster.me.id, "units": len(cluster.owned), **answer.body}
-        return Answer(body={**answer.body, "servers": [own, *await self._told(exchange)]})
+        told = [{"id": self.cluster.me.id, **answer.body}, *await self._told(exchange)]
+        units = await asyncio.to_thread(self.cluster.membership.loads)
+        servers = [{**one, "units": units.get(one["id"], 0)} for one in told]
+        return Answer(body={**answer.body, "servers": servers})
 
     async def _told(self, exchange: Exchange) -> list[Any]:
         """What each of the others says; nothing of those that do not answer."""
@@ -164,15 +165,14 @@ class OwnersControlAnswerer:
             field, identity = LISTS[name]
             return Answer(body={field: owned(cluster, answer.body[field], identity)})
         if name == "get_state":
-            own = {"id": cluster.me.id, "units": len(cluster.owned), **answer.body}
-            return Answer(body=own)
+            return Answer(body={"id": cluster.me.id, **answer.body})
         return answer
 
 
 def owned(
     cluster: Cluster, found: list[Mapping[str, Any]], identity: str
 ) -> list[Mapping[str, Any]]:
-    """Those of a list that are this server's; what is not listed by sessions is."""
+    """Those of a list that are this server's: others may have copies of sessions and models."""
     if identity not in ("model_id", "session_id"):
         return found
     return [one for one in found if cluster.owns(unit_of_id(one[identity]))]

@@ -18,11 +18,13 @@ from tinker_mock.server.clock import machine_timer
 from tinker_mock.server.database.changes import Change, Changes, gather, was_gathered
 from tinker_mock.server.database.place import TIME, Place
 from tinker_mock.server.database.weight_files import Filed
-from tinker_mock.server.errors import StorageFull
+from tinker_mock.server.errors import StorageAway, StorageFull
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import State
 
 T = TypeVar("T")
+AGAIN = 0.2
+"""Seconds until a place that was away is tried again."""
 UNHURRIED = 0.02
 """Seconds until changes that nobody waits for are kept."""
 
@@ -71,6 +73,15 @@ class StateKeeper:
             await asyncio.shield(self._work)
         if not self.keep_now() and self._work is not None:
             await asyncio.shield(self._work)
+
+    async def kept_in_time(self) -> None:
+        while True:
+            try:
+                return await self.kept()
+            except StorageAway:
+                again = asyncio.Event()
+                machine_timer(AGAIN, again.set)
+                await again.wait()
 
     @property
     def _busy(self) -> bool:

@@ -21,7 +21,7 @@ from tinker_mock.server.database.postgres import Connection, Postgres, Statement
 from tinker_mock.server.database.shared_schema import COPIED, EMPTIED
 from tinker_mock.server.database.units import unit_of_counter, unit_of_row
 from tinker_mock.server.database.values import Unreadable, decode, encode
-from tinker_mock.server.errors import ConfigurationError, Conflict, StorageFull
+from tinker_mock.server.errors import ConfigurationError, Conflict, StorageAway, StorageFull
 from tinker_mock.server.lru import LruCache
 from tinker_mock.server.state.store import State
 
@@ -30,6 +30,8 @@ READ_AHEAD = 8
 SWEEP_AFTER = 200
 """Commits that let go of weights, between looks for those that nothing names."""
 SECRET = "secret"
+NUL = "\U0010fffd"
+"""Stands for the character 0; of the last private plane, which no text uses."""
 FACT = "SELECT value FROM facts WHERE id = %s"
 TELL = "INSERT INTO facts (id, value) VALUES (%s, %s) ON CONFLICT (id) DO NOTHING"
 WEIGHTS = (
@@ -39,13 +41,6 @@ WEIGHTS = (
 
 class Fenced(Exception):
     """Others have taken over from this server: it must not go on."""
-
-
-class StoreAway(StorageFull):
-    """The database does not answer: clients ask again."""
-
-    status = 503
-    kind = "unavailable"
 
 
 class StoredWeights:
@@ -112,7 +107,7 @@ class SharedStore:
                     "SELECT 1 FROM servers WHERE id = %s FOR KEY SHARE", (self.me,)
                 )
                 for sql, values in found:
-                    connection.execute(sql, values)
+                    connection.execute(sql, [storable(value) for value in values])
                 if here.fetchone() is None:
                     raise Fenced(self.me)
 
@@ -145,7 +140,7 @@ class SharedStore:
                 rule="an operation is accepted once it is kept",
                 fix="free space on the database's disk and ask again, with the next seq_id if any",
             )
-        return StoreAway(
+        return StorageAway(
             f"store: the database does not answer: {type(error).__name__}",
             rule="an operation is accepted once it is kept",
             fix="ask again",
@@ -218,13 +213,13 @@ class UnitRows:
     def records(self, table: str) -> Pairs:
         """The unit's rows of a table."""
         sql = f"SELECT id, row FROM {table} WHERE unit = %s ORDER BY place"
-        return self.database.rows(sql, self.unit)
+        return ((stored(key), row) for key, row in self.database.rows(sql, self.unit))
 
     def counters(self) -> Pairs:
         """The unit's counters."""
         for key, value in self.database.rows("SELECT id, value FROM counters"):
             if unit_of_counter(key) == self.unit:
-                yield key, value
+                yield stored(key), value
 
     def requests(self) -> Pairs:
         """Requests of the unit's promises."""
@@ -264,6 +259,16 @@ def shared_secret(store: SharedStore, drawn: bytes) -> bytes:
     """The store's secret, which is the drawn one when it has none yet."""
     store.database.do([(TELL, (SECRET, drawn))])
     return bytes(store.asking.one(FACT, SECRET))
+
+
+def storable(value: Any) -> Any:
+    """A value as the database takes it: text there has no NUL, which a client's may have."""
+    return value.replace("\0", NUL) if isinstance(value, str) and "\0" in value else value
+
+
+def stored(text: str) -> str:
+    """A text as it was before `storable`."""
+    return text.replace(NUL, "\0")
 
 
 def _upsert(table: str, key: str, row: dict[str, Any], body: bytes) -> Statement:

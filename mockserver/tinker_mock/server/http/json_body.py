@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.http.json_faults import MOST_NAMES, Malformed, TooDeep, TooManyNames
+from tinker_mock.server.http.json_faults import (
+    MOST_CONTAINERS,
+    MOST_NAMES,
+    Malformed,
+    TooDeep,
+    TooManyContainers,
+    TooManyNames,
+)
 from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.wire.nesting import DEEPEST, too_deep
 
@@ -32,6 +39,9 @@ def read_json(content: bytes, take: Callable[[int], None]) -> Any:
         return json_pieces.load_pieces(content) if len(content) > IN_PIECES else _load(content)
     except TooDeep:
         raise _refusal("arrays and objects nest deeper than", DEEPEST, "levels") from None
+    except TooManyContainers:
+        what = "arrays and objects"
+        raise _refusal("more than", MOST_CONTAINERS, what) from None
     except TooManyNames:
         raise _refusal("an object has more than", MOST_NAMES, "names") from None
     except Malformed as error:

@@ -1,5 +1,8 @@
 """What can be wrong with a JSON text."""
 
+MOST_CONTAINERS = 1 << 18
+"""Arrays and objects of a body: the interpreter looks through all that there are, again and again,
+and everybody waits meanwhile. Fewer fit into what is parsed in one go."""
 MOST_NAMES = 100_000
 """Of one object; fewer fit into what is parsed in one go."""
 
@@ -14,6 +17,10 @@ class Malformed(ValueError):
 
 class TooDeep(ValueError):
     """It nests deeper than the limit."""
+
+
+class TooManyContainers(ValueError):
+    """It has more arrays and objects than the limit."""
 
 
 class TooManyNames(ValueError):

@@ -9,7 +9,14 @@ import orjson
 from numpy.typing import NDArray
 
 from tinker_mock.server.budget import checkpoint
-from tinker_mock.server.http.json_faults import MOST_NAMES, Malformed, TooDeep, TooManyNames
+from tinker_mock.server.http.json_faults import (
+    MOST_CONTAINERS,
+    MOST_NAMES,
+    Malformed,
+    TooDeep,
+    TooManyContainers,
+    TooManyNames,
+)
 from tinker_mock.server.wire.levels import COMMA, STEPS, levels
 from tinker_mock.server.wire.nesting import DEEPEST
 
@@ -20,22 +27,25 @@ PIECE = 1 << 18
 Places = NDArray[np.int64]
 
 
-def load_pieces(content: bytes) -> Any:
-    """The value; raises Malformed, TooDeep or TooManyNames."""
-    return _Text(content).load(0, len(content))
+def load_pieces(content: bytes, most_containers: int = MOST_CONTAINERS) -> Any:
+    """The value; raises Malformed, TooDeep, TooManyContainers or TooManyNames."""
+    return _Text(content, most_containers).load(0, len(content))
 
 
 class _Text:
     """A JSON text and where its structure is: brackets and commas outside of strings."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, most_containers: int) -> None:
         self._content = content
-        places, depths = [], []
+        places, depths, containers = [], [], 0
         for part in levels(content):
             checkpoint()
             if part.depth.size and part.depth.max() > DEEPEST:
                 raise TooDeep
             marks = np.flatnonzero(part.outside & ((STEPS[part.text] != 0) | (part.text == COMMA)))
+            containers += int(np.count_nonzero(STEPS[part.text[marks]] == 1))
+            if containers > most_containers:
+                raise TooManyContainers
             places.append(marks + part.start)
             depths.append(part.depth[marks])
         self._places: Places = np.concatenate(places)

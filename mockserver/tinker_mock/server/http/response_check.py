@@ -51,7 +51,7 @@ def _violations(
         body = answer.body
     elif kind == JSON:
         try:
-            body = json_pieces.load_pieces(body) if large else orjson.loads(body)
+            body = json_pieces.load_pieces(body, len(body)) if large else orjson.loads(body)
         except ValueError:
             body = None
     found = operation.check_response(answer.status, body, kind)

@@ -4,18 +4,17 @@
 """
 
 import base64
+import importlib
 import json
 import sys
 
 
-def main():
-    import tml_renderers.tokenizers as tokenizers
-
-    tokenizer = getattr(tokenizers, sys.argv[1])()
+def main() -> None:
+    tokenizer = getattr(importlib.import_module("tml_renderers.tokenizers"), sys.argv[1])()
     texts = json.load(sys.stdin)
     tokens = {name: tokenizer.encode_special(name) for name in tokenizer.special_tokens()}
     marks = {tokenizer.decode([token]): token for token in tokens.values()}
-    named, words = frozenset(marks.values()), []
+    named, words = frozenset(marks.values()), list[str]()
     size = max(named) + 1
     while True:
         token = len(words)

@@ -248,7 +248,7 @@ class PromiseBook:
         keeper = self.store.keeper
         if keeper is not None and not keeper.knows(promise):
             try:
-                await keeper.kept()
+                await keeper.kept_in_time()
             except StorageFull as error:
                 return Outcome("failed", error=_sentence(error), category="server")
         return None

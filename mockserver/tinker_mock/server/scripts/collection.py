@@ -158,7 +158,7 @@ def check(script: Script, model: CatalogModel, *, lengths: bool) -> None:
 def _check_pattern(pattern: str, model: CatalogModel) -> None:
     try:
         re.compile(pattern)
-    except re.error as problem:
+    except (re.error, OverflowError, RecursionError) as problem:
         rule = f"is not a regular expression ({problem})"
         raise ScriptFault("pattern", rule, "Escape special signs") from None
     tokenizer = tokenizer_for(model)

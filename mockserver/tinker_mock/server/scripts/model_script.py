@@ -11,6 +11,7 @@ from tinker_mock.server.catalog import CatalogModel
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.answer_paths import Answer
 from tinker_mock.server.engine.model.scripted_answers import Prompt, ends_of
+from tinker_mock.server.engine.model.search import found as found_in
 from tinker_mock.server.scripts.rendering import RenderedAnswer, rendered
 from tinker_mock.server.scripts.script import Script, ScriptFault, Spoken, script_of
 from tinker_mock.server.stand_in import StandInTokenizer
@@ -39,7 +40,6 @@ class ModelScript:
     def __init__(self, script: Script, model: CatalogModel) -> None:
         self.script = script
         self.model = model
-        self._pattern = re.compile(script.pattern) if script.pattern else None
 
     def answers(self, prompt: Prompt) -> Sequence[Answer]:
         """The answers to a prompt that it fits, each with its rendering as `source`."""
@@ -58,7 +58,7 @@ class ModelScript:
 
     @property
     def _reads(self) -> bool:
-        return self._pattern is not None or self.script.function is not None
+        return self.script.pattern is not None or self.script.function is not None
 
     def _cannot_read(self, prompt: Prompt) -> bool:
         tokenizer = tokenizer_for(self.model)
@@ -70,7 +70,7 @@ class ModelScript:
         script = self.script
         if script.tokens is not None and not ends_of(list(prompt.tokens), script.tokens):
             return None
-        if self._pattern is not None and not self._pattern.search(prompt.text or ""):
+        if script.pattern and not found_in(script.pattern, prompt.text or ""):
             return None
         if script.function is None:
             return script

@@ -34,9 +34,14 @@ SHORT = 4096
 """Positions of a prompt that is read where it arrives."""
 FEW_SAMPLES = 8
 """Requests for more are a batch of their own."""
+FEW_CHUNKS = 64
+"""A prompt of more is read in a thread."""
 FEW_TOKENS = 512
 """So many are small work."""
 RANKINGS = ("topk_prompt_logprobs", "topk_sample_logprobs", "prompt_alt_tokens_k")
+PATIENCE, MOST_PATIENCE = 5e-5, 0.02
+"""Seconds for each token that a sample may have, and at most, to wait for others: a fraction of
+what it takes alone."""
 FIRST_SLICE, SLICE = 4, 16
 """Tokens that a stream draws at a time."""
 
@@ -226,7 +231,10 @@ async def asample(backend: Backend, promise: Promise) -> SampleResult:
         (done,) = await backend.compute.run(sampled_together, [asked], small=small)
     else:
         key = (small, asked.key)
-        done = await backend.batches.run(key, lambda: sampled_together, asked, small)
+        patience = min(MOST_PATIENCE, PATIENCE * (body["sampling_params"].get("max_tokens") or 0))
+        done = await backend.batches.run(
+            key, lambda: sampled_together, asked, small=small, patience=patience
+        )
     result, prompt = done
     if read is None:
         read = ReadPrompt(backend, sampler, number, prompt)
@@ -245,7 +253,7 @@ def _is_small(body: dict[str, Any], short: Prompt | None) -> bool:
 def short_prompt(backend: Backend, sampler: SamplingSession, body: dict[str, Any]) -> Prompt | None:
     """The ids of a prompt that is text and not long: those of others are read in a thread."""
     chunks = body["prompt"]["chunks"]
-    if any("tokens" not in chunk for chunk in chunks):
+    if len(chunks) > FEW_CHUNKS or any("tokens" not in chunk for chunk in chunks):
         return None
     if sum(len(chunk["tokens"]) for chunk in chunks) > SHORT:
         return None

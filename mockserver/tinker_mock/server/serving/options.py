@@ -129,6 +129,8 @@ def check_store(arguments: argparse.Namespace) -> None:
         raise ConfigurationError(f"--store {store}: an address is postgresql://HOST/DATABASE")
     if getattr(arguments, "data_dir", None) is not None:
         raise ConfigurationError("--store and --data-dir: the state is in one of them")
+    if arguments.clock == "auto":
+        raise ConfigurationError("--clock auto: each server of a store would leap by itself")
 
 
 def _seed(arguments: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import time
@@ -15,6 +16,8 @@ Serve = Callable[[Callable[[], None]], int]
 """Serves until it is told to stop; calls its argument once it is ready, returns the exit code."""
 FENCED = 75
 """The exit code of a server that others have taken over from."""
+LOOK = 0.05
+"""Seconds between looks whether one that is not ready has ended."""
 SHORTEST = 1.0
 """Seconds after which a process that ends unasked is worth another one."""
 
@@ -71,18 +74,21 @@ class Workers:
 
     def _until_ready(self) -> int:
         """Wait until all have said that they are ready, or one has ended; its exit code."""
-        os.set_blocking(self._ready, False)
         said = 0
         while said < self.count and not self._stopping:
-            with suppress(BlockingIOError):
-                said += len(os.read(self._ready, self.count))
+            said += self._heard(LOOK)
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid:
                 del self._begun[pid]
                 self._stop()
-                return os.waitstatus_to_exitcode(status) or 2
-            time.sleep(0.02)
+                code = os.waitstatus_to_exitcode(status)
+                return code if code > 0 else 2
         return 0
+
+    def _heard(self, seconds: float) -> int:
+        """How many have said something, within so many seconds."""
+        found, _, _ = select.select([self._ready], [], [], seconds)
+        return len(os.read(self._ready, self.count)) if found else 0
 
     def _ended(self) -> int:
         """Wait until one has ended; in its place there is another one, if it was not asked to."""
@@ -98,12 +104,17 @@ class Workers:
             f"tinker-mock serve: worker {pid} ended ({code}); another one begins", file=sys.stderr
         )
         if lived < SHORTEST:
-            time.sleep(SHORTEST)
-        self._begin()
+            self._heard(SHORTEST)  # or until this one is told to stop
+        self._begin_again()
         return 0
+
+    def _begin_again(self) -> None:
+        if not self._stopping:
+            self._begin()
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
+        self._say_ready()
         for pid in self._begun:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)

@@ -103,6 +103,9 @@ class Keeper(Protocol):
     async def kept(self) -> None:
         """Return once everything that has changed so far is kept. Raises StorageFull."""
 
+    async def kept_in_time(self) -> None:
+        """As `kept`, but wait while it is only a matter of time. Raises StorageFull."""
+
     def close(self) -> None:
         """Keep what is left, and let go."""
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from tinker_mock.suite.core.context import ScenarioContext, place
 from tinker_mock.suite.core.verdict import Inapplicable, Unmet, expect, expect_equal
-from tinker_mock.suite.oracle.adapters import BASES, head_of, judge_fit, judge_layout, pairs_of
 from tinker_mock.suite.server import bodies
+from tinker_mock.suite.server.adapter_files import BASES, head_of, judge_fit, judge_layout, pairs_of
 from tinker_mock.suite.server.bench import SIGNS, TEXT, Bench, Floats, Trainee
 from tinker_mock.suite.server.scenario import scenario
 from tinker_mock.suite.server.scenarios.checkpoint_effects import ADAPTER, CONFIG, members

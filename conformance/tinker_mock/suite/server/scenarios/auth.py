@@ -8,7 +8,7 @@ import orjson
 
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.http import Reply
-from tinker_mock.suite.core.verdict import Inapplicable, Unmet, expect
+from tinker_mock.suite.core.verdict import Inapplicable, Unmet, expect, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
 
@@ -68,8 +68,19 @@ def token_exchange(context: ScenarioContext) -> None:
     with context.check("auth/apikey-me/identity"):
         me = context.client.call("get_my_api_key").require(200)
         expect(type(me.at("/key_id")) is int, "key_id is an integer", "int", me.text)
+    with context.check("auth/apikey-me/organization"):
+        me = context.client.call("get_my_api_key").require(200)
+        names = (me.at("/details/org_details/name"), me.at("/details/user_details/email"))
+        expect(all(names), "its organization and its user", "names", me.text)
     token = str(reply.require(200).at("/jwt"))
     payload = claims(token)
+    with context.check("auth/token/organization"):
+        again = claims(str(context.client.call("create_auth_token", {}).require(200).at("/jwt")))
+        expect(payload.get("org_id"), "the payload names the key's organization", "org_id", payload)
+        expect_equal(again.get("org_id"), payload["org_id"], "the same every time")
+        stranger = context.other_tenant().call("create_auth_token", {}).require(200)
+        other = claims(str(stranger.at("/jwt"))).get("org_id")
+        expect(other != payload["org_id"], "another tenant's is another", "two ids", other)
     with context.check("auth/token/expiry"):
         moment = payload.get("exp")
         expect(isinstance(moment, int | float), "exp is a number", "seconds", moment)

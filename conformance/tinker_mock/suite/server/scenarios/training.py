@@ -171,8 +171,11 @@ def inputs(context: ScenarioContext) -> None:
 
 def alike(context: ScenarioContext, model: str, data: object, message: str) -> None:
     """Unmet unless the data are scored as the ordinary ones are."""
-    pair = [forward(context, model, context.number(model), one) for one in ([data], None)]
-    expect_all_close(*map(bodies.logprobs, pair), 1e-4, message)
+    seen, usual = (
+        bodies.logprobs(forward(context, model, context.number(model), one))
+        for one in ([data], None)
+    )
+    expect_all_close(seen, usual, 1e-4, message)
 
 
 def more_inputs(context: ScenarioContext, model: str) -> None:
@@ -187,8 +190,8 @@ def more_inputs(context: ScenarioContext, model: str) -> None:
         sparse = datum(target_tokens=wide, weights={**SPARSE, **rows})
         seen = bodies.logprobs(forward(context, model, context.number(model), [sparse]))
         plain = bodies.logprobs(forward(context, model, context.number(model)))
-        rows = seen if len(seen) == len(plain) else seen[::2]
-        expect_all_close(rows, plain, 1e-4, "the log-probabilities of its targets")
+        first = seen if len(seen) == len(plain) else seen[::2]
+        expect_all_close(first, plain, 1e-4, "the log-probabilities of its targets")
     with context.check("training/inputs/many-data"):
         many = forward(context, model, context.number(model), [datum(11, 12, 13)] * 1024)
         expect_equal(len(many.at("/loss_fn_outputs")), 1024, "a full chunk of 1024 data")

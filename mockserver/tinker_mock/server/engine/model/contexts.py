@@ -65,6 +65,8 @@ class Contexts:
 
         def padded(array: NDArray[Any], filler: float) -> NDArray[Any]:
             missing = most - array.shape[0]
+            if not missing:
+                return array
             return np.pad(array, ((0, missing), (0, 0)), constant_values=filler)
 
         return cls(

@@ -1,6 +1,7 @@
-"""A PostgreSQL of the tests' own, on a free port, gone when they are done.
+"""A PostgreSQL of one's own, on a free port, gone when one is done.
 
-    with postgres() as address: …
+    with postgres() as database:
+        … database.address …
 
 PostgreSQL does not run as root: then it runs as the user that its package made.
 """
@@ -50,34 +51,58 @@ def as_its_user(command: list[str]) -> list[str]:
     return [setpriv, f"--reuid={USER}", f"--regid={USER}", "--clear-groups", *command]
 
 
+class Database:
+    """A running one, in a folder of its own."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.address = f"postgresql://{USER}@127.0.0.1:{port}/postgres"
+        self._options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+
+    def start(self) -> None:
+        """Serve. Raises NoPostgres."""
+        self._control("-o", self._options, "start")
+
+    def stop(self) -> None:
+        """End at once."""
+        self._control("-m", "immediate", "stop")
+
+    def restart(self) -> None:
+        """Be away for a moment."""
+        self.stop()
+        self.start()
+
+    def _control(self, *arguments: str) -> None:
+        data, log = f"{self.folder}/data", f"{self.folder}/log"
+        run("pg_ctl", "-D", data, "-w", "-l", log, *arguments)
+
+
 @contextmanager
-def postgres() -> Iterator[str]:
-    """The address of an empty database. Raises NoPostgres where there can be none."""
-    with tempfile.TemporaryDirectory(prefix="tinker-mock-postgres-") as name, _port() as port:
-        folder = Path(name)
-        _run("initdb", "--no-sync", "--auth=trust", f"--username={USER}", "-D", f"{folder}/data")
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        control = ("pg_ctl", "-D", f"{folder}/data", "-w", "-l", f"{folder}/log")
-        _run(*control, "-o", options, "start")
+def postgres() -> Iterator[Database]:
+    """An empty database. Raises NoPostgres where there can be none."""
+    with tempfile.TemporaryDirectory(prefix="tinker-mock-postgres-") as name:
+        database = Database(Path(name), _free_port())
+        if os.geteuid() == 0:
+            programs()
+            as_its_user([])
+            shutil.chown(name, USER)
+        run("initdb", "--no-sync", "--auth=trust", f"--username={USER}", "-D", f"{name}/data")
+        database.start()
         try:
-            yield f"postgresql://{USER}@127.0.0.1:{port}/postgres"
+            yield database
         finally:
-            _run(*control, "-m", "immediate", "stop")
+            database.stop()
 
 
-@contextmanager
-def _port() -> Iterator[int]:
+def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    yield port
+        return int(free.getsockname()[1])
 
 
-def _run(program: str, *arguments: str) -> None:
-    folder = next(Path(one.split("=", 1)[-1]).parent for one in arguments if one.endswith("/data"))
+def run(program: str, *arguments: str) -> None:
+    """Run one of its programs. Raises NoPostgres with what it said."""
     command = as_its_user([str(programs() / program), *arguments])
-    if command[0].endswith("setpriv"):
-        shutil.chown(folder, USER)
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
     if done.returncode:
         raise NoPostgres(f"{program}: {done.stderr.strip() or done.stdout.strip()}")
