@@ -100,11 +100,11 @@ def serve(settings: Settings, seed_drawn: bool = False, workers: int = 1) -> int
             directory = Path(stack.enter_context(TemporaryDirectory()))
             certfile, keyfile = make_certificate(directory, settings.host)
             settings = replace(settings, certfile=certfile, keyfile=keyfile)
-        if seed_drawn:
-            seed = settings.seed
-            print(f"seed {seed}: drawn; --seed {seed} repeats this run", file=sys.stderr)
+        drawn = f"seed {settings.seed}: drawn; --seed {settings.seed} repeats this run\n"
         if not shared:
-            return serve_one(settings, listener)
+            return serve_one(settings, listener, drawn=drawn if seed_drawn else "")
+        if seed_drawn:
+            sys.stderr.write(drawn)
 
         def serve_another(ready: Ready) -> int:
             with bind_socket(settings.host, settings.port, shared=True) as own:
@@ -114,9 +114,15 @@ def serve(settings: Settings, seed_drawn: bool = False, workers: int = 1) -> int
 
 
 def serve_one(
-    settings: Settings, listener: socket.socket, ready: Callable[[str], None] | None = None
+    settings: Settings,
+    listener: socket.socket,
+    ready: Callable[[str], None] | None = None,
+    drawn: str = "",
 ) -> int:
-    """Serve in this process; `ready` is told what is to be noted, instead of an announcement."""
+    """Serve in this process; `ready` is told what is to be noted, instead of an announcement.
+
+    `drawn` tells of the seed once the settings are known to work.
+    """
     with ExitStack() as stack:
         peers = None
         if settings.store is not None:
@@ -126,6 +132,7 @@ def serve_one(
         from tinker_mock.server.app import create_app
 
         app = create_app(settings)
+        sys.stderr.write(drawn)
         for warning in app.state.mock.script_warnings:
             print(f"tinker-mock serve: scripts: {warning}", file=sys.stderr)
         if app.state.mock.cluster is not None:
