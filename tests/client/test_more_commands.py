@@ -251,6 +251,9 @@ def test_a_checkpoint_is_prepared_for_the_hub_and_pushed(
     calls: list[dict[str, Any]] = []
 
     class Hub:
+        def __init__(self, token: str | None) -> None:
+            self.token = token
+
         def create_repo(self, repo: str, **options: Any) -> Any:
             calls.append({"repo": repo, **options})
             return SimpleNamespace(repo_id=repo)

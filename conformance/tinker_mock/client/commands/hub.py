@@ -95,8 +95,8 @@ def chosen(folder: Path, allowed: Sequence[str] | None, ignored: Sequence[str] |
     ]
 
 
-def _uploaded(open_hub: Callable[[], Any], folder: Path, arguments: Namespace) -> str:
-    hub = open_hub()
+def _uploaded(open_hub: Callable[[str | None], Any], folder: Path, arguments: Namespace) -> str:
+    hub = open_hub(arguments.token)
     repo = str(
         hub.create_repo(repository(arguments), private=not arguments.public, exist_ok=True).repo_id
     )
@@ -112,12 +112,12 @@ def _uploaded(open_hub: Callable[[], Any], folder: Path, arguments: Namespace) -
     return str(commit)
 
 
-def _hub() -> Any:
+def _hub(token: str | None) -> Any:
     try:
         from huggingface_hub import HfApi
     except ModuleNotFoundError:
         raise invalid("push-hf needs the package huggingface-hub, or --dry-run DIR") from None
-    return HfApi()
+    return HfApi(token=token)
 
 
 def _told(terminal: Terminal, arguments: Namespace, done: dict[str, Any]) -> int:
