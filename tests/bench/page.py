@@ -33,7 +33,7 @@ class Row:
     here: str
     beside: str
     optional: bool = False
-    """Left out where its peer is not installed."""
+    """Left out where it was not measured, or its peer is not installed."""
 
     def line(self) -> str:
         """Raises LookupError where the benchmark did not print it."""
@@ -111,6 +111,7 @@ ROWS = (
         rf"{NUMBER} requests a second of the server's CPU.*?  {NUMBER} MB at most",
         "{0} requests a second of CPU, {1} MB",
         "",
+        optional=True,
     ),
     Row(
         "the engine's step, 8 × 128 tokens: fresh; after 140,000 trained pairs",
@@ -148,11 +149,9 @@ def machine() -> str:
     info = Path("/proc/cpuinfo")
     named = re.search(r"model name\s*: (.+)", info.read_text()) if info.exists() else None
     processor = named[1] if named else platform.processor() or platform.machine()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return (
-        f"{processor}, {os.cpu_count()} processors, Python {platform.python_version()}, "
-        f"load {load:.0f}"
-    )
+    count, load = os.cpu_count() or 1, os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    busy = f", busy with other programs (load {load:.0f}): ratios say more" if load > count else ""
+    return f"{processor}, {count} processors, Python {platform.python_version()}{busy}"
 
 
 def lines() -> Iterator[str]:

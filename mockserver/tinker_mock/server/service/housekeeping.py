@@ -9,6 +9,7 @@
 import asyncio
 from typing import Any
 
+from tinker_mock.server.clock import machine_seconds
 from tinker_mock.server.errors import LimitReached
 from tinker_mock.server.memory import give_back
 from tinker_mock.server.service import sessions
@@ -17,6 +18,8 @@ from tinker_mock.server.state.promise import Lane
 from tinker_mock.server.state.records import Session
 from tinker_mock.server.state.tables import Table
 
+GIVE_BACK_EVERY = 1.0
+"""Seconds of the machine's: weights that come and go leave gigabytes behind in a busy minute."""
 MOST_COUNTERS = 20_000
 """Numbers of things asked for again that are remembered; the oldest are forgotten first."""
 OWNED = ("sample", "unnumbered-request", "session")
@@ -28,11 +31,12 @@ ROOM = 0.1
 
 
 class Housekeeper:
-    """Looks after one mock's state, at most once a minute and when a table is full."""
+    """Looks after one mock's state, at most once a minute and when a table is full, and gives freed
+    memory back every second while there are requests."""
 
     def __init__(self, every: float = 60.0) -> None:
         self.every = every
-        self._next = 0.0
+        self._next = self._free = 0.0
 
     def look(self, backend: Backend) -> None:
         """Tidy up if it is time."""
@@ -40,6 +44,9 @@ class Housekeeper:
         if now >= self._next or now < self._next - self.every:
             self._next = now + self.every
             tidy(backend)
+        moment = machine_seconds()
+        if moment >= self._free:
+            self._free = moment + GIVE_BACK_EVERY
             asyncio.get_running_loop().run_in_executor(None, give_back)
 
 
