@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SDK_STAMP := .venv-sdk/.releases
 COOKBOOK := .venv-cookbook
+PROGRAMS := .venv-programs
 PORT ?= 8765
 ARGS ?=
 
@@ -82,11 +83,18 @@ peers: $(STAMP) ## Take the reference client through a server: TINKER_BASE_URL, 
 
 .PHONY: bench
 bench: $(STAMP) ## Measure against named peers; prints ratios (BENCH=engine for one)
-	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script; done
+	@mkdir -p build/bench
+	@for script in tests/bench/bench_$(or $(BENCH),*).py; do echo "== $$script"; name=$${script##*bench_}; \
+	  PYTHONPATH=. $(BIN)/python $$script $(ARGS) | tee build/bench/$${name%.py}.txt; done
+
+.PHONY: speed
+speed: $(STAMP) ## Renew the README's speed section from what `make bench` printed
+	$(BIN)/python -m tests.bench.page
 
 .PHONY: crash
-crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, and what was acknowledged (ARGS="--points N")
+crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, with a data directory and three servers (ARGS="--points N")
 	$(BIN)/python -m tests.bench.crash $(ARGS)
+	$(BIN)/python -m tests.bench.crash --store own $(ARGS)
 
 .PHONY: soak
 soak: $(STAMP) ## A million operations through one server, and its memory (ARGS="--operations N")
@@ -142,8 +150,8 @@ replay: $(STAMP) ## Replay all cassettes to the reference client (ARGS="--target
 	$(BIN)/tinker-mock replay $(ARGS)
 
 .PHONY: cassettes
-cassettes: $(STAMP) ## Record the cassettes again (needs `make sdk-env`)
-	TINKER_MOCK_CACHE=/tmp/tinker-mock $(BIN)/tinker-mock record $(ARGS)  # paths in them are nobody's home
+cassettes: $(SDK_STAMP) ## Record every cassette again; what differs only in times is left alone
+	$(BIN)/tinker-mock record --all $(ARGS)
 
 .PHONY: lock
 lock: ## Renew requirements.lock (needs uv: pip install uv)
@@ -159,7 +167,14 @@ text-clients: $(STAMP) ## Install popular clients apart and renew docs/text-clie
 	.venv-text-clients/bin/pip install --quiet --disable-pip-version-check uv
 	.venv-text-clients/bin/uv pip install --quiet --python .venv-text-clients/bin/python openai anthropic \
 	  litellm langchain-openai langchain-anthropic 'pydantic-ai-slim[openai]' instructor
-	$(BIN)/python -m tests.clients_matrix.page .venv-text-clients/bin/python
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+	  mkdir -p .venv-text-clients/npm && cp tests/clients_matrix/package.json .venv-text-clients/npm/ && \
+	  npm install --prefix .venv-text-clients/npm --silent --no-audit --no-fund && \
+	  $(BIN)/python -m tests.clients_matrix.page .venv-text-clients/bin/python .venv-text-clients/npm; \
+	else \
+	  echo "text-clients: no node and npm here: npm's clients keep the rows they had" >&2; \
+	  $(BIN)/python -m tests.clients_matrix.page .venv-text-clients/bin/python; \
+	fi
 
 OTHERS := fireworks=fireworks-ai[training-sdk] mindlab=mindlab-toolkit baseten=baseten-loops-tinker
 
@@ -178,6 +193,16 @@ litellm: $(STAMP) ## Install litellm apart and run its script against the mock
 	$(PYTHON) -m venv .venv-litellm
 	.venv-litellm/bin/pip install --quiet --disable-pip-version-check litellm mcp
 	$(BIN)/python -m pytest tests/server/text/test_litellm.py
+
+$(PROGRAMS)/.installed: tests/programs/requirements.txt
+	@echo "tinker-mock: installing better-tinker, tinkerscope and what they need into $(PROGRAMS) (some GB, minutes; once)" >&2
+	$(PYTHON) -m venv $(PROGRAMS)
+	$(PROGRAMS)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: programs
+programs: $(STAMP) $(PROGRAMS)/.installed ## Install better-tinker and tinkerscope apart and run them as they are
+	$(BIN)/python -m pytest tests/programs $(ARGS)
 
 .PHONY: clean
 clean: ## Remove environments, caches and reports

@@ -2,15 +2,18 @@
 
 Pages stay where they are read in the repository, under the same relative links; files that they
 link to come along. The reference pages are made here: the command line from its parsers, the
-APIs from the contracts.
+APIs from the contracts. Diagrams are drawn here too, since the theme would fetch their script from
+another host.
 """
 
 import re
 import subprocess
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import mermaidx
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -23,15 +26,26 @@ from tinker_mock.contracts.reference import reference
 ROOT = Path(__file__).parents[1]
 NOT_PAGES = (".github/",)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s#]+)")
+BADGE = re.compile(r"^\[!\[[^\]]*\]\(https?:[^)]*\)\]\([^)]*\)\n", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 TITLES = {"tinker": "Tinker API", "inference": "Text endpoints", "control": "Control API"}
 PATTERN = "*"
+DRAWN_AS = "my-svg"
+"""The id that every drawing of mermaidx has, in its style sheet as well."""
+PAPER = "background: #fff; border-radius: 6px; padding: 0.6rem; text-align: center"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Spell out the folders that the navigation names with a pattern."""
+    """Spell out the folders that the navigation names with a pattern; draw diagrams."""
     config.nav = _spelt_out(config.nav)
+    fence = {"name": "mermaid", "class": "diagram", "format": _drawing}
+    config.mdx_configs["pymdownx.superfences"] = {"custom_fences": [fence]}
     return config
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Without badges, which other hosts draw: the site needs no network."""
+    return BADGE.sub("", markdown)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -84,6 +98,13 @@ def _help(command: str, path: str, summary: str) -> str:
     parser = Parser(prog=spelt(command), description=about, epilog=epilog)
     module.add_arguments(parser)
     return parser.format_help()
+
+
+def _drawing(source: str, *_: Any, **__: Any) -> str:
+    """A diagram as SVG, on white in both schemes, with ids of its own."""
+    name = f"diagram-{sha256(source.encode()).hexdigest()[:8]}"
+    drawn = mermaidx.render(source).svg().replace(DRAWN_AS, name)
+    return f'<div class="diagram" style="{PAPER}">{drawn}</div>'
 
 
 def _linked(pages: list[str]) -> set[str]:

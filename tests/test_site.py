@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,3 +66,15 @@ def test_search_finds_fields_and_sentences(site: Path) -> None:
     words = " ".join(entry["text"] for entry in index["docs"])
     assert "max_tokens" in words
     assert "a check that cannot fail proves nothing" in " ".join(words.split())
+
+
+def test_diagrams_are_drawn_and_nothing_comes_from_another_host(site: Path) -> None:
+    drawn = (site / "docs" / "architecture" / "index.html").read_text("utf-8")
+    source = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    names = re.findall(r'<svg id="(diagram-\w+)"', drawn)
+    assert len(set(names)) == source.count("```mermaid") > 0
+    fetched = re.compile(r'<(?:script|img|iframe)[^>]* src="(\w+:)?//|<link[^>]* href="(\w+:)?//')
+    for page in site.rglob("*.html"):
+        text = page.read_text("utf-8")
+        assert 'class="mermaid"' not in text, page
+        assert [found[0] for found in fetched.finditer(text) if "canonical" not in found[0]] == []

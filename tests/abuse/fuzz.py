@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.abuse.requests import SHOWING, Drawn, Generator
+from tests.abuse.upheaval import upheaval
 from tests.abuse.wire import lies
 from tests.server.commands import served_process
 
@@ -28,6 +29,8 @@ PATIENCE = 60.0
 """Seconds until a request counts as hanging, on a busy machine."""
 MOST_MEMORY = 1024
 """MiB of the server's memory at its peak."""
+UPHEAVAL = 100
+"""Cases between two operations that change the whole mock."""
 SECRET = "what-is-anothers"
 
 
@@ -38,6 +41,7 @@ class Figures:
     statuses: Counter[int] = field(default_factory=Counter)
     operations: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
+    upheavals: int = 0
     seconds: float = 0.0
     slowest: tuple[float, str] = (0.0, "")
     memory: int = 0
@@ -50,6 +54,7 @@ class Figures:
             [
                 f"{total} requests, {len(self.operations)} operations, {self.seconds:.0f} s",
                 "  " + ", ".join(f"{name}: {count}" for name, count in sorted(by_class.items())),
+                f"  upheavals: {self.upheavals}",
                 f"  peak memory of the server: {self.memory} MiB (bound {MOST_MEMORY})",
                 f"  slowest: {self.slowest[0]:.2f} s, {self.slowest[1]}",
                 f"  faults: {len(self.faults)}",
@@ -122,6 +127,10 @@ def fuzz(url: str, cases: int, seed: int, figures: Figures) -> None:
         stack.callback(sender.connection.close)
         hide_secret(sender)
         for number in range(cases):
+            if number % UPHEAVAL == UPHEAVAL - 1:
+                figures.faults += upheaval(sender.send, sender.connection.close, generator)
+                figures.upheavals += 1
+                hide_secret(sender)
             one = generator.draw()
             where = f"case {number}, seed {seed}: {one.method} {one.path[:120]}"
             sent = time.monotonic()

@@ -76,7 +76,16 @@ class Generator:
 
     def draw(self) -> Drawn:
         """The next request."""
-        name, operation = self.luck.choice(self.operations)
+        return self._drawn(*self.luck.choice(self.operations))
+
+    def draw_of(self, wanted: str) -> Drawn:
+        """A request of the operation of that name."""
+        found = (
+            (n, c.operations[wanted]) for n, c in self.documents.items() if wanted in c.operations
+        )
+        return self._drawn(*next(found))
+
+    def _drawn(self, name: str, operation: Operation) -> Drawn:
         headers = {"X-API-Key": "tml-fuzz"}
         path = "/".join(self._segment(part) for part in operation.path.split("/"))
         query = self._query(operation)

@@ -1,7 +1,8 @@
 """One honest tenant beside a hundred hostile ones: its steps, undisturbed and disturbed.
 
-The hostile ones keep the engine busy with custom losses that multiply large matrices, samples of
-tens of thousands of tokens, and bodies that are large, deep or bombs. Prints the percentiles of
+The hostile ones keep the engine busy with custom losses that multiply large matrices or work on
+large arrays element by element, samples of tens of thousands of tokens, and bodies that are bombs,
+have a million values, as many wrong items, or are texts full of escapes. Prints the percentiles of
 an honest training step (forward_backward and optim_step, submitted and polled) and their ratio.
 """
 
@@ -25,7 +26,15 @@ CHUNK = {"chunks": [{"type": "encoded_text", "tokens": list(range(100, 400))}]}
 TARGET = {"data": list(range(101, 401)), "dtype": "int64", "shape": [300]}
 DATUM = {"model_input": CHUNK, "loss_fn_inputs": {"target_tokens": TARGET}}
 REF = {"ref": "o"}
+TARGETS = ["torch.matmul", "torch.softmax", "torch.exp", "torch.nn.functional.silu"]
 BOMB = gzip.compress(b" " * (200 << 20))
+START = b'{"tags": [], "sdk_version": "0.38.0", "user_metadata": null, "x": '
+BODIES = [
+    BOMB,
+    gzip.compress(START + b"[" + b"{}," * 900_000 + b"1]}"),
+    gzip.compress(b'{"tags": [' + b"1," * 1_000_000 + b'1], "sdk_version": "0.38.0"}'),
+    gzip.compress(START + b'["' + b'\\"' * (20 << 20) + b'"' + b",[]" * 200 + b"]}"),
+]
 
 
 class Tenant:
@@ -74,12 +83,13 @@ def call(name: str, target: str, *arguments: Any) -> dict[str, Any]:
     return node | {"args": list(arguments), "kwargs": {}}
 
 
-def multiplying() -> dict[str, Any]:
-    """A loss that would take hours."""
+def endless(target: str) -> dict[str, Any]:
+    """A loss that would take hours: a function of a large matrix, and of itself if it has two."""
     first = {"name": "logprobs", "op": "placeholder", "target": "logprobs"}
     pair = {"tuple": [{"ref": "loss"}, {"dict": {}}]}
     last = {"name": "output", "op": "output", "target": "output", "args": [pair]}
-    matrices = [call(f"m{i}", "torch.matmul", REF, REF) for i in range(2000)]
+    given = [REF, REF] if target == "torch.matmul" else [REF]
+    matrices = [call(f"m{i}", target, *given) for i in range(2000)]
     loss = call("loss", "torch.sum", {"ref": "logprobs"})
     nodes = [first, call("o", "torch.ones", 1000, 1000), *matrices, loss, last]
     return {"format": 1, "nodes": [{"args": [], "kwargs": {}} | node for node in nodes]}
@@ -90,9 +100,10 @@ async def hostile(url: str, number: int) -> None:
     tenant = Tenant(url, f"hostile-{number}")
     async with tenant.http:
         if number % 3 == 0:
+            target = TARGETS[number % len(TARGETS)]
             session, model = await tenant.model()
             program = {"session_id": session, "custom_loss_seq_id": 1, "name": "x"}
-            inputs = {"inputs": [{"name": "logprobs", "rank": 1}], "graph": multiplying()}
+            inputs = {"inputs": [{"name": "logprobs", "rank": 1}], "graph": endless(target)}
             made = await tenant.done("create_custom_loss", program | inputs)
             config = {"loss_fn": "custom", "loss_fn_config": {"loss_id": made["loss_id"]}}
             for step in itertools.count(1):
@@ -108,8 +119,9 @@ async def hostile(url: str, number: int) -> None:
                 await tenant.done("asample", where | wanted)
         else:
             coding = {"Content-Encoding": "gzip"}
+            body = BODIES[number // 3 % len(BODIES)]
             while True:
-                await tenant.http.post("create_session", content=BOMB, headers=coding)
+                await tenant.http.post("create_session", content=body, headers=coding)
 
 
 async def play(url: str) -> None:

@@ -1,14 +1,17 @@
 """kill -9 again and again under clients that train and sample, and what they saw in the end.
 
     python tests/bench/crash.py --points 200 --clients 20 --seed 0
+    python tests/bench/crash.py --store postgresql://… --servers 3    # "own": a PostgreSQL made now
 
-The server is killed at random moments and started again on the same directory; clients repeat what
-was not answered. In the end every loss, sample and step count must be that of a run that nobody
-disturbed: then every acknowledged operation ran exactly once, and in order.
+A server is killed at random moments and started again on the same directory or store; clients
+repeat what was not answered, and ask several servers in turn. In the end every loss, sample and
+step count must be that of a run that nobody disturbed: then every acknowledged operation ran
+exactly once, and in order.
 """
 
 import argparse
 import asyncio
+import itertools
 import json
 import random
 import re
@@ -18,9 +21,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
+
+from tinker_mock.suite.postgres import postgres
 
 BASE = "Qwen/Qwen3-8B"
 PAUSE = 0.02
@@ -45,19 +51,21 @@ class Seen:
 
 
 class Wire:
-    """Requests that are repeated until somebody answers."""
+    """Requests that are repeated until somebody answers, to each of the ports in turn."""
 
-    def __init__(self, port: int, key: str) -> None:
-        self.port, self.key = port, key
+    def __init__(self, ports: Sequence[int], key: str) -> None:
+        self.ports, self.key = ports, key
         self.repeated = 0
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._turns = itertools.cycle(ports)
+        self._streams: dict[int, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
 
     async def post(self, path: str, body: Any) -> Any:
         while True:
+            port = next(self._turns)
             try:
-                status, told = await self._once("POST", f"/api/v1/{path}", body)
+                status, told = await self._once(port, "POST", f"/api/v1/{path}", body)
             except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                self.close()
+                self._close(port)
                 self.repeated += 1
                 await asyncio.sleep(PAUSE)
                 continue
@@ -68,15 +76,15 @@ class Wire:
             await asyncio.sleep(PAUSE)
 
     async def get(self, path: str) -> Any:
-        return (await self._once("GET", path, None))[1]
+        return (await self._once(next(self._turns), "GET", path, None))[1]
 
-    async def _once(self, method: str, path: str, body: Any) -> tuple[int, Any]:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self.port)
-        reader, writer = self._streams
+    async def _once(self, port: int, method: str, path: str, body: Any) -> tuple[int, Any]:
+        if port not in self._streams:
+            self._streams[port] = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = self._streams[port]
         data = b"" if body is None else json.dumps(body).encode()
         head = (
-            f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\nx-api-key: {self.key}\r\n"
+            f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nx-api-key: {self.key}\r\n"
             f"content-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n"
         )
         writer.write(head.encode() + data)
@@ -86,16 +94,20 @@ class Wire:
         return int(start.split(b" ", 2)[1]), json.loads(content or b"null")
 
     def close(self) -> None:
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
+        for port in list(self._streams):
+            self._close(port)
+
+    def _close(self, port: int) -> None:
+        streams = self._streams.pop(port, None)
+        if streams is not None:
+            streams[1].close()
 
 
 class Client:
     """One that trains its own model on its own data, and samples from it now and then."""
 
-    def __init__(self, port: int, number: int) -> None:
-        self.wire, self.number = Wire(port, f"tml-crash-{number}"), number
+    def __init__(self, ports: Sequence[int], number: int) -> None:
+        self.wire, self.number = Wire(ports, f"tml-crash-{number}"), number
         self.seen = Seen()
 
     async def run(self, enough: Any) -> Seen:
@@ -180,38 +192,46 @@ class Server:
     def end(self, how: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(how)
-        self.process.wait(START_LIMIT)
+        self.wait(START_LIMIT)
+
+    def wait(self, seconds: float) -> None:
+        """Until it has ended by itself."""
+        assert self.process is not None
+        self.process.wait(seconds)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
 
 async def disturbed(
-    server: Server, clients: int, points: int, seed: int, longest: float
+    servers: Sequence[Server], clients: int, points: int, seed: int, longest: float
 ) -> list[Seen]:
-    """What clients saw while the server was killed at `points` moments."""
+    """What clients saw while a server was killed at `points` moments."""
     dice, over = random.Random(seed), asyncio.Event()
-    await asyncio.to_thread(server.start)
-    playing = [Client(server.port, number) for number in range(clients)]
+    for server in servers:
+        await asyncio.to_thread(server.start)
+    ports = [server.port for server in servers]
+    playing = [Client(ports, number) for number in range(clients)]
     tasks = [
         asyncio.create_task(one.run(lambda done: over.is_set() and done >= LEAST))
         for one in playing
     ]
     for _ in range(points):
         await asyncio.sleep(dice.uniform(0.0, longest))
+        server = dice.choice(servers)
         server.end(signal.SIGKILL)
         await asyncio.to_thread(server.start)
         if any(task.done() for task in tasks):
             break
     over.set()
     seen = list(await asyncio.gather(*tasks))
-    await check_what_is_there(server.port, playing)
+    await check_what_is_there(ports, playing)
     repeated = sum(one.wire.repeated for one in playing)
     steps = [len(one.losses) for one in seen]
     print(f"{points} kills, {clients} clients, {sum(steps)} steps, {repeated} requests repeated")
     return seen
 
 
-async def check_what_is_there(port: int, clients: list[Client]) -> None:
+async def check_what_is_there(ports: Sequence[int], clients: list[Client]) -> None:
     """Every result can be read again, and every model counts the steps that were told."""
     for client in clients:
         for request_id, told in list(client.seen.results.items())[-200:]:
@@ -219,7 +239,7 @@ async def check_what_is_there(port: int, clients: list[Client]) -> None:
             if json.dumps(again) != told:
                 raise Refused(f"{request_id} said {told}, now {again}")
         client.wire.close()
-    wire = Wire(port, "tml-crash-0")
+    wire = Wire(ports, "tml-crash-0")
     models = (await wire.get("/_mock/models"))["models"]
     wire.close()
     counted = {model["model_id"]: model["steps"] for model in models}
@@ -235,7 +255,7 @@ async def undisturbed(server: Server, steps: list[int]) -> list[Seen]:
     """What clients see who train for so many steps in peace."""
     await asyncio.to_thread(server.start)
     runs = [
-        Client(server.port, number).run(lambda done, wanted=wanted: done >= wanted)
+        Client([server.port], number).run(lambda done, wanted=wanted: done >= wanted)
         for number, wanted in enumerate(steps)
     ]
     return list(await asyncio.gather(*runs))
@@ -250,16 +270,25 @@ def compare(found: list[Seen], expected: list[Seen]) -> None:
             raise Refused(f"client {number}: samples {one.samples} instead of {other.samples}")
 
 
-def crash(directory: Path, points: int, clients: int, seed: int, longest: float = 0.6) -> int:
+def crash(
+    place: Sequence[str],
+    points: int,
+    clients: int,
+    seed: int,
+    longest: float = 0.6,
+    servers: int = 1,
+) -> int:
     """Play it; returns how many steps were compared. Raises Refused.
 
-    `longest`: seconds that the server runs between two kills, at most.
+    `place`: the options that say where the state is kept. `longest`: seconds between two kills, at
+    most.
     """
-    server = Server("--seed", str(seed), "--data-dir", str(directory))
+    killed = [Server("--seed", str(seed), *place) for _ in range(servers)]
     try:
-        found = asyncio.run(disturbed(server, clients, points, seed, longest))
+        found = asyncio.run(disturbed(killed, clients, points, seed, longest))
     finally:
-        server.end(signal.SIGTERM)
+        for server in killed:
+            server.end(signal.SIGTERM)
     peace = Server("--seed", str(seed))
     try:
         expected = asyncio.run(undisturbed(peace, [len(one.losses) for one in found]))
@@ -275,10 +304,17 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--longest", type=float, default=2.0, metavar="S")
+    parser.add_argument("--store", metavar="URL", help="instead of a data directory; `own`")
+    parser.add_argument("--servers", type=int, default=3, help="that share the store")
     asked = parser.parse_args()
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        steps = crash(Path(folder) / "data", asked.points, asked.clients, asked.seed, asked.longest)
+    with ExitStack() as stack:
+        own = asked.store == "own"
+        store = stack.enter_context(postgres()).address if own else asked.store
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        place = ("--store", store) if store else ("--data-dir", f"{folder}/data")
+        servers = asked.servers if store else 1
+        steps = crash(place, asked.points, asked.clients, asked.seed, asked.longest, servers)
     seconds = time.monotonic() - began
     print(f"{steps} steps ran exactly once and in order ({seconds:.0f} s)")
     return 0

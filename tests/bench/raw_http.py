@@ -30,6 +30,27 @@ class Reply:
         return orjson.loads(self.content)
 
 
+def request_bytes(
+    url: str, key: str, path: str, body: Any, prefix: str = "/api/v1/", **headers: str
+) -> bytes:
+    """The bytes of a POST, with the head that an SDK sends in short."""
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    told = {
+        "Host": urlsplit(url).netloc,
+        "X-API-Key": key,
+        "User-Agent": "AsyncTinker/Python 0.38.0",
+        "X-Stainless-Package-Version": "0.38.0",
+        "X-Stainless-Lang": "python",
+        "Accept": "application/json",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(content)),
+    }
+    lines = [f"{name}: {value}" for name, value in {**told, **given}.items()]
+    start = f"POST {prefix}{path} HTTP/1.1"
+    return "\r\n".join([start, *lines]).encode() + b"\r\n\r\n" + content
+
+
 class RawClient:
     """One connection, with an API key."""
 
@@ -37,26 +58,12 @@ class RawClient:
         where = urlsplit(url)
         self.socket = socket.create_connection((where.hostname or "127.0.0.1", where.port or 80))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.key, self.prefix, self.host = key, prefix, where.netloc
+        self.url, self.key, self.prefix = url, key, prefix
         self._left = b""
 
     def request(self, path: str, body: Any, **headers: str) -> bytes:
         """The bytes of a POST."""
-        content = body if isinstance(body, bytes) else orjson.dumps(body)
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        told = {
-            "Host": self.host,
-            "X-API-Key": self.key,
-            "User-Agent": "AsyncTinker/Python 0.38.0",
-            "X-Stainless-Package-Version": "0.38.0",
-            "X-Stainless-Lang": "python",
-            "Accept": "application/json",
-            "Content-Type": "application/json",
-            "Content-Length": str(len(content)),
-        }
-        lines = [f"{name}: {value}" for name, value in {**told, **given}.items()]
-        start = f"POST {self.prefix}{path} HTTP/1.1"
-        return "\r\n".join([start, *lines]).encode() + b"\r\n\r\n" + content
+        return request_bytes(self.url, self.key, path, body, self.prefix, **headers)
 
     def send(self, request: bytes) -> None:
         self.socket.sendall(request)

@@ -54,7 +54,7 @@ async def half_open(port: int, gate: asyncio.Semaphore) -> asyncio.StreamWriter:
 
 async def promises(port: int, count: int) -> list[str]:
     """Request ids of work that never completes."""
-    wire = Wire(port, "tml-park")
+    wire = Wire([port], "tml-park")
     told = {"tags": [], "user_metadata": None, "sdk_version": "0.38.0"}
     session = (await wire.post("create_session", told))["session_id"]
     body = {"session_id": session, "sampling_session_seq_id": 0, "base_model": "Qwen/Qwen3-8B"}
@@ -75,7 +75,7 @@ async def play(server: Server, polls: int, halves: int) -> tuple[float, Counter[
         for number in range(polls)
     ]
     open_ones = await asyncio.gather(*[half_open(server.port, gate) for _ in range(halves)])
-    look = Wire(server.port, "tml-park")
+    look = Wire([server.port], "tml-park")
     while (await look.get("/_mock/state"))["parked"] < polls:  # noqa: ASYNC110 (another process)
         await asyncio.sleep(0.1)
     look.close()

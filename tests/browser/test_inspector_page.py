@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ CHROMIUM = (
 if CHROMIUM is None:
     pytest.skip("no Chromium on this machine: apt-get install chromium", allow_module_level=True)
 
+SHOTS = Path(__file__).parents[2] / "reports" / "inspector"
+"""What the page looked like at the end of each test; CI keeps the folder."""
 STEPS = 12
 LIMIT = 30_000
 """Milliseconds that a busy machine may take."""
@@ -55,7 +58,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def page(browser: Any, trained: Api, tmp_path_factory: Any, request: Any) -> Iterator[Any]:
+def page(browser: Any, trained: Api, request: Any) -> Iterator[Any]:
     """A page at the mock's address; what it complains about fails the test."""
     complaints: list[str] = []
     context = browser.new_context(viewport={"width": 1280, "height": 800})
@@ -76,7 +79,7 @@ def page(browser: Any, trained: Api, tmp_path_factory: Any, request: Any) -> Ite
     opened.goto(trained.server.url)
     opened.wait_for_selector(".row")
     yield opened
-    opened.screenshot(path=tmp_path_factory.getbasetemp() / f"{request.node.name}.png")
+    opened.screenshot(path=SHOTS / f"{request.node.name}.png")
     context.close()
     assert complaints == []
 
@@ -174,6 +177,12 @@ def test_the_mock_is_steered(page: Any, trained: Api) -> None:
     page.click("button:has-text('take')")
     page.wait_for_selector("text=snapshot-1")
     assert trained.http.get("/_mock/scenario").json()["name"] == "rate-limited"
+    page.fill("input[aria-label='Prompt contains']", "capital of Spain")
+    page.fill("input[aria-label=Answer]", "Madrid.")
+    page.click("button:has-text('add')")
+    page.wait_for_selector("pre:has-text('Madrid.')")
+    (script,) = trained.http.get("/_mock/scripts").json()["scripts"]
+    assert script["pattern"] == "capital of Spain"
     page.select_option("select", "healthy")
     page.wait_for_function("() => document.querySelector('select').value === 'healthy'")
 

@@ -275,12 +275,13 @@ def test_lora_for_people(is_lora: bool | None, rank: int | None, text: str) -> N
 
 
 def test_states_tables_and_samples_for_people() -> None:
+    now = datetime(2025, 11, 26, 2, tzinfo=UTC)
     assert (formats.status_text(False), formats.status_text(True)) == ("Active", "Failed")
-    assert formats.checkpoint_table([], 0, "run-a")[0] == "Checkpoints for run-a (0/0)"
-    assert formats.checkpoint_table([decode(Checkpoint, checkpoint("run-a", 1))], 3) == [
+    assert formats.checkpoint_table([], 0, now, "run-a")[0] == "Checkpoints for run-a (0/0)"
+    assert formats.checkpoint_table([decode(Checkpoint, checkpoint("run-a", 1))], 3, now) == [
         "Checkpoints (1/3)",
-        "Checkpoint ID\tType\tSize\tPublic\tCreated\tPath",
-        "ckpt-run-a-1\tweights\t1.0 KB\ttrue\t2025-11-26T00:00:00Z\ttinker://run-a/weights/0001",
+        "Checkpoint ID\tType\tSize\tPublic\tCreated\tExpires\tPath",
+        "ckpt-run-a-1\tweights\t1.0 KB\ttrue\t2 hours ago\tNever\ttinker://run-a/weights/0001",
     ]
     bare = SampledSequence([], None, None)
     assert formats.sample_block(1, "hello", bare) == "Sample 1:\nhello"

@@ -59,7 +59,9 @@ def test_a_checkpoint_from_its_making_to_its_end(console: Console, tmp_path: Pat
     listed = json.loads(console("checkpoint", "list", "--limit", "0", "--json")[1])
     assert path in [one["tinker_path"] for one in listed["checkpoints"]]
     table = console("checkpoint", "list")[1].splitlines()
-    assert table[1].split("\t") == ["Checkpoint ID", "Type", "Size", "Public", "Created", "Path"]
+    columns = ["Checkpoint ID", "Type", "Size", "Public", "Created", "Expires", "Path"]
+    assert table[1].split("\t") == columns
+    assert "\tNever\t" in table[2]
     assert console("checkpoint", "publish", path)[1] == f"Published {path}\n"
     info = json.loads(console("checkpoint", "info", path, "--json")[1])
     assert (info["public"], info["base_model"], info["lora_rank"]) == (True, BASE, 32)

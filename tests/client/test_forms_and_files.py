@@ -12,7 +12,7 @@ import pytest
 from tests.client.conftest import ScriptedServer
 from tests.client.opened import service
 from tinker_mock.client import ApiStatusError, TinkerError
-from tinker_mock.client.compat.forms import (
+from tinker_mock.client.elixir.forms import (
     encode_multipart,
     filename_of,
     new_boundary,

@@ -1,5 +1,6 @@
 """The guide's examples run as they stand, against a mock."""
 
+import inspect
 import os
 import re
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tinker_mock import client
 from tinker_mock.client import PRESETS, Preset
 from tinker_mock.suite.mock_process import mock_server
 
@@ -71,3 +73,23 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def test_the_reference_has_every_public_name() -> None:
+    listed = re.findall(r"^::: tinker_mock\.client\.(\w+)$", (GUIDE / "api.md").read_text(), re.M)
+    assert sorted(listed) == sorted(client.__all__)
+
+
+def test_signatures_are_shown_as_they_are_called() -> None:
+    """No `self` of another class, no operation of the async client, no options of any name."""
+    for cls in (client.ServiceClient, client.TrainingClient, client.SamplingClient):
+        for name in (name for name in vars(cls) if not name.startswith("_")):
+            method = getattr(cls, name)
+            if not callable(method):
+                continue
+            signature = inspect.signature(method.__get__(object()))
+            assert "self" not in signature.parameters, (cls, name)
+            kinds = {one.kind for one in signature.parameters.values()}
+            assert inspect.Parameter.VAR_KEYWORD not in kinds, (cls, name)
+            assert inspect.Parameter.VAR_POSITIONAL not in kinds, (cls, name)
+            assert not str(signature.return_annotation).startswith("Operation"), (cls, name)

@@ -8,8 +8,8 @@ import respx
 
 from tests.client.conftest import config
 from tinker_mock.client import ApiConnectionError, ApiStatusError, ApiTimeoutError, ManualClock
-from tinker_mock.client.compat.metrics import Metrics
 from tinker_mock.client.config import ClientConfig
+from tinker_mock.client.elixir.metrics import Metrics
 from tinker_mock.client.http.call import Call, Reply
 from tinker_mock.client.http.transport import Transport
 from tinker_mock.client.watch.events import Event, EventHub

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tinker_mock.client import EventHub, ForwardBackwardOutput, ValidationError
-from tinker_mock.client.compat.metrics import Metrics, Summary
 from tinker_mock.client.config.presets import PYTHON_0_7, TINKEX, Preset
+from tinker_mock.client.elixir.metrics import Metrics, Summary
 from tinker_mock.client.futures.combine import combine, hash_unordered, reduce_metrics
 
 Part = tuple[dict[str, float], int]

@@ -18,7 +18,7 @@ from tinker_mock.client import (
     SamplingParams,
     ValidationError,
 )
-from tinker_mock.client.compat.circuit import CircuitBreaker
+from tinker_mock.client.elixir.circuit import CircuitBreaker
 from tinker_mock.client.futures.attempts import RetryHandler
 from tinker_mock.client.http.throttle import RateLimiter
 from tinker_mock.client.sampling.dispatch import DispatchLimits, SamplingDispatch

@@ -93,6 +93,11 @@ def _(url: str) -> Any:
     return openai_client(url).responses.create(model=MODEL, input="hi").output_text
 
 
+@feature("openai", "list of models")
+def _(url: str) -> Any:
+    return MODEL in [model.id for model in openai_client(url).models.list()]
+
+
 def anthropic_client(url: str) -> Any:
     import anthropic
 
@@ -141,6 +146,11 @@ def _(url: str) -> Any:
         model=MODEL, max_tokens=500, messages=USER, output_format=model_type()
     )
     return answer.parsed_output.city
+
+
+@feature("anthropic", "list of models")
+def _(url: str) -> Any:
+    return KIMI in [model.id for model in anthropic_client(url).models.list()]
 
 
 def litellm_answer(url: str, **more: Any) -> Any:

@@ -23,6 +23,7 @@ from tinker_mock.server.settings import Settings
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 EXAMPLES = int(os.environ.get("TINKER_MOCK_FUZZ_EXAMPLES", "5"))
 REFUSALS = ["400", "401", "402", "403", "404", "408", "409", "410", "413", "429"]
+CONTROL_KEY = "steers-the-mock"
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}
 
 
@@ -52,13 +53,16 @@ schemathesis.openapi.media_type(
 )
 
 
-def configuration(**phases: Any) -> SchemathesisConfig:
+def configuration(contract: str, **phases: Any) -> SchemathesisConfig:
+    accepted: dict[str, Any] = {"expected-statuses": ["2xx", "3xx", *REFUSALS]}
+    if contract == "control":  # names of scenarios, scripts, plans: no schema has them all
+        accepted = {"enabled": False}
     return SchemathesisConfig.from_dict(
         {
             "seed": 1,
             "suppress-health-check": ["too_slow"],
             "request-timeout": 120,  # a busy machine is no finding
-            "headers": {"X-API-Key": "tml-fuzz"},
+            "headers": {"X-API-Key": "tml-fuzz", "X-Tinker-Mock-Key": CONTROL_KEY},
             "generation": {
                 "max-examples": EXAMPLES,
                 "deterministic": True,
@@ -66,7 +70,7 @@ def configuration(**phases: Any) -> SchemathesisConfig:
             },
             "checks": {
                 # 422 is for breaches of the contract, which valid data are none of.
-                "positive_data_acceptance": {"expected-statuses": ["2xx", "3xx", *REFUSALS]}
+                "positive_data_acceptance": accepted,
             },
             "phases": phases,
             "operations": [
@@ -91,7 +95,7 @@ def keep_only(document: dict[str, Any], wanted: tuple[str, ...]) -> None:
         for method in [m for m, node in item.items() if node["operationId"] not in wanted]:
             del item[method]
         for node in item.values():
-            links = node["responses"]["200"].get("links", {})
+            links = node["responses"].get("200", {}).get("links", {})
             for name in [n for n, link in links.items() if link["operationId"] not in wanted]:
                 del links[name]
     document["paths"] = {path: item for path, item in document["paths"].items() if item}
@@ -106,8 +110,9 @@ class Run:
         document = copy.deepcopy(load_contract(contract).document)
         if operations:
             keep_only(document, operations)
-        self.app = create_app(Settings(seed=1, long_poll=0.05))
-        schema = schemathesis.openapi.from_dict(document, config=configuration(**phases))
+        self.app = create_app(Settings(seed=1, long_poll=0.05, control_key=CONTROL_KEY))
+        config = configuration(contract, **phases)
+        schema = schemathesis.openapi.from_dict(document, config=config)
         schema.app = self.app
         self.failures: list[str] = []
         self.broken: list[str] = []
@@ -193,3 +198,18 @@ def test_the_text_endpoints_hold_too() -> None:
     assert run.failures == []
     assert not [status for _, status in run.statuses if status >= 500]
     assert len(run.operations) == len(load_contract("inference").operations)
+
+
+ENDLESS = ("journal_feed", "wait_for_count")
+"""Operations that answer when something happens."""
+
+
+def test_the_control_api_holds_too() -> None:
+    """Resets, snapshots, scenarios, mutants and clocks among the others."""
+    document = load_contract("control").operations
+    wanted = tuple(name for name in document if name not in ENDLESS)
+    run = Run(wanted, contract="control")
+    assert not run.broken, "\n\n".join(run.broken)
+    assert run.failures == []
+    assert not [status for _, status in run.statuses if status >= 500]
+    assert len(run.operations) == len(wanted)

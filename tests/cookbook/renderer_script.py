@@ -1,7 +1,8 @@
 """Every renderer of tinker-cookbook against the scripts of a mock: text, prefills, thoughts, calls.
 
 Prints what went wrong and how much was tried, as one line of JSON. Needs no network and no
-tokenizer of any model: HF_HOME holds stand-ins.
+tokenizer of any model: HF_HOME holds stand-ins. `renderer_script.py URL own` renders with
+tml-renderers' tokenizers instead, which are the models' own.
 """
 
 import json
@@ -9,6 +10,7 @@ import logging
 import sys
 import urllib.request
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 warnings.simplefilter("ignore")
@@ -95,24 +97,41 @@ def faults(trial: Trial) -> list[str]:
     return found
 
 
+def combinations(models: list[str], own: bool) -> Iterator[tuple[str, str]]:
+    """Each renderer once, with its family's own tokenizers and base models too."""
+    seen = set()
+    for model in models:
+        try:
+            about = model_info.get_model_attributes(model)
+        except (KeyError, ValueError):
+            continue
+        for name in about.recommended_renderers:
+            key = (name, model.partition("-")[0], about.is_chat) if own else name
+            if key not in seen:
+                seen.add(key)
+                yield model, name
+
+
 def main() -> None:
     client, tried, wrong = tinker.ServiceClient(), [], {}
     on_offer = client.get_server_capabilities().supported_models
-    for model in [row.model_name for row in on_offer if ":" not in row.model_name]:
+    rows: dict[str, str] = {}
+    for row in on_offer:  # of some models only variants are on offer
+        rows.setdefault(row.model_name.partition(":")[0], row.model_name)
+    models = [*rows.values()]
+    own = sys.argv[2:] == ["own"]
+    if own:
+        from own_tokenizers import install
+
+        models = install(models)
+    for model, name in combinations(models, own):
         try:
-            names = model_info.get_model_attributes(model).recommended_renderers
-        except (KeyError, ValueError):
+            trial = Trial(client, model, name)
+        except AttributeError:  # a tokenizer that the published tml-renderers has not
             continue
-        for name in names:
-            if name in tried:
-                continue
-            try:
-                trial = Trial(client, model, name)
-            except AttributeError:  # a tokenizer that the published tml-renderers has not
-                continue
-            tried.append(name)
-            if found := faults(trial):
-                wrong[f"{model} {name}"] = found
+        tried.append(f"{model} {name}" if own else name)
+        if found := faults(trial):
+            wrong[f"{model} {name}"] = found
     scripts("DELETE")
     print(json.dumps({"tried": tried, "wrong": wrong}))
 

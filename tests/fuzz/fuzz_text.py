@@ -1,9 +1,9 @@
 """Tokenizers, stops, templates and Kimi streams against their authorities, on random inputs.
 
 `make fuzz BENCH=text ARGS="--seed 1 --seconds 300"` prints one line a part: rounds and
-differences. The authorities are `tokenizers`, `tiktoken`, `transformers`, and a second way to the
-same result: the whole answer for a streamed one, text search for a stop. The real vocabularies
-are used where TINKER_MOCK_TOKENIZERS has them.
+differences. The authorities are `tokenizers`, `tiktoken`, `transformers`, `sentencepiece`, `gguf`,
+and a second way to the same result: the whole answer for a streamed one, text search for a stop.
+The real vocabularies are used where TINKER_MOCK_TOKENIZERS has them.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import tiktoken  # noqa: E402
 import tokenizers  # noqa: E402
 from tiktoken.load import load_tiktoken_bpe  # noqa: E402
 
+from tests.fuzz import formats  # noqa: E402
 from tests.tokenizer.texts import FIXTURES, random_text  # noqa: E402
 from tinker_mock.kimi import KimiTransformer  # noqa: E402
 from tinker_mock.tokenizer import (  # noqa: E402
@@ -309,6 +310,9 @@ PARTS: dict[str, Callable[[random.Random], str | None]] = {
     "stop decoders": stopping,
     "templates": templates,
     "Kimi streams": kimi_streams,
+    "SentencePiece models": formats.sentencepiece_models,
+    "GGUF files": formats.gguf_files,
+    "directories": formats.directories,
 }
 
 

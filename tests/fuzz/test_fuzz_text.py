@@ -7,5 +7,6 @@ from tests.fuzz.fuzz_text import PARTS, rounds
 
 @pytest.mark.parametrize("part", PARTS)
 def test_no_difference_to_the_authority(part: str) -> None:
-    played, found = rounds(part, seed=0, count=300)
-    assert (played, found) == (300, [])
+    count = 20 if part == "directories" else 300
+    played, found = rounds(part, seed=0, count=count)
+    assert (played, found) == (count, [])

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from tinker_mock.kimi import KimiTransformer, OptionError, ToolMessageError, default_registry
+from tinker_mock.kimi.options import KimiOptions
 from tinker_mock.kimi.registry import HistoryIds
 
 SEED_CONFIG = json.loads("""
@@ -83,6 +84,42 @@ def test_a_chain_runs_requests_in_order_and_answers_in_reverse() -> None:
 def test_a_wrong_configuration_names_the_option_and_the_fix(config: Any, said: str) -> None:
     with pytest.raises(OptionError, match=said.replace("(", r"\(")):
         default_registry().chain(config)
+
+
+DOCUMENTED = {
+    "toolChoiceDefault": "auto",
+    "acceptRoleTool": True,
+    "enforceFinishReasonLoop": True,
+    "manualToolParsing": False,
+    "emitToolCallsInJson": False,
+    "assembleToolDeltas": False,
+    "idNormalization": False,
+    "repairOnMismatch": True,
+    "idPrefix": "functions",
+    "counterScope": "conversation",
+}
+
+
+def test_the_documented_options_have_the_documented_defaults() -> None:
+    assert KimiOptions.from_json(DOCUMENTED) == KimiOptions.from_json({}) == KimiOptions()
+
+
+@pytest.mark.parametrize("given", [{}, {"tool_choice": None}, {"tool_choice": ""}])
+def test_tool_choice_is_filled_in_where_there_are_tools(given: dict[str, Any]) -> None:
+    request = {"messages": [], "tools": [{"type": "function", "function": {"name": "f"}}], **given}
+    assert KimiTransformer().request_in(request)["tool_choice"] == "auto"
+    none = KimiTransformer({"toolChoiceDefault": "none"}).request_in(request)
+    assert none["tool_choice"] == "none"
+    assert "tool_choice" not in KimiTransformer().request_in({"messages": [], "tools": []})
+    assert KimiTransformer().request_in({**request, "tool_choice": "none"})["tool_choice"] == "none"
+
+
+def test_a_reserved_option_changes_nothing() -> None:
+    for body in (answer({"content": MARKED}), answer({"tool_calls": [call("bad")]})):
+        with_it = KimiTransformer({"emitToolCallsInJson": True, "manualToolParsing": True})
+        assert with_it.response(body, {}) == KimiTransformer({"manualToolParsing": True}).response(
+            body, {}
+        )
 
 
 def test_a_tool_message_error_names_the_message_and_what_it_lacks() -> None:

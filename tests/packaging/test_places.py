@@ -106,8 +106,10 @@ def test_the_container_serves_with_options_that_there_are() -> None:
     words = json.loads(
         re.findall(r"^CMD (\[.*\])$", (ROOT / "Containerfile").read_text(), re.MULTILINE)[-1]
     )
-    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
-    for command in (words, compose["services"]["tinker-mock"]["command"]):
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    shared = yaml.safe_load((ROOT / "compose.shared.yaml").read_text())["services"]
+    served = [compose["tinker-mock"], *(shared[name] for name in ("one", "two", "three"))]
+    for command in (words, *(one["command"] for one in served)):
         parser = Parser()
         import_module(f"tinker_mock.{COMMANDS[command[0]][0]}").add_arguments(parser)
         assert parser.parse(command[1:]).host == "0.0.0.0"

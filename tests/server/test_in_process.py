@@ -190,3 +190,52 @@ def test_a_protobuf_body_is_read_like_json(
     httpx.post(url, content=content, headers=headers)
     body = tinker_mock_session.journal.last("forward_backward").body
     assert (body["model_id"], body["seq_id"]) == ("no-such-model", 7)
+
+
+WRONG = """
+import pytest
+
+@pytest.mark.tinker_mock(ARGUMENTS)
+def test_it(tinker_mock):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("'rate-limited'", "takes its settings by name, not 'rate-limited' alone"),
+        ("scenaro='healthy'", "has no setting 'scenaro'; did you mean scenario?"),
+        ("scenario='flakey-network'", "no scenario 'flakey-network' (did you mean flaky-network?)"),
+        ("seed='seven'", "seed is int, not 'seven'"),
+        ("seed=True", "seed is int, not True"),
+        ("strict='yes'", "strict is bool, not 'yes'"),
+        ("quirks='nope'", "quirks is"),
+        ("clock='atuo'", "clock: 'atuo' is none of real, xRATE, manual, auto"),
+    ],
+)
+def test_a_wrong_marker_is_told_in_a_sentence(
+    pytester: pytest.Pytester, arguments: str, sentence: str
+) -> None:
+    pytester.makepyfile(WRONG.replace("ARGUMENTS", arguments))
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    told = result.stdout.str()
+    assert sentence in told
+    assert ".py:" not in told.split("ERROR at setup")[1].split("short test summary")[0]
+
+
+def test_the_markers_of_a_class_and_of_its_test_add_up(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.tinker_mock(seed=3, strict=True)
+        class TestIt:
+            @pytest.mark.tinker_mock(seed=4, long_poll=1)
+            def test_it(self, tinker_mock):
+                told = tinker_mock.settings
+                assert (told.seed, told.strict, told.long_poll) == (4, True, 1)
+        """
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)

@@ -8,19 +8,31 @@ import pytest
 
 import tinker_mock.tokenizer.bounds as template_bounds
 from tinker_mock.client.rest import archive
+from tinker_mock.contracts import violations
 from tinker_mock.server import yaml_section
 from tinker_mock.server.catalog import reading
-from tinker_mock.server.engine.training.custom_loss import graph, values
+from tinker_mock.server.engine.model import search
+from tinker_mock.server.engine.training.custom_loss import blocks, graph, values
 from tinker_mock.server.faults import plans, rules
-from tinker_mock.server.http import json_body
+from tinker_mock.server.http import head, json_body, json_faults, json_pieces, kept_fields
 from tinker_mock.server.journal import bodies, request_log, ring
 from tinker_mock.server.observation import curves
+from tinker_mock.server.promises import room
 from tinker_mock.server.queues import rates
-from tinker_mock.server.service import compute, sampling, session_room, tensors
+from tinker_mock.server.service import (
+    compute,
+    pace,
+    sampling,
+    session_room,
+    tensors,
+    training,
+    turns,
+)
 from tinker_mock.server.serving import command, hypercorn_guards
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.text import schema_size, schema_values
-from tinker_mock.server.wire import deadlines, nesting
+from tinker_mock.server.wire import deadlines, decompression, nesting, problems, protobuf_requests
+from tinker_mock.suite.cassettes import cassette
 
 PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text("utf-8")
 ROWS = [
@@ -30,11 +42,29 @@ ROWS = [
 ]
 FIXED = {
     "values in a JSON body": json_body.MOST_VALUES,
+    "arrays and objects in a JSON body beyond 512 KiB": json_faults.MOST_CONTAINERS,
+    "messages and repeated numbers, tensors left out, of a protobuf body beyond 64 KiB": (
+        protobuf_requests.MOST_ELEMENTS
+    ),
+    "characters of a refusal's message": problems.LONGEST,
+    "members of a gzip body": decompression.MOST_MEMBERS,
+    "seconds for which a script's regular expression is looked for in a prompt": search.SECONDS,
+    "bytes of a head, address included": head.LARGEST,
+    "names of an object in a JSON body beyond 512 KiB": json_faults.MOST_NAMES,
+    "bytes of a name, a note or `user_metadata` that is kept with a session, model or checkpoint": (
+        kept_fields.LARGEST
+    ),
+    "wrong places that are told of one request": violations.MOST,
+    "threads beside them for small work: up to 8192 numbers of a step, 512 tokens of a sample": (
+        compute.SMALL_WORKERS
+    ),
+    "MiB of memory of a custom loss's program": training.LARGEST_LOSS >> 20,
     "levels that JSON nests": nesting.DEEPEST,
     "HTTP/2 streams that a client takes back": hypercorn_guards.FREE_RESETS,
     "samples of a request": sampling.MAX_SAMPLES,
     "elements of an array in a custom loss": values.LARGEST,
     "nodes of a custom loss": graph.MOST_NODES,
+    "dimensions of a tensor": tensors.MOST_DIMENSIONS,
     "elements of a tensor sent as CSR": tensors.MAX_DENSE,
     "subschemas of a tool or response format, references followed": schema_size.MOST_SUBSCHEMAS,
     "values drawn for such a schema": schema_values.MOST_VALUES,
@@ -44,6 +74,7 @@ FIXED = {
     "values of a scenario, aliases counted as what they stand for": yaml_section.MOST_NODES,
     "tokens of a vocabulary in a models file": reading.LARGEST["vocabulary_size"],
     "growth of an archive when the client unpacks it": archive.MOST_TIMES,
+    "size of a cassette, unpacked": cassette.LARGEST >> 20,
     "files of an archive": archive.MOST_MEMBERS,
     "widths and counts that a chat template asks for": template_bounds.MAX_NUMBER,
     "characters of a chat template's text": template_bounds.MAX_CHARACTERS,
@@ -57,7 +88,6 @@ FIXED = {
     "intermediate values of all operations": Settings.work_memory * compute.MEMORY_SHARES,
 }
 OF_THE_SERVER = {
-    "bytes of an HTTP/1 head",
     "seconds between requests on a connection, and for a head to arrive",
     "streams at a time on an HTTP/2 connection",
     "upgrades to WebSocket",
@@ -101,6 +131,13 @@ def test_every_option_of_limits_has_a_row() -> None:
 
 def test_what_the_page_says_of_shares_and_turns() -> None:
     assert ring.SHARES == 8
-    assert f"turns of {compute.TURN * 1000:g} ms" in PAGE
+    assert f"turns of {turns.TURN * 1000:g} ms" in PAGE
+    assert f"more than {compute.SMALL_SECONDS * 1000:g} ms goes to" in PAGE
+    assert f"up to {pace.SMALL} numbers of a step, {sampling.FEW_TOKENS} tokens" in PAGE
+    assert f"beyond {json_body.IN_PIECES >> 10} KiB" in PAGE
+    assert room.LEAST_SHARES == 2
+    assert f"{blocks.BLOCK:,} elements" in PAGE
+    assert f"{blocks.MULTIPLICATIONS:,} multiplications" in PAGE
+    assert f"pieces of {json_pieces.PIECE >> 10} KiB" in PAGE
     assert deadlines.SLOWEST == 64 * 1024
     assert archive.ALWAYS == 64 << 20

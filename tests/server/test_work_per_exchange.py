@@ -72,20 +72,20 @@ def test_small_steps_are_not_handed_to_threads(
     run = model(client)
     step(client, run, 1)
     counts: Counter[str] = Counter()
-    counted(monkeypatch, Compute, "_enter", counts)
+    counted(monkeypatch, Compute, "run", counts)
     step(client, run, 3)
-    assert counts["_enter"] == 0
+    assert counts["run"] == 0
 
 
 def test_work_whose_pace_is_not_known_goes_to_a_thread(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts: Counter[str] = Counter()
-    counted(monkeypatch, Compute, "_enter", counts)
+    counted(monkeypatch, Compute, "run", counts)
     run = model(client)
-    before = counts["_enter"]
+    before = counts["run"]
     step(client, run, 1)
-    assert counts["_enter"] == before + 2
+    assert counts["run"] == before + 2
 
 
 def test_a_large_batch_never_runs_on_the_loop(
@@ -95,11 +95,11 @@ def test_a_large_batch_never_runs_on_the_loop(
     run = model(client)
     step(client, run, 1)
     counts: Counter[str] = Counter()
-    counted(monkeypatch, Compute, "_enter", counts)
+    counted(monkeypatch, Compute, "run", counts)
     given = {"data": [DATUM] * (1 + pace.SMALL // (2 * len(TOKENS))), "loss_fn": "cross_entropy"}
     loss = {"model_id": run, "seq_id": 3, "forward_backward_input": given}
     done(client, "forward_backward", loss)
-    assert counts["_enter"] == 1
+    assert counts["run"] == 1
 
 
 def test_a_poll_that_is_ready_waits_for_nothing(
@@ -122,4 +122,15 @@ def test_steps_build_no_prior(client: httpx.Client, monkeypatch: pytest.MonkeyPa
     counts: Counter[str] = Counter()
     counted(monkeypatch, frozen_model, "build_prior", counts)
     step(client, run, 3)
+    assert not counts
+
+
+def test_a_poll_that_is_ready_takes_no_task_of_its_own(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll = step(client, model(client), 1)
+    counts: Counter[str] = Counter()
+    counted(monkeypatch, asyncio.base_events.BaseEventLoop, "create_task", counts)
+    for _ in range(10):
+        assert "metrics" in post(client, "retrieve_future", poll)
     assert not counts

@@ -20,11 +20,18 @@ def texts(seed: int = 0, count: int = 80) -> list[str]:
     return TEXTS + [text for text in found if not any("\ud800" <= c <= "\udfff" for c in text)]
 
 
-@pytest.fixture(scope="module", params=["bpe", "unigram", "no-prefix"])
+SHAPES = ("bpe", "unigram", "no-prefix")
+
+
+@pytest.fixture(scope="module", params=SHAPES)
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("sp") / "tokenizer.model", request.param)
+
+
+def trained(path: Path, shape: str) -> Path:
+    """A SentencePiece model of the sample texts."""
     sentencepiece = pytest.importorskip("sentencepiece", reason="needs the extra formats")
-    path = tmp_path_factory.mktemp("sp") / "tokenizer.model"
-    kind = "unigram" if request.param == "unigram" else "bpe"
+    kind = "unigram" if shape == "unigram" else "bpe"
     sentencepiece.SentencePieceTrainer.train(
         input=str(CORPUS),
         model_prefix=str(path.with_suffix("")),
@@ -33,7 +40,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         byte_fallback=True,
         character_coverage=0.98,
         normalization_rule_name="identity",
-        add_dummy_prefix=request.param != "no-prefix",
+        add_dummy_prefix=shape != "no-prefix",
         remove_extra_whitespaces=kind == "unigram",
         user_defined_symbols=["<tool>"],
         hard_vocab_limit=False,
@@ -68,6 +75,17 @@ def test_its_streams_join_to_the_full_decode(model: Path) -> None:
         stream = DecodeStream(ours)
         told = "".join(piece for i in ids if (piece := stream.step(i)) is not None)
         assert told + (stream.flush() or "") == ours.decode(ids)
+
+
+@pytest.mark.parametrize("count", [1, 2, 70, 200])
+def test_single_spaces_in_a_stream_are_not_lost(model: Path, count: int) -> None:
+    """Alone they decode to nothing, as if a text began there."""
+    ours, peer = load_tokenizer(model), processor(model)
+    word, space = peer.encode("of the"), peer.piece_to_id("▁")
+    for ids in ([*word, *[space] * count, *word], [*[space] * count, *word], [space] * count):
+        stream = DecodeStream(ours)
+        told = "".join(piece for i in ids if (piece := stream.step(i)) is not None)
+        assert told + (stream.flush() or "") == peer.decode(ids)
 
 
 def test_its_special_tokens_are_found_and_what_a_model_wants_is_added(
@@ -112,9 +130,8 @@ def write_gguf(path: Path, kind: str, tokens: list[str], **more: Any) -> Path:
     return path
 
 
-def test_a_gguf_file_of_llamas_kind_has_the_converted_models_ids(
-    model: Path, tmp_path: Path
-) -> None:
+def converted(model: Path, path: Path) -> Path:
+    """A SentencePiece model as llama.cpp's converter writes it."""
     peer = processor(model)
     size = peer.get_piece_size()
     kinds = {"is_unknown": 2, "is_control": 3, "is_unused": 5, "is_byte": 6}
@@ -122,8 +139,8 @@ def test_a_gguf_file_of_llamas_kind_has_the_converted_models_ids(
              for i in range(size)]  # fmt: skip
     types[peer.piece_to_id("<tool>")] = 4
     unigram = peer.encode("  a  b") == peer.encode("a b")
-    path = write_gguf(
-        tmp_path / "m.gguf",
+    return write_gguf(
+        path,
         "t5" if unigram else "llama",
         [peer.id_to_piece(i) for i in range(size)],
         token_scores=[peer.get_score(i) for i in range(size)],
@@ -136,7 +153,13 @@ def test_a_gguf_file_of_llamas_kind_has_the_converted_models_ids(
         add_bos_token=True,
         chat_template="T{{ bos_token }}",
     )
-    ours = load_tokenizer(path)
+
+
+def test_a_gguf_file_of_llamas_kind_has_the_converted_models_ids(
+    model: Path, tmp_path: Path
+) -> None:
+    peer = processor(model)
+    ours = load_tokenizer(converted(model, tmp_path / "m.gguf"))
     for text in texts(2):
         assert ours.encode(text) == peer.encode(text), text
     assert ours.encode("a", add_special_tokens=True)[0] == peer.bos_id()

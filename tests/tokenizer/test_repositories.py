@@ -73,17 +73,21 @@ def special_map(rng: random.Random) -> dict[str, Any]:
     return found
 
 
+def files(rng: random.Random) -> dict[str, Any]:
+    """What lies beside a tokenizer.json."""
+    found: dict[str, Any] = {"tokenizer_config_DOT_json": configuration(rng)}
+    if rng.random() < 0.5:
+        found["special_tokens_map_DOT_json"] = special_map(rng)
+    if rng.random() < 0.4:
+        found["added_tokens_DOT_json"] = {"<new>": 650, "[X]": 651}
+    return found
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_special_tokens_come_from_wherever_transformers_reads_them(
     tmp_path: Path, seed: int
 ) -> None:
-    rng = random.Random(seed)
-    files: dict[str, Any] = {"tokenizer_config_DOT_json": configuration(rng)}
-    if rng.random() < 0.5:
-        files["special_tokens_map_DOT_json"] = special_map(rng)
-    if rng.random() < 0.4:
-        files["added_tokens_DOT_json"] = {"<new>": 650, "[X]": 651}
-    path = directory(tmp_path / "model", **files)
+    path = directory(tmp_path / "model", **files(random.Random(seed)))
     peer, ours = transformers_tokenizer(path), load_tokenizer(path)
     for text in ("a<new>b", " <tool> c[X]", "<|im_end|>x <img>", "plain", "<new><tool>[X]"):
         assert ours.encode(text) == peer.encode(text, add_special_tokens=False), text
@@ -264,3 +268,26 @@ class TestHalfDownloads:
 def test_options_that_do_not_exist_are_refused() -> None:
     with pytest.raises(TokenizerError, match="did you mean cache_dir"):
         load_tokenizer("mock", cachedir="x")
+
+
+def written(**flags: bool) -> dict[str, Any]:
+    return {"content": "<new>", "normalized": False, "__type": "AddedToken", **flags}
+
+
+WAYS = ["<new>", written(special=True, rstrip=True), written(special=False, lstrip=True)]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 1), (2, 1, 0), (1, 2, 2), (2, 0, 0)])
+@pytest.mark.parametrize("extra", [None, 0, 1])
+def test_a_token_that_files_write_in_several_ways(
+    tmp_path: Path, order: tuple[int, ...], extra: int | None
+) -> None:
+    told: dict[str, Any] = {"chat_template": TEMPLATE}
+    for role, way in zip(("pad_token", "bos_token", "unk_token"), order, strict=True):
+        told[role] = WAYS[way]
+    if extra is not None:
+        told["additional_special_tokens"] = [WAYS[extra]]
+    path = directory(tmp_path / "model", tokenizer_config_DOT_json=told)
+    peer, ours = transformers_tokenizer(path), load_tokenizer(path)
+    text = " a <new> b<new>  "
+    assert ours.encode(text) == peer.encode(text, add_special_tokens=False)

@@ -237,7 +237,8 @@ PARTS = "{% for p in m.content %}{{ p }}{% endfor %}"
 @pytest.mark.parametrize(
     ("source", "wanted"),
     [
-        (loop(PARTS), "openai"),
+        (loop("{% for p in m.content %}{{ p.text }}{% endfor %}"), "openai"),
+        (loop(PARTS), "string"),
         (loop("{% for p in m['content'] %}x{% endfor %}"), "openai"),
         (loop("{{ m.content[0].text }}"), "openai"),
         (loop("{{ m.content['text'] }}"), "string"),
@@ -246,7 +247,7 @@ PARTS = "{% for p in m.content %}{{ p }}{% endfor %}"
         (loop("{% if m.content is defined %}x{% endif %}"), "string"),
         (loop("{{ m.content }}") + PARTS, "string"),
         ("{% for m in msgs %}" + PARTS + "{% endfor %}", "string"),
-        (loop("{% set content = m.content %}{{ content }}"), "openai"),
+        (loop("{% set content = m.content %}{{ content }}"), "string"),
         (macro("c is string"), "openai"),
         (macro("not c is string"), "string"),
         (loop("{% generation %}{{ m.content[1] }}{% endgeneration %}"), "openai"),

@@ -12,13 +12,14 @@ from tinker_mock.client.blocking import (
     TrainingClient,
 )
 from tinker_mock.client.clock import Clock, ManualClock, RealClock
-from tinker_mock.client.compat.circuit import CircuitBreaker
-from tinker_mock.client.compat.circuits import CircuitRegistry
-from tinker_mock.client.compat.metrics import Metrics
 from tinker_mock.client.config import ClientConfig, ClientOptions
 from tinker_mock.client.config.presets import PRESETS, Preset
+from tinker_mock.client.elixir.circuit import CircuitBreaker
+from tinker_mock.client.elixir.circuits import CircuitRegistry
+from tinker_mock.client.elixir.metrics import Metrics
 from tinker_mock.client.errors import (
     ApiConnectionError,
+    ApiError,
     ApiStatusError,
     ApiTimeoutError,
     AuthenticationError,
@@ -39,6 +40,7 @@ from tinker_mock.client.errors import (
 )
 from tinker_mock.client.futures.attempts import RetryConfig, RetryHandler
 from tinker_mock.client.futures.operation import Operation, await_many
+from tinker_mock.client.losses.handle import LossHandle, PerDatumLossFn
 from tinker_mock.client.losses.specification import RegularizerSpec
 from tinker_mock.client.portal import BlockingOperation
 from tinker_mock.client.recovery import RecoveryPolicy, recover_runs
@@ -50,7 +52,8 @@ from tinker_mock.client.sampling.client import AsyncSamplingClient
 from tinker_mock.client.sampling.stream import StreamChunk, stream_sample
 from tinker_mock.client.service import AsyncServiceClient
 from tinker_mock.client.session.heartbeat import HeartbeatSettings
-from tinker_mock.client.telemetry.reporter import TelemetryReporter, capture_exceptions
+from tinker_mock.client.telemetry.capture import capture_exceptions
+from tinker_mock.client.telemetry.reporter import TelemetryReporter
 from tinker_mock.client.training.client import AsyncTrainingClient
 from tinker_mock.client.types import (
     AdamOptimizerConfig,
@@ -102,6 +105,7 @@ __all__ = [
     "AdamParams",
     "AdminClient",
     "ApiConnectionError",
+    "ApiError",
     "ApiStatusError",
     "ApiTimeoutError",
     "AsyncAdminClient",
@@ -142,6 +146,7 @@ __all__ = [
     "InternalServerError",
     "LoadWeightsResponse",
     "LoraConfig",
+    "LossHandle",
     "ManualClock",
     "Metrics",
     "ModelInfo",
@@ -149,6 +154,7 @@ __all__ = [
     "NotFoundError",
     "Operation",
     "OptimStepResponse",
+    "PerDatumLossFn",
     "PermissionDeniedError",
     "PoisonedClientError",
     "Preset",

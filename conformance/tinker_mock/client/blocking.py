@@ -3,20 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from random import Random
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 import httpx
 
 from tinker_mock.client.clock import Clock
 from tinker_mock.client.config import ClientConfig, ClientOptions
-from tinker_mock.client.portal import (
-    Portal,
-    making,
-    streaming,
-    submitting,
-    twin,
-    waiting,
-)
+from tinker_mock.client.portal import Portal
 from tinker_mock.client.rest.admin import AsyncAdminClient
 from tinker_mock.client.rest.download import fetch_checkpoint
 from tinker_mock.client.rest.renamed import RenamedRestClient
@@ -25,6 +18,15 @@ from tinker_mock.client.sampling.handles import SamplerHandle
 from tinker_mock.client.service import AsyncServiceClient
 from tinker_mock.client.session.heartbeat import HeartbeatSettings
 from tinker_mock.client.training.client import AsyncTrainingClient
+from tinker_mock.client.twins import (
+    handing,
+    making,
+    making_async,
+    streaming,
+    submitting,
+    twin,
+    waiting,
+)
 from tinker_mock.client.watch.events import EventHub
 
 
@@ -161,6 +163,28 @@ class RestClient:
     get_session_async = twin(RenamedRestClient.get_session)
     assign_session_project_async = twin(RenamedRestClient.assign_session_project)
     export_session_trace_async = twin(RenamedRestClient.export_session_trace)
+    publish_checkpoint_async = twin(RenamedRestClient.publish_checkpoint)
+    unpublish_checkpoint_async = twin(RenamedRestClient.unpublish_checkpoint)
+    set_checkpoint_ttl_async = twin(RenamedRestClient.set_checkpoint_ttl)
+    get_checkpoint_archive_url_async = twin(RenamedRestClient.get_checkpoint_archive_url)
+    get_weights_info_by_tinker_path_async = twin(RenamedRestClient.get_weights_info_by_tinker_path)
+    set_session_project_async = twin(RenamedRestClient.set_session_project)
+    finish_session_async = twin(RenamedRestClient.finish_session)
+    search_sessions_async = twin(RenamedRestClient.search_sessions)
+    search_checkpoints_async = twin(RenamedRestClient.search_checkpoints)
+    external_weights_upload_start_async = twin(RenamedRestClient.external_weights_upload_start)
+    external_weights_upload_finish_async = twin(RenamedRestClient.external_weights_upload_finish)
+    get_server_capabilities_async = twin(RenamedRestClient.get_server_capabilities)
+    whoami_async = twin(RenamedRestClient.whoami)
+    get_checkpoint_archive_url_from_tinker_path_async = twin(
+        RenamedRestClient.get_checkpoint_archive_url_from_tinker_path
+    )
+    delete_checkpoint_by_tinker_path_async = twin(
+        RenamedRestClient.delete_checkpoint_by_tinker_path
+    )
+    get_checkpoint_archive_url_by_tinker_path_async = twin(
+        RenamedRestClient.get_checkpoint_archive_url_by_tinker_path
+    )
 
 
 class SamplingClient:
@@ -192,20 +216,22 @@ class SamplingClient:
         """Text from which another process makes a client of the same sampler, without the key."""
         return self.inner.get_sampler_handle()
 
-    @staticmethod
-    def from_sampler_handle(handle: str, *, api_key: str | None = None) -> "SamplingClient":
+    @classmethod
+    def from_sampler_handle(cls, handle: str, *, api_key: str | None = None) -> Self:
         """A client of the sampler behind a handle, with this process's key or the given one."""
         found = SamplerHandle.decode(handle)
         service = ServiceClient(base_url=found.base_url, preset=found.preset, api_key=api_key)
-        return service.open_sampler_handle(handle)
+        inner = service.portal.run(service.inner.open_sampler_handle(handle))
+        return cls(service.portal, inner)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled, it goes on in another process; the key travels with it."""
-        return _unpickled, (self.get_sampler_handle(), self.inner.connection.config.api_key)
+        key = self.inner.connection.config.api_key
+        return _unpickled, (type(self), self.get_sampler_handle(), key)
 
 
-class TrainingClient:
-    """Blocking twin of `AsyncTrainingClient`."""
+class TrainingOperations:
+    """What every blocking training client does alike."""
 
     def __init__(self, portal: Portal, inner: AsyncTrainingClient) -> None:
         self.portal = portal
@@ -218,7 +244,6 @@ class TrainingClient:
 
     forward = submitting(AsyncTrainingClient.forward)
     forward_backward = submitting(AsyncTrainingClient.forward_backward)
-    forward_backward_custom = submitting(AsyncTrainingClient.forward_backward_custom)
     optim_step = submitting(AsyncTrainingClient.optim_step)
     save_state = submitting(AsyncTrainingClient.save_state)
     load_state = submitting(AsyncTrainingClient.load_state)
@@ -230,20 +255,15 @@ class TrainingClient:
     get_tokenizer = waiting(AsyncTrainingClient.get_tokenizer)
     encode = waiting(AsyncTrainingClient.encode)
     decode = waiting(AsyncTrainingClient.decode)
-    save_weights_and_get_sampling_client = making(
-        AsyncTrainingClient.save_weights_and_get_sampling_client, SamplingClient
-    )
-    create_sampling_client = making(AsyncTrainingClient.create_sampling_client, SamplingClient)
 
-    forward_async = twin(AsyncTrainingClient.forward)
-    forward_backward_async = twin(AsyncTrainingClient.forward_backward)
-    forward_backward_custom_async = twin(AsyncTrainingClient.forward_backward_custom)
-    optim_step_async = twin(AsyncTrainingClient.optim_step)
-    save_state_async = twin(AsyncTrainingClient.save_state)
-    load_state_async = twin(AsyncTrainingClient.load_state)
-    load_state_with_optimizer_async = twin(AsyncTrainingClient.load_state_with_optimizer)
-    save_weights_for_sampler_async = twin(AsyncTrainingClient.save_weights_for_sampler)
-    save_weights_external_async = twin(AsyncTrainingClient.save_weights_external)
+    forward_async = handing(AsyncTrainingClient.forward)
+    forward_backward_async = handing(AsyncTrainingClient.forward_backward)
+    optim_step_async = handing(AsyncTrainingClient.optim_step)
+    save_state_async = handing(AsyncTrainingClient.save_state)
+    load_state_async = handing(AsyncTrainingClient.load_state)
+    load_state_with_optimizer_async = handing(AsyncTrainingClient.load_state_with_optimizer)
+    save_weights_for_sampler_async = handing(AsyncTrainingClient.save_weights_for_sampler)
+    save_weights_external_async = handing(AsyncTrainingClient.save_weights_external)
     get_info_async = twin(AsyncTrainingClient.get_info)
 
     def get_console_url(self) -> str:
@@ -253,6 +273,23 @@ class TrainingClient:
     def get_telemetry(self) -> Any:
         """What reports the session's events, if anything does."""
         return self.inner.get_telemetry()
+
+
+class TrainingClient(TrainingOperations):
+    """Blocking twin of `AsyncTrainingClient`."""
+
+    forward_backward_custom = submitting(AsyncTrainingClient.forward_backward_custom)
+    forward_backward_custom_async = handing(AsyncTrainingClient.forward_backward_custom)
+    save_weights_and_get_sampling_client = making(
+        AsyncTrainingClient.save_weights_and_get_sampling_client, SamplingClient
+    )
+    create_sampling_client = making(AsyncTrainingClient.create_sampling_client, SamplingClient)
+    save_weights_and_get_sampling_client_async = making_async(
+        AsyncTrainingClient.save_weights_and_get_sampling_client, SamplingClient
+    )
+    create_sampling_client_async = making_async(
+        AsyncTrainingClient.create_sampling_client, SamplingClient
+    )
 
 
 class ServiceClient:
@@ -299,7 +336,9 @@ class ServiceClient:
         self.close(reason="success" if failure is None else "errored")
 
     def close(self, *, reason: str = "success", detail: str | None = None) -> None:
-        """Finish the session and end the background loop."""
+        """Finish the session and end the background loop; once more does nothing."""
+        if self.portal.closed:
+            return
         try:
             self.portal.run(self.inner.close(reason=reason, detail=detail))
         finally:
@@ -307,7 +346,10 @@ class ServiceClient:
 
     get_server_capabilities = waiting(AsyncServiceClient.get_server_capabilities)
     health = waiting(AsyncServiceClient.health)
+    get = waiting(AsyncServiceClient.get)
+    post = waiting(AsyncServiceClient.post)
     copy_weights = waiting(AsyncServiceClient.copy_weights)
+    create_custom_loss = waiting(AsyncServiceClient.create_custom_loss)
     create_lora_training_client = making(
         AsyncServiceClient.create_lora_training_client, TrainingClient
     )
@@ -322,13 +364,18 @@ class ServiceClient:
     open_sampler_handle = making(AsyncServiceClient.open_sampler_handle, SamplingClient)
     get_server_capabilities_async = twin(AsyncServiceClient.get_server_capabilities)
 
-    async def create_lora_training_client_async(self, *args: Any, **options: Any) -> TrainingClient:
-        """As `create_lora_training_client`, awaited in any event loop."""
-        return await asyncio.to_thread(self.create_lora_training_client, *args, **options)
-
-    async def create_sampling_client_async(self, *args: Any, **options: Any) -> SamplingClient:
-        """As `create_sampling_client`, awaited in any event loop."""
-        return await asyncio.to_thread(self.create_sampling_client, *args, **options)
+    create_lora_training_client_async = making_async(
+        AsyncServiceClient.create_lora_training_client, TrainingClient
+    )
+    create_training_client_from_state_async = making_async(
+        AsyncServiceClient.create_training_client_from_state, TrainingClient
+    )
+    create_training_client_from_state_with_optimizer_async = making_async(
+        AsyncServiceClient.create_training_client_from_state_with_optimizer, TrainingClient
+    )
+    create_sampling_client_async = making_async(
+        AsyncServiceClient.create_sampling_client, SamplingClient
+    )
 
     def create_rest_client(self) -> RestClient:
         """Runs, checkpoints, sessions; needs no session of its own."""
@@ -350,5 +397,5 @@ class ServiceClient:
 _PAGES = streaming(RenamedRestClient.pages)
 
 
-def _unpickled(handle: str, api_key: str) -> SamplingClient:
-    return SamplingClient.from_sampler_handle(handle, api_key=api_key)
+def _unpickled(cls: type[SamplingClient], handle: str, api_key: str) -> SamplingClient:
+    return cls.from_sampler_handle(handle, api_key=api_key)

@@ -14,6 +14,9 @@ class Category(StrEnum):
     UNKNOWN = "unknown"
     SERVER = "server"
     USER = "user"
+    Unknown = UNKNOWN  # the SDK's spelling of the three
+    Server = SERVER
+    User = USER
 
     @classmethod
     def parse(cls, text: object) -> "Category":
@@ -72,19 +75,23 @@ class TinkerError(Exception):
         return not self.user_error
 
 
-class ApiConnectionError(TinkerError):
+class ApiError(TinkerError):
+    """A call went wrong: no answer, no answer in time, or one that is not success."""
+
+
+class ApiConnectionError(ApiError):
     """No answer: refused, reset, cut, or not understood as HTTP."""
 
     kind = "api_connection"
 
 
-class ApiTimeoutError(TinkerError):
-    """No answer in time, or no progress in time."""
+class ApiTimeoutError(ApiConnectionError, TimeoutError):
+    """No answer in time, or no progress in time. Also a `TimeoutError`."""
 
     kind = "api_timeout"
 
 
-class ApiStatusError(TinkerError):
+class ApiStatusError(ApiError):
     """An answer with a status that is not success."""
 
     kind = "api_status"
@@ -149,7 +156,7 @@ class RequestFailedError(TinkerError):
     kind = "request_failed"
 
 
-class ValidationError(TinkerError):
+class ValidationError(TinkerError, ValueError):
     """Rejected here, before anything was sent, or an answer that makes no sense."""
 
     kind = "validation"

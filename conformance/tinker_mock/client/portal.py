@@ -1,25 +1,15 @@
-"""An event loop in a thread, and methods that lead into it.
-
-A blocking client has a `portal` and its async twin `inner`: each of its methods is made from one of
-the async client's, with its types, signature and docstring, by `waiting`, `submitting`, `making`,
-`streaming` or `twin`.
-"""
+"""An event loop in a thread, and work on its way there."""
 
 import asyncio
 import concurrent.futures
-import functools
-import inspect
 import threading
 import weakref
 from collections.abc import (
-    AsyncIterator,
-    Awaitable,
     Callable,
     Coroutine,
     Generator,
-    Iterator,
 )
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from tinker_mock.client.futures.operation import Operation
 
@@ -47,7 +37,10 @@ class Portal:
         self._finalizer = weakref.finalize(self, _tidy_up, self._loop, self._thread, close)
 
     def start(self, work: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
-        """Run in the loop; returns at once."""
+        """Run in the loop; returns at once. Raises `RuntimeError` when the client is closed."""
+        if self._loop.is_closed():
+            work.close()
+            raise RuntimeError("this client is closed")
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -64,6 +57,11 @@ class Portal:
             return function()
 
         return self.run(inside())
+
+    @property
+    def closed(self) -> bool:
+        """Whether there is a loop no more."""
+        return self._loop.is_closed()
 
     def close(self) -> None:
         """Cancel what still runs and end the thread."""
@@ -96,6 +94,10 @@ class BlockingOperation(Generic[R]):
     def __await__(self) -> Generator[Any, None, R]:
         return asyncio.wrap_future(self._future).__await__()
 
+    async def coroutine(self) -> R:
+        """This as a coroutine, for `asyncio.create_task` and others that want one."""
+        return await self
+
     def future(self) -> "concurrent.futures.Future[R]":
         """For `concurrent.futures.wait` and `as_completed`; cancelling it cancels the work."""
         return self._future
@@ -123,119 +125,12 @@ class BlockingOperation(Generic[R]):
         return self._portal.call(self._operation.cancel)
 
 
-def waiting(
-    method: Callable[Concatenate[Any, P], Awaitable[R]],
-) -> Callable[Concatenate[Any, P], R]:
-    """A method that waits for the async one's result."""
-
-    def blocking(client: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        async def work() -> R:
-            return await method(client.inner, *args, **kwargs)
-
-        result: R = client.portal.run(work())
-        return result
-
-    return _named(blocking, method)
-
-
-def submitting(
-    method: Callable[Concatenate[Any, P], Operation[R]],
-) -> Callable[Concatenate[Any, P], BlockingOperation[R]]:
-    """A method that returns at once, with a `BlockingOperation`."""
-
-    def blocking(client: Any, /, *args: P.args, **kwargs: P.kwargs) -> BlockingOperation[R]:
-        operation = client.portal.call(lambda: method(client.inner, *args, **kwargs))
-        return BlockingOperation(client.portal, operation)
-
-    return _named(blocking, method, lambda text: f"Blocking{text}")
-
-
-def making(
-    method: Callable[Concatenate[Any, P], Awaitable[R]], wrap: Callable[[Portal, R], W]
-) -> Callable[Concatenate[Any, P], W]:
-    """A method that waits for an async client and returns its blocking twin."""
-
-    def blocking(client: Any, /, *args: P.args, **kwargs: P.kwargs) -> W:
-        async def work() -> R:
-            return await method(client.inner, *args, **kwargs)
-
-        return wrap(client.portal, client.portal.run(work()))
-
-    return _named(blocking, method, lambda _: getattr(wrap, "__name__", "client"))
-
-
-def streaming(
-    method: Callable[Concatenate[Any, P], AsyncIterator[R]],
-) -> Callable[Concatenate[Any, P], Iterator[R]]:
-    """A method that yields what the async one yields; breaking off closes the stream."""
-
-    def blocking(client: Any, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
-        source = client.portal.call(lambda: method(client.inner, *args, **kwargs))
-        try:
-            while True:
-                try:
-                    yield client.portal.run(_next(source))
-                except StopAsyncIteration:
-                    return
-        finally:
-            client.portal.run(_closed(source))
-
-    return _named(blocking, method, lambda text: text.replace("AsyncIterator", "Iterator"))
-
-
-def twin(
-    method: Callable[Concatenate[Any, P], Awaitable[R]],
-) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]:
-    """The `_async` form of a blocking method, awaitable in any event loop."""
-
-    async def awaited(client: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        async def work() -> R:
-            return await method(client.inner, *args, **kwargs)
-
-        return await asyncio.wrap_future(client.portal.start(work()))
-
-    named = _named(awaited, method)
-    named.__name__ = f"{method.__name__}_async"
-    return named
-
-
-def _named(function: F, method: Callable[..., Any], result: Callable[[str], str] = str) -> F:
-    """Give a function the method's name, text and signature, `self` included."""
-    functools.update_wrapper(function, method)
-    del function.__wrapped__  # type: ignore[attr-defined]
-    signature = inspect.signature(method)
-    returned = signature.return_annotation
-    text = returned if isinstance(returned, str) else inspect.formatannotation(returned)
-    changed = signature.replace(return_annotation=_Shown(result(text)))
-    function.__signature__ = changed  # type: ignore[attr-defined]
-    return function
-
-
-class _Shown(str):
-    """An annotation that `help` prints as it is."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
 async def _awaited(operation: Operation[R]) -> R:
     try:
         return await operation
     except asyncio.CancelledError:
         operation.cancel()
         raise
-
-
-async def _next(source: AsyncIterator[R]) -> R:
-    return await anext(source)
-
-
-async def _closed(source: AsyncIterator[Any]) -> None:
-    close = getattr(source, "aclose", None)
-    if close is not None:
-        await close()
 
 
 def _tidy_up(

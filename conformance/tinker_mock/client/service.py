@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar, Unpack
 
@@ -9,6 +10,7 @@ import httpx
 
 from tinker_mock.client.clock import Clock
 from tinker_mock.client.config import ClientConfig, ClientOptions
+from tinker_mock.client.elixir.forms import FileTypes
 from tinker_mock.client.errors import (
     ApiStatusError,
     Category,
@@ -19,6 +21,8 @@ from tinker_mock.client.errors import (
 from tinker_mock.client.futures.attempts import RetryConfig
 from tinker_mock.client.futures.promises import Promises
 from tinker_mock.client.http.call import Call
+from tinker_mock.client.losses.custom import Backend
+from tinker_mock.client.losses.handle import LossHandle, PerDatumLossFn, traced
 from tinker_mock.client.rest.admin import AsyncAdminClient
 from tinker_mock.client.rest.renamed import RenamedRestClient
 from tinker_mock.client.sampling.client import AsyncSamplingClient
@@ -29,10 +33,12 @@ from tinker_mock.client.sampling.opening import (
     open_sampling_client,
 )
 from tinker_mock.client.session.connection import Connection
-from tinker_mock.client.session.console import session_page
 from tinker_mock.client.session.heartbeat import HeartbeatSettings
-from tinker_mock.client.telemetry.reporter import TelemetryReporter, attach_telemetry
+from tinker_mock.client.telemetry.attach import attach_telemetry
+from tinker_mock.client.telemetry.reporter import TelemetryReporter
 from tinker_mock.client.training.client import AsyncTrainingClient
+from tinker_mock.client.types.console import session_page
+from tinker_mock.client.types.custom_loss import CreateCustomLossResponse, InputRank
 from tinker_mock.client.types.json import decode, given
 from tinker_mock.client.types.parameters import LoraConfig, OptimizerConfig
 from tinker_mock.client.types.records import ServerCapabilities, WeightsInfo
@@ -85,6 +91,8 @@ class AsyncServiceClient:
         `reason` is success, errored or interrupted. A server that cannot finish sessions, or
         is gone, does not keep the client from closing.
         """
+        if self.connection.closed:
+            return
         if self.connection.session_id is not None and self._finishes:
             await self.connection.stop_heartbeat()  # a beat after the end would be refused
             path = f"/api/v1/sessions/{self.connection.session_id}/finish"
@@ -125,17 +133,28 @@ class AsyncServiceClient:
         """The server's word about itself, `ok` if all is well."""
         return str((await self._get("/api/v1/healthz")).get("status", ""))
 
+    async def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
+        """GET any address of the server; the decoded JSON, retried as all calls are."""
+        return (await self.connection.transport.send(Call("GET", path, query=query or {}))).json()
+
+    async def post(
+        self, path: str, body: Any = None, *, files: Mapping[str, FileTypes] | None = None
+    ) -> Any:
+        """POST to any address of the server; with `files` as a form. The decoded JSON."""
+        call = Call("POST", path, json=body, files=files)
+        return (await self.connection.transport.send(call)).json()
+
     async def create_lora_training_client(
         self,
         base_model: str,
         rank: int = 32,
-        *,
         seed: int | None = None,
         train_mlp: bool = True,
         train_attn: bool = True,
         train_unembed: bool = True,
         user_metadata: Mapping[str, str] | None = None,
         optimizer: OptimizerConfig | None = None,
+        *,
         optimizer_config: OptimizerConfig | None = None,
         observer: Observer | None = None,
     ) -> AsyncTrainingClient:
@@ -151,11 +170,11 @@ class AsyncServiceClient:
     async def create_training_client_from_state(
         self,
         path: str,
-        *,
-        optimizer: bool = False,
         base_model: str | None = None,
         user_metadata: Mapping[str, str] | None = None,
         weights_access_token: str | None = None,
+        optimizer: bool = False,
+        *,
         observer: Observer | None = None,
     ) -> AsyncTrainingClient:
         """Continue from a checkpoint; with `optimizer`, bit for bit.
@@ -187,10 +206,10 @@ class AsyncServiceClient:
     async def create_training_client_from_state_with_optimizer(
         self,
         path: str,
-        *,
         base_model: str | None = None,
         user_metadata: Mapping[str, str] | None = None,
         weights_access_token: str | None = None,
+        *,
         observer: Observer | None = None,
     ) -> AsyncTrainingClient:
         """As `create_training_client_from_state(path, optimizer=True)`."""
@@ -207,9 +226,9 @@ class AsyncServiceClient:
         self,
         base_model: str | None = None,
         model_path: str | None = None,
-        *,
         retry_config: RetryConfig | None = None,
         record_stability_info: bool = False,
+        *,
         observer: Observer | None = None,
         limits: DispatchLimits | None = None,
     ) -> AsyncSamplingClient:
@@ -249,6 +268,44 @@ class AsyncServiceClient:
     async def open_sampler_handle(self, handle: str) -> AsyncSamplingClient:
         """A client of the sampler behind a handle that another process made."""
         return await open_sampler_handle(self.connection, handle)
+
+    async def create_custom_loss(
+        self,
+        fn: PerDatumLossFn,
+        input_ranks: Mapping[str, InputRank],
+        *,
+        backend: Backend = "numpy",
+    ) -> LossHandle:
+        """Trace `fn(logprobs, …) -> (loss, metrics)`, a loss of one datum, and upload it.
+
+        Its parameters after `logprobs` are keys of `loss_fn_inputs`, with a rank each: 0 for a
+        number, 1 for [T], 2 for [T, K]. Metrics are named custom/<name>:sum or :mean. Where the
+        server does not run losses, the handle runs on this side; the training goes alike. With
+        `backend` "numpy" the loss uses operators, methods and `array_namespace(x)`, with "torch"
+        torch's functions. Raises `ValidationError` for what no server could run.
+        """
+        session_id = await self.connection.session()
+        handle = traced(fn, input_ranks, session_id, backend)
+        losses: dict[str, LossHandle] = self.connection.custom_losses
+        known = losses.setdefault(handle.key, handle)
+        if known is not handle:
+            raise invalid(
+                f"create_custom_loss: this session already created {known.name!r} with the same "
+                "traced loss; reuse its LossHandle"
+            )
+        if not self.connection.settings.custom_loss_server_side:
+            return handle
+        body = {
+            "session_id": session_id,
+            "custom_loss_seq_id": next(self.connection.loss_numbers),
+            "name": handle.name,
+            "inputs": handle.inputs,
+            "graph": handle.graph,
+            "type": "create_custom_loss",
+        }
+        answer = CreateCustomLossResponse
+        created = await self._made("create_custom_loss", body, "CreateCustomLoss", answer)
+        return replace(handle, loss_id=created.loss_id)
 
     async def copy_weights(
         self,

@@ -6,6 +6,7 @@ from typing import Any
 
 from tinker_mock.kimi.call_ids import IdForm, IdRepair
 from tinker_mock.kimi.histories import counted_history
+from tinker_mock.kimi.json_text import is_json
 from tinker_mock.kimi.options import KimiOptions
 from tinker_mock.kimi.reports import Report, Reporter
 from tinker_mock.kimi.stream_parser import CallArguments, CallEnd, CallStart
@@ -95,15 +96,6 @@ def marked_calls(found: Found) -> tuple[list[dict[str, Any]], bool]:
         call["function"]["arguments"] = "".join(pieces[key])
     cut_off = any(not is_json(calls[key]["function"]["arguments"]) for key in unended)
     return list(calls.values()), cut_off
-
-
-def is_json(text: str) -> bool:
-    """Whether arguments can be read."""
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def tool_call(id: str, name: str, arguments: str = "") -> dict[str, Any]:

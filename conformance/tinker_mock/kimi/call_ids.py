@@ -15,6 +15,10 @@ class CallId:
     name: str
     index: int
 
+    def is_of(self, function: str) -> bool:
+        """Whether it is that of a call of this function, with or without its namespace."""
+        return self.name == function or self.name.endswith("." + function)
+
 
 class IdForm:
     """The form of ids under one prefix. `anchored=False` is the original's search anywhere."""
@@ -81,7 +85,7 @@ class IdRepair:
     def resolve(self, given: object, name: str) -> str:
         """The id for a call of function `name` that came with the id `given`."""
         parsed = self.form.parse(given)
-        if parsed and not self.renumber_all and self._fits(parsed, name):
+        if parsed and not self.renumber_all and (not name or parsed.is_of(name)):
             kept = str(given)
             if kept not in self.taken:
                 self.taken.add(kept)
@@ -90,10 +94,6 @@ class IdRepair:
         index, self.next_index = self.next_index, self.next_index + 1
         self.taken.add(self.form.write(name, index))
         return self.form.write(name, index)
-
-    @staticmethod
-    def _fits(parsed: CallId, name: str) -> bool:
-        return not name or parsed.name == name or parsed.name.endswith("." + name)
 
 
 def rename_history_ids(messages: list[Any], prefix: str = PREFIX) -> list[Any]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tinker_mock.kimi.json_text import is_json
 from tinker_mock.kimi.markers import ToolTokens
 from tinker_mock.kimi.stream_parser import OFFICIAL, parse
 
@@ -89,7 +90,7 @@ def tinker_cookbook(text: str) -> dict[str, Any]:
     unparsed: list[str] = []
     for whole in WHOLE_CALL.finditer(section[1]):
         match = COOKBOOK_CALL.fullmatch(whole[1].strip())
-        if match and _is_json(match["arguments"]):
+        if match and is_json(match["arguments"]):
             name = match["id"].split(":")[0].split(".", 1)[-1]
             calls.append(_call(match["id"].strip(), name, match["arguments"]))
         else:
@@ -104,16 +105,8 @@ def ours(text: str) -> dict[str, Any]:
     return {"content": parsed.content, "tool_calls": calls, "unparsed": parsed.unparsed}
 
 
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _is_object(text: str) -> bool:
-    return _is_json(text) and isinstance(json.loads(text), dict)
+    return is_json(text) and isinstance(json.loads(text), dict)
 
 
 DIALECTS: dict[str, Callable[[str], dict[str, Any]]] = {

@@ -29,7 +29,8 @@ def counted_history(request: Mapping[str, Any], options: KimiOptions) -> Any:
 
 def with_kimi_ids(messages: list[Any], prefix: str, report: Reporter = log_report) -> list[Any]:
     """Copies of the messages whose calls have Kimi's ids, each once, and whose tool messages
-    follow them. Ids in form stay; the others take the next free number of the conversation."""
+    follow them. Ids in form, of the function called, stay; the others take the next free number
+    of the conversation."""
     return _Renaming(messages, prefix, report).messages()
 
 
@@ -86,9 +87,9 @@ class _Renaming:
     def _id(self, given: object, name: str) -> str:
         written = given if self.form.parse(given) else rename_id(given, self.prefix)
         parsed = self.form.parse(written)
-        # A bare `search:0` only means this if it names the function that was called.
-        fits = parsed is not None and (written == given or parsed.name == name)
-        if parsed is not None and fits and written not in self.used:
+        # Kimi's prompt tells of a past call by its id alone: one of another function would be
+        # that function's call.
+        if parsed is not None and parsed.is_of(name) and written not in self.used:
             self.used.add(str(written))
             self.following = max(self.following, parsed.index + 1)
             return str(written)

@@ -45,6 +45,15 @@ def write(value: Any) -> bytes:
         return HALF_PAIR.sub(lambda half: f"\\u{ord(half[0]):04x}", text).encode()
 
 
+def is_json(text: str) -> bool:
+    """Whether it can be read."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def joined(text: str) -> str:
     """`text` with halves that stand side by side made one character again."""
     if HALF_PAIR.search(text) is None:

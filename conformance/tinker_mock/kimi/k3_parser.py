@@ -11,8 +11,8 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
+from tinker_mock.kimi.json_text import is_json
 from tinker_mock.kimi.stream_parser import CallArguments, CallEnd, CallStart, Event, Text
 
 OPEN, CLOSE, SEP, END = "<|open|>", "<|close|>", "<|sep|>", "<|end_of_msg|>"
@@ -144,7 +144,7 @@ class K3Parser:
         assert self.call is not None
         assert self.value is not None
         text, self.value = "".join(self.value), None
-        if not self.call.raw and (self.value_type == "string" or not _is_json(text)):
+        if not self.call.raw and (self.value_type == "string" or not is_json(text)):
             text = json.dumps(text, ensure_ascii=False)
         yield CallArguments(self.call.index, text)
 
@@ -163,11 +163,3 @@ class K3Parser:
 
 def _unescaped(value: str) -> str:
     return value.replace("&quot;", '"').replace("&amp;", "&")
-
-
-def _is_json(text: str) -> bool:
-    try:
-        _: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -2,12 +2,16 @@
 
 The same machine parses a whole text (`parse`) and a stream (`feed` … `finish`); what it says
 depends on the text only, never on where the stream was cut. It never raises.
+
+A section without a call is text, markers and all: MoonshotAI/Kimi-K2 docs/tool_call_guidance.md
+answers with the raw output where it finds none.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tinker_mock.kimi.json_text import is_json
 from tinker_mock.kimi.markers import Kind, Lexer, ToolTokens
 from tinker_mock.kimi.naming import Toolbox, name_from_arguments, name_from_id, needs_arguments
 
@@ -67,6 +71,9 @@ class Policy:
 
 
 OFFICIAL = Policy(trailing=False, lenient=False)
+LONGEST_LEAD = 512
+"""So many characters after a section's marker without a call, and it is prose; until then a stream
+waits."""
 
 
 class State(Enum):
@@ -94,6 +101,16 @@ class _Call:
 
 
 @dataclass
+class _Section:
+    """A section. What stands in it is kept until its first call: prose may name the markers."""
+
+    kept: list[tuple[Kind | None, Text | Unparsed]] = field(default_factory=list)
+    noise: list[str] = field(default_factory=list)
+    size: int = 0
+    has_call: bool = False
+
+
+@dataclass
 class StreamParser:
     """One text. `tools` are the request's, for names that only they can tell."""
 
@@ -109,7 +126,7 @@ class StreamParser:
         self.count = 0
         self.after_section = False
         self.trailing: list[str] = []
-        self.noise: list[str] = []
+        self.section = _Section()
 
     def feed(self, text: str) -> list[Event]:
         """What the next piece of text adds."""
@@ -119,8 +136,11 @@ class StreamParser:
         """What the end of the text adds; an open call is closed as incomplete."""
         events = [event for kind, piece in self.lexer.finish() for event in self._on(kind, piece)]
         if self.state in (State.ID, State.ARGUMENTS):
+            in_section = self.call.in_section
             events += self._end_call(complete=False)
-        events += self._end_noise()
+            self.state = State.SECTION if in_section else State.OUTSIDE
+        if self.state is State.SECTION:
+            events += self._end_noise() if self.section.has_call else self._no_section()
         self.state = State.OUTSIDE
         return events
 
@@ -133,34 +153,69 @@ class StreamParser:
 
     def _outside(self, kind: Kind | None, piece: str) -> Iterator[Event]:
         if kind is Kind.SECTION_BEGIN:
-            if self.trailing:
-                yield Text("".join(self.trailing))
-                self.trailing.clear()
-            self.state = State.SECTION
+            self.state, self.section = State.SECTION, _Section([(kind, Text(piece))])
         elif kind is Kind.CALL_BEGIN and self.policy.lenient:
             self._begin_call(piece, in_section=False)
         elif kind is Kind.SECTION_END and self.policy.strip_stray_ends:
             return
-        elif self.after_section and not self.policy.trailing:
+        else:
+            yield from self._content(piece)
+
+    def _content(self, piece: str) -> Iterator[Event]:
+        if self.after_section and not self.policy.trailing:
             self.trailing.append(piece)
         else:
             yield Text(piece)
 
     def _section(self, kind: Kind | None, piece: str) -> Iterator[Event]:
-        if kind in (Kind.SECTION_END, Kind.CALL_BEGIN):
-            yield from self._end_noise()
-        if kind is Kind.SECTION_END:
-            self.state, self.after_section = State.OUTSIDE, True
-        elif kind is Kind.CALL_BEGIN:
+        section = self.section
+        if kind is None or kind in (Kind.CALL_END, Kind.ARGUMENTS):
+            section.noise.append(piece)
+            section.size += len(piece)
+            if section.size > LONGEST_LEAD and not section.has_call and self.policy.lenient:
+                yield from self._no_section()
+            return
+        yield from self._end_noise()
+        if kind is Kind.CALL_BEGIN:
             self._begin_call(piece, in_section=True)
-        elif kind is not Kind.SECTION_BEGIN:
-            self.noise.append(piece)
+        elif section.has_call:
+            if kind is Kind.SECTION_END:
+                self.state, self.after_section = State.OUTSIDE, True
+        elif kind is Kind.SECTION_BEGIN and section.kept[-1][0] is kind:
+            section.kept.append((kind, Text(piece)))
+        else:
+            yield from self._no_section()
+            yield from self._outside(kind, piece)
 
     def _end_noise(self) -> Iterator[Event]:
-        noise = "".join(self.noise)
-        self.noise.clear()
-        if noise.strip():
+        noise = "".join(self.section.noise)
+        self.section.noise.clear()
+        if not self.section.has_call:
+            self.section.kept += [(None, Text(noise))] if noise else []
+        elif noise.strip():
             yield Unparsed(noise)
+
+    def _no_section(self) -> Iterator[Event]:
+        """It has no call: its markers are text like the rest."""
+        yield from self._end_noise()
+        for _, event in self.section.kept:
+            if isinstance(event, Text):
+                yield from self._content(event.text)
+            else:
+                yield event
+        self.state, self.section = State.OUTSIDE, _Section()
+
+    def _first_call(self) -> Iterator[Event]:
+        """It has a call: its markers are none of the content."""
+        self.section.has_call = True
+        if self.trailing:
+            yield Text("".join(self.trailing))
+            self.trailing.clear()
+        for kind, event in self.section.kept:
+            if isinstance(event, Unparsed):
+                yield event
+            elif kind is None and event.text.strip():
+                yield Unparsed(event.text)
 
     def _begin_call(self, piece: str, *, in_section: bool) -> None:
         self.state = State.ID
@@ -192,11 +247,13 @@ class StreamParser:
         self.call.id = "".join(self.call.written_id).strip()
         name = name_from_id(self.call.id, self.toolbox, lenient=self.policy.lenient)
         if name:
-            yield self._start(name)
+            yield from self._start(name)
 
-    def _start(self, name: str) -> CallStart:
+    def _start(self, name: str) -> Iterator[Event]:
+        if self.call.in_section and not self.section.has_call:
+            yield from self._first_call()
         self.call.index, self.count = self.count, self.count + 1
-        return CallStart(self.call.index, self.call.id, name)
+        yield CallStart(self.call.index, self.call.id, name)
 
     def _arguments(self, piece: str) -> Iterator[Event]:
         """Pass arguments on without the space around them."""
@@ -220,12 +277,22 @@ class StreamParser:
         if call.index is None:
             name = self._late_name()
             if name is None:
-                yield Unparsed("".join(call.raw))
+                yield from self._broken_call()
                 return
-            yield self._start(name)
+            yield from self._start(name)
             if call.pending:
                 yield CallArguments(self.count - 1, "".join(call.pending))
         yield CallEnd(self.count - 1, complete)
+
+    def _broken_call(self) -> Iterator[Event]:
+        """Nobody's call. With arguments it still shows that its section is one."""
+        call, broken = self.call, Unparsed("".join(self.call.raw))
+        if call.in_section and not self.section.has_call:
+            if not (call.arguments_begun and is_json("".join(call.pending))):
+                self.section.kept.append((None, broken))
+                return
+            yield from self._first_call()
+        yield broken
 
     def _late_name(self) -> str | None:
         """The function of a call whose id did not tell it, once its arguments are there."""

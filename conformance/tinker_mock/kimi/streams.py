@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from tinker_mock.kimi import json_text
-from tinker_mock.kimi.answers import is_json, looped_finish_reason
+from tinker_mock.kimi.answers import looped_finish_reason
 from tinker_mock.kimi.call_ids import IdForm, IdRepair
 from tinker_mock.kimi.fragments import CallGatherer
 from tinker_mock.kimi.framing import EventReader, Frame, JsonLinesReader
@@ -124,7 +124,7 @@ class ChoiceStream:
                     calls += self.gatherer.add(_fragment(index, piece), field)
                 case CallEnd(index, complete):
                     arguments = "".join(self.open.pop((field, index)))
-                    self.failed |= not complete and not is_json(arguments)
+                    self.failed |= not complete and not json_text.is_json(arguments)
         return calls
 
 

@@ -38,6 +38,9 @@ def load_tokenizer(
     """
     if not isinstance(name, str | Path) or not str(name):
         raise TokenizerError("validation", f"invalid tokenizer_id: {name}", detail=name)
+    if "://" in str(name):
+        fix = "Give a path, or a Hugging Face id such as org/name."
+        raise TokenizerError("validation", f"{name} is an address", fix=fix, detail=name)
     options = options or LoadOptions(**_known(more))
     question = (str(name), options)
     # One load a question, and nobody else waits for it.

@@ -172,19 +172,21 @@ def _spelled_bytes(token: str) -> bytes:
 def add_tokens(backend: Backend, repository: Repository) -> None:
     """Add what the repository's files add, under the ids and with the flags that transformers
     gives it."""
-    present = {token.content: token for token in backend.get_added_tokens_decoder().values()}
+    present = (token.content for token in backend.get_added_tokens_decoder().values())
     listed = [_added(token) for token in repository.listed]
-    known = {token.content: token for token in listed}
-    if not repository.lists:
-        known |= present
-    named = [known.get(token.content) or _added(token) for token in repository.named.values()]
-    extra = [_added(token) for token in repository.extra]
     there = {*present, *(token.content for token in listed)}
-    fresh = [token for token in named if token.content not in there]
-    fresh += [token for token in extra if token.content not in there]
-    roles = {token.content for token in named}
-    for token in (adding := [*listed, *fresh]):
-        token.special = token.special or token.content in roles
+    fresh: list[AddedToken] = []
+    ways: list[AddedToken | str] = []
+    for token in (*repository.named.values(), *repository.extra):
+        # Of several ways in which a token is written the last one counts, each way once.
+        added = _added(token)
+        way = token.content if token.flags is None else added
+        if token.content not in there and way not in ways:
+            ways.append(way)
+            fresh.append(added)
+    roles = {*repository.roles.values()}
+    for added in (adding := [*listed, *fresh]):
+        added.special = added.special or added.content in roles
     backend.add_tokens(adding)
 
 

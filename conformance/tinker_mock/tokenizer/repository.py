@@ -62,13 +62,12 @@ class Token:
 @dataclass(frozen=True)
 class Repository:
     """`named`: tokens by their roles (`bos_token`), `listed`: tokens to add by id, `extra`: further
-    special ones. `lists` is whether the configuration lists all added tokens."""
+    special ones."""
 
     configuration: Mapping[str, Any] = field(default_factory=dict)
     named: Mapping[str, Token] = field(default_factory=dict)
     listed: tuple[Token, ...] = ()
     extra: tuple[Token, ...] = ()
-    lists: bool = True
     silent: bool = True
     """No file says which tokens have a role."""
 
@@ -153,7 +152,6 @@ def _merged(
         {**named, **others},
         tuple(decoder[id] for id in sorted(decoder)),
         tuple(map(Token.of, extra)),
-        lists,
         silent=not configuration and not special_map,
     )
 

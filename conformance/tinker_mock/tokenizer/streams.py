@@ -111,16 +111,27 @@ class _WindowPieces:
 
     def _release(self) -> None:
         window = self._window
-        if not self._sent.endswith(REPLACEMENT):  # the mark may stand inside a character
+        sent = self._told(window[self._mark :])
+        # The mark may stand inside a character. What decodes to nothing by itself, as SentencePiece
+        # has it with spaces, does not show that a text goes on.
+        if sent and not self._sent.endswith(REPLACEMENT):
             del window[: self._mark]
-        del window[:-PATIENCE]
+        else:
+            del window[1 : 1 - PATIENCE]
+            sent = self._told(window)
+        if len(window) > PATIENCE:
+            del window[:-PATIENCE]
+            sent = self._told(window)
         self._mark = len(window)
-        sent = self._alone.get(window[0]) if len(window) == 1 else None
-        if sent is None:
-            sent = self._decode(window, skip_special_tokens=self._skip)
-            if len(window) == 1:
-                self._alone[window[0]] = sent
         self._sent = sent
+
+    def _told(self, ids: list[int]) -> str:
+        if len(ids) != 1:
+            return self._decode(ids, skip_special_tokens=self._skip)
+        text = self._alone.get(ids[0])
+        if text is None:
+            text = self._alone[ids[0]] = self._decode(ids, skip_special_tokens=self._skip)
+        return text
 
 
 def _pieces(tokenizer: Tokenizer, prompt: Ids[int], skip_special_tokens: bool) -> _Pieces:

@@ -8,9 +8,10 @@ template, and one that does not parse, wants a string.
 
 The tree alone misleads where a template only asks whether the content is a string, as Qwen3's
 does, and writes nothing if it is not. So a template that the tree says wants parts is also given
-some: if it writes a string and drops a part, it wants a string.
+some: if it writes a string, and drops a part or writes it as data, it wants a string.
 """
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Literal
@@ -27,6 +28,8 @@ TYPE_TESTS = {"string", "sequence", "iterable"}
 
 PROBE = "a text that no template writes by itself"
 PARTS = [{"type": "text", "text": PROBE}]
+AS_DATA = re.compile(rf"""["'] ?[:=] ?["']{PROBE}""")
+"""A part that was written down as a mapping, not as its text."""
 
 
 @lru_cache(maxsize=256)
@@ -34,7 +37,9 @@ def content_format(source: str) -> ContentFormat:
     """Read from the tree, and tried."""
     if format_by_tree(source) == "string":
         return "string"
-    return "string" if _tells(source, PROBE) and not _tells(source, PARTS) else "openai"
+    parts = _told(source, PARTS)
+    tells_parts = PROBE in parts and AS_DATA.search(parts) is None
+    return "string" if PROBE in _told(source, PROBE) and not tells_parts else "openai"
 
 
 def format_by_tree(source: str) -> ContentFormat:
@@ -46,13 +51,12 @@ def format_by_tree(source: str) -> ContentFormat:
     return "openai" if _Detector().wants_parts(tree.body) else "string"
 
 
-def _tells(source: str, content: Any) -> bool:
-    """Whether a user's content comes out of the template."""
+def _told(source: str, content: Any) -> str:
+    """What the template writes of a user's content."""
     try:
-        text = ChatTemplate(source).render([{"role": "user", "content": content}])
+        return ChatTemplate(source).render([{"role": "user", "content": content}])
     except TokenizerError:
-        return False
-    return PROBE in text
+        return ""
 
 
 def _is_name(node: nodes.Node, name: str) -> bool:

@@ -10,6 +10,7 @@ from jsonschema_rs import Draft202012Validator
 from tinker_mock.contracts.integer_coercion import Coerce, compile_coercion
 from tinker_mock.contracts.pointer import join
 from tinker_mock.contracts.protobuf import check_message
+from tinker_mock.contracts.reduction import reduced
 from tinker_mock.contracts.schema import Schema, Schemas, coerce, outside
 from tinker_mock.contracts.unknown_fields import Find, compile_search
 from tinker_mock.contracts.validators import Validators
@@ -268,7 +269,8 @@ class Operation:
         validator = self._validators.get(key, schema)
         if validator.is_valid(body):
             return []
-        return violations(validator.iter_errors(body))
+        small = reduced(body, validator.is_valid, self._validators.names)
+        return violations(validator.iter_errors(small))
 
     def _check_parameters(self, place: str, values: Mapping[str, Any]) -> list[Violation]:
         found: list[Violation] = []
@@ -286,5 +288,6 @@ class Operation:
                 f"{self.id}.{place}.{parameter.name}", parameter.schema
             )
             value = coerce(parameter.schema, values[key])
-            found.extend(violations(validator.iter_errors(value), join([parameter.name])))
+            if not validator.is_valid(value):
+                found += violations(validator.iter_errors(value), join([parameter.name]))
         return found

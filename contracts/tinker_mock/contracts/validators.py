@@ -1,5 +1,7 @@
 """Compiled validators of one document, made at first use and kept."""
 
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator, Registry
@@ -12,6 +14,12 @@ class Validators:
         self._base = f"urn:contract:{name}"
         self._registry = Registry([(self._base, {"components": document.get("components", {})})])
         self._compiled: dict[str, Draft202012Validator] = {}
+        self._document = document
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every field that some schema of the document has."""
+        return frozenset(_names(self._document))
 
     def get(self, key: str, schema: dict[str, Any] | bool) -> Draft202012Validator:
         """The validator of `schema`, compiled once under `key`."""
@@ -34,3 +42,14 @@ class Validators:
         if isinstance(node, list):
             return [self._absolute(item) for item in node]
         return node
+
+
+def _names(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        properties = node.get("properties")
+        if isinstance(properties, dict):
+            yield from properties
+        node = list(node.values())
+    if isinstance(node, list):
+        for inner in node:
+            yield from _names(inner)

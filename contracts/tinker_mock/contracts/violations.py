@@ -9,6 +9,8 @@ from jsonschema_rs import ValidationError, ValidationErrorKind
 from tinker_mock.contracts.pointer import join
 
 SHOWN = 120
+MOST = 100
+"""Violations that are told of one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ def violations(errors: Iterator[ValidationError], prefix: str = "") -> list[Viol
     found: list[Violation] = []
     for error in errors:
         found.extend(_narrow(error, prefix))
+        if len(found) >= MOST:
+            return found[:MOST]
     return found
 
 

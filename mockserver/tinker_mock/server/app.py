@@ -1,8 +1,10 @@
 """The composition root: builds every part of a mock, complete, and is alone in knowing them all."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +14,11 @@ from tinker_mock.contracts import Operation, load_contract
 from tinker_mock.server.access import Access
 from tinker_mock.server.catalog import Catalog, today_of
 from tinker_mock.server.clock import Clock, clock_from
+from tinker_mock.server.control import across_servers
 from tinker_mock.server.control.answerer import ControlAnswerer
 from tinker_mock.server.control.front_door import FrontDoor
 from tinker_mock.server.control.mock_control import MockControl
-from tinker_mock.server.database.keeper import lasting
+from tinker_mock.server.database.directory import lasting
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.faults.plans import Plans
@@ -51,9 +54,12 @@ from tinker_mock.server.wire.intake import Intake
 from tinker_mock.server.yaml_section import ScenarioError
 
 if TYPE_CHECKING:
+    from tinker_mock.server.cluster import sharing
+    from tinker_mock.server.cluster.cluster import Cluster
     from tinker_mock.server.engine import BaseModel
     from tinker_mock.server.service import operations
 else:
+    sharing = LazyModule("tinker_mock.server.cluster.sharing")
     operations = LazyModule("tinker_mock.server.service.operations")
 
 
@@ -64,6 +70,8 @@ class Mock:
     backend: Backend
     control: MockControl
     endpoint: Endpoint
+    cluster: Cluster | None = None
+    """The servers that share the store, this one among them."""
     script_warnings: list[str] = field(default_factory=list)
     """What may keep scripts of the start from firing."""
 
@@ -109,7 +117,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
     def answerer(backend: Backend) -> Answerer:
         return MockAnswerer(backend, handlers)
 
-    return app_of(build(settings, answerer, RequestRules(strict=settings.strict)))
+    rules = RequestRules(strict=settings.strict)
+    mock = build(settings, answerer, rules)
+    app = app_of(mock)
+    if mock.cluster is not None:
+        app.state.for_servers = app_for_servers(mock, answerer(mock.backend), rules)
+    return app
 
 
 def build(
@@ -157,29 +170,37 @@ def build(
     )
     intake = Intake(settings.body_limits)
     shapes = ErrorShapes(backend.quirks)
+    cluster = None if settings.store is None else sharing.joined(backend)
+    local = answerer(backend)
+    if cluster is not None:
+        cluster.recall = control.recall
+        control.shared = True
     endpoint = Endpoint(
-        answerer(backend),
+        local if cluster is None else sharing.answerer_of_clients(local, cluster),
         traffic,
         parked,
         intake,
         access,
         backend.compute,
-        rules,
+        rules if cluster is None else replace(rules, refuse=False),
         settings.base_url,
         shapes,
     )
-    return Mock(backend, control, endpoint, script_warnings)
+    return Mock(backend, control, endpoint, cluster, script_warnings)
 
 
 def _store(settings: Settings, clock: Clock) -> tuple[Store, bytes]:
     """Where the state is, and the secret that belongs to it."""
     given = settings.secret.encode() if settings.secret else None
+    if settings.store is not None:
+        store, secret = sharing.shared_state(settings, clock)
+        return store, given or secret
     if settings.data_dir is None:
         return Store(), given or drawn_secret()
-    keeper = lasting(settings.data_dir, settings.seed, clock)
+    keeper, directory = lasting(settings.data_dir, settings.seed, clock)
     store = Store(keeper)
     store.current = keeper.load()
-    return store, given or keeper.directory.secret(drawn_secret())
+    return store, given or directory.secret(drawn_secret())
 
 
 def _backend(
@@ -214,14 +235,54 @@ def _backend(
         authenticator=Authenticator(
             store, signer, clock, settings.jwt_lifetime, make_room, grants, settings.accept_keys
         ),
-        promises=PromiseBook(store, clock, policy, perform, settings.kept_results),
+        promises=PromiseBook(
+            store,
+            clock,
+            policy,
+            perform,
+            settings.kept_results,
+            settings.max_queued,
+            settings.max_results,
+        ),
         compute=compute,
-        batches=Batcher(compute),
+        batches=Batcher(compute.run, clock.busy),
         quirks=quirks,
         scripts=Scripts(catalog, bases),
         bases=bases,
     )
     return backend
+
+
+def app_for_servers(mock: Mock, answerer: Answerer, rules: RequestRules) -> Starlette:
+    """What the other servers of a store reach; faults of the wire are where the client is."""
+    assert mock.cluster is not None
+    clients = mock.endpoint
+    endpoint = Endpoint(
+        sharing.answerer_of_servers(answerer, mock.cluster),
+        PlainTraffic(),
+        clients.parked,
+        clients.intake,
+        clients.access,
+        clients.compute,
+        rules,
+        shaped=clients.shaped,
+    )
+    contract = load_contract("control").operations
+    console = Endpoint(
+        across_servers.OwnersControlAnswerer(_console(mock), mock.cluster),
+        PlainTraffic(),
+        mock.control.watching,
+        clients.intake,
+        clients.access,
+        clients.compute,
+        RequestRules(content_types=False),
+    )
+    routes = [*routes_for(endpoint, _operations()), *routes_for(console, contract.values())]
+    return DirectApp(routes, lifespan=None)
+
+
+def _console(mock: Mock) -> ControlAnswerer:
+    return ControlAnswerer(mock.control, mock.endpoint.access, load_contract("control").operations)
 
 
 def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> Starlette:
@@ -230,10 +291,16 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         mock.open()
+        if mock.cluster is not None:
+            await mock.cluster.open()
         yield
         if closing is not None:
             await closing()
+        if mock.cluster is not None:
+            mock.cluster.leaving = True
         mock.close()
+        if mock.cluster is not None:
+            await mock.cluster.leave()
 
     served = _operations()
     routes = mounted(routes_for(mock.endpoint, served))
@@ -242,7 +309,9 @@ def app_of(mock: Mock, closing: Callable[[], Awaitable[None]] | None = None) -> 
         fallback = FrontDoor(fallback)
         contract = load_contract("control").operations
         access = mock.endpoint.access
-        answerer = ControlAnswerer(mock.control, access, contract)
+        answerer: Answerer = _console(mock)
+        if mock.cluster is not None:
+            answerer = across_servers.SharedControlAnswerer(_console(mock), mock.cluster)
         console = Endpoint(
             answerer,
             PlainTraffic(),

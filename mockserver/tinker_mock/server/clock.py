@@ -15,8 +15,8 @@ loop; ``call_at``, ``wait_for`` and ``busy`` are called from that loop's thread 
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
@@ -62,6 +62,44 @@ class _Busy:
         self._own.ended = True
         self._count(0 if self._own.parked else -1)
         _hold.reset(self._token)
+
+
+class _Parked:
+    """Waiting on a clock is not work, even inside ``busy`` or in a task made there."""
+
+    __slots__ = ("_count", "_hold")
+
+    def __init__(self, count: Callable[[int], None]) -> None:
+        self._count = count
+
+    def __enter__(self) -> None:
+        self._hold = hold = _hold.get() or _Hold(ended=True)
+        hold.parked += 1
+        self._count(-1 if hold.parked == 1 and not hold.ended else 0)
+
+    def __exit__(self, *_: object) -> None:
+        self._hold.parked -= 1
+        self._count(1 if self._hold.parked == 0 and not self._hold.ended else 0)
+
+
+class _Expiry:
+    """Cancels the current task when its time has come (as asyncio.timeout: no task of its own)."""
+
+    __slots__ = ("_before", "_came", "_task")
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self._before = self._task.cancelling() if self._task else 0
+        self._came = False
+
+    def end(self) -> None:
+        self._came = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def taken_back(self) -> bool:
+        """Whether the cancellation that arrived was this one and no other."""
+        return self._came and self._task is not None and self._task.uncancel() <= self._before
 
 
 class Clock(Protocol):
@@ -140,33 +178,23 @@ class _TimerClock(ABC):
             return True
         if timeout is not None and timeout <= 0:
             return False
-        waiter = asyncio.ensure_future(event.wait())
-        timer = None
-        if timeout is not None:
-            timer = self.call_at(self.monotonic() + timeout, waiter.cancel, background=background)
+        if timeout is None:
+            with _Parked(self._count):
+                return await event.wait()
+        expiry = _Expiry()
+        timer = self.call_at(self.monotonic() + timeout, expiry.end, background=background)
         try:
-            with self._parked():
-                await asyncio.wait({waiter})
+            with _Parked(self._count):
+                return await event.wait()
+        except asyncio.CancelledError:
+            if not expiry.taken_back():
+                raise
             return event.is_set()
         finally:
-            waiter.cancel()
-            if timer is not None:
-                timer.cancel()
+            timer.cancel()
 
     def busy(self) -> AbstractContextManager[None]:
         return _Busy(self._count)
-
-    @contextmanager
-    def _parked(self) -> Iterator[None]:
-        """Waiting on this clock is not work, even inside ``busy`` or in a task made there."""
-        hold = _hold.get() or _Hold(ended=True)
-        hold.parked += 1
-        self._count(-1 if hold.parked == 1 and not hold.ended else 0)
-        try:
-            yield
-        finally:
-            hold.parked -= 1
-            self._count(1 if hold.parked == 0 and not hold.ended else 0)
 
     def _count(self, change: int) -> None:
         self._working += change
@@ -288,7 +316,7 @@ class ManualClock(_TimerClock):
 
     async def settle(self) -> None:
         """Return once nothing but timers is left."""
-        with self._parked():
+        with _Parked(self._count):
             quiet, seen = 0, self.activity
             while quiet < SETTLE_TURNS or self._working:
                 await (self._unoccupied.wait() if self._working else asyncio.sleep(0))
@@ -330,6 +358,16 @@ class ManualClock(_TimerClock):
         self._elapsed = max(self._elapsed, head.when)
         self._fire_due(self._elapsed)
         self._changed()
+
+
+def machine_seconds() -> float:
+    """The machine's seconds since an arbitrary origin, never going back."""
+    return time.monotonic()
+
+
+async def machine_pause(seconds: float) -> None:
+    """Let others go on for so many seconds of the machine's; with 0 once, whoever is ready."""
+    await asyncio.sleep(seconds)
 
 
 def machine_timer(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:

@@ -65,6 +65,13 @@ class StorageFull(ServiceError):
     kind = "insufficient_storage"
 
 
+class StorageAway(StorageFull):
+    """What was asked for cannot be kept right now; a matter of time."""
+
+    status = 503
+    kind = "unavailable"
+
+
 class NotFound(ServiceError):
     """No such thing for this tenant."""
 

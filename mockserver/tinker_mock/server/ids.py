@@ -34,6 +34,11 @@ class IdSource:
         counters[key] += 1
         return counters[key]
 
+    def serial(self, kind: str) -> str:
+        """A key of its own for each of `kind`, in order; servers that share a store mark theirs."""
+        who = self.store.server
+        return f"{self.count(kind, *([who] if who else [])):012d}{who}"
+
     def number(self, kind: str, *parts: object) -> int:
         """A 63-bit number of `kind` for `parts`: seeds of generators, key ids."""
         text = "\x1f".join([str(self.seed), kind, *map(str, parts)])

@@ -15,6 +15,7 @@ health check in a fraction of the time they take. Tables of functions name them 
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -45,7 +46,8 @@ class LazyModule:
 
     @classmethod
     def load_all(cls) -> None:
-        """Import every module that is named, so that nobody has to wait for one."""
+        """Import every module that is named, so that nobody has to wait for one; but for those that
+        need an extra that is not installed."""
         for name in sorted(cls._named):
-            with IMPORTING:
+            with IMPORTING, suppress(ModuleNotFoundError):
                 import_module(name)

@@ -7,6 +7,10 @@ from typing import Any
 
 DEFAULT_PORT = 8765
 KEPT_RESULTS = 10_000
+MAX_QUEUED = 2048
+"""MiB."""
+MAX_RESULTS = 1024
+"""MiB."""
 PREFIXES = ("", "/services/tinker-prod")
 """The API is served at the root and under the real service's prefix: only the host changes."""
 
@@ -29,7 +33,7 @@ class Limits:
 class WorkLimits:
     """What the engine may spend on one operation."""
 
-    workers: int = 2
+    threads: int = 2
     """Threads that compute at a time."""
     seconds: float = 60.0
     """Of a processor."""
@@ -104,8 +108,17 @@ class Settings:
     result_retention: float = Limits.retention
     data_dir: Path | None = None
     """Where the state lasts; None keeps it in memory."""
+    store: str | None = None
+    """`postgresql://…`: where it lasts and is shared with other servers."""
+    peer_address: str = ""
+    """HOST:PORT where the other servers of the store reach this one (filled in once bound)."""
+    peer_host: str = "127.0.0.1"
     kept_results: int = KEPT_RESULTS
     """Results that have been read stay readable until so many others have been read."""
+    max_queued: int = MAX_QUEUED
+    """MiB of requests that wait for their turn."""
+    max_results: int = MAX_RESULTS
+    """MiB of results that are kept; beyond, those read longest ago are not, then the oldest."""
     keep: float = 7 * 24 * 3600.0
     """Ended sessions, and the account of what was done, are kept for this long."""
     memory_limit: int | None = None
@@ -122,7 +135,7 @@ class Settings:
     client_config: Mapping[str, Any] = field(default_factory=dict)
     dynamic_config: Mapping[str, Any] = field(default_factory=dict)
     jwt_lifetime: float = 3600.0
-    workers: int = WorkLimits.workers
+    threads: int = WorkLimits.threads
     work_seconds: float = WorkLimits.seconds
     work_memory: int = WorkLimits.memory
     work_tokens: int = WorkLimits.tokens
@@ -148,7 +161,7 @@ class Settings:
     @property
     def work_limits(self) -> WorkLimits:
         """What the engine may spend on one operation."""
-        return WorkLimits(self.workers, self.work_seconds, self.work_memory, self.work_tokens)
+        return WorkLimits(self.threads, self.work_seconds, self.work_memory, self.work_tokens)
 
     @property
     def body_limits(self) -> BodyLimits:

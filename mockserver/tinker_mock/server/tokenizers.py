@@ -2,9 +2,10 @@
 
 Looked for, in this order: `tokenizer_id` as a local path; the directory TINKER_MOCK_TOKENIZERS
 (by default `shared/tokenizers` beside the repository) and then the shipped fixtures, under the
-model's id, its last part, or its family; the Hugging Face cache. Nothing is downloaded. Reading
-one needs the extra `text` as a whole. Inkling's is the one in tml-renderers (extra `renderers`).
-A model whose own tokenizer is not found has a stand-in.
+model's id, its last part, or its family; the Hugging Face cache; what `tinker-mock tokenizers take`
+took out of tml-renderers. Nothing is downloaded. Reading one needs the extra `text` as a whole.
+Inkling's ranks are read from tml-renderers (extra `renderers`) as they are. A model whose own
+tokenizer is not found has a stand-in.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinker_mock.contracts.locations import FIXTURES, ROOT
 from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.own_tokenizers import TAKEN, own_folder
 from tinker_mock.server.stand_in import (
     MARK,
     NamedModel,
@@ -55,21 +57,22 @@ def own_tokenizer(model: NamedModel) -> Tokenizer | None:
 
     A tokenizer of another size than the catalogue says is not this model's, and passed over.
     """
-    ranks = _inkling_ranks() if _is_inkling(model) else None
+    ranks = _inkling_ranks(model)
     if ranks is not None and text_is_installed():
         return _of_ranks(ranks, model.name, lambda: vocabulary_of(model))
     name = (model.name, model.family, model.tokenizer_id, model.tokenizer_size)
-    sources = tuple(_sources(model.name, model.family, model.tokenizer_id))
+    sources = tuple(_sources(model))
     return _load(name, sources, tuple(_state_of(source) for source, _ in sources))
 
 
-def _is_inkling(model: NamedModel) -> bool:
-    """Inkling 2 has ranks of its own, which are in no package on the index."""
-    return model.family == INKLING and "Inkling-2" not in model.name
+def _inkling_ranks(model: NamedModel) -> Path | None:
+    """The rank file of Inkling's tokenizer: in tml-renderers, or beside the other tokenizers.
 
-
-def _inkling_ranks() -> Path | None:
-    """The rank file of Inkling's tokenizer: in tml-renderers, or beside the other tokenizers."""
+    Inkling 2 has ranks of its own, which are in no package on the index. What was taken goes first:
+    clients can load that too.
+    """
+    if model.family != INKLING or "Inkling-2" in model.name or own_folder(model) is not None:
+        return None
     package = find_spec("tml_renderers")
     folders = [Path(one) / "data" for one in (package and package.submodule_search_locations) or ()]
     found = (folder / RANKS for folder in (*folders, tokenizer_directory() / "openai"))
@@ -95,9 +98,9 @@ def folder_of(model: NamedModel) -> str | None:
 
     None where there is none: a tokenizer in a form that only its own code reads, no disk to write.
     """
-    if _is_inkling(model) and own_tokenizer(model) is not None:
+    if _inkling_ranks(model) is not None and own_tokenizer(model) is not None:
         return None
-    for source, _ in _sources(model.name, model.family, model.tokenizer_id):
+    for source, _ in _sources(model):
         for directory in _directories(source):
             tokenizer = own_tokenizer(model)
             if tokenizer is not None and (directory / "tokenizer.json").is_file():
@@ -118,10 +121,10 @@ def has_own_files(model: NamedModel) -> bool:
 
 def own_files(model: NamedModel) -> tuple[str, ...]:
     """What the model's own tokenizer may be read from, with the times of change; () for nothing."""
-    ranks = _inkling_ranks() if _is_inkling(model) else None
+    ranks = _inkling_ranks(model)
     if ranks is not None:
         return _state_of(str(ranks))
-    found = _sources(model.name, model.family, model.tokenizer_id)
+    found = _sources(model)
     return tuple(file for source, _ in found for file in _state_of(source))
 
 
@@ -162,6 +165,9 @@ def _load(
                 _log.debug("no tokenizer for %s in %s: %s", name, place, error)
                 continue
             if tokenizer.vocab_size == size:
+                if (place / TAKEN).is_file():
+                    # Its template is the stand-in's, for clients: without tools and pictures.
+                    tokenizer.chat_template = None
                 return tokenizer
             _log.info("%s: %s has %d ids, not %d", name, place, tokenizer.vocab_size, size)
     return None
@@ -192,11 +198,12 @@ def _make_stand_in(
 _stand_ins: dict[tuple[str, tuple[object, ...]], StandInTokenizer | None] = {}
 
 
-def _sources(name: str, family: str, tokenizer_id: str) -> Iterator[tuple[str, str | None]]:
+def _sources(model: NamedModel) -> Iterator[tuple[str, str | None]]:
     """Candidates, best first, with the table of Kimi's special tokens to use, if one is to."""
+    name, tokenizer_id = model.name, model.tokenizer_id
     if Path(tokenizer_id).exists():
         yield tokenizer_id, None
-    parts = family.split("_")
+    parts = model.family.split("_")
     families = ["_".join(parts[:end]) for end in range(len(parts), 0, -1)]
     for root in (tokenizer_directory(), SHIPPED):
         for own in (tokenizer_id, name):
@@ -207,6 +214,9 @@ def _sources(name: str, family: str, tokenizer_id: str) -> Iterator[tuple[str, s
             if directory and (root / directory).is_dir():
                 yield str(root / directory), _kimi_table(name)
     yield tokenizer_id, None
+    taken = own_folder(model)
+    if taken is not None:
+        yield str(taken), None
 
 
 def _state_of(source: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What the inspector shows: curves, samples, exchanges in full, checkpoints; and its page."""
 
 import base64
+import math
 import re
 import subprocess
 from collections.abc import Iterator
@@ -72,6 +73,10 @@ def test_steps_can_be_asked_for_as_they_come(api: Api) -> None:
     trained(api, other, steps=1)
     (curve,) = look(api, "list_curves", model=model, after=2)["models"]
     assert [point["step"] for point in curve["points"]] == [3]
+    last = curve["points"][0]["at"]
+    since = {c["model_id"]: c["points"] for c in look(api, "list_curves", since=last)["models"]}
+    assert [point["step"] for point in since[model]] == [3]
+    assert [point["step"] for point in since[other]] == [1]
     assert len(look(api, "list_curves")["models"]) == 2
 
 
@@ -109,6 +114,47 @@ def test_policy_losses_tell_advantage_and_distance(api: Api) -> None:
     values = curve["points"][0]["values"]
     assert values["advantage:mean"] == pytest.approx(0.5)
     assert values["kl_sampler_trainer:mean"] == pytest.approx(0.25, abs=1e-5)
+
+
+def test_groups_tell_what_their_rewards_differ_by(api: Api) -> None:
+    """Rewards 1, 0, 0, 1 and 0.25, 0.75 less their group's mean, as loops send them."""
+    model = api.model()
+    groups = {(1, 2, 3): [1.0, 0.0, 0.0, 1.0], (4, 5, 6): [0.25, 0.75]}
+    data, sampled = [], -2.0
+    for prompt, rewards in groups.items():
+        for answer, reward in enumerate(rewards):
+            tokens = [*prompt, 7, 8 + answer]
+            size, own = len(tokens) - 1, reward - sum(rewards) / len(rewards)
+            data.append(
+                datum(
+                    tokens,
+                    target_tokens={"data": tokens[1:], "dtype": "int64", "shape": [size]},
+                    logprobs=reals([0.0, 0.0, sampled, sampled]),
+                    advantages=reals([0.0, 0.0, own, own]),
+                )
+            )
+    body = training_step(model, 1, *data)
+    body["forward_backward_input"]["loss_fn"] = "importance_sampling"
+    done = api.done("forward_backward", body)
+    api.done("optim_step", update(model, 2))
+
+    (curve,) = look(api, "list_curves")["models"]
+    values = curve["points"][0]["values"]
+    ratios = [
+        math.exp(score - sampled)
+        for output in done["loss_fn_outputs"]
+        for score in output["logprobs"]["data"][2:]
+    ]
+    assert values["advantage:mean"] == pytest.approx(0)
+    assert values["advantage_positive:mean"] == pytest.approx(3 / 6)
+    assert values["advantage_spread:mean"] == pytest.approx((1.0 + 0.5) / 2)
+    assert values["sequence_tokens:mean"] == 2
+    assert values["sampled_entropy:mean"] == pytest.approx(2.0)
+    assert values["ratio:mean"] == pytest.approx(sum(ratios) / len(ratios), rel=1e-5)
+
+
+def reals(values: list[float]) -> dict[str, Any]:
+    return {"data": values, "dtype": "float32", "shape": [len(values)]}
 
 
 def test_curves_end_with_a_reset(api: Api) -> None:

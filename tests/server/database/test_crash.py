@@ -6,4 +6,5 @@ from tests.bench.crash import crash
 
 
 def test_every_acknowledged_operation_runs_exactly_once_and_in_order(tmp_path: Path) -> None:
-    assert crash(tmp_path / "data", points=8, clients=4, seed=7) > 0
+    place = ("--data-dir", str(tmp_path / "data"))
+    assert crash(place, points=20, clients=4, seed=7) > 0

@@ -199,7 +199,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(directory: Path) -> Non
         model = api.model()
         done = api.submit("forward_backward", training_step(model, 1))
         first = api.outcome(done)
-        database = server.mock.backend.store.keeper.directory.database
+        database = server.mock.backend.store.keeper.place.database
         database.limit_size(1)
         told = {"tags": ["x" * 100_000], "user_metadata": None, "sdk_version": "0.38.0"}
         refused = api.post("create_session", told)

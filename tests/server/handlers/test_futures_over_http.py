@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from tests.server.conftest import Api, sample, training_step, update
+from tinker_mock.server.serving.in_thread import RunningServer
 
 OLD = {"User-Agent": "AsyncTinker/Python 0.13.1", "X-Stainless-Package-Version": "0.13.1"}
 ELIXIR = {"User-Agent": "AsyncTinkex/Elixir 0.7.0"}
@@ -18,10 +19,7 @@ def waiting(api: Api) -> tuple[Api, str]:
 
 
 @pytest.mark.tinker_mock(long_poll=0.05)
-def test_pending_is_told_in_the_callers_dialect(tinker_mock: object) -> None:
-    from tinker_mock.server.serving.in_thread import RunningServer
-
-    assert isinstance(tinker_mock, RunningServer)
+def test_pending_is_told_in_the_callers_dialect(tinker_mock: RunningServer) -> None:
     api = Api(tinker_mock, "tml-dialects")
     with api.http:
         request_id = api.submit("optim_step", update(api.model(), 2))
@@ -106,6 +104,17 @@ def test_completions_of_a_sampling_client_come_with_a_cursor(api: Api) -> None:
     assert of_clone["completions"] == [{"state": "finished", "request_id": cloned}]
     at_once = {"target": target, "prev_cursor": 2, "timeout": 0.0}
     assert api.post("retrieve_futures", at_once).json() == {"completions": [], "cursor": 2}
+
+
+@pytest.mark.tinker_mock(long_poll=0.05)
+def test_a_poll_of_many_is_held_no_longer_than_the_limit(tinker_mock: RunningServer) -> None:
+    api = Api(tinker_mock, "tml-held")
+    with api.http:
+        target = {"type": "sampling_session", "sampling_session_id": api.sampler()}
+        for timeout in (None, 0.01, 20, 10**9, 1e308):
+            answer = api.post("retrieve_futures", {"target": target, "timeout": timeout})
+            assert answer.json() == {"completions": [], "cursor": 0}
+            assert answer.elapsed.total_seconds() < 15
 
 
 def test_a_cancelled_promise_is_a_failure_and_its_lane_goes_on(waiting: tuple[Api, str]) -> None:

@@ -86,7 +86,7 @@ def named(answer: httpx.Response) -> str:
 @pytest.mark.parametrize("coding", CODINGS)
 def test_every_coding_is_read(http: httpx.Client, coding: str) -> None:
     for padding in (0, 300_000, 2 * MIB):
-        body = json.dumps({**SESSION, "user_metadata": {"x": "y" * padding}}).encode()
+        body = json.dumps({**SESSION, "x": "y" * padding}).encode()
         answer = send(http, CODINGS[coding](body), coding)
         assert answer.status_code == 200, answer.text
 

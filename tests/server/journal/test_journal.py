@@ -130,6 +130,7 @@ def test_exports(http: httpx.Client, tmp_path: Path, tinker_mock: RunningServer)
     first = archive["entries"][0]
     assert json.loads(first["request"]["postData"]["text"])["sdk_version"] == "0.38.0"
     assert first["response"]["content"]["size"] == first["response"]["bodySize"]
+    assert first["request"]["url"] == f"{tinker_mock.url}/api/v1/create_session"
     cassette = tmp_path / "journal.yaml"
     cassette.write_bytes(export("cassette").content)
     with vcr.use_cassette(str(cassette), record_mode=vcr.mode.NONE):

@@ -15,6 +15,7 @@ from tinker_mock.server.engine import (
     Sampler,
     SampleRequest,
 )
+from tinker_mock.server.service import batches
 from tinker_mock.server.service.bases import engine_base
 from tinker_mock.server.service.batches import Batcher
 
@@ -92,3 +93,30 @@ def test_concurrent_slices_share_a_batch_and_a_wrong_one_fails_alone(base: BaseM
     assert sorted(compute.sizes) == [1, 1, 1, 1, 3]
     assert batcher.running == {}
     assert batcher.waiting == {}
+
+
+def test_a_burst_is_one_batch_and_nobody_waits_for_ever(
+    base: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def pause(_: float) -> None:
+        for _ in range(8):  # turns of the loop stand for time
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(batches, "machine_pause", pause)
+    compute = Counting()
+    batcher = Batcher(compute)
+
+    async def later(turns: int) -> Any:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await batcher.run(
+            "key", lambda: Sampler(base).sample_together, asked(turns), patience=1.0
+        )
+
+    async def work() -> list[Any]:
+        return await asyncio.gather(*[later(turns) for turns in (0, 5, 10, 15, 20, 200)])
+
+    found = asyncio.run(work())
+    assert compute.sizes == [5, 1]
+    for turns, result in zip((0, 5, 10, 15, 20, 200), found, strict=True):
+        assert same(result.sequences[0], Sampler(base).sample(asked(turns)).sequences[0])

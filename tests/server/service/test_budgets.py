@@ -237,7 +237,7 @@ def test_tenants_take_turns_however_much_each_has() -> None:
             one = asyncio.create_task(compute(spin, "one"))
         await asyncio.gather(*many, one)
 
-    run(work, WorkLimits(workers=1))
+    run(work, WorkLimits(threads=1))
     assert ended.index("one") < 10
 
 
@@ -259,7 +259,7 @@ def test_long_work_gives_way_to_short_work() -> None:
         release.set()
         return [second, await first]
 
-    assert run(work, WorkLimits(workers=1)) == ["short", "long"]
+    assert run(work, WorkLimits(threads=1)) == ["short", "long"]
 
 
 def test_whoever_holds_most_memory_gives_way() -> None:
@@ -293,4 +293,80 @@ def test_whoever_holds_most_memory_gives_way() -> None:
         assert compute._memory.held == 0
         return result
 
-    assert run(work, WorkLimits(workers=2, memory=100)) == "done"
+    assert run(work, WorkLimits(threads=2, memory=100)) == "done"
+
+
+def test_small_work_waits_for_no_other_work() -> None:
+    """Both threads are in the middle of a slice that does not end: small work is done."""
+    started, release = [threading.Event(), threading.Event()], threading.Event()
+
+    def endless(number: int) -> None:
+        started[number].set()
+        release.wait(PATIENCE)
+
+    async def work(compute: Compute) -> str:
+        with on_behalf_of("hostile"):
+            both = [asyncio.create_task(compute(endless, number)) for number in (0, 1)]
+        for event in started:
+            await asyncio.to_thread(event.wait)
+        with on_behalf_of("honest"):
+            said = await asyncio.wait_for(compute.run(lambda: "small", small=True), PATIENCE)
+        release.set()
+        await asyncio.gather(*both)
+        return said
+
+    assert run(work, WorkLimits(threads=2)) == "small"
+
+
+def test_work_that_is_not_as_small_as_it_was_said_joins_the_others() -> None:
+    """Tenants that call everything small do not keep small work waiting."""
+    stop = threading.Event()
+
+    def spin() -> str:
+        while not stop.is_set():
+            checkpoint()
+        return "ended"
+
+    async def work(compute: Compute) -> list[str]:
+        pretenders = []
+        for number in range(5):
+            with on_behalf_of(f"pretender-{number}"):
+                pretenders.append(asyncio.create_task(compute.run(spin, small=True)))
+        await asyncio.sleep(0)
+        with on_behalf_of("honest"):
+            said = await asyncio.wait_for(compute.run(lambda: "small", small=True), PATIENCE)
+        stop.set()
+        return [said, *await asyncio.gather(*pretenders)]
+
+    assert run(work, WorkLimits(threads=1)) == ["small", *["ended"] * 5]
+
+
+def test_every_tenant_has_its_turns_in_the_books() -> None:
+    """Turns that are given are given back, by whatever way work ends."""
+
+    def short() -> None:
+        checkpoint()
+
+    def failing() -> None:
+        checkpoint()
+        raise ValueError
+
+    def long() -> None:
+        until = time.perf_counter() + 0.03
+        while time.perf_counter() < until:
+            checkpoint()
+
+    async def work(compute: Compute) -> tuple[Any, ...]:
+        tasks = []
+        for number in range(40):
+            with on_behalf_of(f"tenant-{number % 7}"):
+                kind = (short, failing, long)[number % 3]
+                task = compute.run(kind, small=number % 2 == 0)
+                tasks.append(asyncio.create_task(task))
+        await asyncio.gather(*tasks, return_exceptions=True)
+        small, other = compute._small, compute._other
+        assert small.idle.is_set()
+        assert other.idle.is_set()
+        return small.free, small.waiting, other.free, other.waiting
+
+    assert run(work, WorkLimits(threads=2)) == (1, 0, 2, 0)

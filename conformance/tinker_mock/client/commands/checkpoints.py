@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from tinker_mock.client.types.records import Checkpoint, CheckpointsList
 
 async def save(terminal: Terminal, service: AsyncServiceClient, arguments: Namespace) -> int:
     """Create a training client, save its weights, write where they are to a file."""
+    if not arguments.output:
+        raise invalid("--output FILE is required: it gets the checkpoint's path")
     base_model = arguments.base_model
     if arguments.model_path:
         training = await service.create_training_client_from_state(arguments.model_path)
@@ -72,7 +75,7 @@ async def list_all(terminal: Terminal, service: AsyncServiceClient, arguments: N
         body = {"checkpoints": listed, "total": total, "shown": len(found)}
         terminal.say(json.dumps(given(**body, run_id=arguments.run_id)))
         return 0
-    for line in checkpoint_table(found, total, arguments.run_id):
+    for line in checkpoint_table(found, total, terminal.now(), arguments.run_id):
         terminal.say(line)
     return 0
 
@@ -122,8 +125,14 @@ async def set_ttl(terminal: Terminal, service: AsyncServiceClient, arguments: Na
 async def delete(terminal: Terminal, service: AsyncServiceClient, arguments: Namespace) -> int:
     """Delete several, going on after a failure; all paths are checked before the first."""
     paths: list[str] = arguments.paths
+    if bool(paths) == bool(arguments.run_id):
+        raise invalid("say what to delete: either paths or --run-id RUN")
+    if paths and (arguments.type or arguments.before or arguments.after):
+        raise invalid("--type, --before and --after choose among a run's: give --run-id")
     for path in paths:
         parse_checkpoint_path(path)
+    if arguments.run_id:
+        paths = await _of_run(service.create_rest_client(), arguments)
     terminal.say(f"Preparing to delete {len(paths)} checkpoint(s):")
     for path in paths:
         terminal.say(f"  - {path}")
@@ -156,14 +165,42 @@ async def download(terminal: Terminal, service: AsyncServiceClient, arguments: N
 
 def checkpoint_json(checkpoint: Checkpoint) -> dict[str, Any]:
     """A checkpoint for machines."""
-    body: dict[str, Any] = encode(checkpoint, nulls=False)
-    body |= {"time": time_text(checkpoint.time), "training_run_id": checkpoint.training_run_id}
-    return body
+    body: dict[str, Any] = encode(checkpoint, nulls=False, time=time_text)
+    return {**body, "training_run_id": checkpoint.training_run_id}
 
 
 def slug(name: str) -> str:
     """A model's name as part of a checkpoint's."""
     return name.lower().replace("/", "-").replace(":", "-")
+
+
+async def _of_run(rest: AsyncRestClient, arguments: Namespace) -> list[str]:
+    """The paths of a run's checkpoints that the filters leave."""
+    before, after = _moment(arguments.before), _moment(arguments.after)
+    listed = (await rest.list_checkpoints(arguments.run_id)).checkpoints
+    found = []
+    for one in listed:
+        segment = parse_checkpoint_path(one.tinker_path).segment
+        made = one.time if isinstance(one.time, datetime) else None
+        if arguments.type not in (None, segment):
+            continue
+        if (before and not (made and made < before)) or (after and not (made and made > after)):
+            continue
+        found.append(one.tinker_path)
+    if not found:
+        raise invalid(f"no checkpoints of {arguments.run_id} meet these conditions")
+    return found
+
+
+def _moment(text: str | None) -> datetime | None:
+    """An ISO 8601 time, UTC where it names no zone. Raises `ValidationError`."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise invalid(f"not an ISO 8601 time: {text!r}") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 async def _delete_one(terminal: Terminal, rest: AsyncRestClient, path: str, place: str) -> bool:

@@ -1,13 +1,16 @@
 """How things are written in a terminal."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from tinker_mock.client.types.json import encode
 from tinker_mock.client.types.records import Checkpoint, TrainingRun
 from tinker_mock.client.types.results import SampledSequence
 
 _UNITS = ("B", "KB", "MB", "GB", "TB")
-CHECKPOINT_COLUMNS = ("Checkpoint ID", "Type", "Size", "Public", "Created", "Path")
+CHECKPOINT_COLUMNS = ("Checkpoint ID", "Type", "Size", "Public", "Created", "Expires", "Path")
 RUN_COLUMNS = ("Run ID", "Base Model", "Owner", "LoRA", "Status", "Last Update")
 
 
@@ -30,10 +33,17 @@ def time_text(time: datetime | str | None) -> str:
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def relative_time(time: datetime | None, now: datetime) -> str:
+def json_text(value: Any) -> str:
+    """A value for machines, without nulls; all times in UTC with a Z."""
+    return json.dumps(encode(value, nulls=False, time=time_text))
+
+
+def relative_time(time: datetime | str | None, now: datetime) -> str:
     """`2 hours ago`, `in 2 hours`; the date when that is a month away; Never for none."""
     if time is None:
         return "Never"
+    if isinstance(time, str):
+        return time
     distance = now - time
     past, distance = distance >= timedelta(0), abs(distance)
     if distance >= timedelta(days=30):
@@ -66,7 +76,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 
 
 def checkpoint_table(
-    checkpoints: Sequence[Checkpoint], total: int, run_id: str | None = None
+    checkpoints: Sequence[Checkpoint], total: int, now: datetime, run_id: str | None = None
 ) -> list[str]:
     """The lines of a checkpoint list."""
     title = "Checkpoints" if run_id is None else f"Checkpoints for {run_id}"
@@ -76,7 +86,8 @@ def checkpoint_table(
             one.checkpoint_type,
             size_text(one.size_bytes),
             str(one.public).lower(),
-            time_text(one.time),
+            relative_time(one.time, now),
+            relative_time(one.expires_at, now),
             one.tinker_path,
         )
         for one in checkpoints
@@ -84,7 +95,7 @@ def checkpoint_table(
     return table(f"{title} ({len(checkpoints)}/{total})", CHECKPOINT_COLUMNS, rows)
 
 
-def run_table(runs: Sequence[TrainingRun], total: int) -> list[str]:
+def run_table(runs: Sequence[TrainingRun], total: int, now: datetime) -> list[str]:
     """The lines of a run list."""
     rows = [
         (
@@ -93,7 +104,7 @@ def run_table(runs: Sequence[TrainingRun], total: int) -> list[str]:
             run.model_owner,
             lora_text(run.is_lora, run.lora_rank),
             status_text(run.corrupted),
-            time_text(run.last_request_time),
+            relative_time(run.last_request_time, now),
         )
         for run in runs
     ]

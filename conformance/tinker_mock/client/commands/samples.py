@@ -5,17 +5,16 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from tinker_mock.client.commands.formats import sample_block
 from tinker_mock.client.commands.terminal import Terminal, write_text
 from tinker_mock.client.errors import TinkerError, invalid
 from tinker_mock.client.service import AsyncServiceClient
+from tinker_mock.client.session.tokenizers import tokenizer_source
 from tinker_mock.client.types.json import encode
 from tinker_mock.client.types.model_input import ModelInput
 from tinker_mock.client.types.parameters import SamplingParams
 from tinker_mock.client.types.results import SampledSequence, SampleResponse
-from tinker_mock.client.types.text import decode_tokens, load_tokenizer
+from tinker_mock.client.types.text import decode_tokens
 
 
 async def sample(terminal: Terminal, service: AsyncServiceClient, arguments: Namespace) -> int:
@@ -24,7 +23,9 @@ async def sample(terminal: Terminal, service: AsyncServiceClient, arguments: Nam
     client = await service.create_sampling_client(arguments.base_model, arguments.model_path)
     model = arguments.tokenizer
     if model is None:
-        model = tokenizer_of(service, client.base_model or arguments.base_model)
+        model = await tokenizer_source(
+            service.connection, client.base_model or arguments.base_model
+        )
     prompt = read_prompt(arguments, model)
     terminal.warn("Starting sampling...")
     params = SamplingParams(
@@ -33,31 +34,17 @@ async def sample(terminal: Terminal, service: AsyncServiceClient, arguments: Nam
         temperature=arguments.temperature,
         top_k=arguments.top_k,
         top_p=arguments.top_p,
+        stop=arguments.stop,
     )
     operation = client.sample(prompt, arguments.num_samples, params)
     response = await operation.result()
-    text = as_json(response, model) if arguments.json else as_text(response, model)
+    text = as_json(response, model) if arguments.format == "json" else as_text(response, model)
     if arguments.output:
         write_text(arguments.output, text)
     else:
         terminal.say(text)
     terminal.warn(f"Sampling complete ({len(response.sequences)} sequences)")
     return 0
-
-
-def tokenizer_of(service: AsyncServiceClient, model: str | None) -> str | None:
-    """The model's name, or where a mock on this machine says that its tokenizer is."""
-    try:
-        load_tokenizer(model)
-    except TinkerError:
-        try:
-            address = f"{service.config.base_url.rstrip('/')}/_mock/tokenizer"
-            answer = httpx.get(address, params={"model": model or ""}, timeout=10)
-            folder = answer.json().get("folder") if answer.status_code == 200 else None
-        except (httpx.HTTPError, ValueError):
-            return model
-        return str(folder) if folder and Path(folder).is_dir() else model
-    return model
 
 
 def check(arguments: Namespace) -> None:

@@ -46,6 +46,8 @@ class Environment:
     credential_command: str | None = field(default=None, repr=False)
     preset: str | None = None
     project_id: str | None = None
+    poll_backoff: str | None = None
+    otel_propagate: bool = False
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
@@ -77,6 +79,8 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         credential_command=text("TINKER_CREDENTIAL_CMD"),
         preset=text("TINKER_MOCK_CLIENT_PRESET"),
         project_id=text("TINKER_PROJECT_ID"),
+        poll_backoff=parse_backoff(text("TINKEX_POLL_BACKOFF")),
+        otel_propagate=parse_bool(text("TINKEX_OTEL_PROPAGATE"), default=False),
     )
 
 
@@ -104,6 +108,12 @@ def parse_log_level(text: str | None) -> str | None:
 
 def parse_parity(text: str | None) -> str | None:
     return _PARITIES.get((text or "").strip().lower())
+
+
+def parse_backoff(text: str | None) -> str | None:
+    """`exponential`, also for any word of agreement; else none."""
+    word = (text or "").strip().lower()
+    return "exponential" if word == "exponential" or word in _TRUE else None
 
 
 def parse_positive(text: str | None) -> int | None:

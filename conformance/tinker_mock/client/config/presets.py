@@ -40,6 +40,11 @@ class Preset:
     ephemeral_kind: Literal["snapshot", "inflight"] | None = "snapshot"
     finishes_sessions: bool = True
 
+    # Telemetry.
+    telemetry_platform: Literal["system", "kind"] = "system"
+    telemetry_names_process: bool = True
+    telemetry_without_session: bool = True
+
     # HTTP retries.
     http_timeout: float = 60.0
     http_max_retries: int = 10
@@ -130,10 +135,12 @@ PYTHON_0_7 = Preset(
     restore_operation="create_then_load",
     sampler_lookup=False,
     access_scope=None,
-    archive_accept="application/gzip",
+    archive_accept="application/json, application/gzip",
     model_info="on_demand",
     ephemeral_kind=None,
     finishes_sessions=False,
+    telemetry_names_process=False,
+    telemetry_without_session=False,
     poll_bad_request_budget=0,
     poll_throttled="fatal",
     pauses_on_billing=False,
@@ -162,6 +169,9 @@ TINKEX = Preset(
     archive_accept="application/gzip",
     sampler_save="named",
     finishes_sessions=False,
+    telemetry_platform="kind",
+    telemetry_names_process=False,
+    telemetry_without_session=False,
     retry_after="only_429",
     repeat_failed_server_work=True,
     poll_bad_request_budget=0,

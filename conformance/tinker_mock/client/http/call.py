@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import orjson
 
-from tinker_mock.client.compat.forms import FileTypes
+from tinker_mock.client.elixir.forms import FileTypes
 from tinker_mock.client.errors import Category, ValidationError
 
 PoolKind = Literal["session", "training", "sampling", "futures", "telemetry", "rest"]

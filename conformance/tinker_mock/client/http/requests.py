@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import orjson
 
-from tinker_mock.client.compat.forms import FileTypes, encode_multipart
 from tinker_mock.client.config import ClientConfig
+from tinker_mock.client.elixir.forms import FileTypes, encode_multipart
 
 
 class _Absent(Enum):

@@ -1,6 +1,8 @@
 """From a status and a body to a value or an error."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -40,6 +42,18 @@ def redirect_target(reply: Reply) -> dict[str, Any]:
             "Redirect without Location header", category=Category.SERVER, status=reply.status
         )
     return {"url": location, "status": reply.status, "expires": reply.headers.get("expires")}
+
+
+def http_date(text: str | None) -> datetime | str | None:
+    """A header's time; a text that is none stays as it is."""
+    if text is None:
+        return None
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _body(content: bytes) -> dict[str, Any]:

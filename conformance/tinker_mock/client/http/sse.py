@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from tinker_mock.client.compat.event_blocks import parse_block, split_blocks
 from tinker_mock.client.config.presets import Preset
+from tinker_mock.client.elixir.event_blocks import parse_block, split_blocks
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 

@@ -26,6 +26,7 @@ from tinker_mock.client.http.requests import build_url, encode_body, merge_heade
 from tinker_mock.client.http.responses import status_error
 from tinker_mock.client.http.retry import HttpRetryPolicy
 from tinker_mock.client.watch.events import EventHub
+from tinker_mock.client.watch.tracing import trace_headers
 
 logger = logging.getLogger(__name__)
 
@@ -188,6 +189,7 @@ class Transport:
         if content is None and (call.json is not None or call.files):
             content, content_type = encode_body(call.json, call.files)
         headers = merge_headers(
+            trace_headers() if config.otel_propagate else {},
             standard_headers(config, timeout),
             config.default_headers,
             {"accept": call.accept, "x-stainless-retry-count": str(attempt)},

@@ -55,6 +55,8 @@ async def run_regularizers(
 
     try:
         return await within(clock or RealClock(), all_of_them(), timeout)
+    except ApiTimeoutError:
+        raise
     except TimeoutError:
         raise ApiTimeoutError(
             f"the regularizers did not finish within {timeout:g} s", category=Category.USER

@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Literal, TypeVar
 
-from tinker_mock.client.errors import ApiStatusError, invalid
+from tinker_mock.client.errors import ApiStatusError, TinkerError, invalid
 from tinker_mock.client.http.call import Call, Reply
 from tinker_mock.client.http.jwt import token_claims
-from tinker_mock.client.http.responses import REDIRECTS, redirect_target
+from tinker_mock.client.http.responses import REDIRECTS, http_date, redirect_target
 from tinker_mock.client.rest import requests
 from tinker_mock.client.rest.admin import AsyncAdminClient
 from tinker_mock.client.rest.paths import parse_checkpoint_path
@@ -64,7 +64,6 @@ class AsyncRestClient:
         self,
         limit: int = 20,
         offset: int = 0,
-        *,
         access_scope: AccessScope | None = None,
         project_id: str | None = None,
     ) -> TrainingRunsList:
@@ -75,7 +74,7 @@ class AsyncRestClient:
         return await self._fetch(TrainingRunsList, call)
 
     async def get_training_run(
-        self, training_run_id: str, *, access_scope: AccessScope | None = None
+        self, training_run_id: str, access_scope: AccessScope | None = None
     ) -> TrainingRun:
         """One run by its id."""
         scope = self._scope(access_scope)
@@ -84,10 +83,10 @@ class AsyncRestClient:
         )
 
     async def get_training_run_by_tinker_path(
-        self, path: str, *, access_scope: AccessScope | None = None
+        self, tinker_path: str, access_scope: AccessScope | None = None
     ) -> TrainingRun:
         """The run that saved a checkpoint."""
-        run_id = parse_checkpoint_path(path).training_run_id
+        run_id = parse_checkpoint_path(tinker_path).training_run_id
         return await self.get_training_run(run_id, access_scope=access_scope)
 
     async def list_checkpoints(self, training_run_id: str) -> CheckpointsList:
@@ -125,16 +124,16 @@ class AsyncRestClient:
         reply = await self._packed(call)
         if reply.status in REDIRECTS:
             target = redirect_target(reply)
-            return ArchiveUrl(target["url"], target["expires"])
+            return ArchiveUrl(target["url"], http_date(target["expires"]))
         return decode(ArchiveUrl, reply.json())
 
-    async def get_external_weights_urls(self, path: str) -> ExternalWeightsUrls:
+    async def get_external_weights_urls(self, tinker_path: str) -> ExternalWeightsUrls:
         """Signed links to the files of an external checkpoint, by file name."""
-        return await self._fetch(ExternalWeightsUrls, requests.external_urls(path))
+        return await self._fetch(ExternalWeightsUrls, requests.external_urls(tinker_path))
 
-    async def get_weights_info_by_tinker_path(self, path: str) -> WeightsInfo:
+    async def get_weights_info_by_tinker_path(self, tinker_path: str) -> WeightsInfo:
         """Base model and LoRA rank of a checkpoint, also of somebody else's published one."""
-        body = {"tinker_path": path}
+        body = {"tinker_path": tinker_path}
         answer = await self.connection.post("/api/v1/weights_info", body, persist=True)
         return decode(WeightsInfo, answer)
 
@@ -146,7 +145,13 @@ class AsyncRestClient:
         ttl_seconds: int | None = None,
         weights_access_token: str | None = None,
     ) -> CopiedWeights:
-        """Copy a checkpoint into a project; retries never copy twice."""
+        """Copy a checkpoint into a project, by default this client's; retries never copy twice.
+
+        Raises `ValidationError` where neither is known.
+        """
+        destination_project_id = destination_project_id or self.connection.config.project_id
+        if destination_project_id is None:
+            raise invalid("provide destination_project_id, or set TINKER_PROJECT_ID")
         body = {
             "source_path": path,
             "destination_project_id": destination_project_id,
@@ -166,14 +171,14 @@ class AsyncRestClient:
         return await self._fetch(Sampler, requests.get_sampler(sampler_id))
 
     async def list_sessions(
-        self, limit: int = 20, offset: int = 0, *, access_scope: AccessScope | None = None
+        self, limit: int = 20, offset: int = 0, access_scope: AccessScope | None = None
     ) -> SessionsList:
         """Ids of sessions, newest first."""
         call = requests.list_sessions(limit, offset, access_scope=self._scope(access_scope))
         return await self._fetch(SessionsList, call)
 
     async def get_session(
-        self, session_id: str, *, access_scope: AccessScope | None = None
+        self, session_id: str, access_scope: AccessScope | None = None
     ) -> SessionInfo:
         """The runs and samplers of a session."""
         scope = self._scope(access_scope)
@@ -203,13 +208,16 @@ class AsyncRestClient:
         limit: int = 50,
         cursor: SessionSearchCursor | None = None,
     ) -> SessionSearchPage:
-        """One page (1–200) of sessions that meet all criteria; `cursor` is the last page's."""
+        """One page (1–200) of sessions that meet all criteria; `cursor` is the last page's.
+
+        Without an `owner` one's own are searched.
+        """
         body = {
             "session_id": session_id,
             "project_ids": project_ids,
             "user_metadata": user_metadata or {},
             "display_name": display_name,
-            "owner": owner,
+            "owner": owner or {"type": "own"},
             "statuses": statuses,
             "limit": limit,
             "cursor": cursor,
@@ -354,5 +362,9 @@ class AsyncRestClient:
 
     async def _send(self, call: Call) -> Reply:
         connection = self.connection
-        await connection.configure()
-        return await connection.persistence.run(lambda: connection.transport.send(call))
+        try:
+            await connection.configure()
+            return await connection.persistence.run(lambda: connection.transport.send(call))
+        except TinkerError as error:
+            connection.events.emit("operation.exception", error=error)
+            raise

@@ -21,6 +21,7 @@ from tinker_mock.client.sampling.extras import PromptExtras, check_honoured
 from tinker_mock.client.sampling.handles import SamplerHandle
 from tinker_mock.client.sampling.stream import StreamChunk, stream_sample
 from tinker_mock.client.session.connection import Connection
+from tinker_mock.client.session.tokenizers import tokenizer_source
 from tinker_mock.client.types.json import decode
 from tinker_mock.client.types.model_input import ModelInput
 from tinker_mock.client.types.parameters import SamplingParams
@@ -82,7 +83,6 @@ class AsyncSamplingClient:
         prompt: ModelInput,
         num_samples: int = 1,
         sampling_params: SamplingParams | None = None,
-        *,
         include_prompt_logprobs: bool | None = None,
         topk_prompt_logprobs: int = 0,
         topk_sample_logprobs: int = 0,
@@ -157,7 +157,7 @@ class AsyncSamplingClient:
 
     async def get_tokenizer(self) -> Any:
         """The base model's tokenizer, with `encode` and `decode`."""
-        return load_tokenizer(await self.get_base_model())
+        return load_tokenizer(await tokenizer_source(self.connection, await self.get_base_model()))
 
     def get_telemetry(self) -> Any:
         """What reports the session's events; `None` before there is one, or if turned off."""

@@ -61,9 +61,12 @@ class Connection:
         self.speaks_protobuf = False
         self.session_id: str | None = None
         self.adopted = False
+        self.closed = False
         self.reporter: Any = None
         self.model_numbers = itertools.count()
         self.sampler_numbers = itertools.count()
+        self.loss_numbers = itertools.count()
+        self.custom_losses: dict[str, Any] = {}
         self.response_bytes = self._response_budget()
         self._heartbeat_settings = heartbeat
         self._heartbeat: Heartbeat | None = None
@@ -106,6 +109,7 @@ class Connection:
 
     async def close(self) -> None:
         """Stop the heartbeat and close all connections."""
+        self.closed = True
         for hook in reversed(self.on_close):
             await hook()
         await asyncio.gather(*self._cancellations, return_exceptions=True)

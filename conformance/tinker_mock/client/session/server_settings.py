@@ -23,6 +23,7 @@ class ServerSettings:
     fwdbwd_max_chunk_len: int = 1024
     fwdbwd_max_chunk_bytes_count: int = 5_000_000
     fwdbwd_dispatch_bytes_semaphore_size: int = 50_000_000
+    custom_loss_server_side: bool = False
     sample_use_retrieve_futures: bool = False
     sample_join_sampling_session: bool = False
 

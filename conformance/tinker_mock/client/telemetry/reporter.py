@@ -2,21 +2,24 @@
 
 import asyncio
 import logging
+import platform as platforms
 import sys
+import threading
 import traceback
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from tinker_mock.client.clock import within
+from tinker_mock.client.config.presets import Preset
 from tinker_mock.client.errors import TinkerError
 from tinker_mock.client.http.call import Call
 from tinker_mock.client.http.transport import Transport
-from tinker_mock.client.session.connection import Connection
 from tinker_mock.client.telemetry.blame import user_error_in_chain
+from tinker_mock.client.telemetry.capture import Capture
 from tinker_mock.client.telemetry.events import (
     EventType,
     Severity,
@@ -26,21 +29,12 @@ from tinker_mock.client.telemetry.events import (
     generic_event,
     iso_time,
 )
+from tinker_mock.client.telemetry.process import process_uuid
 from tinker_mock.client.watch.events import Event
 
 logger = logging.getLogger(__name__)
 
 _PLATFORMS = {"win32": "win32", "darwin": "darwin"}
-_REPORTED = (
-    "future.",
-    "http.request.",
-    "queue.state_change",
-    "regularizer.",
-    "custom_loss.",
-    "recovery.",
-    "retry.attempt.failed",
-    "session.",
-)
 _QUIET = ("http.request.start", "regularizer.start", "custom_loss.start")
 _FLUSH_TIMEOUT = 30.0
 
@@ -60,14 +54,16 @@ class ReporterSettings:
 class TelemetryReporter:
     """One session's events. The first is SESSION_START, the last SESSION_END.
 
-    When the queue is full, new events are dropped; when the server does not take a batch after
-    all retries, the batch is.
+    Without a session (clients that only list and look) there are neither, and the batches carry a
+    name made up. Its methods may be called from any thread.
+    When the queue is full, new events are dropped; when the server does not take a batch after all
+    retries, the batch is.
     """
 
     def __init__(
         self,
         transport: Transport,
-        session_id: str,
+        session_id: str | None,
         settings: ReporterSettings | None = None,
         *,
         platform: str | None = None,
@@ -75,26 +71,34 @@ class TelemetryReporter:
     ) -> None:
         self._transport = transport
         self._clock = transport.clock
-        self._session_id = session_id
+        self._session_id = session_id or f"sessionless-{uuid.uuid4()}"
         self._settings = settings or ReporterSettings()
-        self._platform = platform or _PLATFORMS.get(sys.platform, "unix/linux")
+        self._preset = transport.config.preset
+        self._platform = platform or _platform(self._preset)
         self._new_id = new_id
         self._queue: deque[dict[str, Any]] = deque()
         self._next_index = 0
         self._started = self._clock.now()
-        self._ended = False
+        self._ended = session_id is None
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
+        self._sending = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self._put(event(EventType.SESSION_START, self._stamp(), Severity.INFO))
+        if session_id is not None:
+            self._put(event(EventType.SESSION_START, self._stamp(), Severity.INFO))
 
     def start(self) -> None:
         """Flush in the background: every interval, and whenever a batch is full."""
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.ensure_future(self._run())
 
     async def stop(self) -> None:
         """Add SESSION_END, once, and send what is left."""
         self._end()
         if self._task is not None:
+            with suppress(TimeoutError):  # what is being sent shall not be lost
+                await within(self._clock, self._idle(), self._settings.http_timeout)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
@@ -117,11 +121,23 @@ class TelemetryReporter:
             return False
         return True
 
+    def log_fatal_exception_sync(
+        self, error: BaseException, severity: Severity = Severity.ERROR
+    ) -> bool:
+        """As `log_fatal_exception`, without an event loop; inside one it does not wait."""
+        found_room = self.log_exception(error, severity)
+        self._end()
+        if self._loop is not None and not _in_a_loop():
+            sent = asyncio.run_coroutine_threadsafe(self.wait_until_drained(), self._loop)
+            with suppress(TimeoutError):
+                sent.result(_FLUSH_TIMEOUT)
+        return found_room
+
     def capture_exceptions(
-        self, severity: Severity = Severity.ERROR
-    ) -> AbstractContextManager[None]:
+        self, severity: Severity = Severity.ERROR, *, fatal: bool = False
+    ) -> Capture:
         """As the function `capture_exceptions`, for this reporter."""
-        return capture_exceptions(self, severity)
+        return Capture(self, severity, fatal)
 
     def log(
         self, name: str, data: Mapping[str, Any] | None = None, severity: Severity = Severity.INFO
@@ -130,20 +146,24 @@ class TelemetryReporter:
         return self._put(generic_event(self._stamp(), name, data, severity))
 
     def log_exception(self, error: BaseException, severity: Severity = Severity.ERROR) -> bool:
-        """Add an exception; one that is the user's fault is only a generic warning."""
+        """Add an exception and send soon; the user's own fault is only a generic warning."""
         blamed = user_error_in_chain(error)
         if blamed is not None:
-            return self.log("user_error", _user_error_data(blamed), Severity.WARNING)
-        return self._put(
-            event(
-                EventType.UNHANDLED_EXCEPTION,
-                self._stamp(),
-                severity,
-                error_type=type(error).__name__,
-                error_message=str(error),
-                traceback="".join(traceback.format_exception(error)) or None,
-            )
-        )
+            found_room = self.log("user_error", _user_error_data(blamed), Severity.WARNING)
+        else:
+            told = {
+                "error_type": type(error).__name__,
+                "error_message": str(error),
+                "traceback": "".join(traceback.format_exception(error)) or None,
+            }
+            kind = EventType.UNHANDLED_EXCEPTION
+            found_room = self._put(event(kind, self._stamp(), severity, **told))
+        self._flush_soon()
+        return found_room
+
+    def log_exception_sync(self, error: BaseException, severity: Severity = Severity.ERROR) -> bool:
+        """As `log_exception`."""
+        return self.log_exception(error, severity)
 
     def on_event(self, happened: Event) -> None:
         """A subscriber for the client's own events; telemetry does not tell of itself."""
@@ -164,10 +184,11 @@ class TelemetryReporter:
     async def flush(self, *, retries: int | None = None) -> None:
         """Send everything gathered so far, batch by batch; a failing batch is dropped."""
         retries = self._settings.max_retries if retries is None else retries
-        while self._queue:
-            count = min(len(self._queue), self._settings.batch_size)
-            batch = [self._queue.popleft() for _ in range(count)]
-            await self._send(batch, retries)
+        async with self._sending:
+            while self._queue:
+                count = min(len(self._queue), self._settings.batch_size)
+                batch = [self._queue.popleft() for _ in range(count)]
+                await self._send(batch, retries)
 
     def request(self, batch: list[dict[str, Any]]) -> Call:
         """The call for one batch."""
@@ -175,6 +196,7 @@ class TelemetryReporter:
             "session_id": self._session_id,
             "platform": self._platform,
             "sdk_version": self._transport.config.preset.sdk_version,
+            **({"process_uuid": process_uuid()} if self._preset.telemetry_names_process else {}),
             "events": batch,
         }
         return Call(
@@ -212,6 +234,10 @@ class TelemetryReporter:
                 full.cancel()
             await self.flush()
 
+    async def _idle(self) -> None:
+        async with self._sending:
+            return
+
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
@@ -224,49 +250,32 @@ class TelemetryReporter:
             return False
         self._queue.append(entry)
         if len(self._queue) >= self._settings.batch_size:
-            self._wake.set()
+            self._flush_soon()
         return True
 
+    def _flush_soon(self) -> None:
+        """Wake the background task, from whatever thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake.set)
+
     def _stamp(self) -> Stamp:
-        index, self._next_index = self._next_index, self._next_index + 1
+        with self._lock:
+            index, self._next_index = self._next_index, self._next_index + 1
         return Stamp(self._new_id(), index, iso_time(self._clock.now()))
 
 
-@contextmanager
-def capture_exceptions(
-    reporter: TelemetryReporter | None, severity: Severity = Severity.ERROR
-) -> Iterator[None]:
-    """Report what the body raises, and raise it; a decorator too. Without a reporter only raise."""
+def _platform(preset: Preset) -> str:
+    if preset.telemetry_platform == "system":
+        return platforms.system()
+    return _PLATFORMS.get(sys.platform, "unix/linux")
+
+
+def _in_a_loop() -> bool:
     try:
-        yield
-    except Exception as error:
-        if reporter is not None:
-            reporter.log_exception(error, severity)
-        raise
-
-
-def attach_telemetry(connection: Connection, settings: ReporterSettings | None = None) -> None:
-    """Report from the moment the session exists until the connection closes."""
-    if not connection.config.telemetry_enabled:
-        return
-
-    async def begin(session_id: str) -> None:
-        reporter = TelemetryReporter(connection.transport, session_id, settings)
-        stops: list[Callable[[], None]] = [
-            connection.events.subscribe(prefix, reporter.on_event) for prefix in _REPORTED
-        ]
-        stops.append(connection.events.subscribe("operation.exception", reporter.on_failure))
-        connection.reporter = reporter
-        reporter.start()
-
-        async def end() -> None:
-            for stop in stops:
-                stop()
-            await reporter.stop()
-
-        connection.on_close.append(end)
-
-    connection.on_session.append(begin)
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _user_error_data(error: Any) -> dict[str, Any]:

@@ -11,13 +11,14 @@ from tinker_mock.client.futures.order import SubmissionOrder
 from tinker_mock.client.futures.promises import Promises
 from tinker_mock.client.http.call import Call
 from tinker_mock.client.losses.custom import Backend, CustomLoss, forward_datum, merged_metrics
+from tinker_mock.client.losses.handle import LossHandle
 from tinker_mock.client.losses.pipeline import DEFAULT_TIMEOUT, BaseLoss
 from tinker_mock.client.losses.specification import RegularizerSpec
 from tinker_mock.client.sampling.client import AsyncSamplingClient
 from tinker_mock.client.sampling.dispatch import DispatchLimits
 from tinker_mock.client.sampling.opening import open_sampling_client, sampling_client_for
 from tinker_mock.client.session.connection import Connection
-from tinker_mock.client.session.console import training_run_page
+from tinker_mock.client.session.tokenizers import tokenizer_source
 from tinker_mock.client.training.loss_functions import (
     FIRST_LOSS_FNS,
     LOSS_FNS,
@@ -25,6 +26,7 @@ from tinker_mock.client.training.loss_functions import (
     normal_config,
 )
 from tinker_mock.client.training.submission import BatchRequest, BatchSubmitter
+from tinker_mock.client.types.console import training_run_page
 from tinker_mock.client.types.datum import Datum
 from tinker_mock.client.types.json import decode, given
 from tinker_mock.client.types.parameters import AdamParams, OptimParams, check_ttl
@@ -68,6 +70,7 @@ class AsyncTrainingClient:
         self._batches = BatchSubmitter(connection, model_id, *observers)
         self._promises = Promises(connection, *observers)
         self._info: ModelInfo | None = None
+        self._tokenizer: str | None = None
 
     def forward(
         self,
@@ -93,7 +96,7 @@ class AsyncTrainingClient:
     def forward_backward_custom(
         self,
         data: Sequence[Datum],
-        loss: BaseLoss,
+        loss_fn: BaseLoss | LossHandle,
         *,
         loss_type_input: Literal["logprobs"] | None = None,
         regularizers: Sequence[RegularizerSpec] = (),
@@ -102,17 +105,25 @@ class AsyncTrainingClient:
         timeout: float | None = DEFAULT_TIMEOUT,
         backend: Backend = "numpy",
     ) -> Operation[ForwardBackwardOutput]:
-        """Gradients of a loss computed here: `loss(data, logprobs) -> loss or (loss, metrics)`.
+        """Gradients of a loss computed here: `loss_fn(data, logprobs) -> loss or (loss, metrics)`.
 
         A forward pass, the loss and its gradient on this machine, and a backward pass; later
         operations wait for both. The loss and the regularizers run in threads, the latter side by
         side if `parallel` and for at most `timeout` seconds. Metrics are the server's and the
         loss's own. Raises `ValidationError` at once for a loss that cannot be called.
-        `loss_type_input` is the SDK's: a loss always receives log-probabilities.
+        `loss_type_input` is the SDK's: a loss always receives log-probabilities. A `LossHandle`
+        that the server runs takes one pass there, with its data unchanged.
         """
         if loss_type_input not in (None, "logprobs"):
             raise invalid(f"loss_type_input is 'logprobs' or None, got {loss_type_input!r}")
-        custom = CustomLoss(loss, regularizers, track_grad_norms, backend, parallel, timeout)
+        if isinstance(loss_fn, LossHandle):
+            self._check_handle(loss_fn, data)
+            if loss_fn.loss_id is not None:
+                if regularizers:
+                    raise invalid("regularizers run on this side: they need a loss that does too")
+                return self.forward_backward(data, "custom", {"loss_id": loss_fn.loss_id})
+            backend, loss_fn = loss_fn.backend, loss_fn.over
+        custom = CustomLoss(loss_fn, regularizers, track_grad_norms, backend, parallel, timeout)
         plain = [forward_datum(datum) for datum in data]
         chunks = self._batches.split(plain)
         place = self._order.place()
@@ -133,15 +144,15 @@ class AsyncTrainingClient:
         return self._watched(run)
 
     def optim_step(
-        self, params: OptimParams | None = None, *, adam_params: AdamParams | None = None
+        self, optim_params: OptimParams | None = None, *, adam_params: AdamParams | None = None
     ) -> Operation[OptimStepResponse]:
         """Apply the gathered gradients and clear them.
 
-        `adam_params` is the older name of `params`, which may also be another optimiser's.
+        `adam_params` is the older name of `optim_params`, which may also be another optimiser's.
         """
-        if params is not None and adam_params is not None:
-            raise invalid("name either params or adam_params, not both")
-        params = params if params is not None else adam_params or AdamParams()
+        if optim_params is not None and adam_params is not None:
+            raise invalid("name either optim_params or adam_params, not both")
+        params = optim_params if optim_params is not None else adam_params or AdamParams()
         name = "adam_params" if isinstance(params, AdamParams) else "optimizer_params"
         body = {name: params, "type": "optim_step"}
         return self._operation("optim_step", "OptimStep", body, OptimStepResponse)
@@ -149,7 +160,6 @@ class AsyncTrainingClient:
     def save_state(
         self,
         name: str,
-        *,
         ttl_seconds: int | None = None,
         overwrite: bool = False,
         user_metadata: Mapping[str, str] | None = None,
@@ -166,23 +176,25 @@ class AsyncTrainingClient:
         return self._operation("save_weights", "SaveWeights", body, SaveWeightsResponse)
 
     def load_state(
-        self, path: str, *, optimizer: bool = False, weights_access_token: str | None = None
+        self, path: str, weights_access_token: str | None = None, *, optimizer: bool = False
     ) -> Operation[LoadWeightsResponse]:
         """Load weights from a `tinker://` path; without `optimizer` its state starts anew."""
         body: dict[str, Any] = {"path": path, "optimizer": optimizer, "type": "load_weights"}
         body |= given(weights_access_token=weights_access_token)
         return self._operation("load_weights", "LoadWeights", body, LoadWeightsResponse)
 
-    def load_state_with_optimizer(self, path: str) -> Operation[LoadWeightsResponse]:
+    def load_state_with_optimizer(
+        self, path: str, weights_access_token: str | None = None
+    ) -> Operation[LoadWeightsResponse]:
         """Load weights and the optimiser's moments: training continues bit for bit."""
-        return self.load_state(path, optimizer=True)
+        return self.load_state(path, weights_access_token, optimizer=True)
 
     def save_weights_for_sampler(
         self,
         name: str | None = None,
-        *,
         ttl_seconds: int | None = None,
         user_metadata: Mapping[str, str] | None = None,
+        *,
         kind: SamplerKind | None = None,
     ) -> Operation[SaveWeightsForSamplerResponse]:
         """Make the current weights available for sampling: under a name, or just for now.
@@ -210,7 +222,6 @@ class AsyncTrainingClient:
     def save_weights_external(
         self,
         name: str,
-        *,
         ttl_seconds: int | None = None,
         age_encryption_recipients: Sequence[str] | None = None,
     ) -> Operation[SaveWeightsResponse]:
@@ -225,10 +236,10 @@ class AsyncTrainingClient:
     def save_weights_and_get_sampling_client(
         self,
         name: str | None = None,
-        *,
         retry_config: RetryConfig | None = None,
         record_stability_info: bool = False,
         kind: SamplerKind | None = None,
+        *,
         observer: Observer | None = None,
         limits: DispatchLimits | None = None,
     ) -> Operation[AsyncSamplingClient]:
@@ -255,9 +266,9 @@ class AsyncTrainingClient:
     async def create_sampling_client(
         self,
         model_path: str,
-        *,
         retry_config: RetryConfig | None = None,
         record_stability_info: bool = False,
+        *,
         observer: Observer | None = None,
         limits: DispatchLimits | None = None,
     ) -> AsyncSamplingClient:
@@ -295,17 +306,26 @@ class AsyncTrainingClient:
         self._info = decode(ModelInfo, answer)
         return self._info
 
-    async def encode(self, text: str) -> list[int]:
-        """Token ids of a text, with the tokenizer the server names for this model."""
-        return encode_text(text, model_name=await self._tokenizer_name())
+    async def encode(self, text: str, *, tokenizer_id: str | None = None) -> list[int]:
+        """Token ids of a text, with the tokenizer the server names, or with another one."""
+        return encode_text(text, model_name=tokenizer_id or await self.tokenizer_source())
 
-    async def decode(self, tokens: Sequence[int]) -> str:
+    async def decode(self, tokens: Sequence[int], *, tokenizer_id: str | None = None) -> str:
         """The text of token ids."""
-        return decode_tokens(tokens, model_name=await self._tokenizer_name())
+        name = tokenizer_id or await self.tokenizer_source()
+        return decode_tokens(tokens, model_name=name)
 
     async def get_tokenizer(self) -> Any:
         """The tokenizer that the server names for this model, with `encode` and `decode`."""
-        return load_tokenizer(await self._tokenizer_name())
+        return load_tokenizer(await self.tokenizer_source())
+
+    async def tokenizer_source(self) -> str | None:
+        """The name or directory of its tokenizer; asks a mock on this machine if need be."""
+        data = (self._info or await self.get_info()).model_data
+        if self._tokenizer is None:
+            name = data.tokenizer_id or data.model_name
+            self._tokenizer = await tokenizer_source(self.connection, name)
+        return self._tokenizer
 
     def get_telemetry(self) -> Any:
         """What reports the session's events; `None` before there is one, or if turned off."""
@@ -315,9 +335,13 @@ class AsyncTrainingClient:
         """Where the console shows this run."""
         return training_run_page(self.model_id)
 
-    async def _tokenizer_name(self) -> str | None:
-        data = (self._info or await self.get_info()).model_data
-        return data.tokenizer_id or data.model_name
+    def _check_handle(self, handle: LossHandle, data: Sequence[Datum]) -> None:
+        if handle.session_id != self.connection.session_id:
+            raise invalid(
+                f"the loss {handle.name!r} was created in session {handle.session_id}: only its "
+                "clients can use it"
+            )
+        handle.check(data)
 
     def _checked(
         self,

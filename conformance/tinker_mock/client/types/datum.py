@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tinker_mock.client.errors import invalid
+from tinker_mock.client.errors import ValidationError, invalid
 from tinker_mock.client.types.model_input import ModelInput
 from tinker_mock.client.types.provenance import ProvenanceSpan, check_tiling
 from tinker_mock.client.types.tensors import TensorData, WireDtype
@@ -90,5 +90,7 @@ def _tensor(name: str, value: Any) -> TensorData:
         )
     try:
         return TensorData.from_array(value, KEY_DTYPES[name])
+    except ValidationError:
+        raise
     except ValueError as error:
         raise invalid(f"loss_fn_inputs[{name!r}] must be a rectangular array: {error}") from None

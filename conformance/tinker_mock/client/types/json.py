@@ -7,7 +7,7 @@ without a default, or a value of another type, is a `ValidationError` that names
 import base64
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -20,7 +20,13 @@ from tinker_mock.client.errors import Category, ValidationError
 T = TypeVar("T")
 
 
-def encode(value: Any, *, defaults: bool = True, nulls: bool = True) -> Any:
+def encode(
+    value: Any,
+    *,
+    defaults: bool = True,
+    nulls: bool = True,
+    time: Callable[[datetime], str] = datetime.isoformat,
+) -> Any:
     """Turn dataclasses, mappings, sequences, bytes (base64) and enums into JSON values.
 
     Without `defaults`, dataclass fields that hold their default are left out; without `nulls`,
@@ -44,7 +50,7 @@ def encode(value: Any, *, defaults: bool = True, nulls: bool = True) -> Any:
             return base64.b64encode(item).decode()
         if isinstance(item, Enum):
             return item.value
-        return item.isoformat() if isinstance(item, datetime) else item
+        return time(item) if isinstance(item, datetime) else item
 
     return walk(value)
 

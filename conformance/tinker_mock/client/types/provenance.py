@@ -32,6 +32,7 @@ class SampledProvenanceSpan:
 
 
 ProvenanceSpan = PromptProvenanceSpan | SampledProvenanceSpan
+ProvenanceSpans = Sequence[ProvenanceSpan]
 
 
 def check_tiling(name: str, spans: Sequence[ProvenanceSpan], positions: int) -> None:

@@ -4,13 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
-from tinker_mock.client.errors import Category, ValidationError
+from tinker_mock.client.errors import Category, ValidationError, invalid
+from tinker_mock.client.types.console import page_of, playground_page
 from tinker_mock.client.types.tensors import TensorData
 
+LossFnOutput = Mapping[str, TensorData]
 StopReason = Literal["length", "stop"]
 TopK = Sequence[Sequence[tuple[int, float]] | None]
+_NO_LOGPROB = -99999.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class ForwardBackwardOutput:
     """One entry of `loss_fn_outputs` per datum, in order; metrics are `name:reduction`."""
 
     loss_fn_output_type: str
-    loss_fn_outputs: Sequence[Mapping[str, TensorData]]
+    loss_fn_outputs: Sequence[LossFnOutput]
     metrics: Mapping[str, float]
 
 
@@ -34,6 +38,10 @@ class SaveWeightsResponse:
     path: str
     type: str = "save_weights"
     size_bytes: int | None = None
+
+    def get_console_url(self) -> str:
+        """Where the console shows this checkpoint."""
+        return page_of(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,19 @@ class SaveWeightsForSamplerResponse:
     sampling_session_id: str | None = None
     type: str = "save_weights_for_sampler"
 
+    def get_console_url(self) -> str:
+        """Where the console shows this checkpoint. Raises `ValidationError` for an unnamed one."""
+        return page_of(self._named())
+
+    def get_playground_url(self) -> str:
+        """Where to chat with it. Raises `ValidationError` for an unnamed one."""
+        return playground_page(self._named())
+
+    def _named(self) -> str:
+        if self.path is None:
+            raise invalid("weights that were saved without a name have no page")
+        return self.path
+
 
 @dataclass(frozen=True, slots=True)
 class CreateModelResponse:
@@ -65,6 +86,25 @@ class UnloadModelResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class TopkLogprobs:
+    """The likeliest tokens of each position, [positions, k]; cells without one are (0, -99999)."""
+
+    token_ids: NDArray[Any]
+    logprobs: NDArray[Any]
+
+    @classmethod
+    def of(cls, rows: TopK) -> "TopkLogprobs":
+        """From rows of (token, logprob) pairs, of which some may be shorter or missing."""
+        shape = len(rows), max((len(row or ()) for row in rows), default=0)
+        found = cls(np.zeros(shape, np.int32), np.full(shape, _NO_LOGPROB, np.float32))
+        for position, row in enumerate(rows):
+            for rank, (token, logprob) in enumerate(row or ()):
+                found.token_ids[position, rank] = token
+                found.logprobs[position, rank] = logprob
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class SampledSequence:
     """Tokens as sampled, the stop token included; `logprobs` one per token."""
 
@@ -73,6 +113,21 @@ class SampledSequence:
     stop_reason: StopReason | None = None
     topk_logprobs: TopK | None = None
     sequence_id: str | None = None
+
+    @property
+    def tokens_np(self) -> NDArray[Any]:
+        """The tokens as int32 [tokens]."""
+        return np.asarray(self.tokens, dtype=np.int32)
+
+    @property
+    def logprobs_np(self) -> NDArray[Any] | None:
+        """Their log-probabilities as float32 [tokens]."""
+        return None if self.logprobs is None else np.asarray(self.logprobs, dtype=np.float32)
+
+    @property
+    def topk_logprobs_np(self) -> TopkLogprobs | None:
+        """The top k of each position as two matrices [tokens, k]."""
+        return None if self.topk_logprobs is None else TopkLogprobs.of(self.topk_logprobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +149,19 @@ class SampleResponse:
     target_prompt_logprobs: TensorData | None = None
     prompt_alt_tokens: PromptAltTokens | None = None
     type: str = field(default="sample", repr=False)
+
+    @property
+    def prompt_logprobs_np(self) -> NDArray[Any] | None:
+        """`prompt_logprobs` as float32 [prompt], NaN where there is none."""
+        if self.prompt_logprobs is None:
+            return None
+        return np.array([np.nan if x is None else x for x in self.prompt_logprobs], np.float32)
+
+    @property
+    def topk_prompt_logprobs_np(self) -> TopkLogprobs | None:
+        """The top k of each prompt position as two matrices [prompt, k]."""
+        rows = self.topk_prompt_logprobs
+        return None if rows is None else TopkLogprobs.of(rows)
 
 
 def forward_backward_output(body: Mapping[str, Any]) -> ForwardBackwardOutput:

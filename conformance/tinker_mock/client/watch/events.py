@@ -35,7 +35,12 @@ class EventHub:
         """Call `subscriber` for every event whose name starts so; returns the unsubscriber."""
         entry = (prefix, subscriber)
         self._subscribers.append(entry)
-        return lambda: self._subscribers.remove(entry)
+
+        def stop() -> None:
+            if entry in self._subscribers:
+                self._subscribers.remove(entry)
+
+        return stop
 
     @contextmanager
     def span(self, name: str, /, **data: Any) -> Iterator[dict[str, Any]]:

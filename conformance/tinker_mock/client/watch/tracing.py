@@ -1,4 +1,4 @@
-"""OpenTelemetry spans for requests, when `opentelemetry-api` is installed."""
+"""OpenTelemetry: spans for requests and their headers, where `opentelemetry-api` is installed."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -19,6 +19,17 @@ def trace_requests(events: EventHub, tracer: Any = None) -> Callable[[], None]:
         except ModuleNotFoundError:
             return lambda: None
     return events.subscribe("http.request.", RequestSpans(tracer))
+
+
+def trace_headers() -> dict[str, str]:
+    """`traceparent` and `tracestate` of the caller's span; none without one, or the package."""
+    try:
+        inject = import_module("opentelemetry.propagate").inject
+    except ModuleNotFoundError:
+        return {}
+    carrier: dict[str, str] = {}
+    inject(carrier)
+    return carrier
 
 
 class RequestSpans:

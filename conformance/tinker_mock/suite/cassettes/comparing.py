@@ -5,7 +5,17 @@ from collections.abc import Mapping
 from typing import Any
 
 TOLERANCE = 1e-6
-VALUES_BELOW = frozenset({"metrics", "loss_fn_outputs", "sequences", "prompt_logprobs"})
+VALUES_BELOW = frozenset(
+    {
+        "choices",
+        "logprob",
+        "loss_fn_outputs",
+        "metrics",
+        "prompt_logprobs",
+        "sequences",
+        "token_id",
+    }
+)
 """Fields whose content follows from weights, data and seed."""
 
 

@@ -14,13 +14,15 @@ _LIST = Path(__file__).with_name("deviations.yaml")
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """One way of differing. `at` is a pointer into the request, "" for the whole call."""
+    """One way of differing. `at` is a pointer into the request, "" for the whole call; `what`
+    says how it differs there."""
 
     clients: tuple[str, ...]
     operation: str
     side: Side
     why: str
     at: str = ""
+    what: str = ""
 
     def explains(self, client: str, difference: Difference) -> bool:
         return (
@@ -28,6 +30,7 @@ class Deviation:
             and difference.operation == self.operation
             and difference.side == self.side
             and difference.at == self.at
+            and (not self.what or difference.what == self.what)
         )
 
 

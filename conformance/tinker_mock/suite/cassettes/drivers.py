@@ -1,30 +1,23 @@
-"""Who runs the programs: the real SDK of any release, and the reference client.
+"""The Tinker clients that run the programs: the real SDK of any release, the reference client.
 
-`python drivers.py CLIENT URL` reads names of programs, one a line, and answers each with one line
-of JSON: its values, or `{"broken": why}`. Loaded in a real SDK's environment too, where nothing of
-this project can be imported by its package name.
+Loaded in a real SDK's environment too: nothing but the standard library and `driver`.
 """
 
 import json
-import logging
 import math
-import os
-import sys
-import traceback
-import warnings
-from abc import ABC, abstractmethod
+import time
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-KEY = "tml-cassette"
-LONGEST_WAIT = 2
+from tinker_mock.suite.cassettes.driver import KEY, Driver, NotInReleaseError
+
+LONGEST_WAIT = 10
 """Seconds until a request that a client may not send at all is no longer waited for."""
-
-
-class NotInReleaseError(Exception):
-    """This client has no such call."""
+LONGEST_START = 60
+"""Seconds for what every client does, on the slowest machine."""
 
 
 def seen_by(url: str) -> Callable[[str], None]:
@@ -42,8 +35,22 @@ def seen_by(url: str) -> Callable[[str], None]:
     return wait
 
 
-class ClientDriver(ABC):
-    """What all clients have in common."""
+def polled_at(url: str) -> Callable[[], None]:
+    """Waits until a promise of the mock at this address has been asked for. Raises TimeoutError."""
+
+    def wait() -> None:
+        begun = time.monotonic()
+        while time.monotonic() - begun < LONGEST_START:
+            with urlopen(f"{url}/_mock/promises") as answer:
+                if any(one["polls"] for one in json.load(answer)["promises"]):
+                    return
+        raise TimeoutError(f"nobody asked for a promise in {LONGEST_START} s")
+
+    return wait
+
+
+class ClientDriver(Driver):
+    """What all Tinker clients have in common."""
 
     def wait(self, pending: Any) -> Any:
         return pending.result() if hasattr(pending, "result") else pending
@@ -114,13 +121,9 @@ class ClientDriver(ABC):
         export = self.wait(rest.export_session_trace(session))
         return "link" if str(getattr(export, "url", export)).startswith("http") else "none"
 
-    def failure(self, work: Callable[[], Any]) -> dict[str, Any]:
-        """Status or category of the error a call ends in."""
-        try:
-            work()
-        except Exception as error:
-            return _described(error)
-        return {"kind": "none"}
+    def search_sessions(self, rest: Any, metadata: dict[str, str]) -> list[Any]:
+        """Sessions with these metadata."""
+        return list(rest.search_sessions(user_metadata=metadata).sessions)
 
     def needs(self, name: str, owner: Any = None) -> None:
         """Raise `NotInReleaseError` if the client, or one of its parts, has no such method."""
@@ -129,6 +132,9 @@ class ClientDriver(ABC):
 
     until: Callable[[str], None]
     """Waits until the server has had a request of an operation; a client may send none."""
+
+    until_polled: Callable[[], None]
+    """Waits until the server has been asked for a promise."""
 
     @abstractmethod
     def prompt(self, tokens: list[int]) -> Any:
@@ -143,7 +149,7 @@ class SdkDriver(ClientDriver):
         from tinker import types  # type: ignore[import-not-found,unused-ignore]
 
         self.types = types
-        self.until = seen_by(url)
+        self.until, self.until_polled = seen_by(url), polled_at(url)
         self.service = tinker.ServiceClient(base_url=url, api_key=KEY)
 
     def close(self) -> None:
@@ -191,6 +197,10 @@ class SdkDriver(ClientDriver):
     def rest(self) -> Any:
         return self.wait(self.service.create_rest_client())
 
+    def search_sessions(self, rest: Any, metadata: dict[str, str]) -> list[Any]:
+        request = self.types.SessionSearchRequest(user_metadata=metadata)
+        return list(self.wait(rest.search_sessions(request)).sessions)
+
     def cancel(self, pending: Any) -> bool:
         """Only futures that wrap a `concurrent.futures.Future` can be cancelled."""
         future = pending.future() if hasattr(pending, "future") else pending
@@ -210,6 +220,7 @@ class ReferenceDriver(ClientDriver):
             base_url=url, api_key=KEY, preset=preset, telemetry_enabled=False
         )
         self.until = seen_by(url) if http is None else http.until
+        self.until_polled = polled_at(url) if http is None else http.until_polled
         beats = None if clock is None else client.HeartbeatSettings(interval=1e9)
         self.service = client.ServiceClient(config, http=http, clock=clock, heartbeat=beats)
 
@@ -251,45 +262,3 @@ class ReferenceDriver(ClientDriver):
         stopped = bool(pending.cancel())
         self.until("cancel_future")
         return stopped
-
-
-def _described(error: BaseException | None) -> dict[str, Any]:
-    """The first error along the causes that has a status or a category."""
-    while error is not None:
-        status = getattr(error, "status_code", None) or getattr(error, "status", None)
-        if isinstance(status, int):
-            return {"kind": "status", "status": status}
-        category = getattr(error, "category", None)
-        if category is not None:
-            return {"kind": "failed", "category": str(getattr(category, "value", category)).lower()}
-        error = error.__cause__ or error.__context__
-    return {"kind": "other"}
-
-
-def driver(client: str, url: str) -> Any:
-    """`tinker` is the SDK on the path, anything else a preset of the reference client."""
-    return SdkDriver(url) if client == "tinker" else ReferenceDriver(url, client)
-
-
-def main(client: str, url: str) -> None:
-    from programs import PROGRAMS  # type: ignore[import-not-found,unused-ignore]
-    from situations import SITUATIONS  # type: ignore[import-not-found,unused-ignore]
-
-    programs = {**PROGRAMS, **{name: one.run for name, one in SITUATIONS.items()}}
-    logging.disable(logging.CRITICAL)
-    warnings.simplefilter("ignore")
-    for line in sys.stdin:
-        try:
-            one = driver(client, url)
-            values = programs[line.strip()](one)
-            one.close()
-        except NotInReleaseError as absent:
-            values = {"absent": str(absent)}
-        except Exception:
-            values = {"broken": traceback.format_exc()}
-        print(json.dumps(values), flush=True)
-    os._exit(0)  # a real SDK's threads would keep the process for minutes
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -18,7 +18,8 @@ _SIDES = {
 }
 
 
-Kind = tuple[str, Side, str]
+Kind = tuple[str, Side, str, str]
+"""Operation, side, pointer, and what differs there."""
 
 
 def compared(folder: Path) -> dict[str, tuple[int, int, Counter[Kind]]]:
@@ -48,8 +49,8 @@ def tables(folder: Path) -> str:
     lines += ["", "| recorded | operation | how | times | why |", "|---|---|---|---|---|"]
     for client, (_, _, counts) in results.items():
         for kind, count in sorted(counts.items()):
-            operation, side, at = kind
-            how = _SIDES[side] + (f": `{at}`" if at else "")
+            operation, side, at, what = kind
+            how = _SIDES[side] + (f": `{at}` {what}" if at else "")
             lines.append(f"| {client} | {operation} | {how} | {count} | {_why(client, kind)} |")
     return "\n".join(lines)
 
@@ -72,12 +73,12 @@ def unneeded(folder: Path) -> list[str]:
         f"{client}: {one.operation} {one.side} {one.at}".rstrip()
         for one in deviations()
         for client in one.clients
-        if client in PRESETS and (client, one.operation, one.side, one.at) not in shown
+        if client in PRESETS and (client, one.operation, one.side, one.at, one.what) not in shown
     ]
 
 
 def _kind(one: Difference) -> Kind:
-    return one.operation, one.side, one.at
+    return one.operation, one.side, one.at, one.what if one.side == "both" else ""
 
 
 def _why(client: str, kind: Kind) -> str:

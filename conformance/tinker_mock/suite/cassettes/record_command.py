@@ -1,8 +1,10 @@
 """`tinker-mock record`: keep what a client and a server say to each other.
 
-Without a COMMAND the known clients run our own short programs anew. With one, it is run once,
-against a fresh mock or, through the validating proxy, against --upstream; whatever SDK or language
-it is written in, its traffic becomes one cassette without keys.
+Without a COMMAND the known clients run our own short programs anew; vcrpy records those whose
+requests go through httpx, the mock's journal the others. What comes out as it was, but for times,
+is left alone. With a COMMAND, that is run once, against a fresh mock or, through the validating
+proxy, against --upstream; whatever SDK or language it is written in, its traffic becomes one
+cassette without keys.
 
 examples:
   tinker-mock record --output mine.yaml -- python train.py
@@ -12,19 +14,16 @@ examples:
 
 import argparse
 import os
+import queue
 import sys
-from itertools import chain
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tinker_mock.suite.cassettes.recorder import (
-    SEED,
-    ProgramFailedError,
-    record_all,
-    record_program,
-)
-from tinker_mock.suite.cassettes.replay_command import DEFAULT_CLIENTS, FOLDER
-from tinker_mock.suite.cassettes.stories import SMALL, STORIES
-from tinker_mock.suite.sdk import environment
+from tinker_mock.suite.cassettes.client_process import ProgramFailedError
+from tinker_mock.suite.cassettes.recorder import SEED, record_client, record_program
+from tinker_mock.suite.cassettes.replay_command import FOLDER
+from tinker_mock.suite.cassettes.stories import IN_FULL, SMALL, STORIES, tellers
 from tinker_mock.suite.sdk.environment import EnvironmentMissing
 
 
@@ -33,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--client",
         action="append",
-        help=f"tinker-VERSION or a preset (default: {', '.join(DEFAULT_CLIENTS)})",
+        help="tinker-VERSION, a preset of the reference client, openai or anthropic "
+        f"(default: {', '.join(IN_FULL)})",
     )
     parser.add_argument(
         "--program",
@@ -53,8 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all",
         action="store_true",
-        help=f"every other release too, compressed, with {', '.join(SMALL)}",
+        help="everybody: streams of the reference client, the text clients, and every other "
+        f"release, compressed, with {', '.join(SMALL)}",
     )
+    parser.add_argument("--jobs", type=int, default=2, help="clients at the same time (2)")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder, or a COMMAND's file")
     parser.add_argument("--upstream", metavar="URL", help="record COMMAND against this server")
@@ -68,14 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.upstream:
         print("tinker-mock record: --upstream needs a COMMAND after --", file=sys.stderr)
         return 2
-    clients = arguments.client or DEFAULT_CLIENTS
-    programs = arguments.programs or list(STORIES)
-    full = record_all(arguments.output, clients, programs, arguments.seed)
-    rest = [f"tinker-{release}" for release in environment.releases()] if arguments.all else []
-    small = [one for one in rest if one not in clients]
-    others = record_all(arguments.output, small, SMALL, arguments.seed, compressed=True)
+    clients = arguments.client or (tellers() if arguments.all else IN_FULL)
     try:
-        for path in chain(full, others):
+        for path in _all_recorded(clients, arguments):
             print(path, flush=True)
     except EnvironmentMissing as missing:
         print(f"tinker-mock record: {missing}", file=sys.stderr)
@@ -84,6 +81,48 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"tinker-mock record: {failed}", file=sys.stderr)
         return 1
     return 0
+
+
+def _all_recorded(clients: Sequence[str], arguments: argparse.Namespace) -> Iterator[Path]:
+    """The paths of all cassettes as they are done, `--jobs` clients at a time.
+
+    Raises the first error, `ProgramFailedError` after all others are done.
+    """
+    done: queue.Queue[Path | Exception | None] = queue.Queue()
+    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+    for client in clients:
+        waiting.put(client)
+
+    def work() -> None:
+        while not waiting.empty():
+            try:
+                client = waiting.get_nowait()
+                for path in record_client(
+                    arguments.output, client, arguments.programs, arguments.seed
+                ):
+                    done.put(path)
+            except queue.Empty:
+                break
+            except Exception as error:
+                done.put(error)
+        done.put(None)
+
+    workers = max(1, min(arguments.jobs, len(clients)))
+    for _ in range(workers):
+        threading.Thread(target=work, daemon=True).start()
+    failures = []
+    while workers:
+        told = done.get()
+        if told is None:
+            workers -= 1
+        elif isinstance(told, ProgramFailedError):
+            failures.append(str(told))
+        elif isinstance(told, Exception):
+            raise told
+        else:
+            yield told
+    if failures:
+        raise ProgramFailedError("\n".join(failures))
 
 
 def _record_program(arguments: argparse.Namespace) -> int:

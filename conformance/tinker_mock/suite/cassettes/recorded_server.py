@@ -7,6 +7,7 @@ on, and its decoded body. Ids need no translation: the client only knows those o
 import asyncio
 import threading
 from collections import defaultdict, deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -22,9 +23,12 @@ from tinker_mock.suite.cassettes.cassette import (
     Interaction,
 )
 from tinker_mock.suite.cassettes.comparing import unequal
-from tinker_mock.suite.cassettes.drivers import LONGEST_WAIT
 from tinker_mock.suite.cassettes.ids import json_of
 from tinker_mock.suite.core.http import Routes
+
+_LONGEST_WAIT = 2.0  # seconds, for a request that may not come
+LONGEST_HOLD = 10.0
+"""Seconds that a poll without a recorded answer is held."""
 
 Side = Literal["recorded", "replayed", "both"]
 
@@ -52,7 +56,7 @@ class RecordedServer(httpx.AsyncBaseTransport):
     """Answers like the recorded server: promises by their id, the rest in recorded order.
 
     Polls for a promise that has no answer at all are held: its client had heard nothing when it
-    cancelled.
+    cancelled. One that does not cancel is told so after `LONGEST_HOLD`.
     """
 
     def __init__(self, cassette: Cassette) -> None:
@@ -73,7 +77,8 @@ class RecordedServer(httpx.AsyncBaseTransport):
         key = _key(request.method, operation, body)
         left = self._left[key]
         if not left and operation == "retrieve_future" and key not in self._polled:
-            await asyncio.Event().wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), LONGEST_HOLD)
         if not left:
             return self._unrecorded(request)
         mine = _content(_interaction(request, body))
@@ -87,7 +92,11 @@ class RecordedServer(httpx.AsyncBaseTransport):
 
     def until(self, operation: str) -> None:
         """Wait, in the client's thread, for a request of this operation; it may not come."""
-        self._seen[operation].wait(LONGEST_WAIT)
+        self._seen[operation].wait(_LONGEST_WAIT)
+
+    def until_polled(self) -> None:
+        """Wait, in the client's thread, until a promise has been asked for."""
+        self.until("retrieve_future")
 
     def differences(self) -> list[Difference]:
         """All that was noted, and the recorded requests nobody sent."""
@@ -132,6 +141,8 @@ def _content(one: Interaction) -> dict[str, Any]:
     """What counts of a request."""
     headers = {name: v for name, v in one.request_headers.items() if name in COMPARED_HEADERS}
     kind, encoding = headers.get("content-type", ""), headers.get("content-encoding", "")
+    if "accept" in headers:  # some releases name a type twice
+        headers["accept"] = ", ".join(dict.fromkeys(headers["accept"].split(", ")))
     return {
         "query": dict(parse_qsl(urlsplit(one.path).query, keep_blank_values=True)),
         "headers": headers,
@@ -155,7 +166,8 @@ def _compared(recorded: dict[str, Any], mine: dict[str, Any]) -> list[tuple[str,
 def fields(recorded: Any, mine: Any, at: str = "") -> list[str]:
     """As `unequal`, but a missing or additional field is told at its own pointer."""
     if isinstance(recorded, dict) and isinstance(mine, dict):
-        found = [f"{at}/{name}: not sent" for name in sorted(recorded.keys() - mine.keys())]
+        missing = sorted(recorded.keys() - mine.keys())
+        found = [f"{at}/{name}: not sent, recorded {recorded[name]!r}" for name in missing]
         found += [f"{at}/{name}: not recorded" for name in sorted(mine.keys() - recorded.keys())]
         for name in sorted(recorded.keys() & mine.keys()):
             found += fields(recorded[name], mine[name], f"{at}/{name}")

@@ -1,93 +1,107 @@
-"""Recording: a client runs a program against a mock, whose journal becomes the cassette."""
+"""Recording: a client runs programs against a mock, and what they said becomes cassettes.
 
-import base64
-import json
-import os
-import re
+vcrpy records the clients it reaches, the mock's journal all others.
+"""
+
 import subprocess
-import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 
-from tinker_mock.suite.cassettes.cassette import Cassette, Interaction, interactions, load_yaml
-from tinker_mock.suite.cassettes.drivers import KEY
-from tinker_mock.suite.cassettes.stories import STORIES, play
-from tinker_mock.suite.mock_process import NO_TOKENIZERS, mock_server
-from tinker_mock.suite.sdk import environment
-
-DRIVERS = Path(__file__).with_name("drivers.py")
-SEED = 7
-FOLDER = re.compile(r'(?<="tokenizer_id":")/[^"]*')
-TOKEN = re.compile(r'(?<="jwt":")<redacted[^"]*')
-UNSIGNED = ".".join(
-    base64.urlsafe_b64encode(part).decode().rstrip("=")
-    for part in (b'{"alg":"none"}', b'{"sub":"nobody","org_id":"none","exp":4102444800}', b"-")
+from tinker_mock.suite.cassettes.cassette import (
+    Cassette,
+    CassetteError,
+    Interaction,
+    cassette_text,
+    interactions,
+    load_yaml,
+    read_cassette,
 )
-"""What a cassette has for a token, which the journal does not keep: it is valid nowhere."""
-NOWHERE = "tokenizer"
-"""What a cassette has for the folder of a tokenizer: it is of the machine that recorded."""
+from tinker_mock.suite.cassettes.client_process import (
+    ClientProcess,
+    ProgramFailedError,
+    reached_by_vcrpy,
+)
+from tinker_mock.suite.cassettes.driver import KEY
+from tinker_mock.suite.cassettes.stories import IN_FULL, STORIES, play, told_by
+from tinker_mock.suite.cassettes.traffic import journal_of, same_but_for_times, settled
+from tinker_mock.suite.mock_process import NO_TOKENIZERS, mock_server
+
+SEED = 7
 MOCK = f"tinker-mock {version('tinker-mock')}"
+ORIGIN = "http://tinker"
+"""Where links in answers lead: the port of a recording is nobody's."""
 
 
-class ProgramFailedError(RuntimeError):
-    """A client did not reach the end of its program; the message has its output."""
-
-
-def record_all(
-    folder: Path,
-    clients: Iterable[str],
-    programs: Iterable[str] = STORIES,
-    seed: int = SEED,
-    *,
-    compressed: bool = False,
+def record_client(
+    folder: Path, client: str, programs: Iterable[str] | None = None, seed: int = SEED
 ) -> Iterator[Path]:
-    """Record each program by each client, the mock as fresh for each as after its start.
+    """Record each program by one client, the mock as fresh for each as after its start.
 
-    A client is `tinker-VERSION` (a real SDK release) or a preset of the reference client. What a
-    release cannot do is left out. Programs that need flags of the mock get one with these. Raises
-    `ProgramFailedError` at the end for those that broke.
+    Default: all that the client tells. What a release cannot do is left out, and its cassette
+    removed. Programs that need flags of the mock get one with these. Gives the path of each
+    cassette; a recording that differs from the one there only in its times changes nothing.
+    Raises `ProgramFailedError` at the end for those that broke.
     """
-    wanted = list(programs)
-    flags = sorted({STORIES[name].options for name in wanted})
+    wanted = list(told_by(client) if programs is None else programs)
     failures: list[str] = []
-    suffix = ".gz" if compressed else ""
-    for client in clients:
-        for options in flags:
-            chosen = [name for name in wanted if STORIES[name].options == options]
-            yield from _recorded(folder, client, chosen, seed, options, failures, suffix)
+    for options in sorted({STORIES[name].options for name in wanted}):
+        chosen = [name for name in wanted if STORIES[name].options == options]
+        arguments = ["--seed", str(seed), "--base-url", ORIGIN, *options]
+        server = mock_server(arguments, environment=NO_TOKENIZERS)
+        with server as url, ClientProcess(client, url) as process:
+            for program in chosen:
+                path = cassette_path(folder, client, program)
+                try:
+                    cassette = recorded(process, url, client, program, seed)
+                except ProgramFailedError as failed:
+                    failures.append(str(failed))
+                    continue
+                if cassette is None:
+                    path.unlink(missing_ok=True)
+                    continue
+                _keep(path, cassette)
+                yield path
     if failures:
         raise ProgramFailedError("\n".join(failures))
 
 
-def _recorded(
-    folder: Path,
-    client: str,
-    programs: list[str],
-    seed: int,
-    options: tuple[str, ...],
-    failures: list[str],
-    suffix: str,
-) -> Iterator[Path]:
-    arguments = ["--seed", str(seed), *options]
-    server = mock_server(arguments, environment=NO_TOKENIZERS)
-    with server as url, ClientProcess(client, url) as process:
-        for program in programs:
-            set_up(url, program)
-            try:
-                values = process.run(program)
-            except ProgramFailedError as failed:
-                failures.append(str(failed))
-                continue
-            if "absent" in values:
-                continue
-            provenance = {"program": program, **_provenance(client, MOCK, seed)}
-            path = folder / client / f"{program}.yaml{suffix}"
-            Cassette(provenance, values, _exported(url)).write(path)
-            yield path
+def cassette_path(folder: Path, client: str, program: str) -> Path:
+    """The releases that tell only a few stories are compressed."""
+    compressed = client.startswith("tinker-") and client not in IN_FULL
+    return folder / client / f"{program}.yaml{'.gz' if compressed else ''}"
+
+
+def recorded(
+    process: ClientProcess, url: str, client: str, program: str, seed: int
+) -> Cassette | None:
+    """One program by a client, or `None` if its release cannot do that."""
+    set_up(url, program)
+    if reached_by_vcrpy(client):
+        with tempfile.TemporaryDirectory() as scratch:
+            file = Path(scratch) / "cassette.yaml"
+            values = process.run(program, file)
+            exchanges = vcrpy_recorded(file)
+        recorder = f"vcrpy {version('vcrpy')}"
+    else:
+        values = process.run(program)
+        exchanges, recorder = journal_of(url), "journal"
+    if "absent" in values:
+        return None
+    told = {"program": program, **_provenance(client, MOCK, seed, recorder)}
+    return Cassette(told, values, exchanges)
+
+
+def vcrpy_recorded(file: Path) -> list[Interaction]:
+    """What vcrpy wrote; it writes nothing where nothing was said."""
+    if not file.exists():
+        return []
+    return settled(interactions(load_yaml(cassette_text(file))["interactions"]))
 
 
 def set_up(url: str, program: str) -> None:
@@ -116,63 +130,27 @@ def record_program(
     with server as url:
         variables = {"TINKER_API_KEY": KEY, **environment, "TINKER_BASE_URL": url}
         ended = subprocess.run(command, env=variables, check=False).returncode
-        exchanges = _exported(url)
+        exchanges = journal_of(url)
     if ended:
         raise ProgramFailedError(f"{command[0]} ended with {ended}; nothing was kept")
-    provenance = _provenance(" ".join(command), upstream or MOCK, seed)
-    Cassette(provenance, {}, exchanges).write(path)
+    recorder = "proxy" if upstream else "journal"
+    told = _provenance(" ".join(command), upstream or MOCK, seed, recorder)
+    Cassette(told, {}, exchanges).write(path)
     return len(exchanges)
 
 
-def _provenance(client: str, server: str, seed: int) -> dict[str, object]:
-    recorded = datetime.now(UTC).date().isoformat()
-    return {"client": client, "server": server, "seed": seed, "recorded": recorded}
+def _provenance(client: str, server: str, seed: int, recorder: str) -> dict[str, object]:
+    return {
+        "client": client,
+        "server": server,
+        "recorder": recorder,
+        "seed": seed,
+        "recorded": datetime.now(UTC).date().isoformat(),
+    }
 
 
-def _exported(url: str) -> list[Interaction]:
-    """What the mock's journal has of the program."""
-    answer = httpx.get(f"{url}/_mock/journal/export", params={"format": "cassette"}, timeout=60)
-    answer.raise_for_status()
-    text = TOKEN.sub(UNSIGNED, FOLDER.sub(NOWHERE, answer.text))
-    return list(interactions(load_yaml(text)["interactions"]))
-
-
-class ClientProcess:
-    """A client in a process of its own, running programs on demand."""
-
-    def __init__(self, client: str, url: str) -> None:
-        self._client = client
-        python, variables = _process(client)
-        name = "tinker" if client.startswith("tinker-") else client
-        self._process = subprocess.Popen(
-            [python, str(DRIVERS), name, url],
-            env=variables,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> "ClientProcess":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def run(self, name: str) -> dict[str, object]:
-        """The values of one program. Raises `ProgramFailedError`."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(name + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        values: dict[str, object] = json.loads(line or '{"broken": "the client ended"}')
-        if "broken" in values:
-            raise ProgramFailedError(f"{self._client} in {name}: {values['broken']}")
-        return values
-
-
-def _process(client: str) -> tuple[str, dict[str, str]]:
-    if client.startswith("tinker-"):
-        return environment.process(client.removeprefix("tinker-"), TINKER_TELEMETRY="0")
-    return sys.executable, {**os.environ, "TINKER_TELEMETRY": "0"}
+def _keep(path: Path, cassette: Cassette) -> None:
+    with suppress(CassetteError):
+        if same_but_for_times(read_cassette(path), cassette):
+            return
+    cassette.write(path)

@@ -5,6 +5,9 @@ come to the recorded values. Where it differs on purpose, `deviations.yaml` says
 """
 
 import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +26,8 @@ PRESETS = {
 }
 """The releases that a preset claims to be."""
 
+LONGEST_REPLAY = 60.0
+"""Seconds after which a replay is said to hang: no wait in it takes any time."""
 _FOREVER = 60.0  # seconds: retries wait less, heartbeats' and refreshes' loops are longer
 
 
@@ -62,26 +67,56 @@ class ReplayClock:
         await asyncio.sleep(0)
 
 
-def replayed(cassette: Cassette, preset: str | None = None) -> Replay:
-    """Run the program in the preset that fits the recorded client."""
+def replayed(
+    cassette: Cassette, preset: str | None = None, server: RecordedServer | None = None
+) -> Replay:
+    """Run the program in the preset that fits the recorded client, against the recorded server.
+
+    Raises `ReplayDiffersError` for a replay without end, and what the program raises.
+    """
     recorded = str(cassette.provenance["client"])
     preset = preset or PRESETS.get(recorded, recorded)
-    server = RecordedServer(cassette)
-    driver = ReferenceDriver("http://tinker", preset, server, ReplayClock())
+    recorder = server or RecordedServer(cassette)
+
+    def play() -> dict[str, Any]:
+        driver = ReferenceDriver("http://tinker", preset, recorder, ReplayClock())
+        try:
+            return STORIES[cassette.program].run(driver)
+        finally:
+            driver.close()
+
+    return Replay(preset, _in_time(play), recorder.differences())
+
+
+def _in_time(play: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What it returns or raises; `ReplayDiffersError` if it comes to no end."""
+    outcome: Future[dict[str, Any]] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(play())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="replay", daemon=True).start()
     try:
-        values: dict[str, Any] = STORIES[cassette.program].run(driver)
-    finally:
-        driver.close()
-    return Replay(preset, values, server.differences())
+        return outcome.result(LONGEST_REPLAY)
+    except TimeoutError:
+        if outcome.done():
+            raise
+        waits = Difference("", "replayed", "", f"nothing for {LONGEST_REPLAY:g} s: it hangs")
+        raise ReplayDiffersError([waits]) from None
 
 
-def replay_to_client(cassette: Cassette, preset: str | None = None) -> dict[str, Any]:
+def replay_to_client(
+    cassette: Cassette, preset: str | None = None, server: RecordedServer | None = None
+) -> dict[str, Any]:
     """The values the client comes to.
 
     Raises `ReplayDiffersError` when it sends anything that was not recorded, or leaves out what
     was, and no deviation is listed for it.
     """
-    replay = replayed(cassette, preset)
+    replay = replayed(cassette, preset, server)
     differences = unexplained(str(cassette.provenance["client"]), replay.differences)
     if differences:
         raise ReplayDiffersError(differences)

@@ -4,10 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from tinker_mock.client.config import presets
 from tinker_mock.contracts.locations import FIXTURES
 from tinker_mock.suite.cassettes.cassette import CassetteError, cassette_paths, read_cassette
+from tinker_mock.suite.cassettes.parity_page import write_page
+from tinker_mock.suite.cassettes.replay_client import PRESETS, has_preset, replay_problems
+from tinker_mock.suite.cassettes.replay_server import replay_to_server
 
-DEFAULT_CLIENTS = ("tinker-0.7.0", "tinker-0.24.1", "tinker-0.38.0")
 FOLDER = FIXTURES / "cassettes"
 
 
@@ -27,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Replay each cassette; 1 if any does not match."""
     paths = arguments.cassettes or cassette_paths(FOLDER)
+    if not arguments.cassettes and arguments.target is None:
+        paths = [path for path in paths if path.parent.name in {*PRESETS, *presets.PRESETS}]
     if arguments.page is not None:
-        from tinker_mock.suite.cassettes.parity_page import write_page
-
         write_page(arguments.page, FOLDER)
         return 0
     for path in paths:
@@ -55,11 +58,9 @@ def _replay(path: Path, arguments: argparse.Namespace) -> list[str]:
     if arguments.target is None:
         if "program" not in cassette.provenance:
             return ["a program's cassette: only --target URL can replay it"]
-        from tinker_mock.suite.cassettes.replay_client import replay_problems
-
+        if not has_preset(cassette):
+            return [f"no preset is {cassette.provenance['client']}: only --target can replay it"]
         return replay_problems(cassette)
-    from tinker_mock.suite.cassettes.replay_server import replay_to_server
-
     mismatches = replay_to_server(
         cassette, arguments.target, api_key=arguments.api_key, values=not arguments.shapes
     )

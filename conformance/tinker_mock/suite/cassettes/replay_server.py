@@ -12,10 +12,14 @@ import httpx
 
 from tinker_mock.suite.cassettes.cassette import Cassette, Interaction
 from tinker_mock.suite.cassettes.comparing import differences
-from tinker_mock.suite.cassettes.drivers import KEY
+from tinker_mock.suite.cassettes.driver import KEY
+from tinker_mock.suite.cassettes.event_streams import EVENT_STREAM, stream_differences
 from tinker_mock.suite.cassettes.ids import IdMap, json_of
 
 _POLLS = 40
+PATIENCE = 15.0
+"""Seconds until an answer: what was recorded had come, so it comes again."""
+_BY_BEARER = "/oai/"
 _HELD_HEADERS = frozenset({"accept", "content-type", "content-encoding", "x-tinker-request-type"})
 
 
@@ -38,11 +42,16 @@ def replay_to_server(
     ids = IdMap()
     found: list[Mismatch] = []
     unseeded = _unseeded(cassette.interactions)
-    with httpx.Client(base_url=url, timeout=60, follow_redirects=False) as http:
+    with httpx.Client(base_url=url, timeout=PATIENCE, follow_redirects=False) as http:
         for number, one in enumerate(cassette.interactions):
             if _superseded(cassette.interactions, number):
                 continue
-            live = _send(http, one, ids, api_key)
+            try:
+                live = _send(http, one, ids, api_key)
+            except httpx.TimeoutException:
+                late = f"no answer within {PATIENCE:g} s, recorded {one.status}"
+                found.append(Mismatch(number, one.operation, late))
+                continue
             found += [
                 Mismatch(number, one.operation, what)
                 for what in _compared(one, live, ids, values and number not in unseeded)
@@ -83,12 +92,16 @@ def _send(http: httpx.Client, one: Interaction, ids: IdMap, api_key: str) -> htt
     headers = {name: value for name, value in one.request_headers.items() if name in _HELD_HEADERS}
     if "user-agent" in one.request_headers:
         headers["user-agent"] = one.request_headers["user-agent"]
+    if one.path.startswith(_BY_BEARER):
+        headers["authorization"] = f"Bearer {api_key}"
+    else:
+        headers["x-api-key"] = api_key
     for _ in range(_POLLS):
         response = http.request(
             one.method,
             ids.replace(one.path),
             content=ids.replace_bytes(one.request_body) or None,
-            headers={**headers, "x-api-key": api_key},
+            headers=headers,
         )
         if not _waits(one) or not _pending(response.status_code, json_of(response.content)):
             break
@@ -101,6 +114,8 @@ def _compared(one: Interaction, live: httpx.Response, ids: IdMap, values: bool) 
     kind = live.headers.get("content-type", "").partition(";")[0]
     if kind != one.content_type:
         return [f"content type {kind!r}, recorded {one.content_type!r}"]
+    if kind == EVENT_STREAM:
+        return stream_differences(one.response_body, live.content, values=values)
     recorded, answered = json_of(one.response_body), json_of(live.content)
     if recorded is None or answered is None:
         same = not values or live.content == one.response_body

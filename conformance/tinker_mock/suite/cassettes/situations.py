@@ -1,76 +1,21 @@
-"""Programs for bad days and rare calls, and the server that each needs.
+"""Programs for bad days: waiting, throttling, expiry, errors of each class, cancelling, flags.
 
-Like `programs`, this module is also loaded in a real SDK's environment: standard library only.
-`setup` is what the mock is told before: `scenario` (its rules and queue) and `options` (flags).
+Loaded in a real SDK's environment too: nothing but the standard library and `situation`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-BASE = "Qwen/Qwen3-8B"
-TOKENS = list(range(100, 110))
+from tinker_mock.suite.cassettes.situation import BASE, TOKENS, pair, rule, short, situation
 
 
-@dataclass(frozen=True)
-class Situation:
-    """A program, the mock's scenario and flags, and whether the reference client can run it."""
-
-    run: Callable[[Any], dict[str, Any]]
-    scenario: dict[str, Any] = field(default_factory=dict)
-    options: tuple[str, ...] = ()
-    reference: bool = True
-
-
-SITUATIONS: dict[str, Situation] = {}
-
-
-def situation(
-    *options: str, rules: Any = None, queue: Any = None, reference: bool = True
-) -> Callable[[Callable[[Any], dict[str, Any]]], Callable[[Any], dict[str, Any]]]:
-    """Register a program under its name with dashes."""
-    scenario = {k: v for k, v in {"rules": rules, "queue": queue}.items() if v}
-
-    def register(run: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-        SITUATIONS[run.__name__.replace("_", "-")] = Situation(run, scenario, options, reference)
-        return run
-
-    return register
-
-
-def rule(operation: str, effects: Any, **match: Any) -> dict[str, Any]:
-    """What goes wrong with an operation, once."""
-    return {
-        "name": f"{operation}-{effects}"[:60].replace(" ", ""),
-        "match": {"operation": operation, **match},
-        "effects": effects,
-        "times": 1,
-    }
-
-
-def pair(api: Any) -> Any:
-    """Predict each next token."""
-    count = len(TOKENS) - 1
-    return api.datum(TOKENS[:-1], target_tokens=TOKENS[1:], weights=[1.0] * count)
-
-
-def short(api: Any, seed: int = 11) -> Any:
-    return api.params(max_tokens=4, seed=seed, temperature=0.5)
-
-
-@situation(
-    queue={
-        "completion": [{"operation": "forward_backward", "polls": 3}],
-        "long_poll": "100ms",
-    }
-)
+@situation(rules=[rule("retrieve_future", ["try-again"] * 2, promise="forward_backward")])
 def waiting(api: Any) -> dict[str, Any]:
     """Two polls come too early: 408 or try-again, whatever the release understands."""
     training = api.training(BASE, rank=4, seed=1)
     return {"outputs": api.output(training.forward_backward([pair(api)], "cross_entropy"))}
 
 
-@situation(rules=[rule("retrieve_future", "try-again-capacity-x2", promise="optim_step")])
+@situation(rules=[rule("retrieve_future", ["try-again-capacity"] * 2, promise="optim_step")])
 def paused_queue(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=4, seed=1)
     api.wait(training.forward_backward([pair(api)], "cross_entropy"))
@@ -105,24 +50,36 @@ def failed_at_the_server(api: Any) -> dict[str, Any]:
 
 
 @situation(
-    rules=[
-        {
-            "name": "each-class",
-            "match": {"operation": "get_training_run"},
-            "effects": [f"return-{status}" for status in (400, 401, 403, 422, 500, 503)],
-            "times": 6,
-        }
-    ]
+    rules=[rule("get_training_run", [f"return-{s}" for s in (400, 401, 403, 422, 500, 503)])]
 )
 def refusals(api: Any) -> dict[str, Any]:
     """Errors of each class; what passes by itself is asked again."""
+    return _refused(api, 4)
+
+
+@situation(
+    rules=[rule("get_training_run", [f"return-{s}" for s in (402, 404, 410, 409, 429, 502, 504)])]
+)
+def more_refusals(api: Any) -> dict[str, Any]:
+    """The rarer ones: a bill, what is not there or no more, a conflict, a busy server."""
+    return _refused(api, 3)
+
+
+def _refused(api: Any, times: int) -> dict[str, Any]:
     run = api.training(BASE, rank=4, seed=1).model_id
     rest = api.rest()
 
     def ask() -> Any:
         return api.wait(rest.get_training_run(run)).base_model
 
-    return {"failures": [api.failure(ask) for _ in range(4)], "after": ask()}
+    return {"failures": [api.failure(ask) for _ in range(times)], "after": ask()}
+
+
+@situation("--client-config=sample_join_sampling_session=true")
+def joined_session(api: Any) -> dict[str, Any]:
+    """A sampling session is joined before its first sample, where the release knows how."""
+    sampling = api.sampling(base_model=BASE)
+    return {"samples": api.samples(sampling, TOKENS, 1, short(api))}
 
 
 @situation(
@@ -142,7 +99,7 @@ def cancelled_sample(api: Any) -> dict[str, Any]:
     api.needs("cancel")
     sampling = api.sampling(base_model=BASE)
     pending = sampling.sample(api.prompt(TOKENS), 1, short(api))
-    api.until("asample")
+    api.until_polled()
     return {"cancelled": api.cancel(pending)}
 
 
@@ -158,83 +115,7 @@ def compressed_passes(api: Any) -> dict[str, Any]:
     return {"outputs": api.output(training.forward_backward([pair(api)], "cross_entropy"))}
 
 
-@situation()
-def external_weights(api: Any) -> dict[str, Any]:
-    training = api.training(BASE, rank=4, seed=1)
-    api.needs("save_weights_external", training)
-    path = api.wait(training.save_weights_external("files")).path
-    rest = api.rest()
-    api.needs("get_external_weights_urls", rest)
-    urls = api.wait(rest.get_external_weights_urls(path)).urls
-    return {"files": sorted(urls)}
-
-
-@situation()
-def copied_weights(api: Any) -> dict[str, Any]:
-    training = api.training(BASE, rank=4, seed=1)
-    rest = api.rest()
-    api.needs("copy_weights", rest)
-    path = api.wait(training.save_state("kept")).path
-    return {"kind": api.copy(rest, path, "project-other").split("/")[-2]}
-
-
-@situation()
-def sessions(api: Any) -> dict[str, Any]:
-    training = api.training(BASE, rank=4, seed=1)
-    sampling = api.sampling(base_model=BASE)
-    api.samples(sampling, TOKENS, 1, short(api))
-    rest = api.rest()
-    session = training.model_id.partition(":")[0]
-    listed = api.wait(rest.list_sessions()).sessions
-    found = api.wait(rest.get_session(session))
-    values = {"listed": session in listed, "runs": len(found.training_run_ids)}
-    if hasattr(rest, "get_sampler"):
-        sampler = api.wait(rest.get_sampler(found.sampler_ids[0]))
-        values["sampled"] = sampler.base_model
-    return values
-
-
-@situation()
-def checkpoint_life(api: Any) -> dict[str, Any]:
-    training = api.training(BASE, rank=4, seed=1)
-    rest = api.rest()
-    api.needs("set_checkpoint_ttl_from_tinker_path", rest)
-    path = api.wait(training.save_state("kept", ttl_seconds=7200)).path
-    everything = api.wait(rest.list_user_checkpoints(limit=5)).checkpoints
-    api.wait(rest.set_checkpoint_ttl_from_tinker_path(path, None))
-    run = api.wait(rest.get_training_run_by_tinker_path(path))
-    return {"expires": everything[0].expires_at is not None, "base_model": run.base_model}
-
-
-@situation()
-def archive_link(api: Any) -> dict[str, Any]:
-    training = api.training(BASE, rank=4, seed=1)
-    rest = api.rest()
-    api.needs("get_checkpoint_archive_url_from_tinker_path", rest)
-    path = api.wait(training.save_state("kept")).path
-    link = api.wait(rest.get_checkpoint_archive_url_from_tinker_path(path))
-    return {"linked": link.url.startswith("http")}
-
-
-@situation()
-def administration(api: Any) -> dict[str, Any]:
-    training = api.training(BASE, rank=4, seed=1)
-    api.wait(training.forward([pair(api)], "cross_entropy"))
-    rest = api.rest()
-    api.needs("get_audit_log", rest)
-    values: dict[str, Any] = {"audited": len(api.audit_log(rest))}
-    session = training.model_id.partition(":")[0]
-    if hasattr(rest, "assign_session_project"):
-        api.wait(rest.assign_session_project(session, "project-moved"))
-    if hasattr(rest, "export_session_trace"):
-        values["trace"] = api.trace(rest, session)
-    return values
-
-
-@situation(
-    "--client-config=custom_loss_server_side=true",
-    reference=False,  # it computes custom losses on this side, and traces no torch graphs
-)
+@situation("--client-config=custom_loss_server_side=true")
 def uploaded_loss(api: Any) -> dict[str, Any]:
     api.needs("create_custom_loss", api.service)
 
@@ -248,20 +129,28 @@ def uploaded_loss(api: Any) -> dict[str, Any]:
     return {"outputs": api.output(training.forward_backward_custom([pair(api)], handle))}
 
 
-@situation()
+@situation(clients=("python-latest", "tinkex"))
 def streamed_sample(api: Any) -> dict[str, Any]:
     """No SDK streams; the reference client does, as later releases of the Elixir client do."""
     sampling = api.sampling(base_model=BASE)
-    api.needs("sample_stream", sampling)
-    return {
-        "tokens": [one.token_id for one in sampling.sample_stream(api.prompt(TOKENS), short(api))]
-    }
+    stream = sampling.sample_stream(api.prompt(TOKENS), short(api))
+    return {"chunks": [[one.event_type, one.token_id, one.finish_reason] for one in stream]}
 
 
-@situation()
+@situation(rules=[rule("stream_sample", "return-503")], clients=("python-latest", "tinkex"))
+def refused_stream(api: Any) -> dict[str, Any]:
+    """A stream is not asked for again by itself."""
+    sampling = api.sampling(base_model=BASE)
+
+    def drawn() -> list[Any]:
+        return list(sampling.sample_stream(api.prompt(TOKENS), short(api)))
+
+    return {"failure": api.failure(drawn), "after": len(drawn())}
+
+
+@situation(clients=("python-0.7", "tinkex"))
 def unloaded_model(api: Any) -> dict[str, Any]:
     training = api.training(BASE, rank=4, seed=1)
-    api.needs("unload_model", training)
     api.wait(training.unload_model())
     failure = api.failure(lambda: api.wait(training.forward([pair(api)], "cross_entropy")))
     return {"after": failure}

@@ -1,10 +1,12 @@
 """`tinker-mock audit sdk`: real SDK releases against the mock, and the matrix of what works.
 
-The releases must be installed first: `tinker-mock sdk-env`.
+The last column is the reference client, imported as `tinker`, in the same workload. The releases
+must be installed first: `tinker-mock sdk-env`.
 
 examples:
   tinker-mock audit sdk                           # the releases at the wire's breaking changes
   tinker-mock audit sdk 0.7.0 0.38.0 --flags
+  tinker-mock audit sdk client                    # the reference client, imported as tinker
   tinker-mock audit sdk 0.38.0 --target http://127.0.0.1:8765 --report reports/mine
 """
 
@@ -18,7 +20,7 @@ from tinker_mock.contracts import parse_release
 from tinker_mock.suite.sdk import environment
 from tinker_mock.suite.sdk.environment import EnvironmentMissing
 from tinker_mock.suite.sdk.matrix import Matrix, around_markers, write_between_markers
-from tinker_mock.suite.sdk.release_run import ReleaseRun, Server, WorkloadProcess
+from tinker_mock.suite.sdk.release_run import CLIENT, ReleaseRun, Server, WorkloadProcess
 from tinker_mock.suite.sdk.server import FLAGS, TOKENIZED_MODEL, audit_mock
 
 BREAKPOINTS = ("0.7.0", "0.16.1", "0.18.2", "0.20.0", "0.24.1", "0.25.0", "0.30.4")
@@ -48,16 +50,22 @@ def plan(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
     """Releases to run, and those to run again with flags."""
     if arguments.all:
         known = list(environment.releases())
-        return known, [r for r in known if parse_release(r) >= FIRST_WITH_FLAGS]
+        return [*known, CLIENT], [*(r for r in known if _has_flags(r)), CLIENT]
     if arguments.versions:
-        again = [r for r in arguments.versions if parse_release(r) >= FIRST_WITH_FLAGS]
+        again = [r for r in arguments.versions if _has_flags(r)]
         return arguments.versions, again if arguments.flags else []
-    return [*BREAKPOINTS, environment.newest()], [*FLAGGED, environment.newest()]
+    return [*BREAKPOINTS, environment.newest(), CLIENT], [*FLAGGED, environment.newest(), CLIENT]
+
+
+def _has_flags(release: str) -> bool:
+    return release == CLIENT or parse_release(release) >= FIRST_WITH_FLAGS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("versions", nargs="*", metavar="VERSION", help="default: the breakpoints")
+    parser.add_argument(
+        "versions", nargs="*", metavar="VERSION", help=f"or {CLIENT!r}; default: breakpoints"
+    )
     parser.add_argument("--all", action="store_true", help="every release in releases.yaml")
     parser.add_argument(
         "--flags", action="store_true", help="given releases a second time, with every SDK flag on"

@@ -63,12 +63,16 @@ def process(version: str, **variables: str) -> tuple[str, dict[str, str]]:
 
 
 def build(versions: list[str], torch: str = TORCH) -> Path:
-    """Create or complete the environment for these releases; returns its directory."""
+    """Create or complete the environment for these releases; returns its directory.
+
+    What a new lock adds or renews is installed into the environment that is there.
+    """
     python = home() / "bin" / "python"
     lock = _HERE / "sdk-environment.lock"
     installed = home() / "installed.lock"
     if not installed.exists() or installed.read_text() != lock.read_text() + torch:
-        _run(sys.executable, "-m", "venv", "--clear", str(home()))
+        if not python.exists():
+            _run(sys.executable, "-m", "venv", "--clear", str(home()))
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         _run(*pip, "--require-hashes", "-r", str(lock))
         if torch:

@@ -5,17 +5,18 @@ from typing import Any
 from tinker_mock.contracts import Operation, load_contract
 
 
-def judge(entry: dict[str, Any], release: str) -> list[str]:
+def judge(entry: dict[str, Any], release: str, *, only_its_calls: bool = True) -> list[str]:
     """What is wrong with one journal entry; empty when both sides kept the contract.
 
     The journal's own verdict counts, and on top: every field the release sends must be in the
-    contract for that release, and a promise's result must fit the operation that made it.
+    contract for that release, and a promise's result must fit the operation that made it. With
+    `only_its_calls` False the client may have calls that other releases have.
     """
     operation = load_contract("tinker").operations.get(entry["operation"] or "")
     where = f"{entry['method']} {entry['path']} → {entry['status']}"
     if operation is None:
         return [f"{where}: no operation of the contract"] if entry["status"] == 404 else []
-    if release not in operation.sdk:
+    if only_its_calls and release not in operation.sdk:
         return [f"{where}: {operation.id} is for SDK {operation.sdk}"]
     found = [f"{v['pointer'] or '/'}: {v['message']}" for v in _refused_rightly(entry)]
     body = entry["request_body"]

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from tinker_mock.suite.sdk.release_run import ABSENT, FAIL, PASS, ReleaseRun, StepResult
+from tinker_mock.suite.sdk.release_run import (
+    ABSENT,
+    CLIENT,
+    FAIL,
+    PASS,
+    ReleaseRun,
+    StepResult,
+)
 
 SIGNS = {PASS: "✓", FAIL: "✗", ABSENT: "–"}
 BEGIN, END = "<!-- sdk-matrix:begin -->", "<!-- sdk-matrix:end -->"
@@ -61,10 +68,11 @@ class Matrix:
         """For the terminal: a row a step, a column a release."""
         width = max(map(len, self.texts), default=0)
         names = [run.name for run in self.runs]
-        lines = [" " * width + "".join(f"{name:>6}" for name in names)]
+        cell = max(6, *(len(name) + 1 for name in names)) if names else 6
+        lines = [" " * width + "".join(f"{name:>{cell}}" for name in names)]
         for step in self.texts:
             signs = (SIGNS[self.result(run, step).status] for run in self.runs)
-            lines.append(f"{step:<{width}}" + "".join(f"{sign:>6}" for sign in signs))
+            lines.append(f"{step:<{width}}" + "".join(f"{sign:>{cell}}" for sign in signs))
         return "\n".join(lines)
 
     def summary(self) -> str:
@@ -74,10 +82,16 @@ class Matrix:
         exchanges = sum(run.exchanges for run in self.runs)
         broken = sum(len(run.violations) for run in self.runs)
         return (
-            f"{len({c.release for c in self.runs})} releases, {len(self.texts)} steps: "
+            f"{self._who()}, {len(self.texts)} steps: "
             f"{steps} passed, {failed} failed, {absent} not in the release; "
             f"{exchanges} exchanges judged in both directions, {broken} broken"
         )
+
+    def _who(self) -> str:
+        known = {run.release for run in self.runs}
+        releases = len(known - {CLIENT})
+        text = f"{releases} release{'' if releases == 1 else 's'}"
+        return f"{text} and the reference client" if CLIENT in known else text
 
     def as_markdown(self) -> str:
         """A row a release: passed of possible, by group; every step in a fold-out."""

@@ -8,6 +8,7 @@ SECTIONS = {
     for section in (
         Section("server", 12, servers.server),
         Section("lasting", 14, servers.lasting),
+        Section("shared", 20, servers.shared),
         Section("mutants", 60, proofs.mutants),
         Section("faults", 60, proofs.faults),
         Section("behaviour", 15, servers.behaviour),

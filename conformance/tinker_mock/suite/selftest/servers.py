@@ -10,6 +10,7 @@ from tinker_mock.suite.core.http import Routes
 from tinker_mock.suite.core.results import coverage_of
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.mock_process import mock_server
+from tinker_mock.suite.postgres import NoPostgres, postgres
 from tinker_mock.suite.selftest.section import Options, SectionResult, judged
 from tinker_mock.suite.server.runner import run_server_suite
 
@@ -44,6 +45,27 @@ def lasting(options: Options) -> SectionResult:
     text = "With a data directory the server chapter passes as it does in memory."
     found = judged("self/lasting/server", text, problem, f"{len(run.verdicts)} checks")
     return SectionResult("lasting", [found])
+
+
+def shared(options: Options) -> SectionResult:
+    """And on two servers that share a PostgreSQL: clients meet now the owner, now the other."""
+    try:
+        with (
+            postgres() as database,
+            mock_server(
+                options.mock_arguments("--store", database.address, "--workers", "2")
+            ) as url,
+        ):
+            run = run_server_suite(
+                Target(url, other_key=OTHER_KEY, base_model=MODEL, seed=options.seed)
+            )
+    except NoPostgres as error:
+        return SectionResult("shared", notes=[f"not played: {error}"])
+    failing = [verdict.check for verdict in run.verdicts if verdict.status.bad]
+    problem = f"fails: {', '.join(failing)}" if failing else ""
+    text = "Two servers that share a store pass the server chapter as one in memory does."
+    found = judged("self/shared/server", text, problem, f"{len(run.verdicts)} checks")
+    return SectionResult("shared", [found])
 
 
 def behaviour(options: Options) -> SectionResult:

@@ -39,6 +39,7 @@ def _file(name: str) -> Answer:
 
 async def list_curves(control: MockControl, exchange: Exchange) -> dict[str, Any]:
     wanted, after = exchange.query.get("model"), exchange.query["after"]
+    since, curves = exchange.query["since"], control.observer.curves
     runs = control.backend.state.runs
     return {
         "models": [
@@ -48,11 +49,10 @@ async def list_curves(control: MockControl, exchange: Exchange) -> dict[str, Any
                 "session_id": runs[model_id].session_id if model_id in runs else None,
                 "points": [
                     {"step": point.step, "at": point.at, "values": point.values}
-                    for point in points
-                    if point.step > after
+                    for point in curves.of(model_id, after, since)
                 ],
             }
-            for model_id, points in control.observer.curves.points.items()
+            for model_id in curves.points
             if wanted in (None, model_id)
         ]
     }

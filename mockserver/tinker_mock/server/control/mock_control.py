@@ -64,6 +64,8 @@ class MockControl:
         self.snapshots = shelf_of(backend)
         self._manners: dict[str, Manners] = {}
         self.closing = False
+        self.shared = False
+        """The state is several servers': whoever resets it does so for all."""
         self._numbers = itertools.count(1)
         self._original = copy.deepcopy(scenario)
         backend.quirks.of_scenario = scenario.quirks
@@ -170,7 +172,8 @@ class MockControl:
 
     def reset(self) -> None:
         """As after a fresh start: state, journal, plans, scripts, scenario and quirks."""
-        self.backend.store.replace(State())
+        if not self.shared:
+            self.backend.store.replace(State())
         self.backend.promises.reload()
         self.policy.restart()
         self.journal.reset()

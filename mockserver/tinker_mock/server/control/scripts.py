@@ -19,12 +19,12 @@ async def add_script(control: MockControl, exchange: Exchange) -> Answer:
     except ScriptFault as fault:
         pointer = "/" + fault.field.replace(".", "/").replace("[", "/").replace("]", "")
         raise Unprocessable(str(fault), pointer=pointer, rule=fault.rule, fix=fault.fix) from None
-    warnings = {"warnings": added.warnings} if added.warnings else {}
-    return Answer(201, {**added.script.as_json(), **warnings})
+    told = [*added.warnings, *added.hints]
+    return Answer(201, {**added.script.as_json(), **({"warnings": told} if told else {})})
 
 
 async def list_scripts(control: MockControl, exchange: Exchange) -> dict[str, Any]:
-    return {"scripts": [script.as_json() for script in control.backend.scripts.entries]}
+    return {"scripts": await control.backend.compute(control.backend.scripts.listed)}
 
 
 async def clear_scripts(control: MockControl, exchange: Exchange) -> None:

@@ -48,7 +48,8 @@ class Changes:
     def watch(self, state: State, *, everything: bool) -> None:
         """Account for this state from now on; for all of it when nothing of it is kept."""
         self.everything = everything
-        self.replays = {run.id: list(run.replay) for run in state.runs.values()}
+        self.replays = {}
+        self.begin_replays(state)
         for name, table in state.tables().items():
             account = self.tables[name] = Account(self._told)
             table.watch(account)
@@ -59,6 +60,10 @@ class Changes:
         if everything:
             self.counters.update(state.counters)
             self._told()
+
+    def begin_replays(self, state: State) -> None:
+        """The kept weights of these runs do not hold what they replay."""
+        self.replays.update({run.id: list(run.replay) for run in state.runs.values()})
 
     def __bool__(self) -> bool:
         return bool(self.everything or self.facts or self.counters or any(self.tables.values()))
@@ -196,15 +201,21 @@ def _gone(changes: Changes, change: Change, table: str, key: str) -> None:
             change.requests_done.add(key)
 
 
-def statements(change: Change) -> list[Statement]:
-    """SQL for a change whose files are written."""
+def upsert(table: str, key: str, row: dict[str, Any], body: bytes) -> Statement:
+    """SQL that writes one record."""
+    update = "ON CONFLICT(id) DO UPDATE SET row=excluded.row"
+    return f"INSERT INTO {table} (id, row) VALUES (?, ?) {update}", (key, body)
+
+
+def statements(change: Change, written: Callable[..., Statement] = upsert) -> list[Statement]:
+    """SQL for a change whose files are written; `written` makes that of one record."""
     found: list[Statement] = []
     for table, key, row in change.rows:
-        found += _row(table, key, row)
-    upsert = "ON CONFLICT(id) DO UPDATE SET value=excluded.value"
+        found += _row(table, key, row, written)
+    update = "ON CONFLICT(id) DO UPDATE SET value=excluded.value"
     for table, values in (("requests", change.requests), ("outcomes", change.outcomes)):
         for key, value in values:
-            sql = f"INSERT INTO {table} (id, value) VALUES (?, ?) {upsert}"
+            sql = f"INSERT INTO {table} (id, value) VALUES (?, ?) {update}"
             found.append((sql, (key, encode(value))))
     for table, keys in (("requests", change.requests_done), ("outcomes", change.outcomes_gone)):
         found += [(f"DELETE FROM {table} WHERE id = ?", (key,)) for key in keys]
@@ -213,11 +224,13 @@ def statements(change: Change) -> list[Statement]:
             if value is None:
                 found.append((f"DELETE FROM {table} WHERE id = ?", (key,)))
                 continue
-            found.append((f"INSERT INTO {table} (id, value) VALUES (?, ?) {upsert}", (key, value)))
+            found.append((f"INSERT INTO {table} (id, value) VALUES (?, ?) {update}", (key, value)))
     return found
 
 
-def _row(table: str, key: str, row: dict[str, Any] | None) -> list[Statement]:
+def _row(
+    table: str, key: str, row: dict[str, Any] | None, written: Callable[..., Statement]
+) -> list[Statement]:
     filed = FILED.get(KINDS[table], ())
     owner = f"{table} {key}"
     found: list[Statement] = []
@@ -225,9 +238,8 @@ def _row(table: str, key: str, row: dict[str, Any] | None) -> list[Statement]:
         found.append(("DELETE FROM files WHERE owner = ?", (owner,)))
     if row is None:
         return [*found, (f"DELETE FROM {table} WHERE id = ?", (key,))]
-    body = orjson.dumps(row, default=_written, option=OPTIONS)
-    upsert = "ON CONFLICT(id) DO UPDATE SET row=excluded.row"
-    found.append((f"INSERT INTO {table} (id, row) VALUES (?, ?) {upsert}", (key, body)))
+    body = orjson.dumps(row, default=_in_row, option=OPTIONS)
+    found.append(written(table, key, row, body))
     for name in filed:
         if row.get(name) is not None:
             file = _name(row[name])
@@ -235,7 +247,7 @@ def _row(table: str, key: str, row: dict[str, Any] | None) -> list[Statement]:
     return found
 
 
-def _written(thing: Any) -> Any:
+def _in_row(thing: Any) -> Any:
     if isinstance(thing, Filing):
         return thing.name
     if hasattr(thing, "tolist"):

@@ -1,82 +1,39 @@
-"""Keeps a state in a data directory: everything that has changed by one instant is one commit.
+"""Keeps a state in its place: everything that has changed by one instant is one commit.
 
-Little is written at once. Weights and large requests are written in a thread, files first, then
-everything in one transaction; what changes meanwhile gathers for the next one.
+Where it takes no time, little is written at once. Weights, large requests and what goes over a
+network are written in a thread; what changes meanwhile gathers for the next commit.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import orjson
 
-from tinker_mock.server.clock import Clock, machine_timer
-from tinker_mock.server.database.changes import Change, Changes, gather, statements, was_gathered
-from tinker_mock.server.database.directory import DATABASE, DataDirectory
-from tinker_mock.server.database.loading import load_state
-from tinker_mock.server.database.schema import EVERYTHING
-from tinker_mock.server.database.sqlite import Database, Statement
-from tinker_mock.server.database.values import decode
+from tinker_mock.server.clock import machine_timer
+from tinker_mock.server.database.changes import Change, Changes, gather, was_gathered
+from tinker_mock.server.database.place import TIME, Place
 from tinker_mock.server.database.weight_files import Filed
-from tinker_mock.server.errors import ConfigurationError, StorageFull
+from tinker_mock.server.errors import StorageAway, StorageFull
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import State
 
 T = TypeVar("T")
-SEED, TIME = "seed", "time"
-"""Facts: what ids follow from, and the Unix time of the last commit."""
+AGAIN = 0.2
+"""Seconds until a place that was away is tried again."""
 UNHURRIED = 0.02
 """Seconds until changes that nobody waits for are kept."""
-IN_THREAD = 64 * 1024
-"""Bytes from which on a commit is written in the thread."""
-SWEEP_AFTER = 200
-"""Commits that let go of weights, between looks for files that nothing names."""
 
 
-def lasting(path: Path, seed: int, clock: Clock) -> DirectoryKeeper:
-    """The keeper of a data directory, whose time the clock goes on with.
+class StateKeeper:
+    """Implements `state.store.Keeper`."""
 
-    Raises ConfigurationError when it cannot be used, or belongs to runs with another seed.
-    """
-    directory = DataDirectory(path)
-    keeper = DirectoryKeeper(directory, clock.now)
-    known = keeper.fact(SEED)
-    if known is None:
-        fact = "INSERT INTO facts (id, value) VALUES (?, ?)"
-        directory.database.write([(fact, (SEED, orjson.dumps(seed)))])
-    elif known != seed:
-        directory.close()
-        raise ConfigurationError(
-            f"--data-dir {path}: its ids follow from seed {known}, not {seed}; leave --seed out"
-        )
-    clock.forward_to(keeper.fact(TIME) or 0.0)
-    return keeper
-
-
-def stored_seed(path: Path) -> int | None:
-    """The seed of a data directory, None for one that is new; looks without opening it."""
-    file = path / DATABASE
-    if not file.exists():
-        return None
-    with closing(sqlite3.connect(file)) as connection:
-        try:
-            row = connection.execute("SELECT value FROM facts WHERE id = ?", (SEED,)).fetchone()
-        except sqlite3.Error:
-            return None  # opening it says what is wrong
-    return None if row is None else int(orjson.loads(row[0]))
-
-
-class DirectoryKeeper:
-    """Implements `state.store.Keeper` with SQLite."""
-
-    def __init__(self, directory: DataDirectory, now: Callable[[], float]) -> None:
-        self.directory = directory
+    def __init__(self, place: Place, now: Callable[[], float]) -> None:
+        self.place = place
         self.now = now
         self.failure: Exception | None = None
         """Why the last commit failed; None while all is well."""
@@ -87,7 +44,6 @@ class DirectoryKeeper:
         """What the thread does; a commit waits for its end."""
         self._later: asyncio.TimerHandle | None = None
         self._expected = 0
-        self._let_go = 0
         self._told = 0.0
         self._closed = False
 
@@ -108,9 +64,9 @@ class DirectoryKeeper:
         return self._work is None and was_gathered(promise)
 
     def keep_now(self) -> bool:
-        if self._work is None and self._changes:
+        if not self._busy and self._changes:
             self._commit()
-        return self._work is None
+        return not self._busy
 
     async def kept(self) -> None:
         if self._work is not None:
@@ -118,26 +74,63 @@ class DirectoryKeeper:
         if not self.keep_now() and self._work is not None:
             await asyncio.shield(self._work)
 
+    async def kept_in_time(self) -> None:
+        while True:
+            try:
+                return await self.kept()
+            except StorageAway:
+                again = asyncio.Event()
+                machine_timer(AGAIN, again.set)
+                await again.wait()
+
+    @property
+    def _busy(self) -> bool:
+        """The thread is at work. Work that has just ended may stand there for one turn more: what
+        has changed since is not in it."""
+        return self._work is not None and not self._work.done()
+
     # --- reading ----------------------------------------------------------------------------
 
     def load(self) -> State:
-        """The state of the directory; from now on its changes are kept."""
-        self._state = load_state(self.directory.database, self.directory.files)
+        """The state that is there; from now on its changes are kept."""
+        self._state = self.place.load()
         self._changes.watch(self._state, everything=False)
         return self._state
 
+    def share(self, tables: Iterable[str]) -> None:
+        """Nothing of these tables is this server's to keep, until it adopts what is."""
+        for name in tables:
+            self._state.tables()[name].watch(None)
+
+    def abandon(self, tables: Iterable[str]) -> State:
+        """A state without anything, of which these tables are not this server's."""
+        self._state = State()
+        self._changes.watch(self._state, everything=False)
+        self.share(tables)
+        return self._state
+
+    def adopt(self, found: State, tables: Iterable[str]) -> None:
+        """These records, kept as they are, are this server's from now on; so are those tables."""
+        state = self._state
+        for name in tables:
+            state.tables()[name].watch(self._changes.tables[name])
+        for name, table in found.tables().items():
+            target = state.tables()[name]
+            for key, record in table.items():
+                target.place(key, record, target.account)
+        state.counters.take(found.counters)
+        self._changes.begin_replays(found)
+
     async def request(self, request_id: str) -> tuple[str, dict[str, Any]]:
         """Operation and body of a request that may have to be done again."""
-        found = await self.in_thread(_request, self, request_id)
-        return found[0], found[1]
+        return await self.in_thread(self.place.request, request_id)
 
     def fact(self, name: str) -> Any:
         """Something about the whole server, None when it was never told."""
         told = self._changes.facts.get(name)
         if told is not None:
             return orjson.loads(told)
-        value = self.directory.database.one("SELECT value FROM facts WHERE id = ?", name)
-        return None if value is None else orjson.loads(value)
+        return self.place.fact(name)
 
     def tell(self, name: str, value: Any) -> None:
         """Keep something about the whole server, with the next commit."""
@@ -147,31 +140,22 @@ class DirectoryKeeper:
     # --- copies -----------------------------------------------------------------------------
 
     def copies(self) -> dict[str, float]:
-        found: dict[str, float] = {}
-        for path in self.directory.snapshots.glob("*.sqlite"):
-            copy = Database(path)
-            time = copy.one("SELECT value FROM facts WHERE id = ?", TIME)
-            copy.close()
-            found[path.stem] = orjson.loads(time) if time else 0.0
-        return dict(sorted(found.items(), key=lambda one: (one[1], one[0])))
+        return self.place.copies()
 
     async def copy(self, name: str) -> None:
         await self.kept()
-        await self._apart(self.in_thread(self.directory.database.copy_to, self._path(name)))
+        await self._apart(self.in_thread(self.place.copy, name))
 
     async def become(self, name: str) -> State:
         async def other() -> State:
-            await self.in_thread(self.directory.database.copy_from, self._path(name))
+            await self.in_thread(self.place.become, name)
             return self.load()  # what has changed in the state of before is not kept any more
 
         await self.kept()
         return await self._apart(other())
 
     async def forget(self, name: str) -> None:
-        await self._apart(self.in_thread(self._path(name).unlink))
-
-    def _path(self, name: str) -> Path:
-        return self.directory.snapshots / f"{name}.sqlite"
+        await self._apart(self.in_thread(self.place.forget, name))
 
     async def _apart(self, work: Coroutine[Any, Any, T]) -> T:
         """Do this while nothing is committed."""
@@ -182,7 +166,7 @@ class DirectoryKeeper:
         return await asyncio.shield(task)
 
     async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Do something with the directory between two commits."""
+        """Do something with the place between two commits."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     # --- writing ----------------------------------------------------------------------------
@@ -213,16 +197,16 @@ class DirectoryKeeper:
             self._told = self.now()
             change.facts[TIME] = orjson.dumps(self._told)
         expected, self._expected = self._expected, 0
-        if expected + change.weight() < IN_THREAD:
+        if expected + change.weight() < self.place.at_once:
             with self._judged(change):
-                self._write(change)
+                self.place.write(change)
         else:
             self._work = asyncio.create_task(self._write_in_thread(change))
             self._work.add_done_callback(self._worked)
 
     async def _write_in_thread(self, change: Change) -> None:
         with self._judged(change):
-            await self.in_thread(self._write, change)
+            await self.in_thread(self.place.write, change)
 
     @contextmanager
     def _judged(self, change: Change) -> Iterator[None]:
@@ -230,18 +214,15 @@ class DirectoryKeeper:
             yield
             self.failure = None
             self._finish(change)
-        except (sqlite3.Error, OSError) as error:
+        except self.place.failures as error:
             self._changes.put_back(change)
             self.failure = error
-            raise StorageFull(
-                f"data directory: cannot be written: {error}",
-                rule="an operation is accepted once it is kept",
-                fix="free space on the server's disk and ask again, with the next seq_id if any",
-            ) from error
+            raise self.place.refusal(error) from error
 
     def _worked(self, work: asyncio.Task[Any]) -> None:
         """The thread is free. Who waited is told how it went, and if nobody did, the next one."""
-        self._work = None
+        if self._work is work:
+            self._work = None
         if not work.cancelled():
             work.exception()
         if self._changes and self.failure is None:
@@ -255,37 +236,18 @@ class DirectoryKeeper:
             if getattr(record, name) is not value:
                 continue  # it has been replaced meanwhile
             if name != "weights":
-                value = record.__dict__[name] = Filed(self.directory.files, filing.name)
+                value = record.__dict__[name] = Filed(self.place.files, filing.name)
             record.__dict__["_filed"][name] = (value, filing.name)
 
-    def _write(self, change: Change) -> None:
-        """In the thread: files first, then the rows that name them."""
-        for filing in change.filings:
-            filing.name = self.directory.files.write(filing.value)
-        found: list[Statement] = []
-        if change.everything:
-            found += [(f"DELETE FROM {table}", ()) for table in EVERYTHING]
-        found += statements(change)
-        self.directory.database.write(found)
-        self._let_go += change.releases
-        if self._let_go >= SWEEP_AFTER:
-            self._let_go = 0
-            self.directory.sweep()
-
     def close(self) -> None:
-        """Write what is left, and let go of the directory."""
+        """Write what is left, and let go of the place."""
         self._closed = True
         if self._later is not None:
             self._later.cancel()
         self._thread.shutdown(wait=True)
         change = gather(self._changes, self._state)
         try:
-            self._write(change)
-        except (sqlite3.Error, OSError) as error:
+            self.place.write(change)
+        except self.place.failures as error:
             self.failure = error
-        self.directory.close()
-
-
-def _request(keeper: DirectoryKeeper, request_id: str) -> Any:
-    database = keeper.directory.database
-    return decode(database.one("SELECT value FROM requests WHERE id = ?", request_id))
+        self.place.close()

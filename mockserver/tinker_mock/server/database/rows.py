@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, fields
 from typing import Any
 
-from tinker_mock.server.database.weight_files import Filed, WeightFiles
+from tinker_mock.server.database.weight_files import Filed
 from tinker_mock.server.state.promise import Lane, Promise
 from tinker_mock.server.state.records import (
     AuditEntry,
@@ -86,7 +86,7 @@ def row_of(record: Record, file: Callable[[Record, str, Any], Any]) -> dict[str,
     return row
 
 
-def record_of(table: str, row: Mapping[str, Any], files: WeightFiles) -> Record:
+def record_of(table: str, row: Mapping[str, Any], files: Any) -> Record:
     """The record of a row; what a row of another release does not say has its default."""
     kind = KINDS[table]
     told: dict[str, Any] = {}
@@ -110,7 +110,7 @@ def record_of(table: str, row: Mapping[str, Any], files: WeightFiles) -> Record:
     return record
 
 
-def _unfiled(each: Any, name: str | None, shape: Any, files: WeightFiles) -> Any:
+def _unfiled(each: Any, name: str | None, shape: Any, files: Any) -> Any:
     if name is None:
         return each.default_factory() if each.default_factory is not MISSING else None
     filed: Any = Filed(files, name)

@@ -67,7 +67,7 @@ class WeightFiles:
 class Filed(Mapping[str, Any]):
     """A mapping that is on disk."""
 
-    def __init__(self, files: WeightFiles, name: str) -> None:
+    def __init__(self, files: Any, name: str) -> None:
         self.files, self.name = files, name
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Filed:

@@ -1,8 +1,8 @@
 """Cutting a client's connection, whatever serves the app.
 
 ASGI has no word for "hang up". On a socket the connection of the current request is known
-through a context variable (see `tracking`); in process there is no connection, so the client's
-transport raises instead.
+through a context variable (whoever serves sets it); in process there is no connection, so the
+client's transport raises instead.
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from typing import Any
 
-from tinker_mock.server.engine import LossResult
+from tinker_mock.server.engine import LossResult, SampleResult
 from tinker_mock.server.service import sampling, sessions
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.promise import Promise
@@ -13,6 +13,8 @@ from tinker_mock.server.wire.results import encode_result
 
 IN_THREAD = 64
 """Losses of more datums than this are encoded in a thread."""
+MOST_IN_LINE = 10_000
+"""Samples of more numbers than this are, too."""
 METADATA_FROM = 64 * 1024
 """Results of this many bytes and more are announced before they are sent, if the poll allows."""
 
@@ -34,7 +36,7 @@ async def _retrieved(backend: Backend, exchange: Exchange, promise: Promise) -> 
     if promise.open:
         return _try_again(backend, exchange, promise)
     if _is_large(promise):
-        answer = await backend.compute(_outcome, promise, exchange)
+        answer = await backend.compute(_outcome, promise, exchange, True)
     else:
         answer = _outcome(promise, exchange)
     return _told(backend, exchange, promise, answer)
@@ -43,7 +45,17 @@ async def _retrieved(backend: Backend, exchange: Exchange, promise: Promise) -> 
 def _is_large(promise: Promise) -> bool:
     """Whether its result is better encoded in a thread."""
     result = promise.outcome.result if promise.outcome else None
+    if isinstance(result, SampleResult):
+        return _size(result) > MOST_IN_LINE
     return isinstance(result, LossResult) and len(result.outputs) > IN_THREAD
+
+
+def _size(result: SampleResult) -> int:
+    """The numbers that a result has."""
+    tables = [result.topk_prompt_logprobs, *(one.topk for one in result.sequences)]
+    ranked = sum(table.token_ids.size for table in tables if table is not None)
+    prompt = 0 if result.prompt_logprobs is None else result.prompt_logprobs.size
+    return ranked + prompt + 2 * sum(one.tokens.size for one in result.sequences)
 
 
 def _told(backend: Backend, exchange: Exchange, promise: Promise, answer: Answer) -> Answer:
@@ -67,12 +79,14 @@ def _try_again(backend: Backend, exchange: Exchange, promise: Promise) -> Answer
     return Answer(exchange.dialect.try_again_status, body)
 
 
-def _outcome(promise: Promise, exchange: Exchange) -> Answer:
+def _outcome(promise: Promise, exchange: Exchange, large: bool = False) -> Answer:
     outcome, dialect = promise.outcome, exchange.dialect
     assert outcome is not None
     if outcome.state != "completed":
         return Answer(body=failed_promise(outcome.error, outcome.category, dialect))
     answer = encode_result(outcome.result, exchange.headers.get("accept", ""), dialect)
+    if large:
+        answer.encode_in_pieces()
     allowed = exchange.body.get("allow_metadata_only", False)
     size = len(answer.encoded())
     if allowed and dialect.understands("metadata_only") and size >= METADATA_FROM:
@@ -96,7 +110,8 @@ async def retrieve_futures(backend: Backend, exchange: Exchange) -> dict[str, An
     for promise in backend.promises.open_in(lane_id):
         _note_poll(backend, promise)
     limit = body.get("timeout")
-    timeout = backend.limits.long_poll if limit is None else min(limit, 30.0)
+    most = backend.limits.long_poll
+    timeout = most if limit is None else min(limit, most)
     after = body.get("prev_cursor", 0)
     done = await backend.promises.wait_lane(lane_id, after, timeout)
     cursor = max([after, *(promise.number for promise in done)])

@@ -1,12 +1,13 @@
 """Sampling sessions and samples."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing
 from typing import Any
 
 from tinker_mock.server.service import lengths, offer, sampling, sessions, streaming
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import Submission, submit
+from tinker_mock.server.state.promise import LARGE
 from tinker_mock.server.state.records import SamplingSession
 from tinker_mock.server.wire import sse
 from tinker_mock.server.wire.exchange import Answer, Exchange
@@ -35,11 +36,24 @@ def get_sampler(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     return body if sampler.model_path is None else {**body, "model_path": sampler.model_path}
 
 
-def asample(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+def asample(backend: Backend, exchange: Exchange) -> dict[str, Any] | Awaitable[dict[str, Any]]:
     """Submit a sample; repeating a seq_id gets the same promise."""
-    body = exchange.body
     sampler = _sampler(backend, exchange)
-    _check_prompt(backend, sampler, body)
+    if exchange.weight > LARGE:
+        return _submit_large(backend, exchange, sampler)
+    _check_prompt(backend, sampler, exchange.body)
+    return _submit(backend, exchange, sampler)
+
+
+async def _submit_large(
+    backend: Backend, exchange: Exchange, sampler: SamplingSession
+) -> dict[str, Any]:
+    await backend.compute(_check_prompt, backend, sampler, exchange.body)
+    return _submit(backend, exchange, sampler)
+
+
+def _submit(backend: Backend, exchange: Exchange, sampler: SamplingSession) -> dict[str, Any]:
+    body = exchange.body
     seq_id = body.get("seq_id")
     lane_id = sampling.lane_of(sampler.id, seq_id)
     key = seq_id if seq_id is not None else backend.ids.next("sample", sampler.id)
@@ -55,6 +69,7 @@ def asample(backend: Backend, exchange: Exchange) -> dict[str, Any]:
         model_id=sampler.id,
         base_model=sampler.base_model,
         sequence_ids=names,
+        weight=exchange.weight,
     )
     promise = submit(backend, exchange.owner, exchange.fingerprint, submission)
     return {"request_id": promise.request_id, "sample_sequence_ids": promise.sequence_ids}
@@ -63,7 +78,10 @@ def asample(backend: Backend, exchange: Exchange) -> dict[str, Any]:
 async def stream_sample(backend: Backend, exchange: Exchange) -> Answer:
     """Sample with one server-sent event a token."""
     sampler = _sampler(backend, exchange)
-    _check_prompt(backend, sampler, exchange.body)
+    if exchange.weight > LARGE:
+        await backend.compute(_check_prompt, backend, sampler, exchange.body)
+    else:
+        _check_prompt(backend, sampler, exchange.body)
     events = await streaming.stream(backend, sampler, exchange.body)
     return sse.stream_answer(_as_sse(events), backend.clock)
 

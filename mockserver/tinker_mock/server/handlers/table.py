@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         sessions,
         telemetry,
         text,
+        text_models,
         training,
         weights,
     )
@@ -41,6 +42,7 @@ else:
     sessions = LazyModule("tinker_mock.server.handlers.sessions")
     telemetry = LazyModule("tinker_mock.server.handlers.telemetry")
     text = LazyModule("tinker_mock.server.handlers.text")
+    text_models = LazyModule("tinker_mock.server.handlers.text_models")
     training = LazyModule("tinker_mock.server.handlers.training")
     weights = LazyModule("tinker_mock.server.handlers.weights")
 
@@ -105,8 +107,10 @@ HANDLERS: dict[str, Handler] = {
     "get_audit_log": billing.get_audit_log,
     "get_billing_usage": billing.get_billing_usage,
     "get_checkpoint_storage_usage": billing.get_checkpoint_storage_usage,
-    "list_text_models": text.list_text_models,
-    "get_text_model": text.get_text_model,
+    "list_text_models": text_models.list_text_models,
+    "get_text_model": text_models.get_text_model,
+    "list_anthropic_models": text_models.list_anthropic_models,
+    "get_anthropic_model": text_models.get_anthropic_model,
     "create_completion": text.create_completion,
     "create_chat_completion": text.create_chat_completion,
     "create_message": text.create_message,

@@ -3,15 +3,14 @@
 from typing import Any
 
 from tinker_mock.server.quirks import Quirk
-from tinker_mock.server.service import checkpoints
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.prompt_cache import cached_tokens
 from tinker_mock.server.text import chat, streams
+from tinker_mock.server.text.answer_schema import anthropic_schema, openai_schema
 from tinker_mock.server.text.anthropic_wire import MessageBuilder, PromptUsage, message_events
 from tinker_mock.server.text.completions import Completions, choices_for
 from tinker_mock.server.text.effort import anthropic_effort, openai_effort
 from tinker_mock.server.text.messages import from_anthropic, from_anthropic_tools, openai_messages
-from tinker_mock.server.text.model_names import named_model
 from tinker_mock.server.text.openai_wire import ChoiceBuilder, Envelope, Usage, chunks
 from tinker_mock.server.text.sampling_params import (
     DEFAULT_COMPLETION_TOKENS,
@@ -26,38 +25,6 @@ from tinker_mock.server.text.turns import Turn
 from tinker_mock.server.wire.exchange import Answer, Exchange
 
 OPENAI_ID, ANTHROPIC_ID = "x-request-id", "request-id"
-CREATED = 1_735_689_600
-"""When the base models were "created": 2025-01-01."""
-
-
-def list_text_models(backend: Backend, exchange: Exchange) -> dict[str, Any]:
-    """Base models that can be sampled, and the caller's sampler checkpoints with their base."""
-    own = [
-        _model_object(one.path, int(one.created_at), one.base_model)
-        for one in checkpoints.living(backend)
-        if one.tenant_id == exchange.owner.id and one.kind == "sampler"
-    ]
-    if Quirk.MODELS_LIST_OWN in backend.quirks:
-        return {"object": "list", "data": own}
-    offered = backend.catalog.on_offer()
-    models = [_model_object(model.name, CREATED) for model in offered if model.sampleable]
-    return {"object": "list", "data": models + own}
-
-
-def get_text_model(backend: Backend, exchange: Exchange) -> dict[str, Any]:
-    """One of them, or a checkpoint on a base model of another context length."""
-    name = exchange.path_params["model"]
-    named = named_model(backend, exchange.owner, name)
-    if named.checkpoint is None:
-        return _model_object(name, CREATED)
-    return _model_object(name, int(named.checkpoint.created_at), named.base_name)
-
-
-def _model_object(name: str, created: int, base: str | None = None) -> dict[str, Any]:
-    about = {"id": name, "object": "model", "created": created}
-    if base is None:
-        return {**about, "owned_by": name.split("/")[0]}
-    return {**about, "owned_by": "tinker", "root": base, "parent": base}
 
 
 async def create_completion(backend: Backend, exchange: Exchange) -> Answer:
@@ -126,7 +93,7 @@ def _asked_chat(backend: Backend, body: dict[str, Any], model: TextModel) -> cha
         messages,
         NO_TOOLS if Quirk.TOOLS_IGNORED in backend.quirks else tool_request(body, told),
         openai_effort(body),
-        chat.answer_schema(form, messages) if held else None,
+        openai_schema(body, messages) if held else None,
     )
 
 
@@ -137,12 +104,11 @@ async def create_message(backend: Backend, exchange: Exchange) -> Answer:
     entropy = entropy_of(backend, exchange.owner, body)
     params = anthropic_params(body, entropy)
     messages = from_anthropic(body)
-    form = (body.get("output_config") or {}).get("format") or {"type": "text"}
     asked = chat.Asked(
         messages,
         _anthropic_tools(body),
         anthropic_effort(body),
-        chat.answer_schema(form, messages),
+        anthropic_schema(body),
         cut=model.reasons_apart and Quirk.MAX_TOKENS_HELD not in backend.quirks,
     )
     turns = await backend.compute(chat.turns_for, backend, model, asked, params)

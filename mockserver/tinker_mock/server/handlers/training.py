@@ -1,23 +1,26 @@
 """Training operations: submitted to the model's lane."""
 
+from collections.abc import Awaitable
 from typing import Any
 
 from tinker_mock.server.service import lengths, offer, runs, sessions
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import Submission, submit, submit_to_run
+from tinker_mock.server.state.promise import LARGE
 from tinker_mock.server.wire.exchange import Exchange
 
+Accepted = dict[str, Any] | Awaitable[dict[str, Any]]
+"""The answer with the future's id; a large request is looked through in a thread before."""
 
-def forward(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+
+def forward(backend: Backend, exchange: Exchange) -> Accepted:
     """Loss and outputs, no gradients."""
-    _check_data(backend, exchange, "forward_input")
-    return _submit(backend, exchange, "forward")
+    return _submit_data(backend, exchange, "forward", "forward_input")
 
 
-def forward_backward(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+def forward_backward(backend: Backend, exchange: Exchange) -> Accepted:
     """Loss, outputs and accumulated gradients."""
-    _check_data(backend, exchange, "forward_backward_input")
-    return _submit(backend, exchange, "forward_backward")
+    return _submit_data(backend, exchange, "forward_backward", "forward_backward_input")
 
 
 def optim_step(backend: Backend, exchange: Exchange) -> dict[str, Any]:
@@ -36,9 +39,24 @@ def create_custom_loss(backend: Backend, exchange: Exchange) -> dict[str, Any]:
         seq_id=body["custom_loss_seq_id"],
         payload=body,
         session_id=session.id,
+        weight=exchange.weight,
     )
     promise = submit(backend, exchange.owner, exchange.fingerprint, submission)
     return {"request_id": promise.request_id}
+
+
+def _submit_data(backend: Backend, exchange: Exchange, operation: str, field: str) -> Accepted:
+    if exchange.weight > LARGE:
+        return _submit_large(backend, exchange, operation, field)
+    _check_data(backend, exchange, field)
+    return _submit(backend, exchange, operation)
+
+
+async def _submit_large(
+    backend: Backend, exchange: Exchange, operation: str, field: str
+) -> dict[str, Any]:
+    await backend.compute(_check_data, backend, exchange, field)
+    return _submit(backend, exchange, operation)
 
 
 def _check_data(backend: Backend, exchange: Exchange, field: str) -> None:
@@ -54,4 +72,4 @@ def _submit(backend: Backend, exchange: Exchange, operation: str) -> dict[str, A
     run = runs.get_run(backend, exchange.owner, body["model_id"])
     offer.trainable(backend, run.base_model)
     sessions.active_session(backend, exchange.owner, run.session_id)
-    return submit_to_run(backend, run, operation, body, exchange.fingerprint)
+    return submit_to_run(backend, run, operation, body, exchange.fingerprint, exchange.weight)

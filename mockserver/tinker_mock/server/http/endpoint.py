@@ -1,7 +1,7 @@
 """From an ASGI request to its answer: the one path of the mock, its control API and the proxy."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -10,6 +10,7 @@ from tinker_mock.server.access import Access
 from tinker_mock.server.errors import GoingDown, ServiceError
 from tinker_mock.server.faults.connection import cut
 from tinker_mock.server.http.aliases import rewrite_alias
+from tinker_mock.server.http.head import too_large
 from tinker_mock.server.http.request_check import RequestRules, decode_body, judge_parameters
 from tinker_mock.server.http.traffic import Traffic
 from tinker_mock.server.service.compute import Compute
@@ -73,6 +74,7 @@ class Endpoint:
     ) -> None:
         """Serve one request. `refusal` is what is wrong with one that has no operation."""
         exchange = self._exchange(operation, scope)
+        refusal = too_large(scope) or refusal
         async with Connection(receive, self.parked, self.intake) as connection:
             with self.traffic.watch(exchange):
                 try:
@@ -87,6 +89,8 @@ class Endpoint:
 
     def _exchange(self, operation: Operation | None, scope: Mapping[str, Any]) -> Exchange:
         headers = {str(k, "latin-1").lower(): str(v, "latin-1") for k, v in scope["headers"]}
+        if len(headers) < len(scope["headers"]) and "accept" in headers:
+            headers["accept"] = _all_accepted(scope["headers"])
         raw_query = scope.get("query_string", b"")
         base_url = self.base_url or f"{scope.get('scheme', 'http')}://{self._host(headers, scope)}"
         asked = parse_qsl(raw_query.decode("latin-1"), keep_blank_values=True) if raw_query else ()
@@ -174,3 +178,9 @@ class Endpoint:
         finally:
             if isinstance(source, AsyncGenerator):
                 await source.aclose()
+
+
+def _all_accepted(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    """The Accept header of a client that sends several: SDK 0.7 does, for an archive."""
+    found = [value for name, value in headers if name.lower() == b"accept"]
+    return str(b", ".join(found), "latin-1")

@@ -1,6 +1,7 @@
 """Requests held to the contract: parameters, and bodies decompressed, decoded and judged."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,13 +9,16 @@ import orjson
 
 from tinker_mock.contracts import Operation
 from tinker_mock.contracts.schema import coerce
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.errors import Unprocessable, UnsupportedMediaType
-from tinker_mock.server.http.json_body import read_json
+from tinker_mock.server.http.json_body import VALUE_SIZE, read_json, values_of
+from tinker_mock.server.http.kept_fields import LARGEST, check_kept
 from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.wire.connection import Connection
 from tinker_mock.server.wire.decompression import decompressed, encoding_of
 from tinker_mock.server.wire.exchange import IN_THREAD, JSON, PROTOBUF, Exchange
+from tinker_mock.server.wire.json_text import json_pieces
 from tinker_mock.server.wire.problems import contract_breach
 
 if TYPE_CHECKING:
@@ -75,6 +79,7 @@ def _decode(
         exchange.body = {}
         return
     kind = exchange.headers.get("content-type", JSON).split(";")[0].strip().lower() or JSON
+    exchange.weight = len(content)
     exchange.content_type = kind if rules.content_types else operation.request_types[0]
     if exchange.content_type not in operation.request_types:
         raise UnsupportedMediaType(
@@ -86,23 +91,32 @@ def _decode(
         )
     if exchange.content_type == PROTOBUF:
         exchange.body, canonical = protobuf_requests.decode_forward_backward(content)
-        exchange.fingerprint = _fingerprint(operation, canonical)
+        exchange.fingerprint = _fingerprint(operation, [canonical])
         return
+    exchange.weight += VALUE_SIZE * values_of(content)
     exchange.body = read_json(content, connection.take)
+    checkpoint()
     exchange.request_violations = operation.check_request(exchange.body)
+    checkpoint()
     if exchange.request_violations:
         raise contract_breach(exchange.request_violations)
+    if len(content) > LARGEST and isinstance(exchange.body, dict):
+        check_kept(exchange.body)
     operation.coerce_integers(exchange.body)
     if operation.promised:
-        canonical = orjson.dumps(exchange.body, option=orjson.OPT_SORT_KEYS)
-        exchange.fingerprint = _fingerprint(operation, canonical)
+        large, sort = len(content) >= IN_THREAD, orjson.OPT_SORT_KEYS
+        whole = () if large else (orjson.dumps(exchange.body, option=sort),)
+        exchange.fingerprint = _fingerprint(operation, whole or json_pieces(exchange.body, sort))
     exchange.unknown_fields = operation.unknown_fields(exchange.body)
     if exchange.unknown_fields and rules.strict:
         raise _unknown(exchange.unknown_fields)
 
 
-def _fingerprint(operation: Operation, canonical: bytes) -> str:
-    return hashlib.sha256(operation.id.encode() + b"\0" + canonical).hexdigest()
+def _fingerprint(operation: Operation, canonical: Iterable[bytes]) -> str:
+    found = hashlib.sha256(operation.id.encode() + b"\0")
+    for piece in canonical:
+        found.update(piece)
+    return found.hexdigest()
 
 
 def _unknown(fields: list[str]) -> Unprocessable:

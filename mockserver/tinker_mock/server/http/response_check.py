@@ -1,13 +1,19 @@
 """Answers and results held to the contract, whoever gave them: breaches are noted and logged."""
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from tinker_mock.contracts import Contract, Operation, Violation
+from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.wire.exchange import IN_THREAD, JSON, Answer, Exchange
+
+if TYPE_CHECKING:
+    from tinker_mock.server.http import json_pieces
+else:
+    json_pieces = LazyModule("tinker_mock.server.http.json_pieces")
 
 log = logging.getLogger(__name__)
 NO_BODY = (204, 304)
@@ -29,14 +35,14 @@ async def judge_answer(
     if len(answer.encoded()) < IN_THREAD:
         found = _violations(operation, answer, promised)
     else:
-        found = await compute(_violations, operation, answer, promised)
+        found = await compute(_violations, operation, answer, promised, True)
     exchange.response_violations = found
     for violation in found:
         log.error("%s was answered out of contract: %s", operation.id, violation)
 
 
 def _violations(
-    operation: Operation, answer: Answer, promised: Operation | None
+    operation: Operation, answer: Answer, promised: Operation | None, large: bool = False
 ) -> list[Violation]:
     kind = answer.content_type.split(";")[0].strip().lower()
     # Judged as a client will read it: arrays are lists by then, and keys are text.
@@ -45,8 +51,8 @@ def _violations(
         body = answer.body
     elif kind == JSON:
         try:
-            body = orjson.loads(body)
-        except orjson.JSONDecodeError:
+            body = json_pieces.load_pieces(body, len(body)) if large else orjson.loads(body)
+        except ValueError:
             body = None
     found = operation.check_response(answer.status, body, kind)
     if promised is not None and kind == JSON and answer.status == 200 and _is_result(body):

@@ -245,11 +245,17 @@ class Journal:
 
     def report(self) -> str:
         """The summary in lines for a terminal, most frequent violation first."""
-        exchanges = sum(self.totals.values())
-        lines = [f"tinker-mock: {exchanges} exchanges, {self.violations.total()} violations"]
+        exchanges, violations = sum(self.totals.values()), self.violations.total()
+        said = f"{counted(exchanges, 'exchange')}, {counted(violations, 'violation')}"
+        lines = [f"tinker-mock: {said}"]
         for sentence, count in self.violations.most_common():
             lines.append(f"  {count:>6} x {sentence}")
         return "\n".join(lines)
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 exchange`, `2 exchanges`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _notes(exchange: Exchange) -> dict[str, Any]:

@@ -75,6 +75,16 @@ class Curves:
         while self._total > ALL_POINTS and len(self.points) > 1:
             self._drop_oldest()
 
+    def of(self, model_id: str, after: int = 0, since: float = 0.0) -> list[Point]:
+        """A model's points beyond step `after`, of the time `since` and later, oldest first."""
+        found = []
+        for point in reversed(self.points[model_id]):
+            if point.at < since:
+                break
+            if point.step > after:
+                found.append(point)
+        return found[::-1]
+
     def forget(self) -> None:
         """As after a fresh start."""
         self.points.clear()

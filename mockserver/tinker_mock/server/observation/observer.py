@@ -7,7 +7,7 @@ from tinker_mock.server.clock import Clock
 from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.observation.curves import Curves
 from tinker_mock.server.observation.samples import RecentSamples
-from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.promise import LARGE, Promise
 from tinker_mock.server.state.store import Store
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Observer:
     async def _batch(self, promise: Promise, result: Any) -> None:
         given = promise.payload["forward_backward_input"]
         positions = sum(output["logprobs"].size for output in result.outputs)
-        if positions > IN_LINE:
+        if positions > IN_LINE or promise.weight > LARGE:
             figures = await asyncio.to_thread(batch_figures.batch_figures, given, result.outputs)
         else:
             figures = batch_figures.batch_figures(given, result.outputs)

@@ -6,7 +6,7 @@ polls. Retention and lost predecessors are judged when somebody asks, so no time
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from tinker_mock.server.clock import Clock
@@ -20,7 +20,8 @@ from tinker_mock.server.errors import (
 )
 from tinker_mock.server.promises.policy import CompletionPolicy
 from tinker_mock.server.promises.retention import Retention
-from tinker_mock.server.settings import KEPT_RESULTS
+from tinker_mock.server.promises.room import Room
+from tinker_mock.server.settings import KEPT_RESULTS, MAX_QUEUED, MAX_RESULTS
 from tinker_mock.server.state.promise import Lane, Outcome, Promise
 from tinker_mock.server.state.store import Store
 
@@ -40,6 +41,8 @@ class PromiseBook:
         policy: CompletionPolicy,
         perform: Perform,
         kept_results: int = KEPT_RESULTS,
+        max_queued: int = MAX_QUEUED,
+        max_results: int = MAX_RESULTS,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -54,7 +57,10 @@ class PromiseBook:
         self._active = 0
         self._quiet = asyncio.Event()
         self._swept, self._added = clock.now(), 0
-        self.retention = Retention(store, clock, lambda: self.policy.limits.retention, kept_results)
+        self.room = Room(max_queued)
+        self.retention = Retention(
+            store, clock, lambda: self.policy.limits.retention, kept_results, max_results
+        )
 
     @property
     def promises(self) -> dict[str, Promise]:
@@ -90,6 +96,11 @@ class PromiseBook:
             raise _reused(seq_id, lane)
         return promise
 
+    def awaited(self, lane_id: str, seq_id: int | None) -> bool:
+        """Whether what is in the lane waits for this number."""
+        lane = self.lanes.get(lane_id)
+        return lane is not None and lane.blocked() and seq_id == lane.expected
+
     def add(self, promise: Promise, *, ordered: bool) -> Promise:
         """Accept a promise and start it as soon as its lane lets it run."""
         self._sweep()
@@ -97,6 +108,7 @@ class PromiseBook:
         self.promises[promise.request_id] = promise
         self._finished[promise.request_id] = asyncio.Event()
         lane.enter_promise(promise)
+        self.room.enter(promise)
         if lane.ordered:
             self._drain(lane)
         else:
@@ -236,7 +248,7 @@ class PromiseBook:
         keeper = self.store.keeper
         if keeper is not None and not keeper.knows(promise):
             try:
-                await keeper.kept()
+                await keeper.kept_in_time()
             except StorageFull as error:
                 return Outcome("failed", error=_sentence(error), category="server")
         return None
@@ -266,6 +278,7 @@ class PromiseBook:
         promise.state, promise.outcome = outcome.state, outcome
         promise.finished_at = self.clock.now()
         promise.payload = {}
+        self.room.leave(promise)
         self.lanes[promise.lane_id].complete(promise)
         self.policy.finished(promise)
         self.retention.finished(promise)
@@ -327,14 +340,24 @@ class PromiseBook:
         changed, self._lane_changed = self._lane_changed, {}
         for event in [*events.values(), *changed.values()]:
             event.set()
-        for promise in self.promises.values():
+        self.room.restart([promise for promise in self.promises.values() if promise.open])
+        self._go_on(self.promises.values(), self.lanes.values())
+
+    def take_up(self, promises: Iterable[Promise], lanes: Iterable[Lane]) -> None:
+        """These have come into the store: what is queued there starts."""
+        self.retention.restart()
+        self.room.restart([promise for promise in self.promises.values() if promise.open])
+        self._go_on(promises, lanes)
+
+    def _go_on(self, promises: Iterable[Promise], lanes: Iterable[Lane]) -> None:
+        for promise in promises:
             if not promise.open:
                 continue
             promise.state = "queued"
             self._finished[promise.request_id] = asyncio.Event()
             if not self.lanes[promise.lane_id].ordered:
                 self._start_unordered(promise)
-        for lane in self.lanes.values():
+        for lane in lanes:
             if lane.ordered:
                 self._drain(lane)
 

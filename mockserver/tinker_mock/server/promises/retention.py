@@ -6,11 +6,17 @@ have been read after it. What has expired is remembered for as long again.
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 from tinker_mock.server.clock import Clock
+from tinker_mock.server.settings import MAX_RESULTS
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import Store
 
+MIB = 1 << 20
+VALUE = 32
+"""Bytes of a value of plain data."""
 Due = OrderedDict[str, float]
 """Request ids, and the Unix time since when they are what they are; oldest first."""
 
@@ -18,11 +24,21 @@ Due = OrderedDict[str, float]
 class Retention:
     """Decides which finished promises of a store are still known."""
 
-    def __init__(self, store: Store, clock: Clock, seconds: Callable[[], float], most: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        seconds: Callable[[], float],
+        most: int,
+        most_memory: int = MAX_RESULTS,
+    ) -> None:
         self.store = store
         self.clock = clock
         self.seconds = seconds
         self.most = most
+        self.most_bytes = most_memory * MIB
+        self.bytes = 0
+        self._weights: dict[str, int] = {}
         self._finished: Due = OrderedDict()
         self._read: Due = OrderedDict()
         self._expired: Due = OrderedDict()
@@ -31,6 +47,8 @@ class Retention:
         """Another state: find out anew what has finished, been read and expired."""
         for due in (self._finished, self._read, self._expired):
             due.clear()
+        self.bytes = 0
+        self._weights.clear()
         known = self.store.current.promises.values()
         ended = [promise for promise in known if promise.finished_at is not None]
         for promise in sorted(ended, key=lambda promise: promise.finished_at or 0.0):
@@ -42,6 +60,15 @@ class Retention:
         """The promise has ended."""
         due = self._expired if promise.state == "expired" else self._finished
         due[promise.request_id] = promise.finished_at or self.clock.now()
+        if promise.outcome is not None and due is self._finished:
+            self._weigh(promise.request_id, weight_of(promise.outcome.result))
+            while self.bytes > self.most_bytes and len(self._finished) > 1:
+                self._expire(next(iter(self._read or self._finished)))
+
+    def _weigh(self, request_id: str, weight: int) -> None:
+        self.bytes += weight - self._weights.pop(request_id, 0)
+        if weight:
+            self._weights[request_id] = weight
 
     def read(self, promise: Promise) -> None:
         """Its outcome is being told to the client."""
@@ -73,6 +100,7 @@ class Retention:
     def _expire(self, request_id: str) -> None:
         self._finished.pop(request_id, None)
         self._read.pop(request_id, None)
+        self._weigh(request_id, 0)
         self._expired[request_id] = self.clock.now()
         promise = self.store.current.promises.get(request_id)
         if promise is not None:
@@ -92,7 +120,23 @@ class Retention:
         """Know nothing of a finished promise any longer."""
         for due in (self._finished, self._read, self._expired):
             due.pop(promise.request_id, None)
+        self._weigh(promise.request_id, 0)
         self.store.current.promises.pop(promise.request_id)
         lane = self.store.current.lanes.get(promise.lane_id)
         if lane is not None:
             lane.forget(promise)
+
+
+def weight_of(result: Any) -> int:
+    """Bytes that a result takes in memory, about."""
+    if hasattr(result, "nbytes"):
+        return int(result.nbytes)
+    if isinstance(result, str | bytes):
+        return VALUE + len(result)
+    if isinstance(result, dict):
+        return VALUE + sum(map(weight_of, result.values()))
+    if isinstance(result, list | tuple):
+        return VALUE + sum(map(weight_of, result))
+    if is_dataclass(result):
+        return VALUE + sum(weight_of(getattr(result, each.name)) for each in fields(result))
+    return VALUE

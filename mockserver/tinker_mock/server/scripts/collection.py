@@ -14,7 +14,8 @@ from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.scripts.formats import format_of
 from tinker_mock.server.scripts.rendering import rendered
 from tinker_mock.server.scripts.script import Script, ScriptFault, Spoken, script_of
-from tinker_mock.server.tokenizers import own_tokenizer, tokenizer_for
+from tinker_mock.server.scripts.unread import unread_prompts
+from tinker_mock.server.tokenizers import tokenizer_for
 
 if TYPE_CHECKING:
     from tinker_mock.server.engine import BaseModel
@@ -27,10 +28,12 @@ MARK = re.compile(r"<\|[a-z_]+\|>|<｜[^｜]+｜>")
 
 @dataclass(frozen=True)
 class Added:
-    """A script in force, and what may keep it from firing."""
+    """A script in force, and what may keep it from firing; `hints`, for some clients of some of
+    its models."""
 
     script: Script
     warnings: list[str]
+    hints: list[str]
 
 
 class Scripts:
@@ -48,7 +51,8 @@ class Scripts:
         Raises ScriptFault.
         """
         self._original = list(scripts)
-        return [warning for script in self._original for warning in self.add(script).warnings]
+        added = [self.add(script) for script in self._original]
+        return [*dict.fromkeys(w for one in added for w in (*one.warnings, *one.hints))]
 
     def restart(self) -> None:
         """As after the start: what was added since is gone, and nothing has fired."""
@@ -69,13 +73,16 @@ class Scripts:
         if len(faults) == len(models):
             raise next(iter(faults.values()))
         warnings = [f"cannot fire for {name}: {fault}" for name, fault in faults.items()]
-        warnings += self._doubts(script, models)
+        warnings += self._doubts(script)
         self.entries.append(script)
+        script.doubts = tuple(warnings)
+        unread = [*unread_prompts(script, models)]
         for model in models:
             base = self.bases.get(model.base)
             if base is not None:
                 base.scripted_answers.add(model_script.ModelScript(script, model))
-        return Added(script, warnings)
+        named = len(models) == 1
+        return Added(script, warnings + unread if named else warnings, [] if named else unread)
 
     def clear(self) -> None:
         """Forget all."""
@@ -115,17 +122,19 @@ class Scripts:
             rows.setdefault(self.catalog.models[name].base, self.catalog.models[name])
         return [*rows.values()]
 
-    def _doubts(self, script: Script, models: list[CatalogModel]) -> Iterator[str]:
+    def _doubts(self, script: Script) -> Iterator[str]:
         for place, older in enumerate(self.entries):
             same = (older.model, older.pattern, older.tokens)
             if script.function is None and same == (script.model, script.pattern, script.tokens):
                 yield f"script {place} looks for the same and cannot fire any more"
-        reads = script.pattern is not None or script.function is not None
-        if reads and len(models) == 1 and own_tokenizer(models[0]) is None:
-            yield (
-                f"prompts are read with the stand-in for {models[0].name}'s tokenizer: those that "
-                "were encoded with its own are not recognised"
-            )
+
+    def listed(self) -> list[dict[str, Any]]:
+        """All scripts, how often each fired, and what keeps them from it as things are now."""
+        shown = []
+        for script in self.entries:
+            doubts = [*script.doubts, *unread_prompts(script, self._models_of(script))]
+            shown.append({**script.as_json(), **({"warnings": doubts} if doubts else {})})
+        return shown
 
 
 def check(script: Script, model: CatalogModel, *, lengths: bool) -> None:
@@ -149,7 +158,7 @@ def check(script: Script, model: CatalogModel, *, lengths: bool) -> None:
 def _check_pattern(pattern: str, model: CatalogModel) -> None:
     try:
         re.compile(pattern)
-    except re.error as problem:
+    except (re.error, OverflowError, RecursionError) as problem:
         rule = f"is not a regular expression ({problem})"
         raise ScriptFault("pattern", rule, "Escape special signs") from None
     tokenizer = tokenizer_for(model)

@@ -11,8 +11,10 @@ from tinker_mock.server.catalog import CatalogModel
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.answer_paths import Answer
 from tinker_mock.server.engine.model.scripted_answers import Prompt, ends_of
+from tinker_mock.server.engine.model.search import found as found_in
 from tinker_mock.server.scripts.rendering import RenderedAnswer, rendered
 from tinker_mock.server.scripts.script import Script, ScriptFault, Spoken, script_of
+from tinker_mock.server.stand_in import StandInTokenizer
 from tinker_mock.server.tokenizers import tokenizer_for
 
 KIMI_CALL = re.compile(r"functions\.[^:\s]+:(\d+)")
@@ -38,12 +40,13 @@ class ModelScript:
     def __init__(self, script: Script, model: CatalogModel) -> None:
         self.script = script
         self.model = model
-        self._pattern = re.compile(script.pattern) if script.pattern else None
 
     def answers(self, prompt: Prompt) -> Sequence[Answer]:
         """The answers to a prompt that it fits, each with its rendering as `source`."""
         found = self._found(prompt)
         if not found:
+            if self._reads and self._cannot_read(prompt):
+                self.script.count_unread()
             return []
         first, in_turn = _next_call(prompt), found.order == "sequence"
         answers = []
@@ -53,11 +56,21 @@ class ModelScript:
                 answers.append(Answer(told.tokens, share, replace(told, in_turn=in_turn)))
         return answers
 
+    @property
+    def _reads(self) -> bool:
+        return self.script.pattern is not None or self.script.function is not None
+
+    def _cannot_read(self, prompt: Prompt) -> bool:
+        tokenizer = tokenizer_for(self.model)
+        return isinstance(tokenizer, StandInTokenizer) and not tokenizer.may_have_written(
+            prompt.tokens
+        )
+
     def _found(self, prompt: Prompt) -> Script | None:
         script = self.script
         if script.tokens is not None and not ends_of(list(prompt.tokens), script.tokens):
             return None
-        if self._pattern is not None and not self._pattern.search(prompt.text or ""):
+        if script.pattern and not found_in(script.pattern, prompt.text or ""):
             return None
         if script.function is None:
             return script

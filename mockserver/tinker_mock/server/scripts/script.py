@@ -79,8 +79,10 @@ class Script:
     order: str = "mixture"
     per: str = "script"
     name: str = ""
+    doubts: tuple[str, ...] = ()
     described: Mapping[str, Any] = field(default_factory=dict)
     matched: int = 0
+    unread: int = 0
     fired: int = 0
     fired_answers: dict[int, int] = field(default_factory=dict)
     calls: dict[int, int] = field(default_factory=dict)
@@ -106,15 +108,21 @@ class Script:
                 self.fired += 1
                 self.fired_answers[answer] = self.fired_answers.get(answer, 0) + 1
 
+    def count_unread(self) -> None:
+        """A prompt came that cannot be read: its client has another tokenizer."""
+        with self._lock:
+            self.unread += 1
+
     def forget(self) -> None:
         """As if nothing had been drawn."""
-        self.matched = self.fired = 0
+        self.matched = self.fired = self.unread = 0
         self.fired_answers, self.calls = {}, {}
 
     def as_json(self) -> dict[str, Any]:
         """What it was told, and how often it fired."""
         counts = [self.fired_answers.get(i, 0) for i in range(max(1, len(self.answers)))]
-        shown = {**self.described, "matched": self.matched, "fired": self.fired}
+        shown: dict[str, Any] = {**self.described, "matched": self.matched, "fired": self.fired}
+        shown["unread"] = self.unread
         return shown if self.function else {**shown, "fired_answers": counts}
 
 

@@ -34,7 +34,7 @@ def record(
     tenant_id = tenant if isinstance(tenant, str) else tenant.id
     now = backend.clock.now()
     entry = AuditEntry(now, tenant_id, event, model_id, path, purpose, details or {})
-    backend.state.audit[f"{backend.ids.count('audit'):012d}"] = entry
+    backend.state.audit[backend.ids.serial("audit")] = entry
 
 
 def entries(
@@ -44,7 +44,7 @@ def entries(
     prefixes = GROUPS.get(event_type)
     users = organization(backend.state, tenant)
     found = []
-    for entry in backend.state.audit.values():
+    for entry in sorted(backend.state.audit.values(), key=lambda entry: entry.at):
         if entry.tenant_id not in users:
             continue
         if prefixes is not None and not entry.event.startswith(prefixes):

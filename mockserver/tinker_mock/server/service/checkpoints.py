@@ -41,7 +41,7 @@ def find(backend: Backend, path: str, pointer: str = "/path") -> Checkpoint:
     check_path(path, pointer)
     checkpoint = backend.state.checkpoints.get(path)
     if checkpoint is not None and expired(backend, checkpoint):
-        remove(backend, checkpoint, "expire")
+        _remove_expired(backend, checkpoint)
         checkpoint = None
     if checkpoint is None:
         raise missing(path, pointer)
@@ -151,8 +151,9 @@ def living(backend: Backend) -> list[Checkpoint]:
     """All checkpoints that have not expired, newest first; expired ones are removed."""
     for checkpoint in list(backend.state.checkpoints.values()):
         if expired(backend, checkpoint):
-            remove(backend, checkpoint, "expire")
-    found = list(backend.state.checkpoints.values())
+            _remove_expired(backend, checkpoint)
+    known = backend.state.checkpoints.values()
+    found = [checkpoint for checkpoint in known if not expired(backend, checkpoint)]
     found.reverse()
     return sorted(found, key=lambda c: c.created_at, reverse=True)
 
@@ -166,6 +167,11 @@ def remove(backend: Backend, checkpoint: Checkpoint, action: str) -> None:
             period.until = ended
     tenant = checkpoint.tenant_id
     record(backend, tenant, f"checkpoint_{action}", checkpoint.run_id, checkpoint.path)
+
+
+def _remove_expired(backend: Backend, checkpoint: Checkpoint) -> None:
+    if backend.store.owns(checkpoint.session_id):
+        remove(backend, checkpoint, "expire")
 
 
 def last_of(backend: Backend, run: TrainingRun, kind: CheckpointKind) -> Checkpoint | None:

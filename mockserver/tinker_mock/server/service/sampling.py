@@ -27,11 +27,21 @@ CLIENT_BLOCK = 10**9
 """A cloned sampling client numbers its requests from clone × 10⁹."""
 UNNUMBERED = 1_000_000
 """Where the numbers of sampling sessions begin that came without one."""
+IDENTITY = ("session_id", "sampling_session_seq_id", "base_model", "model_path", "type")
+"""What a repeated request must not have changed."""
 MAX_SAMPLES = 1024
 SHORT = 4096
 """Positions of a prompt that is read where it arrives."""
 FEW_SAMPLES = 8
 """Requests for more are a batch of their own."""
+FEW_CHUNKS = 64
+"""A prompt of more is read in a thread."""
+FEW_TOKENS = 512
+"""So many are small work."""
+RANKINGS = ("topk_prompt_logprobs", "topk_sample_logprobs", "prompt_alt_tokens_k")
+PATIENCE, MOST_PATIENCE = 5e-5, 0.02
+"""Seconds for each token that a sample may have, and at most, to wait for others: a fraction of
+what it takes alone."""
 FIRST_SLICE, SLICE = 4, 16
 """Tokens that a stream draws at a time."""
 
@@ -60,6 +70,7 @@ def create_sampler(
     """
     base_model, path = body.get("base_model"), body.get("model_path")
     number = body["sampling_session_seq_id"]
+    asked = {name: body[name] for name in IDENTITY if name in body}
     if path is None:
         if base_model is None:
             raise BadRequest(
@@ -69,10 +80,10 @@ def create_sampler(
                 fix="add one of them",
             )
         base_model = offer.sampleable(backend, base_model).name
-        return open_sampler(backend, session, number, base_model, body)
+        return open_sampler(backend, session, number, base_model, asked)
     source = checkpoints.readable(backend, tenant, path, "/model_path")
     base_model = offer.row_for(backend, source, base_model).name
-    return open_sampler(backend, session, number, base_model, body, source.weights, source.path)
+    return open_sampler(backend, session, number, base_model, asked, source.weights, source.path)
 
 
 def open_sampler(
@@ -215,10 +226,15 @@ async def asample(backend: Backend, promise: Promise) -> SampleResult:
     asked = Asked(backend, sampler, body, entropy_of(backend, sampler, promise.seq_id), short)
     number = promise.seq_id or 0
     read = None if short is None else ReadPrompt(backend, sampler, number, short)
+    small = _is_small(body, short)
     if sample_count(body) > FEW_SAMPLES:
-        (done,) = await backend.compute(sampled_together, [asked])
+        (done,) = await backend.compute.run(sampled_together, [asked], small=small)
     else:
-        done = await backend.batches.run(asked.key, lambda: sampled_together, asked)
+        key = (small, asked.key)
+        patience = min(MOST_PATIENCE, PATIENCE * (body["sampling_params"].get("max_tokens") or 0))
+        done = await backend.batches.run(
+            key, lambda: sampled_together, asked, small=small, patience=patience
+        )
     result, prompt = done
     if read is None:
         read = ReadPrompt(backend, sampler, number, prompt)
@@ -227,10 +243,17 @@ async def asample(backend: Backend, promise: Promise) -> SampleResult:
     return replace(result, cached_tokens=read.billed())
 
 
+def _is_small(body: dict[str, Any], short: Prompt | None) -> bool:
+    """Whether few tokens are read and written, and none of them is ranked."""
+    asked = body["sampling_params"].get("max_tokens")
+    ranked = any(body.get(name) for name in RANKINGS)
+    return short is not None and not ranked and 0 < (asked or 0) * sample_count(body) <= FEW_TOKENS
+
+
 def short_prompt(backend: Backend, sampler: SamplingSession, body: dict[str, Any]) -> Prompt | None:
     """The ids of a prompt that is text and not long: those of others are read in a thread."""
     chunks = body["prompt"]["chunks"]
-    if any("tokens" not in chunk for chunk in chunks):
+    if len(chunks) > FEW_CHUNKS or any("tokens" not in chunk for chunk in chunks):
         return None
     if sum(len(chunk["tokens"]) for chunk in chunks) > SHORT:
         return None

@@ -136,7 +136,7 @@ def keep(backend: Backend, checkpoint: Checkpoint) -> None:
     if checkpoint.path in backend.state.checkpoints:
         checkpoints.remove(backend, backend.state.checkpoints[checkpoint.path], "overwrite")
     backend.state.checkpoints[checkpoint.path] = checkpoint
-    backend.state.storage[f"{backend.ids.count('storage'):012d}"] = StoragePeriod(
+    backend.state.storage[backend.ids.serial("storage")] = StoragePeriod(
         path=checkpoint.path,
         tenant_id=checkpoint.tenant_id,
         session_id=checkpoint.session_id,

@@ -25,6 +25,7 @@ def create_session(backend: Backend, tenant: Tenant, body: dict[str, Any]) -> Se
         display_name=body.get("display_name"),
     )
     backend.state.sessions[session.id] = session
+    backend.store.opened(session.id)
     tenant.sdk_version = session.sdk_version
     record(backend, tenant, "session_create", details={"session_id": session.id})
     return session
@@ -132,7 +133,9 @@ def expire_silent(backend: Backend) -> None:
 
 
 def _expire(backend: Backend, session: Session) -> None:
-    """Cancel a session whose client has been silent for too long."""
+    """Cancel a session whose client has been silent for too long, as far as its owner knows."""
+    if not backend.store.owns(session.id):
+        return
     silent_until = session.last_heartbeat + backend.limits.session_timeout
     if session.ended_at is None and backend.clock.now() > silent_until:
         session.ended_at = silent_until

@@ -22,18 +22,22 @@ class Submission:
     model_id: str = ""
     base_model: str = ""
     sequence_ids: list[str] = field(default_factory=list)
+    weight: int = 0
+    """Bytes that the payload takes in memory."""
 
 
 def submit(backend: Backend, tenant: Tenant, fingerprint: str, submission: Submission) -> Promise:
     """The promise of a submission; repeating one returns the promise it got before.
 
     `fingerprint` is a hash of what was asked. Raises Conflict when the seq_id was used for
-    something else.
+    something else, TooManyRequests when too much of the tenant's waits already.
     """
     book, lane_id, seq_id = backend.promises, submission.lane_id, submission.seq_id
     known = book.previous(lane_id, seq_id, fingerprint)
     if known is not None:
         return known
+    if not book.awaited(lane_id, seq_id):
+        book.room.check(tenant.id, submission.weight)
     backend.policy.submitting(tenant, submission.operation, submission.payload)
     numbered = seq_id is not None and (seq_id > 0 or not submission.ordered)
     request_id = (
@@ -54,12 +58,18 @@ def submit(backend: Backend, tenant: Tenant, fingerprint: str, submission: Submi
         model_id=submission.model_id,
         base_model=submission.base_model,
         sequence_ids=submission.sequence_ids,
+        weight=submission.weight,
     )
     return book.add(promise, ordered=submission.ordered)
 
 
 def submit_to_run(
-    backend: Backend, run: TrainingRun, operation: str, body: dict[str, Any], fingerprint: str
+    backend: Backend,
+    run: TrainingRun,
+    operation: str,
+    body: dict[str, Any],
+    fingerprint: str,
+    weight: int = 0,
 ) -> dict[str, Any]:
     """Submit a request of a training run to its lane; the answer is its future."""
     submission = Submission(
@@ -71,6 +81,7 @@ def submit_to_run(
         session_id=run.session_id,
         model_id=run.id,
         base_model=run.base_model,
+        weight=weight,
     )
     owner = backend.state.tenants[run.tenant_id]
     promise = submit(backend, owner, fingerprint, submission)

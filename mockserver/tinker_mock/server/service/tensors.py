@@ -11,6 +11,8 @@ from tinker_mock.server.errors import BadRequest
 
 MAX_DENSE = 1 << 24
 """Elements of a tensor that came as CSR."""
+MOST_DIMENSIONS = 32
+"""Of a tensor."""
 CSR = "send crow (rows + 1), col (one a value) and the dense 2-D shape of the tensor"
 
 
@@ -28,6 +30,9 @@ def dense_tensor(tensor: dict[str, Any], where: str, integer: bool = False) -> N
     shape = tensor.get("shape")
     if shape is None:
         return data
+    if len(shape) > MOST_DIMENSIONS:
+        rule = f"at most {MOST_DIMENSIONS} dimensions"
+        raise refused(f"{where}.shape", rule, f"it has {len(shape)}", "send vectors or matrices")
     elements = math.prod(int(length) for length in shape)
     if elements != data.size:
         found = f"shape {list(shape)} is for {elements} elements, data has {data.size}"

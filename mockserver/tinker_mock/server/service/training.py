@@ -16,8 +16,10 @@ from tinker_mock.server.service.inputs import training_data
 from tinker_mock.server.service.pace import SMALL, Pace
 from tinker_mock.server.service.runs import trainer_of
 from tinker_mock.server.service.usage import bill
-from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.promise import LARGE, Promise
 
+LARGEST_LOSS = 8 << 20
+"""Bytes of memory that a custom loss may take."""
 CLOCK_CYCLE = "clock_cycle:unique"
 """The metric that tells which step of the worker pool a pass took part in."""
 
@@ -52,7 +54,8 @@ async def _loss(
         return result, sum(datum.tokens.size for datum in data)
 
     pace = _pace(trainer, loss_fn) if isinstance(loss, str) else Pace()
-    size = _numbers(given["data"])
+    known = isinstance(loss, str) and promise.weight < LARGE
+    size = _numbers(given["data"]) if known else SMALL
     result, tokens = await backend.compute.paced(pace, size, work)
     bill(backend, run.session_id, run.base_model, "training", tokens)
     # Without clock cycles a step of the run counts as one, so that the same run tells the same.
@@ -123,6 +126,11 @@ async def optim_step(backend: Backend, promise: Promise) -> dict[str, Any]:
 async def create_custom_loss(backend: Backend, promise: Promise) -> dict[str, Any]:
     """Work of create_custom_loss: check the program and keep it under a new id."""
     body, session = promise.payload, backend.state.sessions[promise.session_id]
+    if promise.weight > LARGEST_LOSS:
+        raise OperationFailed(
+            f"graph: takes {promise.weight} bytes; a custom loss takes at most {LARGEST_LOSS}: "
+            "give data to the loss as inputs, not as constants"
+        )
     await backend.compute(compile_loss, body)
     number = body["custom_loss_seq_id"]
     loss_id = backend.ids.derive("custom-loss", session.id, number)

@@ -6,8 +6,12 @@ thousands takes away those that the server needs for everybody else.
 
 import asyncio
 
+from tinker_mock.server.clock import machine_seconds, machine_timer
+
 FILES_OF_OUR_OWN = 64
 """Open files that are left for everything else."""
+PATIENCE = 75.0
+"""Seconds that a connection may be idle."""
 REFUSAL = (
     b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\nconnection: close\r\n"
     b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
@@ -27,13 +31,19 @@ def allowed(most: int) -> int:
 
 
 class Crowd:
-    """Who is connected. Lives on the event loop."""
+    """Who is connected. Lives on the event loop.
 
-    def __init__(self, most: int) -> None:
+    One timer looks after all that are idle: a task for each would cost every connection.
+    """
+
+    def __init__(self, most: int, patience: float = PATIENCE) -> None:
         self.most = most
+        self.patience = patience
         self._all: set[asyncio.WriteTransport] = set()
-        self._idle: dict[asyncio.WriteTransport, None] = {}
-        """Those between two requests, idle for longest first."""
+        self._idle: dict[asyncio.WriteTransport, float] = {}
+        """Those between two requests and since when, idle for longest first."""
+        self._looking = False
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._all)
@@ -49,14 +59,19 @@ class Crowd:
             connection.close()
             return False
         self._all.add(connection)
-        self._idle[connection] = None
+        self.idle(connection)
         return True
 
     def idle(self, connection: asyncio.WriteTransport) -> None:
         """It has nothing to do from now on."""
-        if connection in self._all:
-            self._idle.pop(connection, None)
-            self._idle[connection] = None
+        if connection not in self._all:
+            return
+        self._idle.pop(connection, None)
+        self._idle[connection] = machine_seconds()
+        if self._closed:
+            connection.close()
+        elif not self._looking:
+            self._look_after(self.patience)
 
     def busy(self, connection: asyncio.WriteTransport) -> None:
         """A request is under way."""
@@ -66,6 +81,27 @@ class Crowd:
         """It has ended."""
         self._all.discard(connection)
         self._idle.pop(connection, None)
+
+    def close(self) -> None:
+        """The server goes down: who is idle ends now, the others with their answer."""
+        self._closed = True
+        for connection in self._idle:
+            connection.close()
+
+    def _look_after(self, seconds: float) -> None:
+        self._looking = True
+        machine_timer(seconds, self._look)
+
+    def _look(self) -> None:
+        """End those that were idle for too long."""
+        self._looking = False
+        now = machine_seconds()
+        for connection, since in list(self._idle.items()):
+            if since + self.patience > now:
+                self._look_after(since + self.patience - now)
+                return
+            del self._idle[connection]
+            connection.close()
 
     def _make_room(self) -> bool:
         idlest = next(iter(self._idle), None)

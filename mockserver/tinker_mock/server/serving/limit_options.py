@@ -49,9 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="seconds a poll is held (%(default)g)",
     )
     add(
-        "--workers",
+        "--threads",
         type=whole(1, 64),
-        default=Settings.workers,
+        default=Settings.threads,
         metavar="N",
         help="threads that compute at a time (%(default)s)",
     )
@@ -109,6 +109,20 @@ def add_keeping_arguments(parser: argparse.ArgumentParser) -> None:
         default=Settings.max_models,
         metavar="N",
         help="models, and samplers, that one session holds (%(default)s)",
+    )
+    add(
+        "--max-queued",
+        type=whole(1, 1 << 20),
+        default=Settings.max_queued,
+        metavar="MIB",
+        help="requests that wait for their turn (%(default)s)",
+    )
+    add(
+        "--max-results",
+        type=whole(1, 1 << 20),
+        default=Settings.max_results,
+        metavar="MIB",
+        help="results that stay readable (%(default)s)",
     )
     for name in ("tenants", "sessions", "snapshots"):
         add(

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tinker_mock.server.database.keeper import stored_seed
+from tinker_mock.server.database.directory import stored_seed
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.journal.request_log import LOGS
 from tinker_mock.server.serving import control_key, limit_options
@@ -63,6 +63,7 @@ def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--strict", action="store_true", help="refuse request fields the contract does not know")
     add("--data-dir", type=Path, metavar="DIR", help="keep the state there: it outlives the run")
+    add("--store", metavar="URL", help="keep it in PostgreSQL (postgresql://…) and share it")
     limit_options.add_arguments(parser)
     add(
         "--break",
@@ -106,6 +107,7 @@ def cycle_length(text: str) -> float:
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Settings from parsed options; raises ConfigurationError."""
     told = {k: v for k, v in vars(arguments).items() if k in Settings.__dataclass_fields__}
+    check_store(arguments)
     told["seed"] = _seed(arguments) if arguments.seed is None else arguments.seed
     told["secret"] = _secret(arguments.secret_file)
     told["keys"] = tuple(arguments.keys)
@@ -118,11 +120,41 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     return Settings(**told)
 
 
+def check_store(arguments: argparse.Namespace) -> None:
+    """Raises ConfigurationError for a store that cannot be one."""
+    store = getattr(arguments, "store", None)
+    if store is None:
+        return
+    if not store.startswith(("postgresql://", "postgres://")):
+        raise ConfigurationError(f"--store {store}: an address is postgresql://HOST/DATABASE")
+    if getattr(arguments, "data_dir", None) is not None:
+        raise ConfigurationError("--store and --data-dir: the state is in one of them")
+    if arguments.clock == "auto":
+        raise ConfigurationError("--clock auto: each server of a store would leap by itself")
+
+
 def _seed(arguments: argparse.Namespace) -> int:
-    """The seed of a run that was given none: its data directory's, or a new one."""
+    """The seed of a run that was given none: that of its data directory or store, or a new one."""
     directory = getattr(arguments, "data_dir", None)
+    if getattr(arguments, "store", None):
+        return seed_of_store(arguments.store)
     known = stored_seed(directory) if directory else None
     return drawn_seed() if known is None else known
+
+
+def seed_of_store(address: str) -> int:
+    """A store's seed, drawn if it has none. Raises ConfigurationError."""
+    try:
+        from tinker_mock.server.database.shared_store import SharedStore, claimed_seed
+    except ImportError as error:
+        raise ConfigurationError(
+            f"--store: {error.name} is not installed; pip install 'tinker-mock[postgres]'"
+        ) from error
+    store = SharedStore(address)
+    try:
+        return claimed_seed(store, drawn_seed())
+    finally:
+        store.close()
 
 
 def _secret(file: Path | None) -> str | None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.serving import control_key, limit_options
-from tinker_mock.server.serving.command import bind_socket, serve_until_signal
+from tinker_mock.server.serving.command import announce, bind_socket, serve_until_signal
 from tinker_mock.server.serving.options import add_log_options, port_number
 from tinker_mock.server.settings import DEFAULT_PORT, Settings
 
@@ -56,4 +56,4 @@ def proxy(arguments: argparse.Namespace) -> int:
         from tinker_mock.server.proxy_app import create_proxy
 
         app = create_proxy(arguments.upstream, settings)
-        return serve_until_signal(app, settings, listener)
+        return serve_until_signal(app, settings, listener, lambda: announce(settings, ""))

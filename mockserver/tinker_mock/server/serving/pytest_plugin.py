@@ -7,7 +7,7 @@ Choose settings with the marker: `@pytest.mark.tinker_mock(scenario="rate-limite
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,25 +31,31 @@ def tinker_mock(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     `.mock` the mock itself, `.call(coroutine)` runs on its loop, `.script(pattern=…, completion=…)`
     and `.answer(function)` set what it says.
     """
-    marker = request.node.get_closest_marker("tinker_mock")
-    yield from _served(dict(marker.kwargs) if marker else {})
+    given: tuple[Any, ...] = ()
+    settings: dict[str, Any] = {}
+    for marker in request.node.iter_markers("tinker_mock"):  # the test's first, then its class's
+        given, settings = given + marker.args, {**marker.kwargs, **settings}
+    yield from _served(given, settings)
 
 
 @pytest.fixture(scope="session")
 def tinker_mock_session() -> Iterator[RunningServer]:
     """A server on a free port for the whole session, with default settings."""
-    yield from _served({})
+    yield from _served((), {})
 
 
-def _served(settings: dict[str, Any]) -> Iterator[RunningServer]:
+def _served(given: tuple[Any, ...], settings: dict[str, Any]) -> Iterator[RunningServer]:
     # Imported here: a plugin that is merely installed must not cost anything.
+    from tinker_mock.server.errors import ConfigurationError
     from tinker_mock.server.serving.in_thread import RunningServer
+    from tinker_mock.server.serving.marker import fault_of
     from tinker_mock.server.settings import Settings
 
-    known = Settings.__dataclass_fields__
-    for name in settings.keys() - known:
-        close = get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
-        pytest.fail(f"the marker tinker_mock has no setting {name!r}; {hint}", pytrace=False)
-    with RunningServer(Settings(**{"port": 0, **settings})) as server:
+    if fault := fault_of(given, settings):
+        pytest.fail(fault, pytrace=False)
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(RunningServer(Settings(**{"port": 0, **settings})))
+        except ConfigurationError as error:
+            pytest.fail(f"the marker tinker_mock: {error}", pytrace=False)
         yield server

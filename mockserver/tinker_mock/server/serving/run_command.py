@@ -150,9 +150,9 @@ def _record(server: Any, path: Path) -> None:
 
 
 def _tell(interceptor: Any) -> None:
-    print(
-        f"tinker-mock run: {interceptor.caught} connections to the production address answered",
-        file=sys.stderr,
-    )
+    from tinker_mock.server.journal.ring import counted
+
+    caught = counted(interceptor.caught, "connection")
+    print(f"tinker-mock run: {caught} to the production address answered", file=sys.stderr)
     for target, count in interceptor.refused.most_common():
         print(f"  {count:>6} x refused: {target}", file=sys.stderr)

@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Awaitable, Callable
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,12 @@ from tinker_mock.server.settings import Settings
 
 Wait = Callable[[], Awaitable[None]]
 BACKLOG = 2048
+IDLE = 75
+"""Seconds between requests on a connection, and for a head to arrive."""
+HEAD = 64 * 1024
+"""Bytes that granian reads of a head; the mock itself refuses smaller ones."""
+STREAMS = 10_000
+"""Of an HTTP/2 connection."""
 
 
 async def serve_app(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:
@@ -29,37 +34,56 @@ async def serve_app(app: Any, settings: Settings, listener: socket.socket, stopp
     await SERVERS[settings.server](app, settings, listener, stopped)
 
 
+async def serve_peers(app: Any, listener: socket.socket, stopped: asyncio.Event) -> None:
+    """Serve what other servers of a store ask for, until `stopped` is set."""
+    from hypercorn.asyncio import serve
+
+    config = _config(Settings.max_connections)
+    config.bind = [f"fd://{listener.detach()}"]
+    config.graceful_timeout = 0.1
+
+    async def trigger() -> None:
+        await stopped.wait()
+        config.crowd.close()
+
+    await serve(app, config, shutdown_trigger=trigger)
+
+
 async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:
     from hypercorn.asyncio import serve
-    from hypercorn.config import Config
 
-    from tinker_mock.server.faults.tracking import track_hypercorn
-    from tinker_mock.server.serving.hypercorn_guards import guard_hypercorn
-
-    class CrowdedConfig(Config):
-        """Hypercorn's, with the connections of the server."""
-
-        crowd = Crowd(allowed(settings.max_connections))
-
-    track_hypercorn(attrgetter("crowd"))
-    guard_hypercorn()
-    config = CrowdedConfig()
+    config = _config(settings.max_connections)
     config.bind = [f"fd://{listener.detach()}"]
-    # The defaults close connections after 1000 requests and queue streams beyond 100.
-    config.keep_alive_max_requests = 1_000_000
-    config.h2_max_concurrent_streams = 10_000
-    config.keep_alive_timeout = 75.0
-    config.backlog = BACKLOG
     config.graceful_timeout = settings.graceful_timeout
-    config.loglevel = "WARNING"
     if settings.certfile:
         config.certfile, config.keyfile = str(settings.certfile), str(settings.keyfile)
 
     async def trigger() -> None:
         await stopped()
         app.state.mock.control.close()
+        config.crowd.close()
 
     await serve(app, config, shutdown_trigger=trigger)
+
+
+def _config(connections: int) -> Any:
+    """Hypercorn's configuration for so many connections at a time."""
+    from tinker_mock.server.serving.hypercorn_connections import (
+        CrowdedConfig,
+        use_crowded_connections,
+    )
+    from tinker_mock.server.serving.hypercorn_guards import guard_hypercorn
+
+    use_crowded_connections()
+    guard_hypercorn()
+    config = CrowdedConfig(Crowd(allowed(connections)))
+    # The defaults close connections after 1000 requests and queue streams beyond 100.
+    config.keep_alive_max_requests = 1_000_000
+    config.h2_max_concurrent_streams = STREAMS
+    config.keep_alive_timeout = float(IDLE)
+    config.backlog = BACKLOG
+    config.loglevel = "WARNING"
+    return config
 
 
 async def _uvicorn(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:
@@ -67,14 +91,19 @@ async def _uvicorn(app: Any, settings: Settings, listener: socket.socket, stoppe
         import uvicorn
     except ImportError as error:
         raise _not_installed("uvicorn") from error
-    from tinker_mock.server.faults.tracking import tracked
+    from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+    from tinker_mock.server.faults.tracking import tracked
+    from tinker_mock.server.serving.uvicorn_guards import guarded
+
+    crowd = Crowd(allowed(settings.max_connections))
     config = uvicorn.Config(
         tracked(app),
+        http=guarded(AutoHTTPProtocol, crowd, IDLE),
         backlog=BACKLOG,
         log_level="warning",
         access_log=False,
-        timeout_keep_alive=75,
+        timeout_keep_alive=IDLE,
         timeout_graceful_shutdown=1,
         ssl_certfile=settings.certfile,
         ssl_keyfile=settings.keyfile,
@@ -93,6 +122,7 @@ async def _uvicorn(app: Any, settings: Settings, listener: socket.socket, stoppe
 async def _granian(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:
     try:
         from granian.constants import Interfaces
+        from granian.http import HTTP1Settings, HTTP2Settings
         from granian.server.embed import Server
     except ImportError as error:
         raise _not_installed("granian") from error
@@ -107,6 +137,8 @@ async def _granian(app: Any, settings: Settings, listener: socket.socket, stoppe
         backlog=BACKLOG,
         websockets=False,
         log_enabled=False,
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE * 1000, max_buffer_size=HEAD),
+        http2_settings=HTTP2Settings(max_concurrent_streams=STREAMS, max_headers_size=HEAD),
         ssl_cert=settings.certfile,
         ssl_key=settings.keyfile,
     )

@@ -11,14 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tinker_mock.server.cache_folder import cache_folder, digest_of
+from tinker_mock.server.stand_in.byte_level_file import byte_level_json
 from tinker_mock.server.stand_in.templates import chat_template
 from tinker_mock.server.stand_in.tokenizer import PATTERN
-from tinker_mock.server.stand_in.vocabulary import (
-    NamedModel,
-    Vocabulary,
-    byte_alphabet,
-    vocabulary_of,
-)
+from tinker_mock.server.stand_in.vocabulary import NamedModel, Vocabulary, vocabulary_of
 
 MARK = "stand-in.txt"
 """A file of this name tells a stand-in from a model's own tokenizer."""
@@ -50,66 +46,28 @@ def write_folder(folder: Path, model: NamedModel) -> None:
     """Write the files, each whole or not at all; the configuration, which makes it valid, last."""
     vocabulary = vocabulary_of(model)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(
+    write(
         folder / MARK, f"tinker-mock's stand-in for the tokenizer of {model.family or model.name}\n"
     )
-    _write(folder / "tokenizer.json", json.dumps(tokenizer_json(vocabulary), ensure_ascii=False))
-    settings = json.dumps(configuration(model, vocabulary), ensure_ascii=False)
-    _write(folder / "tokenizer_config.json", settings)
+    write(folder / "tokenizer.json", json.dumps(tokenizer_json(vocabulary), ensure_ascii=False))
+    settings = json.dumps(configuration(model, vocabulary.bos, vocabulary.eos), ensure_ascii=False)
+    write(folder / "tokenizer_config.json", settings)
 
 
 def tokenizer_json(vocabulary: Vocabulary) -> dict[str, Any]:
     """The tokenizer in the format of the `tokenizers` library."""
-    spelling = byte_alphabet()
-
-    def spelt(text: bytes) -> str:
-        return "".join([spelling[value] for value in text])
-
-    words = {spelt(text): token for text, token in vocabulary.ids.items()}
-    words |= {spelt(text): token for text, token in vocabulary.made_up.items()}
-    words |= vocabulary.marks
-    added = [
-        {
-            "id": token,
-            "content": text,
-            "single_word": False,
-            "lstrip": False,
-            "rstrip": False,
-            "normalized": False,
-            "special": vocabulary.is_control(token),
-        }
-        for text, token in vocabulary.marks.items()
-    ]
-    bytes_only = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False}
-    split = {"type": "Split", "pattern": {"Regex": PATTERN}, "behavior": "Isolated"}
-    steps = [{**split, "invert": False}, {**bytes_only, "use_regex": False}]
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": added,
-        "normalizer": None,
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps},
-        "post_processor": None,
-        "decoder": {**bytes_only, "use_regex": False},
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": False,
-            "vocab": words,
-            "merges": [[spelt(left), spelt(right)] for left, right in vocabulary.merges],
-        },
-    }
+    return byte_level_json(
+        {**vocabulary.ids, **vocabulary.made_up},
+        vocabulary.marks,
+        vocabulary.merges,
+        [PATTERN],
+        control=[token for token in vocabulary.mark_of if vocabulary.is_control(token)],
+    )
 
 
-def configuration(model: NamedModel, vocabulary: Vocabulary) -> dict[str, Any]:
+def configuration(model: NamedModel, bos: str | None, eos: str | None) -> dict[str, Any]:
     """`tokenizer_config.json`: the class that SDKs load it with, the tokens with a role."""
-    roles = {"bos_token": vocabulary.bos, "eos_token": vocabulary.eos, "pad_token": vocabulary.eos}
+    roles = {"bos_token": bos, "eos_token": eos, "pad_token": eos}
     template = chat_template(model.family)
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -120,7 +78,8 @@ def configuration(model: NamedModel, vocabulary: Vocabulary) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """The file, whole or not at all."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
         file.write(text)
     os.chmod(file.name, 0o644)  # a client may be another user

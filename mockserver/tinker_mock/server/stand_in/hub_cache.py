@@ -1,15 +1,17 @@
-"""Stand-ins as a cache of the Hugging Face hub, where they are found by the model's name."""
+"""Tokenizers as a cache of the Hugging Face hub, where they are found by the model's name."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tinker_mock.server.stand_in.folder import MARK, stand_in_folder
+from tinker_mock.server.stand_in.folder import stand_in_folder
 from tinker_mock.server.stand_in.vocabulary import NamedModel
 
+INSTALLED = "installed.txt"
+"""A file of this name tells what was installed from what was downloaded."""
 MAIN = "0" * 39 + "1"
 REVISIONS = {
     "moonshotai/Kimi-K2-Thinking": (
@@ -35,8 +37,13 @@ class TikTokenTokenizer(PreTrainedTokenizerFast):
 '''
 
 
-def install(home: Path, models: Iterable[NamedModel]) -> int:
-    """Write the models' stand-ins below `home` (an HF_HOME); returns how many names were written.
+def install(
+    home: Path,
+    models: Iterable[NamedModel],
+    source: Callable[[NamedModel], Path] = stand_in_folder,
+) -> int:
+    """Write what each model's `source` holds below `home` (an HF_HOME); returns how many names
+    were written.
 
     What was downloaded there is left alone. Raises OSError.
     """
@@ -45,17 +52,19 @@ def install(home: Path, models: Iterable[NamedModel]) -> int:
         names.setdefault(model.name.partition(":")[0], model)
         if not Path(model.tokenizer_id).exists():
             names.setdefault(model.tokenizer_id, model)
-    return sum(_install(home, name, model) for name, model in names.items())
+    written = 0
+    for name, model in names.items():
+        try:
+            written += _install(home, name, source(model))
+        except ValueError:  # too few ids for a stand-in
+            continue
+    return written
 
 
-def _install(home: Path, name: str, model: NamedModel) -> bool:
+def _install(home: Path, name: str, source: Path) -> bool:
     repository = home / "hub" / f"models--{name.replace('/', '--')}"
     snapshots = repository / "snapshots"
-    if snapshots.is_dir() and not all((one / MARK).is_file() for one in snapshots.iterdir()):
-        return False
-    try:
-        source = stand_in_folder(model)
-    except ValueError:
+    if snapshots.is_dir() and not all((one / INSTALLED).is_file() for one in snapshots.iterdir()):
         return False
     for revision in (MAIN, *REVISIONS.get(name, ())):
         _copy(source, snapshots / revision, kimi=name.startswith("moonshotai/Kimi-K2"))
@@ -73,6 +82,7 @@ def _copy(source: Path, target: Path, *, kimi: bool) -> None:
             os.link(file, copy)
         except OSError:
             shutil.copyfile(file, copy)
+    (target / INSTALLED).write_text("written by tinker-mock\n")
     # AutoTokenizer asks for a configuration; by its version it knows that no repair is needed.
     (target / "config.json").write_text('{"transformers_version": "5.0.0"}')
     if kimi:

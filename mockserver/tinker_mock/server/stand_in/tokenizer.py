@@ -80,6 +80,13 @@ class StandInTokenizer:
         kept = [t for t in ids if not (skip_special_tokens and self.is_special(t))]
         return b"".join(self.token_bytes(token) for token in kept).decode("utf-8", "replace")
 
+    def may_have_written(self, ids: Sequence[int]) -> bool:
+        """Whether encoding can have given these ids. Text of a model's own tokenizer has many that
+        it never gives; of an answer that was sampled, it may be one."""
+        known, marks = self.vocabulary.text_of, self.vocabulary.mark_of
+        text = [token for token in ids if 0 <= token < self.vocab_size and token not in marks]
+        return sum(token not in known for token in text) * 8 <= len(text)
+
     def token_bytes(self, token_id: int) -> bytes:
         """The bytes one id stands for; none for rows beyond the tokenizer."""
         return self.vocabulary.token_bytes(token_id) if 0 <= token_id < self.vocab_size else b""

@@ -93,7 +93,7 @@ class Vocabulary:
     def is_control(self, token: int) -> bool:
         """Whether a mark is left out of text; `<think>` and `<tool_call>` are not, as elsewhere."""
         mark = self.mark_of.get(token)
-        return mark is not None and mark.startswith(("<|", "<｜", "[", "<s>", "</s>", "<unk>"))
+        return mark is not None and is_control(mark)
 
     @cached_property
     def made_up(self) -> dict[bytes, int]:
@@ -109,6 +109,11 @@ class Vocabulary:
         text = f" {word}".encode()
         # English has some of these words as well; a text must stand for one id only.
         return text + b"x" if text in self.ids else text
+
+
+def is_control(mark: str) -> bool:
+    """Whether a mark is told from text by how it is written."""
+    return mark.startswith(("<|", "<｜", "[", "<s>", "</s>", "<unk>"))
 
 
 def vocabulary_of(model: NamedModel) -> Vocabulary:

@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Literal
 from tinker_mock.server.state.tables import Record
 
 PromiseState = Literal["queued", "running", "completed", "failed", "cancelled", "expired"]
+LARGE = 1 << 20
+"""Bytes of memory from which on a request is looked through in a thread."""
 OPEN: tuple[PromiseState, ...] = ("queued", "running")
 
 
@@ -51,6 +53,8 @@ class Promise(Record):
     """For one without a seq_id in an ordered lane: the highest seq_id accepted before it."""
     cycle: int | None = None
     """The clock cycle it takes part in, where the server works in cycles."""
+    weight: int = 0
+    """Bytes that its payload takes in memory."""
 
     @property
     def open(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
@@ -32,6 +33,11 @@ class Counters(Counter[str]):
         super().__setitem__(key, value)
         if self.account is not None:
             self.account.add(key)
+
+    def take(self, others: Counters) -> None:
+        """Go on with numbers that are kept."""
+        for key, value in others.items():
+            super().__setitem__(key, value)
 
     def forget(self, key: str) -> None:
         """Begin at 1 again."""
@@ -97,6 +103,9 @@ class Keeper(Protocol):
     async def kept(self) -> None:
         """Return once everything that has changed so far is kept. Raises StorageFull."""
 
+    async def kept_in_time(self) -> None:
+        """As `kept`, but wait while it is only a matter of time. Raises StorageFull."""
+
     def close(self) -> None:
         """Keep what is left, and let go."""
 
@@ -132,6 +141,12 @@ class Store:
     def __init__(self, keeper: Keeper | None = None) -> None:
         self.keeper = keeper
         self.current = State()
+        self.server = ""
+        """Which of several servers this is; nothing for one on its own."""
+        self.owns: Callable[[str], bool] = lambda session_id: True
+        """Whether what is of a session ("": of none) is this server's to change."""
+        self.opened: Callable[[str], None] = lambda session_id: None
+        """Called when a session was opened here."""
 
     def replace(self, state: State) -> None:
         """Another state, from now on."""

@@ -36,6 +36,11 @@ class Record:
         """From now on changes are noted in `account` under `key`."""
         self.__dict__["_account"], self.__dict__["_key"] = account, key
 
+    @property
+    def watched(self) -> bool:
+        """Somebody keeps account of it."""
+        return self._account is not None
+
     def __getstate__(self) -> dict[str, Any]:
         """A copy belongs to no table yet."""
         return {name: value for name, value in self.__dict__.items() if name[0] != "_"}
@@ -58,6 +63,11 @@ class Table(dict[str, R], Generic[R]):
         self.account = account
         for key, record in self.items():
             record.enter(account, key)
+
+    def place(self, key: str, record: R, account: set[str] | None) -> None:
+        """Enter a record that is kept as it is; changes are noted in `account` from now on."""
+        super().__setitem__(key, record)
+        record.enter(account, key)
 
     def __setitem__(self, key: str, record: R) -> None:
         super().__setitem__(key, record)

@@ -3,13 +3,12 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any
 
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.text.answer_schema import AnswerSchema
 from tinker_mock.server.text.events import Ended, Event
 from tinker_mock.server.text.generation import Params
 from tinker_mock.server.text.messages import Message
-from tinker_mock.server.text.prompted_schema import drawable_schema
 from tinker_mock.server.text.quirks import applied
 from tinker_mock.server.text.scripted_draw import ScriptedDraw
 from tinker_mock.server.text.text_model import TextModel
@@ -31,7 +30,7 @@ class Asked:
     messages: list[Message]
     tools: ToolRequest
     effort: float
-    schema: dict[str, Any] | None = None
+    schema: AnswerSchema | None = None
     cut: bool = False
 
 
@@ -51,18 +50,6 @@ def turns_for(
         own = replace(params, max_tokens=min(room, limit or MOST_UNASKED), entropy=entropy)
         turns.append(Turn(backend, model, prompt, own, scripted, uses, asked.schema, asked.effort))
     return turns
-
-
-def answer_schema(form: dict[str, Any], messages: list[Message]) -> dict[str, Any] | None:
-    """The schema of an answer in a `response_format` or `output_config.format`; None for free text.
-
-    JSON mode answers by the schema that stands in the conversation's words, if one does.
-    """
-    if form["type"] == "json_object":
-        return drawable_schema(messages) or {"type": "object", "minProperties": 1}
-    if form["type"] == "json_schema":
-        return dict((form.get("json_schema") or form).get("schema") or {"type": "object"})
-    return None
 
 
 async def numbered(

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from tinker_mock.server.engine import Sampler, SampleRequest
-from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.errors import BadRequest, Unprocessable
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.service.sampling import MAX_SAMPLES
 from tinker_mock.server.text.generation import Finish, Params, Piece, TextRun, Token
 from tinker_mock.server.text.scripted_draw import ScriptedDraw
 from tinker_mock.server.text.text_model import TextModel
@@ -147,11 +148,26 @@ def _joined(parts: list[Json]) -> Json | None:
     return {key: [one for part in parts for one in part["logprobs"][key]] for key in keys}
 
 
+def _check_count(body: Json) -> None:
+    """Raises Unprocessable for more samples than one request gets."""
+    given = body["prompt"]
+    several = isinstance(given, list) and given and isinstance(given[0], str | list)
+    count = (len(given) if several else 1) * (body.get("n") or 1)
+    if count > MAX_SAMPLES:
+        raise Unprocessable(
+            f"prompt: {count} completions are more than {MAX_SAMPLES}",
+            pointer="/prompt",
+            rule=f"prompts times n is at most {MAX_SAMPLES}",
+            fix="split the request",
+        )
+
+
 def choices_for(
     backend: Backend, model: TextModel, body: Json, params: Params
 ) -> list[CompletionChoice]:
     """`n` choices for each prompt, numbered over all of them."""
     choices: list[CompletionChoice] = []
+    _check_count(body)
     for prompt in prompts_of(model, body["prompt"]):
         most = model.check_length(len(prompt), params.max_tokens, "/max_tokens")
         scripted = ScriptedDraw(backend, model, prompt)

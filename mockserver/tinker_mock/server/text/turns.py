@@ -4,13 +4,13 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from tinker_mock.server.engine import Sampler, SampleRequest
 from tinker_mock.server.scripts.draw import Draw
 from tinker_mock.server.service.backend import Backend
+from tinker_mock.server.text.answer_schema import AnswerSchema
 from tinker_mock.server.text.effort import DEFAULT_EFFORT, thoughts_for
 from tinker_mock.server.text.events import CallArguments, CallBegun, Ended, Event, TextDelta
 from tinker_mock.server.text.generation import Params, TextRun, Token
@@ -25,7 +25,7 @@ from tinker_mock.server.tokenizers import stop_decoder
 
 @dataclass
 class Turn:
-    """What one choice will be. `json_schema`: the answer is a JSON text of this schema.
+    """What one choice will be. `schema`: the answer is a JSON text of it.
 
     `effort` is how much to reason, for models that take it; `said` is what then stands between
     prompt and answer.
@@ -37,7 +37,7 @@ class Turn:
     params: Params
     scripted: ScriptedDraw
     uses: list[ToolUse] = field(default_factory=list)
-    json_schema: dict[str, Any] | None = None
+    schema: AnswerSchema | None = None
     effort: float = DEFAULT_EFFORT
     said: list[int] = field(default_factory=list)
     told: bool = False
@@ -53,7 +53,7 @@ class Turn:
                     yield event
             if self.told:
                 return
-        drawn = bool(self.uses) or self.json_schema is not None
+        drawn = bool(self.uses) or self.schema is not None
         if drawn or self.model.reasons_apart:
             async with aclosing(self._thoughts()) as thoughts:
                 async for said in thoughts:
@@ -123,9 +123,8 @@ class Turn:
 
     async def _json(self) -> AsyncGenerator[Event, None]:
         seed = self.backend.ids.number("json-answer", self.params.entropy)
-        schema = self.json_schema or {}
-        pointer = "/response_format/json_schema/schema"
-        value = await self.backend.compute(value_for, schema, seed, pointer)
+        assert self.schema is not None
+        value = await self.backend.compute(value_for, self.schema.schema, seed, self.schema.pointer)
         room = self.params.max_tokens - self.tokens
         ids = self.model.tokenizer.encode(json.dumps(value, ensure_ascii=False))
         decoder, pending = stop_decoder(self.model.tokenizer), []

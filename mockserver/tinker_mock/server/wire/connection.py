@@ -16,8 +16,6 @@ from tinker_mock.server.wire.intake import Intake, Load, TooSlow
 
 T = TypeVar("T")
 Watch = Callable[[], asyncio.Future[None]]
-
-
 SMALL = 16 * 1024
 
 
@@ -29,34 +27,85 @@ class ParkedWork:
     """Work that clients wait for right now; a server that goes down ends it."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Future[Any]] = set()
+        self._waits: set[_Wait] = set()
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return len(self._waits)
 
     def wake(self) -> None:
         """End all of it: the server is going down."""
-        for task in list(self._tasks):
-            task.cancel()
+        for wait in list(self._waits):
+            wait.end(_going_down())
 
     async def finish(self, work: Awaitable[T], watch: Watch | None = None) -> T:
         """What the work comes to. Raises ClientGone when the future that `watch` gives is done
         before, GoingDown when the server is."""
-        task = asyncio.ensure_future(work)
+        wait = _Wait(watch)
+        self._waits.add(wait)
         try:
-            await asyncio.sleep(0)  # what is done at once needs nobody to watch the client
-            if not task.done():
-                self._tasks.add(task)
-                ends: set[asyncio.Future[Any]] = {task} if watch is None else {task, watch()}
-                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                raise ClientGone
-            if task.cancelled():
-                raise GoingDown("the server is shutting down", fix="repeat the request")
-            return task.result()
+            return await work
+        except BaseException as error:
+            reason = wait.reason_for(error)
+            if reason is None:
+                raise
+            raise reason from None
         finally:
-            self._tasks.discard(task)
-            await _ended(task)
+            self._waits.discard(wait)
+            wait.over()
+
+
+class _Wait:
+    """The current task, waiting for work: it is cancelled when there is a reason to stop."""
+
+    __slots__ = ("_before", "_begin", "_is_over", "_reason", "_task", "_watch", "_watched")
+
+    def __init__(self, watch: Watch | None) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._before = task.cancelling()
+        self._reason: Exception | None = None
+        self._is_over = False
+        self._watch = watch
+        self._watched: asyncio.Future[None] | None = None
+        # What is done at once needs nobody to watch the client.
+        self._begin = watch and asyncio.get_running_loop().call_soon(self._look)
+
+    def end(self, reason: Exception) -> None:
+        """The work is to stop, and this is why."""
+        if self._reason is None and not self._is_over:
+            self._reason = reason
+            self._task.cancel()
+
+    def reason_for(self, error: BaseException) -> Exception | None:
+        """Why the work ended with this error; None where it is the work's own, or the task's."""
+        if self._reason is not None:
+            self._task.uncancel()
+        if not isinstance(error, asyncio.CancelledError):
+            return self._reason
+        if self._task.cancelling() > self._before:
+            return None
+        return self._reason or _going_down()  # only then is work taken away from who waits for it
+
+    def over(self) -> None:
+        """Nobody waits any more."""
+        self._is_over = True
+        if self._begin is not None:
+            self._begin.cancel()
+        if self._watched is not None:
+            self._watched.remove_done_callback(self._gone)
+
+    def _look(self) -> None:
+        assert self._watch is not None
+        self._watched = self._watch()
+        self._watched.add_done_callback(self._gone)
+
+    def _gone(self, _: object) -> None:
+        self.end(ClientGone())
+
+
+def _going_down() -> GoingDown:
+    return GoingDown("the server is shutting down", fix="repeat the request")
 
 
 class Connection:

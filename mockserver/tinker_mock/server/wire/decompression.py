@@ -7,6 +7,8 @@ from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.errors import BadRequest, UnsupportedMediaType
 
 PIECE = 256 * 1024
+MOST_MEMBERS = 1000
+"""Of a gzip body: each costs a copy of all that follow."""
 Hold = Callable[[int, int], None]
 """Told of every piece: its size, and that of all so far. Raises when it is too much."""
 
@@ -52,8 +54,11 @@ class Damaged(ValueError):
 
 def _inflated(content: bytes, window: int) -> Iterator[bytes]:
     """zlib's formats; a gzip body may have several members."""
-    rest = content
+    rest, members = content, 0
     while rest:
+        members += 1
+        if members > MOST_MEMBERS:
+            raise Damaged(f"it has more than {MOST_MEMBERS} members")
         source = zlib.decompressobj(window)
         while not source.eof:
             piece = source.decompress(rest, PIECE)

@@ -10,6 +10,7 @@ from tinker_mock.contracts import Operation, Violation
 from tinker_mock.server.effects import Effect, Step
 from tinker_mock.server.state.records import Tenant
 from tinker_mock.server.wire.dialects import UNKNOWN, Dialect
+from tinker_mock.server.wire.json_text import json_pieces
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -21,6 +22,8 @@ PROTOBUF = "application/x-protobuf"
 EVENT_STREAM = "text/event-stream"
 WHOLE = "tinker_mock.whole"
 """Marks the start of an answer whose body follows at once: both may go out together."""
+PIECE = 256 * 1024
+"""Bytes that go out at a time."""
 IN_THREAD = 256 * 1024
 """Bodies from this size on are read and judged in a thread: the event loop keeps answering."""
 
@@ -44,6 +47,11 @@ class Answer:
             self.content = b"" if self.body is None else orjson.dumps(self.body, option=OPTIONS)
         return self.content
 
+    def encode_in_pieces(self) -> None:
+        """As `encoded`, for a large body; in a thread."""
+        if self.content is None:
+            self.content = b"".join(json_pieces(self.body, OPTIONS))
+
     def start_message(self) -> Message:
         """The `http.response.start` message. 204 and 304 carry no body headers."""
         headers = [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
@@ -56,7 +64,7 @@ class Answer:
     async def send(self, send: Send) -> None:
         """Write the whole answer to an ASGI `send`."""
         start = self.start_message()
-        if self.stream is None:
+        if self.stream is None and len(self.encoded()) <= PIECE:
             start[WHOLE] = True
         await send(start)
         if self.stream is not None:
@@ -64,7 +72,10 @@ class Answer:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
-        await send({"type": "http.response.body", "body": self.encoded(), "more_body": False})
+        content = self.encoded()
+        for begin in range(0, len(content) or 1, PIECE):
+            piece, more = content[begin : begin + PIECE], begin + PIECE < len(content)
+            await send({"type": "http.response.body", "body": piece, "more_body": more})
 
 
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
@@ -92,6 +103,8 @@ class Exchange:
     content_type: str = ""
     fingerprint: str = ""
     """Hash of what was asked, for operations that make a promise."""
+    weight: int = 0
+    """Bytes that the body takes in memory."""
     base_url: str = ""
     """The address the client used, with the prefix it came through."""
     tenant: Tenant | None = None

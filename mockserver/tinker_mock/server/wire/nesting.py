@@ -4,22 +4,26 @@ Everything that reads a body after it was decoded (validators, the journal, its 
 deeper than that.
 """
 
-import re
+from typing import TYPE_CHECKING
+
+from tinker_mock.server.budget import checkpoint
+from tinker_mock.server.lazy_module import LazyModule
+
+if TYPE_CHECKING:
+    from tinker_mock.server.wire import levels
+else:
+    levels = LazyModule("tinker_mock.server.wire.levels")
 
 DEEPEST = 128
 """Levels of arrays and objects."""
-STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-ONE_KIND = bytes.maketrans(b"{}", b"[]")
-NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def too_deep(content: bytes, levels: int = DEEPEST) -> bool:
+def too_deep(content: bytes, most: int = DEEPEST) -> bool:
     """Whether arrays and objects of valid JSON nest deeper than so many levels."""
-    if content.count(b"[") + content.count(b"{") <= levels:
+    if content.count(b"[") + content.count(b"{") <= most:
         return False
-    brackets = STRING.sub(b"", content).translate(ONE_KIND, NO_BRACKETS)
-    for _ in range(levels):  # each turn takes away what has nothing inside
-        if not brackets:
-            break
-        brackets = brackets.replace(b"[]", b"")
-    return bool(brackets)
+    for part in levels.levels(content):
+        checkpoint()
+        if part.depth.max() > most:
+            return True
+    return False

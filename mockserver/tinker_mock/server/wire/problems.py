@@ -13,6 +13,8 @@ from tinker_mock.server.wire.dialects import Dialect
 from tinker_mock.server.wire.exchange import Answer
 
 MAX_VIOLATIONS = 16
+LONGEST = 2000
+"""Characters of a message."""
 
 SERVICE_WORDS = {
     ("/base_model", "required"): "base_model is required",
@@ -26,7 +28,7 @@ def problem(error: ServiceError) -> Answer:
     named = {
         "code": error.kind,
         "category": "user",
-        "message": error.message,
+        "message": _cut(error.message),
         "field": error.pointer,
         "rule": error.rule,
         "fix": error.fix,
@@ -34,10 +36,15 @@ def problem(error: ServiceError) -> Answer:
         **error.details,
     }
     body = {
-        "detail": error.message if not error.fix else f"{error.message} ({error.fix})",
+        "detail": _cut(error.message) if not error.fix else f"{_cut(error.message)} ({error.fix})",
         "error": {name: value for name, value in named.items() if value not in ("", None)},
     }
     return Answer(error.status, body, headers=dict(error.headers))
+
+
+def _cut(message: str) -> str:
+    """A name that a client sent may be millions of characters long."""
+    return message if len(message) <= LONGEST else f"{message[:LONGEST]}…"
 
 
 def internal_error(error: BaseException) -> Answer:

@@ -5,11 +5,16 @@ from typing import Any
 import numpy as np
 
 from tinker_mock.contracts.protobuf import messages
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.wire.protobuf_size import larger_than
 
 DTYPES = {1: ("float32", "<f4"), 2: ("int64", "<i8"), 3: ("int64", "<i4"), 4: ("float32", "<u2")}
 """DType number -> JSON dtype and how its bytes are laid out; bfloat16 is a float32's upper half."""
 BFLOAT16 = 4
+FEW = 64 * 1024
+"""Bytes that cannot become so many that it matters."""
+MOST_ELEMENTS = 1 << 18
 
 
 def decode_forward_backward(content: bytes) -> tuple[dict[str, Any], bytes]:
@@ -17,6 +22,14 @@ def decode_forward_backward(content: bytes) -> tuple[dict[str, Any], bytes]:
 
     Raises BadRequest for bytes that are no message or hold no whole number of elements.
     """
+    if len(content) > FEW and larger_than(
+        MOST_ELEMENTS, content, messages.ForwardBackwardRequest.DESCRIPTOR
+    ):
+        raise BadRequest(
+            f"body: more than {MOST_ELEMENTS} messages and numbers outside of tensors",
+            rule=f"at most {MOST_ELEMENTS} of them",
+            fix="send fewer datums at a time",
+        )
     try:
         message = messages.ForwardBackwardRequest.FromString(content)
     except Exception as error:
@@ -42,6 +55,7 @@ def decode_forward_backward(content: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 def _datum(datum: Any, place: int) -> dict[str, Any]:
+    checkpoint()
     where = f"/forward_backward_input/data/{place}"
     chunks = [
         _chunk(chunk, f"{where}/model_input/chunks/{number}")

@@ -1,6 +1,10 @@
-"""The `tinker` command line: one command as a process, the rest in this one."""
+"""The `tinker` command line: one command as a process, the rest in this one.
+
+A client that stands in for the SDK names its own command line in AUDIT_COMMAND.
+"""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +20,8 @@ def tinker(*words: str, answer: str | None = None) -> Any:
 
     Raises NotInRelease if the release has no such command, AssertionError if it failed.
     """
+    if "AUDIT_COMMAND" in os.environ:
+        return stand_in(*words, "--json")
     from click.testing import CliRunner
     from tinker.cli.__main__ import main_cli
 
@@ -30,8 +36,24 @@ def tinker(*words: str, answer: str | None = None) -> Any:
         return ran.stdout
 
 
+def stand_in(*words: str) -> Any:
+    """The same with the command line of a stand-in for the SDK."""
+    command = [*json.loads(os.environ["AUDIT_COMMAND"]), *words]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if ran.returncode == 2 and "invalid choice" in ran.stderr:
+        raise NotInRelease(f"no `{' '.join(words[:2])}`")
+    assert ran.returncode == 0, (ran.stdout + ran.stderr)[-500:]
+    try:
+        return json.loads(ran.stdout)
+    except json.JSONDecodeError:
+        return ran.stdout
+
+
 @step("cli/version", "python -m tinker.cli version")
 def version(shared: Shared) -> None:
+    if "AUDIT_COMMAND" in os.environ:
+        stand_in("version")
+        return
     command = [sys.executable, "-m", "tinker.cli", "version"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr[-500:]

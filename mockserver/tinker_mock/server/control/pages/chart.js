@@ -13,14 +13,14 @@ function thinned(points) {
 function ticks(low, high) {
   const span = high - low || Math.abs(high) || 1;
   const step = 10 ** Math.floor(Math.log10(span / 3));
-  const wide = [1, 2, 5, 10].map((times) => times * step).find((candidate) => span / candidate <= 4);
+  const wide = [1, 2, 5, 10].map((times) => times * step).find((candidate) => span / candidate <= 5);
   const found = [];
   for (let at = Math.ceil(low / wide) * wide; at <= high + 1e-12; at += wide) found.push(at);
   return found;
 }
 
 // runs: [{name, colour, points: [[step, value], …]}]
-export function chart(title, runs) {
+export function chart(title, about, runs) {
   const reading = el("div", { class: "reading", "aria-live": "off" });
   const drawn = runs.filter((run) => run.points.length);
   const all = drawn.flatMap((run) => run.points).filter(([, value]) => Number.isFinite(value));
@@ -60,7 +60,8 @@ export function chart(title, runs) {
   });
   board.addEventListener("pointerleave", () => { cursor.setAttribute("x1", -9); cursor.setAttribute("x2", -9); newest(); });
   newest();
-  return el("section", { class: "card" }, el("h2", {}, title), board, reading);
+  return el("section", { class: "card" }, el("h2", { title: about }, title), board, reading,
+    about ? el("p", { class: "about" }, about) : null);
 }
 
 function said(run, [step, value]) {

@@ -4,7 +4,7 @@ import { el, bytes, copy } from "/_mock/ui/dom.js";
 import { ask, tell } from "/_mock/ui/api.js";
 
 export const title = "Checkpoints";
-const SAVES = /save|checkpoint|publish|ttl|delete|copy/;
+const SAVES = /save|checkpoint|publish|ttl|delete|copy|retrieve_future/;
 let board = null;
 
 export async function enter(place) {
@@ -14,8 +14,8 @@ export async function enter(place) {
 
 export function leave() { board = null; }
 
-export async function refresh(line) {
-  if (SAVES.test(line.operation ?? "") || line.operation === "retrieve_future") await load();
+export async function refresh(operations) {
+  if ([...operations].some((name) => SAVES.test(name ?? ""))) await load();
 }
 
 const time = (seconds) => new Date(seconds * 1000).toLocaleString();
@@ -35,5 +35,5 @@ async function load() {
       el("a", { href: `/_mock/checkpoints/archive?path=${encodeURIComponent(kept.path)}`, download: "" }, "download"))));
   board.replaceChildren(rows.length
     ? el("div", { class: "card scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ...["path", "base model", "step", "size", "saved", "expires", ""].map((name) => el("th", {}, name)))), el("tbody", {}, ...rows)))
-    : el("p", { class: "empty" }, "Nothing was saved yet."));
+    : el("p", { class: "empty" }, "Nothing was saved under a name yet. Weights that a client saves for itself alone, without a name, are not listed."));
 }

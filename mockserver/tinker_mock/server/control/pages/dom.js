@@ -25,6 +25,11 @@ export function figure(value) {
   return String(Number(value.toPrecision(4)));
 }
 
+// An id without the middle of its UUID: what tells it from its neighbours stays.
+export function short(id) {
+  return id.replace(/([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "$1");
+}
+
 export function clockTime(seconds) {
   return new Date(seconds * 1000).toLocaleTimeString([], { hour12: false });
 }
@@ -42,7 +47,17 @@ export function json(value) {
 
 export async function copy(text, button) {
   const before = button.textContent;
-  await navigator.clipboard.writeText(text);
-  button.textContent = "copied";
+  const done = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+  button.textContent = done || selected(text) ? "copied" : "not allowed here";
   setTimeout(() => { button.textContent = before; }, 1200);
+}
+
+// Browsers keep the clipboard from pages that are neither on this machine nor behind TLS.
+function selected(text) {
+  const room = el("textarea", {}, text);
+  document.body.append(room);
+  room.select();
+  const done = document.execCommand("copy");
+  room.remove();
+  return done;
 }

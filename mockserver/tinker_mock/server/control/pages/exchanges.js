@@ -56,6 +56,7 @@ export function enter(place) {
       const first = Math.max(0, Math.floor(rows.scrollTop / HEIGHT) - 5);
       const last = Math.min(found.length, first + Math.ceil(rows.clientHeight / HEIGHT) + 10);
       room.replaceChildren(...found.slice(first, last).map((line, place) => row(line, first + place)));
+      if (!found.length) room.append(el("p", { class: "empty" }, lines.length ? "No exchange fits the filter." : "No exchange yet. They appear here as clients send requests."));
     });
   }
   rows.addEventListener("scroll", () => {

@@ -36,17 +36,26 @@ async function guarded(work) {
   }
 }
 
-let due = null; // several exchanges at once are one look at the server
+let due = null, news = new Set(); // several exchanges at once are one look at the server
 function heard(line) {
   exchanges.add(line);
-  if (due === null) {
-    due = setTimeout(() => { due = null; if (!document.hidden) shown?.refresh?.(line); }, 400);
-  }
+  news.add(line.operation);
+  due ??= setTimeout(told, 400);
+}
+
+async function told() {
+  due = null;
+  if (document.hidden) return; // what it missed is seen when somebody looks again
+  const operations = news;
+  news = new Set();
+  try { await shown?.refresh?.(operations); } catch { /* the feed says when the mock is gone */ }
 }
 
 async function state() {
   const { counts, scenario, seed, parked } = await ask("/_mock/state");
-  status.textContent = `${counts.sessions} sessions · ${counts.runs} models · ${counts.promises} promises · ${parked} waiting · scenario ${scenario} · seed ${seed}`;
+  const said = [["session", counts.sessions], ["model", counts.runs], ["promise", counts.promises]]
+    .map(([name, count]) => `${count} ${name}${count === 1 ? "" : "s"}`);
+  status.textContent = [...said, `${parked} waiting`, `scenario ${scenario}`, `seed ${seed}`].join(" · ");
 }
 
 async function live() {
@@ -74,6 +83,7 @@ addEventListener("keydown", (event) => {
   else shown?.key?.(event);
 });
 addEventListener("hashchange", show);
+addEventListener("visibilitychange", () => { if (news.size) told(); });
 setInterval(() => { if (!document.hidden) state().catch(() => {}); }, 5000);
 show();
 live();

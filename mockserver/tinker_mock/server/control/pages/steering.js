@@ -25,6 +25,9 @@ async function load() {
   const choice = el("select", { "aria-label": "Scenario", onchange: act(() => tell("PUT", "/_mock/scenario", { name: choice.value })) },
     ...Object.keys(scenarios.scenarios).map((name) => el("option", { value: name, selected: name === scenario.name }, name)));
   const seconds = el("input", { type: "number", min: "0", value: "60", "aria-label": "Seconds" });
+  const pattern = el("input", { placeholder: "prompt contains…", "aria-label": "Prompt contains" });
+  const answer = el("input", { placeholder: "answer", "aria-label": "Answer" });
+  const script = () => tell("POST", "/_mock/scripts", { pattern: pattern.value, completion: answer.value });
   const manual = ["manual", "auto"].includes(clock.kind);
   board.replaceChildren(said, el("div", { class: "cards" },
     el("section", { class: "card" }, el("h2", {}, "Scenario"), el("div", { class: "bar" }, choice,
@@ -37,7 +40,7 @@ async function load() {
     el("section", { class: "card" }, el("h2", {}, "Snapshots"), el("div", { class: "bar" }, button("take", () => tell("POST", "/_mock/snapshots"))),
       ...snapshots.snapshots.map((kept) => el("div", { class: "bar" }, `${kept.id}, ${clockTime(kept.taken_at)}`,
         button("restore", () => tell("POST", `/_mock/snapshots/${kept.id}/restore`)), button("forget", () => tell("DELETE", `/_mock/snapshots/${kept.id}`))))),
-    el("section", { class: "card" }, el("h2", {}, "Scripts"), ...scripts.scripts.map((script) => el("pre", {}, json(script))),
+    el("section", { class: "card" }, el("h2", {}, "Scripts"), el("div", { class: "bar" }, pattern, answer, button("add", script)), ...scripts.scripts.map((script) => el("pre", {}, json(script))),
       scripts.scripts.length ? button("forget all", () => tell("DELETE", "/_mock/scripts")) : el("p", { class: "soft" }, "No scripted answers.")),
     el("section", { class: "card" }, el("h2", {}, "Start again"), el("p", { class: "soft" }, "State, journal, plans, scripts and scenario as after a fresh start."),
       button("reset", async () => { if (confirm("Forget everything?")) await tell("POST", "/_mock/reset"); }))));

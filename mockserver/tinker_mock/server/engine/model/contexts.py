@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.frozen_model import FrozenModel
 from tinker_mock.server.engine.model.grammar import state_of
@@ -64,6 +65,8 @@ class Contexts:
 
         def padded(array: NDArray[Any], filler: float) -> NDArray[Any]:
             missing = most - array.shape[0]
+            if not missing:
+                return array
             return np.pad(array, ((0, missing), (0, 0)), constant_values=filler)
 
         return cls(
@@ -93,9 +96,11 @@ def contexts_of(frozen: FrozenModel, sequences: Sequence[Ints]) -> Contexts:
     place = np.arange(tokens.size) - first
     keys = np.empty((frozen.orders - 1, tokens.size), dtype=np.uint64)
     for order, grams in enumerate(_grams(frozen, tokens, place)):
+        checkpoint()
         keys[order] = grams
     if frozen.whole_prefix:
         keys[-1] = _prefixes(tokens, place, first)
+    checkpoint()
     text = np.where(tokens < 0, frozen.space.placeholder, tokens)
     kind, distance = frozen.grammar.states(text, first, frozen.mark_table)
     return Contexts(

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.model.context_tables import ContextTable
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.keys import Floats, Ints
@@ -88,12 +89,16 @@ class Scorer:
         """log p of every question."""
         contexts = questions.contexts
         chains = self.table.chains(contexts.keys)
+        checkpoint()
         prepared = self.prepare(chains) if self.live else None
         deepest = deepest_of(chains)
         asked = questions.spread(chains)
+        checkpoint()
         entries = self.table.deepest_entries(asked, questions.tokens)
+        checkpoint()
         state = questions.spread(contexts.state)
         weights = self._log_weights(entries, state, questions.tokens)
+        checkpoint()
         total = np.log(self._totals(deepest, contexts.state))
         self._apply_scripted(questions, chains, weights, total)
         logprobs = weights - questions.spread(total)

@@ -8,7 +8,6 @@ was sampled: so a prompt that breaks off anywhere has its answer, and is trained
 """
 
 import bisect
-import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from tinker_mock.server.engine.errors import EngineError
 from tinker_mock.server.engine.model.answer_paths import Answer, AnswerPaths, Path
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.keys import Ints
+from tinker_mock.server.engine.model.search import check_pattern, found
 from tinker_mock.server.lru import LruCache
 
 Decode = Callable[[Sequence[int]], str]
@@ -92,14 +92,14 @@ class ScriptedAnswer:
         if not self.pattern:
             raise EngineError("pattern", "must not be empty", "Give text or tokens to look for")
         if isinstance(self.pattern, str):
-            checked_pattern(self.pattern)
+            check_pattern(self.pattern)
 
     def answers(self, prompt: Prompt) -> Sequence[Answer]:
         """Its one answer, if the prompt has the pattern."""
         if isinstance(self.pattern, tuple):
             fits = bool(ends_of(list(prompt.tokens), self.pattern))
         else:
-            fits = prompt.text is not None and bool(re.search(self.pattern, prompt.text))
+            fits = prompt.text is not None and found(self.pattern, prompt.text)
         return [Answer(self.completion, self.probability)] if fits else []
 
     def ends(self, tokens: list[int]) -> list[int]:
@@ -241,16 +241,6 @@ class ScriptedAnswers:
     def _blank(self, token: int) -> bool:
         known = self.decode is not None and 0 <= token < self.tokenizer_size
         return known and not (self.decode and self.decode([token]).strip())
-
-
-def checked_pattern(pattern: str) -> re.Pattern[str]:
-    """The pattern, compiled. Raises EngineError."""
-    try:
-        return re.compile(pattern)
-    except re.error as problem:
-        raise EngineError(
-            "pattern", f"is not a regular expression ({problem})", "Escape special signs"
-        ) from None
 
 
 def prefix_hashes(tokens: Ints) -> NDArray[np.uint64]:

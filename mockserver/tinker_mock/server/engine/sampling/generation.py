@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tinker_mock.server.budget import reserve
+from tinker_mock.server.budget import checkpoint, reserve
 from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import Contexts, Trail
 from tinker_mock.server.engine.model.grammar import ASSISTANT, state_of
@@ -125,7 +125,10 @@ class Generation:
         lengths = np.maximum(self.lengths - begin, 0)
         starts = np.cumsum(lengths) - lengths
         places = [starts[run] + step for step, (run, _) in enumerate(steps)]
-        order = np.argsort(np.concatenate(places))
+        checkpoint()
+        places_of = np.concatenate(places)
+        order = np.empty(places_of.size, dtype=np.int64)
+        order[places_of] = np.arange(places_of.size)
         whole = Contexts.joined([at for _, at in steps]).take(order)
         tokens = [self.tokens[i, begin : begin + size] for i, size in enumerate(lengths)]
         return np.concatenate(tokens), lengths, whole

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import Contexts, check_tokens
 from tinker_mock.server.engine.model.keys import Ints
@@ -40,6 +41,7 @@ class PromptScores:
         found = np.full(self.prompt.size, np.nan, dtype=np.float32)
         places = np.arange(self._begin(), self.prompt.size)
         places = places[self.prompt[places] >= 0]
+        checkpoint()
         before = self.contexts.take(places - 1)
         found[places] = self.tables(1.0).scorer.score(before, self.prompt[places])
         return found

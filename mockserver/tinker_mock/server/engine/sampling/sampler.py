@@ -26,6 +26,8 @@ from tinker_mock.server.engine.sampling.results import SampledSequence, SampleRe
 from tinker_mock.server.engine.sampling.stops import Stops
 from tinker_mock.server.engine.sampling.tables import SamplingTables
 
+AT_ONCE = 8192
+"""Tokens that are scored in one go."""
 EMPTY = SampledSequence(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32), "length")
 
 
@@ -170,10 +172,11 @@ def _collected(
 ) -> list[SampledSequence]:
     """Every sequence's tokens after its first `begin` ones, scored."""
     tokens, lengths, steps = run.result(begin)
-    logprobs: NDArray[np.float32] = tables.scorer.score(steps, tokens).astype(np.float32)
+    logprobs = _scores(tables, tokens, steps)
     ends = np.cumsum(lengths)
     found = []
     for i, (end, length) in enumerate(zip(ends, lengths, strict=True)):
+        checkpoint()
         span = slice(int(end - length), int(end))
         topk = None
         if request.topk_sample_logprobs > 0:
@@ -181,3 +184,13 @@ def _collected(
         reason = "stop" if run.stopped[i] else "length"
         found.append(SampledSequence(tokens[span], logprobs[span], reason, topk))
     return found
+
+
+def _scores(tables: SamplingTables, tokens: Ints, steps: Contexts) -> NDArray[np.float32]:
+    """The log-probability of every token, some at a time."""
+    scores = np.empty(tokens.size, dtype=np.float32)
+    for start in range(0, tokens.size, AT_ONCE):
+        checkpoint()
+        part = slice(start, start + AT_ONCE)
+        scores[part] = tables.scorer.score(steps.take(part), tokens[part])
+    return scores

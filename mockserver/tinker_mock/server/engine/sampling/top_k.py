@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.keys import Bools, Floats, Ints, find
 from tinker_mock.server.engine.model.score import Scorer, deepest_of
@@ -94,6 +95,7 @@ class TopKTable:
         ids = np.zeros((contexts.size, k), dtype=np.int32)
         logprobs: Floats = np.full((contexts.size, k), EMPTY_LOGPROB)
         for i, place in enumerate(self.places(contexts)):
+            checkpoint()
             found = self.ranked(place, k)
             ids[i, : found.tokens.size] = found.tokens
             logprobs[i, : found.tokens.size] = np.log(found.weights) - np.log(found.total)
@@ -103,6 +105,7 @@ class TopKTable:
         """One token per context among its k likeliest, or among the `top_p` of those."""
         tokens = np.empty(contexts.size, dtype=np.int64)
         for i, (place, share) in enumerate(zip(self.places(contexts), uniform(seeds), strict=True)):
+            checkpoint()
             found = self.ranked(place, k)
             if top_p < 1.0:
                 found = found.within(top_p)

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.keys import Floats, Ints
 from tinker_mock.server.engine.model.score import Scorer
@@ -69,6 +70,7 @@ class TopPTable:
         key = (place, top_p)
         found = self._kept.get(key)
         if found is None:
+            checkpoint()
             found = self._search(place, top_p)
             if len(self._kept) >= KEPT:
                 self._kept.clear()

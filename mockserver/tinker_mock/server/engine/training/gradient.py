@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.model.adapter import Adapter
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.keys import Floats, Ints
@@ -139,6 +140,7 @@ def gradient(adapter: Adapter, scorer: Scorer, pending: PendingSlopes) -> Gradie
     prepared = first.prepared
     if prepared is None or others:
         prepared = scorer.prepare(np.concatenate([part.chains for part in pending.parts], axis=1))
+    checkpoint()
     push = _pushes(adapter, scorer, prepared, pending)
     slopes = _summed_up(adapter, scorer, prepared, pending, push)
     trained = np.flatnonzero(adapter.trained.values[prepared.entries])
@@ -153,6 +155,7 @@ def _pushes(adapter: Adapter, scorer: Scorer, prepared: Prepared, pending: Pendi
     columns = np.arange(width)
     sums = np.zeros(contexts.size * width)
     for part in pending.parts:
+        checkpoint()
         used = np.flatnonzero(part.pushes)
         deepest = deepest_of(part.chains[:, used])
         at = scorer.numbers.of(contexts, deepest, table.contexts.size)
@@ -179,6 +182,7 @@ def _summed_up(
     size = prepared.entries.size
     found = -push * prepared.weight
     for part in pending.parts:
+        checkpoint()
         at = scorer.numbers.of(prepared.entries, part.entries, adapter.table.entries.size)
         here = at >= 0
         found += np.bincount(at[here], part.pulls[here], size)

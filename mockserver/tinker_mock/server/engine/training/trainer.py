@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.errors import EngineError, NonFinite
 from tinker_mock.server.engine.model.adapter import Adapter, AdapterShape
 from tinker_mock.server.engine.model.base_model import BaseModel
@@ -111,18 +112,21 @@ class Trainer:
         settings = settings_for(loss, config)
         if not data:
             raise EngineError("data", "must hold at least one datum", "Send some data")
+        checkpoint()
         targets = [targets_of(datum, i, loss) for i, datum in enumerate(data)]
         inputs = [
             inputs_of(datum, i, loss, target.shape)
             for i, (datum, target) in enumerate(zip(data, targets, strict=True))
         ]
         for i, (datum, target) in enumerate(zip(data, targets, strict=True)):
+            checkpoint()
             check_tokens(self.base.frozen, datum.tokens, f"data[{i}].model_input")
             check_tokens(self.base.frozen, target, f"data[{i}].loss_fn_inputs.target_tokens")
         answers = self.scorer.answer(self._questions(data, targets))
         logprobs = _split(answers.logprobs, targets)
         terms, metrics = evaluate(loss, logprobs, inputs, settings)
         slopes = _join(terms)
+        checkpoint()
         if keep:
             _check_finite(slopes, metrics["loss:sum"])
             self.pending.gather(self.scorer, answers, slopes)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinker_mock.server.engine.training.custom_loss.blocks import blockwise
 from tinker_mock.server.engine.training.custom_loss.values import (
     Array,
     Value,
@@ -25,8 +26,12 @@ def unary(forward: Callable[[Array], Array], slope: Callable[[Array, Array], Arr
             return float(forward(np.asarray(float(x))))
         source = lift(x)
         inner = floats(source)
-        result = forward(inner)
-        return Value(result, [(source, lambda g: g * slope(inner, result))])
+        result = blockwise(forward, inner)
+
+        def pull(g: Array) -> Array:
+            return blockwise(lambda g, x, y: g * slope(x, y), g, inner, result)
+
+        return Value(result, [(source, pull)])
 
     return apply
 
@@ -43,11 +48,15 @@ def binary(
         a, b = lift(x), lift(y)
         p, q = floats(a), floats(b)
         bounded(np.broadcast_shapes(p.shape, q.shape))
-        z = forward(p, q)
+        z = blockwise(forward, p, q)
         if plain:
             whole = isinstance(x, int) and isinstance(y, int) and forward is not np.true_divide
             return int(z) if whole and float(z).is_integer() else float(z)
-        return Value(z, [(a, lambda g: g * left(p, q, z)), (b, lambda g: g * right(p, q, z))])
+
+        def pull(slope: Callable[[Array, Array, Array], Array]) -> Callable[[Array], Array]:
+            return lambda g: blockwise(lambda g, x, y, z: g * slope(x, y, z), g, p, q, z)
+
+        return Value(z, [(a, pull(left)), (b, pull(right))])
 
     return apply
 
@@ -58,7 +67,7 @@ def comparison(forward: Callable[[Array, Array], Array]) -> Operation:
     def apply(x: Any, y: Any) -> Value:
         p, q = lift(x).array, lift(y).array
         bounded(np.broadcast_shapes(p.shape, q.shape))
-        return Value(forward(p, q))
+        return Value(blockwise(forward, p, q))
 
     return apply
 
@@ -117,16 +126,21 @@ def clamp(x: Any, min: Any = None, max: Any = None) -> Value:
     high = np.asarray(np.inf) if max is None else floats(lift(max))
     bounded(np.broadcast_shapes(inner.shape, low.shape, high.shape))
     inside = (inner >= low) & (inner <= high)
-    return Value(np.clip(inner, low, high), [(source, lambda g: g * inside)])
+    clipped = blockwise(np.clip, inner, low, high)
+    return Value(clipped, [(source, lambda g: blockwise(np.multiply, g, inside))])
 
 
 def where(condition: Any, x: Any, y: Any) -> Value:
     chosen = lift(condition).array.astype(bool)
     a, b = lift(x), lift(y)
     bounded(np.broadcast_shapes(chosen.shape, a.shape, b.shape))
+    nothing = np.zeros(())
     return Value(
-        np.where(chosen, floats(a), floats(b)),
-        [(a, lambda g: np.where(chosen, g, 0.0)), (b, lambda g: np.where(chosen, 0.0, g))],
+        blockwise(np.where, chosen, floats(a), floats(b)),
+        [
+            (a, lambda g: blockwise(np.where, chosen, g, nothing)),
+            (b, lambda g: blockwise(np.where, chosen, nothing, g)),
+        ],
     )
 
 
@@ -136,22 +150,23 @@ def masked_fill(x: Any, mask: Any, value: Any) -> Value:
 
 def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Value:
     source = lift(x)
-    finite = np.isfinite(floats(source))
-    top = float(np.finfo(np.float32).max)
-    filled = np.nan_to_num(
-        floats(source),
-        nan=nan,
-        posinf=top if posinf is None else posinf,
-        neginf=-top if neginf is None else neginf,
-    )
-    return Value(filled, [(source, lambda g: g * finite)])
+    inner, top = floats(source), float(np.finfo(np.float32).max)
+    high, low = top if posinf is None else posinf, -top if neginf is None else neginf
+
+    def fill(x: Array) -> Array:
+        return np.nan_to_num(x, nan=nan, posinf=high, neginf=low)
+
+    def pull(g: Array) -> Array:
+        return blockwise(lambda g, x: g * np.isfinite(x), g, inner)
+
+    return Value(blockwise(fill, inner), [(source, pull)])
 
 
 def constant(forward: Callable[[Array], Array]) -> Operation:
     """An operation whose result has no gradient."""
 
     def apply(x: Any, **_: Any) -> Value:
-        return Value(forward(lift(x).array))
+        return Value(blockwise(forward, lift(x).array))
 
     return apply
 
@@ -162,14 +177,23 @@ def _sigmoid(x: Array) -> Array:
 
 def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Value:
     source = lift(x)
-    inner = floats(source) * beta
-    return Value(np.logaddexp(0.0, inner) / beta, [(source, lambda g: g * _sigmoid(inner))])
+    inner = floats(source)
+    result = blockwise(lambda x: np.logaddexp(0.0, x * beta) / beta, inner)
+
+    def pull(g: Array) -> Array:
+        return blockwise(lambda g, x: g * _sigmoid(x * beta), g, inner)
+
+    return Value(result, [(source, pull)])
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.01, inplace: bool = False) -> Value:
     source = lift(x)
-    slope = np.where(floats(source) > 0, 1.0, negative_slope)
-    return Value(floats(source) * slope, [(source, lambda g: g * slope)])
+    inner = floats(source)
+
+    def sloped(g: Array, x: Array) -> Array:
+        return g * np.where(x > 0, 1.0, negative_slope)
+
+    return Value(blockwise(sloped, inner, inner), [(source, lambda g: blockwise(sloped, g, inner))])
 
 
 ELEMENTWISE: dict[str, Operation] = {

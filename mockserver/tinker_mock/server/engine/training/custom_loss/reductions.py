@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinker_mock.server.budget import checkpoint
+from tinker_mock.server.engine.training.custom_loss.blocks import blockwise, product
 from tinker_mock.server.engine.training.custom_loss.elementwise import (
     ELEMENTWISE,
     divide,
@@ -24,8 +24,6 @@ from tinker_mock.server.engine.training.custom_loss.values import (
     lift,
 )
 
-MULTIPLICATIONS = 1 << 26
-"""Of a slice of a product of matrices."""
 Extreme = namedtuple("Extreme", ["values", "indices"])
 Axes = tuple[int, ...]
 
@@ -65,7 +63,12 @@ def prod(x: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> V
     axes = axes_of(inner, dim)
     result = inner.prod(axis=axes, keepdims=True)
     shown = result if keepdim else result.squeeze(axes)
-    return Value(shown, [(source, lambda g: _open(g, axes, keepdim) * result / inner)])
+
+    def pull(g: Array) -> Array:
+        opened = np.asarray(_open(g, axes, keepdim))
+        return blockwise(lambda g, y, x: g * y / x, opened, result, inner)
+
+    return Value(shown, [(source, pull)])
 
 
 def logsumexp(x: Any, dim: Any, keepdim: bool = False) -> Value:
@@ -74,9 +77,15 @@ def logsumexp(x: Any, dim: Any, keepdim: bool = False) -> Value:
     axes = axes_of(inner, dim)
     top = inner.max(axis=axes, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
-    total = np.log(np.exp(inner - top).sum(axis=axes, keepdims=True)) + top
+    powers = blockwise(lambda x, top: np.exp(x - top), inner, top)
+    total = np.log(powers.sum(axis=axes, keepdims=True)) + top
     shown = total if keepdim else total.squeeze(axes)
-    return Value(shown, [(source, lambda g: _open(g, axes, keepdim) * np.exp(inner - total))])
+
+    def pull(g: Array) -> Array:
+        opened = np.asarray(_open(g, axes, keepdim))
+        return blockwise(lambda g, x, total: g * np.exp(x - total), opened, inner, total)
+
+    return Value(shown, [(source, pull)])
 
 
 def log_softmax(x: Any, dim: int = -1, dtype: Any = None, **_: Any) -> Value:
@@ -197,19 +206,6 @@ def binary_cross_entropy_with_logits(x: Any, y: Any, reduction: str = "mean", **
     return _reduced(subtract(softplus(x), multiply(x, y)), reduction)
 
 
-def _product(left: Array, right: Array) -> Array:
-    """The product of two matrices, so many rows at a time that others may go first."""
-    size = max(1, left.shape[1] * right.shape[1])
-    rows = max(1, MULTIPLICATIONS // size)
-    if rows >= left.shape[0]:
-        return np.asarray(left @ right)
-    result = np.empty((left.shape[0], right.shape[1]))
-    for start in range(0, left.shape[0], rows):
-        checkpoint()
-        result[start : start + rows] = left[start : start + rows] @ right
-    return result
-
-
 def matmul(x: Any, y: Any) -> Value:
     """Products of vectors and matrices."""
     a, b = lift(x), lift(y)
@@ -221,17 +217,17 @@ def matmul(x: Any, y: Any) -> Value:
     if left.shape[-1] != right.shape[0]:
         raise ValueError(f"matmul of shapes {list(p.shape)} and {list(q.shape)}")
     bounded((left.shape[0], right.shape[-1]))
-    product = _product(left, right)
+    result = product(left, right)
     shape = p.shape[:-1] + q.shape[1:]
 
     def wide(g: Array) -> Array:
         return np.asarray(g).reshape(left.shape[0], right.shape[1])
 
     return Value(
-        product.reshape(shape),
+        result.reshape(shape),
         [
-            (a, lambda g: _product(wide(g), right.T).reshape(p.shape)),
-            (b, lambda g: _product(left.T, wide(g)).reshape(q.shape)),
+            (a, lambda g: product(wide(g), right.T).reshape(p.shape)),
+            (b, lambda g: product(left.T, wide(g)).reshape(q.shape)),
         ],
     )
 

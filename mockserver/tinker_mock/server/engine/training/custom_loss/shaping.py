@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinker_mock.server.budget import checkpoint
+from tinker_mock.server.engine.training.custom_loss.blocks import added_at
 from tinker_mock.server.engine.training.custom_loss.elementwise import subtract
 from tinker_mock.server.engine.training.custom_loss.values import (
     Array,
@@ -35,12 +36,7 @@ def getitem(x: Any, key: Any) -> Any:
     index = tuple(_index(k) for k in key) if isinstance(key, tuple) else _index(key)
     _bound_picked(x.shape, index if isinstance(index, tuple) else (index,))
 
-    def pull(g: Array) -> Array:
-        spread = np.zeros(x.shape)
-        np.add.at(spread, index, g)
-        return spread
-
-    return Value(x.array[index], [(x, pull)])
+    return Value(x.array[index], [(x, lambda g: added_at(x.shape, index, g))])
 
 
 def _bound_picked(shape: tuple[int, ...], index: tuple[Any, ...]) -> None:
@@ -165,11 +161,9 @@ def gather(x: Any, dim: int, index: Any) -> Value:
     part = tuple(slice(None) if i == axis else slice(n) for i, n in enumerate(at.shape))
 
     def pull(g: Array) -> Array:
-        spread = np.zeros(source.shape)
-        grid: list[Array] = list(np.indices(at.shape))
+        grid: list[Array] = list(np.indices(at.shape, sparse=True))
         grid[axis] = at
-        np.add.at(spread, tuple(grid), g)
-        return spread
+        return added_at(source.shape, tuple(grid), g)
 
     return Value(np.take_along_axis(source.array[part], at, axis), [(source, pull)])
 

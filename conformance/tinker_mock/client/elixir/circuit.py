@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
 from tinker_mock.client.clock import Clock, RealClock
-from tinker_mock.client.errors import Category, TinkerError
+from tinker_mock.client.errors import Category, TinkerError, invalid
 
 T = TypeVar("T")
 State = Literal["closed", "open", "half_open"]
@@ -31,6 +31,8 @@ class CircuitBreaker:
         half_open_max_calls: int = 1,
         clock: Clock | None = None,
     ) -> None:
+        if failure_threshold < 1 or half_open_max_calls < 1 or not reset_timeout > 0:
+            raise invalid("a circuit's limits must be positive")
         self.failure_threshold = failure_threshold
         self.reset_timeout = reset_timeout
         self.half_open_max_calls = half_open_max_calls
@@ -46,8 +48,16 @@ class CircuitBreaker:
         waited = self._clock.monotonic() - self._opened_at
         return "half_open" if waited >= self.reset_timeout else "open"
 
-    async def call(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Run `work` if the circuit allows it. Raises `CircuitOpenError` if not."""
+    async def call(
+        self,
+        work: Callable[[], Awaitable[T]],
+        *,
+        succeeded: Callable[[T], bool] = lambda result: True,
+    ) -> T:
+        """Run `work` if the circuit allows it. Raises `CircuitOpenError` if not.
+
+        `succeeded` may call a result a failure, though nothing was raised.
+        """
         state = self.state
         if state == "open" or (state == "half_open" and self._probes >= self.half_open_max_calls):
             raise CircuitOpenError(
@@ -67,7 +77,7 @@ class CircuitBreaker:
             raise
         finally:
             self._probes -= probing
-        self.record(succeeded=True)
+        self.record(succeeded=succeeded(result))
         return result
 
     def record(self, *, succeeded: bool) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from tinker_mock.client.clock import Clock, RealClock
-from tinker_mock.client.compat.circuit import CircuitBreaker, State
+from tinker_mock.client.elixir.circuit import CircuitBreaker, State
 
 T = TypeVar("T")
 
@@ -37,9 +37,24 @@ class CircuitRegistry:
             )
         return self._breakers[name]
 
-    async def call(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
+    async def call(
+        self,
+        name: str,
+        work: Callable[[], Awaitable[T]],
+        *,
+        succeeded: Callable[[T], bool] = lambda result: True,
+    ) -> T:
         """Run `work` if the endpoint's circuit allows it. Raises `CircuitOpenError` if not."""
-        return await self.breaker(name).call(work)
+        return await self.breaker(name).call(work, succeeded=succeeded)
+
+    def state(self, name: str) -> State:
+        """An endpoint's circuit; closed where nobody has asked yet."""
+        known = self._breakers.get(name)
+        return "closed" if known is None else known.state
+
+    def delete(self, name: str) -> None:
+        """Forget an endpoint."""
+        self._breakers.pop(name, None)
 
     def states(self) -> dict[str, State]:
         """Every endpoint asked so far, with its circuit's state."""

@@ -1,0 +1,1 @@
+"""`tinker.cli`: this client's commands by the SDK's name."""

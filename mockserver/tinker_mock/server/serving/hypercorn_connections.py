@@ -1,0 +1,123 @@
+"""Hypercorn's connections: known to faults and to the crowd, and short for usual requests."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import hypercorn.asyncio.run
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.asyncio.worker_context import AsyncioSingleTask
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.h11 import H11Protocol
+
+from tinker_mock.server.clock import machine_seconds
+from tinker_mock.server.faults.connection import current
+from tinker_mock.server.serving.crowd import Crowd
+from tinker_mock.server.serving.plain_http import PlainConnection
+from tinker_mock.server.serving.request_heads import Field
+
+
+class CrowdedConfig(Config):
+    """Hypercorn's, with the connections of the server."""
+
+    def __init__(self, crowd: Crowd) -> None:
+        super().__init__()
+        self.crowd = crowd
+        self._made: tuple[tuple[str, float], list[Field]] = ("", 0.0), []
+
+    def response_headers(self, protocol: str) -> list[Field]:
+        """The fields that say who answers and when, made once a second."""
+        key = protocol, machine_seconds() // 1
+        made, fields = self._made
+        if made != key:
+            fields = super().response_headers(protocol)
+            self._made = key, fields
+        return fields
+
+
+class NoTask(AsyncioSingleTask):
+    """Hypercorn's watch over one idle connection, which is left to the crowd."""
+
+    async def restart(self, task_group: Any, action: Any) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+
+class CrowdedConnection(TCPServer):
+    """Hypercorn's connection, remembered for the requests that arrive on it."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.idle_task = NoTask()
+        assert isinstance(self.config, CrowdedConfig)
+        self.crowd = self.config.crowd
+
+    async def protocol_send(self, event: Event) -> None:
+        if isinstance(event, Updated):
+            self._occupied(not event.idle)
+        else:
+            await super().protocol_send(event)
+
+    def _occupied(self, busy: bool) -> None:
+        (self.crowd.busy if busy else self.crowd.idle)(self.writer.transport)
+
+    async def run(self) -> None:
+        current.set(self.writer.transport)
+        if not self.crowd.enter(self.writer.transport):
+            return
+        try:
+            await self._serve()
+        finally:
+            self.crowd.leave(self.writer.transport)
+
+    async def _serve(self) -> None:
+        # At shutdown asyncio would log each cancelled connection with a traceback.
+        try:
+            with suppress(asyncio.CancelledError):
+                await super().run()
+        except BaseExceptionGroup as group:
+            # So it does when a stream ends while its connection is being cancelled.
+            if group.split(RuntimeError)[1] is not None:
+                raise
+
+    async def _read_data(self) -> None:
+        http = self.protocol.protocol
+        unread = await self._answer_plain(http) if isinstance(http, H11Protocol) else b""
+        if unread:
+            await self.protocol.handle(RawData(unread))
+        if unread or not isinstance(http, H11Protocol):
+            await super()._read_data()
+        else:
+            await self.protocol.handle(Closed())
+
+    async def _answer_plain(self, http: H11Protocol) -> bytes:
+        """Answer until a request is not of the usual kind; what was read of that."""
+        place = {
+            "scheme": "https" if http.ssl else "http",
+            "client": http.client,
+            "server": http.server,
+            "state": self.state,
+        }
+        assert isinstance(self.app, ASGIWrapper)
+        plain = PlainConnection(self.app.app, (self.reader, self.writer), place, self._own_fields)
+        while True:
+            head, unread = await plain.next_head()
+            if head is None:
+                return unread
+            self._occupied(True)
+            if not await plain.answer(head):
+                return b""
+            self._occupied(False)
+
+    def _own_fields(self) -> list[Field]:
+        return self.config.response_headers("h11")
+
+
+def use_crowded_connections() -> None:
+    """Let Hypercorn make its connections so; call once before serving. The configuration brings the
+    `crowd`."""
+    vars(hypercorn.asyncio.run)["TCPServer"] = CrowdedConnection
