@@ -61,19 +61,26 @@ def test_recording_again_changes_no_byte(client: str, tmp_path: Path) -> None:
         assert read_cassette(first).provenance["recorder"].split()[0] == expected
 
 
-def exchange(operation: str, request_id: str) -> Interaction:
-    body = f'{{"request_id":"{request_id}"}}'.encode()
-    return Interaction("POST", f"/api/v1/{operation}", {}, body, 200, {}, b"{}")
+def exchange(operation: str, asked: bytes = b"", answered: bytes = b"{}") -> Interaction:
+    return Interaction("POST", f"/api/v1/{operation}", {}, asked, 200, {}, answered)
+
+
+ONE, TWO = b'{"request_id":"one"}', b'{"request_id":"two"}'
 
 
 def test_what_is_answered_after_its_client_gave_up_is_not_kept() -> None:
     """Whether a poll is answered before its client is gone depends on who is faster."""
-    traffic = [
-        exchange("retrieve_future", "given-up"),
-        exchange("retrieve_future", "wanted"),
-        exchange("cancel_future", "given-up"),
-    ]
-    assert settled(traffic) == traffic[1:]
+    kept = [exchange("asample", answered=ONE), exchange("cancel_future", ONE)]
+    assert settled([kept[0], exchange("retrieve_future", ONE), kept[1]]) == kept
+
+
+def test_polls_follow_what_they_ask_about() -> None:
+    """When they are sent is up to a client's threads."""
+    first, second = exchange("forward", answered=ONE), exchange("optim_step", answered=TWO)
+    polls = [exchange("retrieve_future", ONE), exchange("retrieve_future", TWO)]
+    expected = [first, polls[0], second, polls[1]]
+    assert settled([first, second, polls[1], polls[0]]) == expected
+    assert settled(expected) == expected
 
 
 def test_only_other_times_are_no_other_recording() -> None:

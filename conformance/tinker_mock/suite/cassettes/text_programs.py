@@ -160,3 +160,9 @@ def unknown_message_model(api: Any) -> dict[str, Any]:
         return api.client.messages.create(model="no/such-model", max_tokens=4, messages=SAID)
 
     return {"failure": api.failure(ask)}
+
+
+@situation(clients=ANTHROPIC)
+def message_models(api: Any) -> dict[str, Any]:
+    names = sorted(model.id for model in api.client.models.list())
+    return {"models": names, "one": api.client.models.retrieve(BASE).id}

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -28,6 +29,7 @@ _MASKED = (
 )
 _TIMES = re.compile(
     rb"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?)?|\b1[789]\d{8}(?:\.\d+)?\b"
+    rb"|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"
 )
 
 
@@ -39,16 +41,24 @@ def journal_of(url: str) -> list[Interaction]:
 
 
 def settled(traffic: Iterable[Interaction]) -> list[Interaction]:
-    """Secrets masked, protobuf in one order, and nothing that nobody listened to any more.
+    """Secrets masked, protobuf in one order, and nothing that depends on who is faster.
 
-    A poll may still be answered when its client has given the promise up: whether it is depends
-    on who is faster.
+    A poll may still be answered when its client has given the promise up: it is left out. Others
+    follow what they ask about, for it is up to a client's threads when they are sent.
     """
-    found = [_settled(one) for one in traffic]
-    given_up = {_promise(one) for one in found if one.operation == "cancel_future"}
-    return [
-        one for one in found if one.operation != "retrieve_future" or _promise(one) not in given_up
-    ]
+    asked, polls = [], defaultdict(list)
+    for one in map(_settled, traffic):
+        if one.operation == "retrieve_future":
+            polls[_promise(one.request_body)].append(one)
+        else:
+            asked.append(one)
+    for one in asked:
+        if one.operation == "cancel_future":
+            polls.pop(_promise(one.request_body), None)
+    found = []
+    for one in asked:
+        found += [one, *polls.pop(_promise(one.response_body), [])]
+    return [*found, *(one for left in polls.values() for one in left)]
 
 
 def same_but_for_times(one: Cassette, other: Cassette) -> bool:
@@ -73,8 +83,10 @@ def _timeless(cassette: Cassette) -> list[object]:
     return [told, json.dumps(cassette.values, sort_keys=True), *exchanges]
 
 
-def _promise(one: Interaction) -> object:
-    return (json_of(one.request_body) or {}).get("request_id")
+def _promise(body: bytes) -> object:
+    """The promise that a request or an answer names, `None` if it names none."""
+    named = json_of(body)
+    return named.get("request_id") if isinstance(named, dict) else None
 
 
 def _settled(one: Interaction) -> Interaction:
