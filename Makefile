@@ -150,8 +150,8 @@ replay: $(STAMP) ## Replay all cassettes to the reference client (ARGS="--target
 	$(BIN)/tinker-mock replay $(ARGS)
 
 .PHONY: cassettes
-cassettes: $(STAMP) ## Record the cassettes again (needs `make sdk-env`)
-	TINKER_MOCK_CACHE=/tmp/tinker-mock $(BIN)/tinker-mock record $(ARGS)  # paths in them are nobody's home
+cassettes: $(SDK_STAMP) ## Record every cassette again; what differs only in times is left alone
+	$(BIN)/tinker-mock record --all $(ARGS)
 
 .PHONY: lock
 lock: ## Renew requirements.lock (needs uv: pip install uv)

@@ -50,7 +50,9 @@ def test_the_readme_is_short() -> None:
 def test_the_readme_says_what_the_matrix_says() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     matrix = (ROOT / "docs" / "sdk-matrix.md").read_text("utf-8")
-    (summary,) = re.findall(r"^\d+ releases and the reference client, .* broken\.$", matrix, re.MULTILINE)
+    (summary,) = re.findall(
+        r"^\d+ releases and the reference client, .* broken\.$", matrix, re.MULTILINE
+    )
     assert summary in readme
     releases = re.findall(r"^\| (\d+\.\d+\.\d+) \|", matrix, re.MULTILINE)
     count = len(releases)

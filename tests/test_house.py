@@ -105,6 +105,11 @@ def test_nobody_sleeps_to_synchronise() -> None:
     assert not found
 
 
+def test_nothing_built_is_kept() -> None:
+    """Wheels, archives and programs come from where they are made, least of all other people's."""
+    assert tracked(".whl", ".zip", ".tar", ".tgz", ".exe", ".so", ".jar") == []
+
+
 @pytest.mark.parametrize(
     "pattern",
     [

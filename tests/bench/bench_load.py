@@ -70,7 +70,7 @@ class Client:
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         size = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
         answer = orjson.loads(await reader.readexactly(size))
-        if int(head.split()[1]) >= 400:
+        if int(head.split()[1]) >= 400 and answer.get("type") != "try_again":
             raise RuntimeError(f"{path}: {answer}")
         return answer
 

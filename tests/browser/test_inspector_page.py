@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ CHROMIUM = (
 if CHROMIUM is None:
     pytest.skip("no Chromium on this machine: apt-get install chromium", allow_module_level=True)
 
+SHOTS = Path(__file__).parents[2] / "reports" / "inspector"
+"""What the page looked like at the end of each test; CI keeps the folder."""
 STEPS = 12
 LIMIT = 30_000
 """Milliseconds that a busy machine may take."""
@@ -55,7 +58,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def page(browser: Any, trained: Api, tmp_path_factory: Any, request: Any) -> Iterator[Any]:
+def page(browser: Any, trained: Api, request: Any) -> Iterator[Any]:
     """A page at the mock's address; what it complains about fails the test."""
     complaints: list[str] = []
     context = browser.new_context(viewport={"width": 1280, "height": 800})
@@ -76,7 +79,7 @@ def page(browser: Any, trained: Api, tmp_path_factory: Any, request: Any) -> Ite
     opened.goto(trained.server.url)
     opened.wait_for_selector(".row")
     yield opened
-    opened.screenshot(path=tmp_path_factory.getbasetemp() / f"{request.node.name}.png")
+    opened.screenshot(path=SHOTS / f"{request.node.name}.png")
     context.close()
     assert complaints == []
 

@@ -281,8 +281,7 @@ def test_states_tables_and_samples_for_people() -> None:
     assert formats.checkpoint_table([decode(Checkpoint, checkpoint("run-a", 1))], 3, now) == [
         "Checkpoints (1/3)",
         "Checkpoint ID\tType\tSize\tPublic\tCreated\tExpires\tPath",
-        "ckpt-run-a-1\tweights\t1.0 KB\ttrue\t2 hours ago\tNever\t"
-        "tinker://run-a/weights/0001",
+        "ckpt-run-a-1\tweights\t1.0 KB\ttrue\t2 hours ago\tNever\ttinker://run-a/weights/0001",
     ]
     bare = SampledSequence([], None, None)
     assert formats.sample_block(1, "hello", bare) == "Sample 1:\nhello"

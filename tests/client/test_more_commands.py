@@ -46,6 +46,7 @@ def environment(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TINKER_BASE_URL", server)
     monkeypatch.setenv("TINKER_API_KEY", KEY)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
 
 
 def console(*argv: str, stdin: str = "", **surroundings: Any) -> tuple[int, str, str]:
@@ -251,6 +252,9 @@ def test_a_checkpoint_is_prepared_for_the_hub_and_pushed(
     calls: list[dict[str, Any]] = []
 
     class Hub:
+        def __init__(self, token: str | None) -> None:
+            self.token = token
+
         def create_repo(self, repo: str, **options: Any) -> Any:
             calls.append({"repo": repo, **options})
             return SimpleNamespace(repo_id=repo)
@@ -269,6 +273,15 @@ def test_a_checkpoint_is_prepared_for_the_hub_and_pushed(
     assert (made["repo"], made["private"]) == ("me/adapter", False)
     assert "README.md" not in pushed["files"]
     assert "adapter_model.safetensors" in pushed["files"]
+
+    class Refusing(Hub):
+        def upload_folder(self, **options: Any) -> str:
+            raise OSError("no network")
+
+    code, _, err = console("checkpoint", "push-hf", path, "-r", "me/x", open_hub=Refusing)
+    assert (code, "the Hub did not take it: no network" in err) == (1, True)
+    code, _, err = console("checkpoint", "push-hf", path, "-r", "me/x")
+    assert (code, "not logged in to the Hub" in err) == (1, True)
 
     sampler = path.replace("/weights/", "/sampler_weights/")
     code, _, err = console("checkpoint", "push-hf", sampler, "--dry-run", str(tmp_path))

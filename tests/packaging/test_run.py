@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tinker_mock.suite.sdk.environment import EnvironmentMissing, newest, process
+
 PROGRAM = [sys.executable, "-m", "tinker_mock.cli", "run"]
 ASK = """
 import os, httpx
@@ -163,6 +165,59 @@ def test_an_openai_client_with_the_address_written_in() -> None:
         "print(len(client.models.list().data) > 5)"
     )
     assert run("--intercept", "--", sys.executable, "-c", program).stdout == "True\n"
+
+
+def test_an_anthropic_client_with_the_address_written_in() -> None:
+    pytest.importorskip("trustme")
+    pytest.importorskip("anthropic")
+    program = (
+        "from anthropic import Anthropic\n"
+        f"client = Anthropic(base_url='{PRODUCTION}/anthropic/api')\n"
+        "said = client.messages.create(model='Qwen/Qwen3-8B', max_tokens=4,\n"
+        "                              messages=[{'role': 'user', 'content': 'Hello'}])\n"
+        "print(said.usage.output_tokens)"
+    )
+    done = run("--intercept", "--", sys.executable, "-c", program)
+    assert done.stdout.strip() in ("1", "2", "3", "4"), done.stderr
+
+
+@pytest.mark.parametrize("release", ["0.7.0", newest()])
+def test_an_sdk_at_its_own_default_address(release: str) -> None:
+    """The oldest speaks through httpx, the newest through pyqwest."""
+    pytest.importorskip("trustme")
+    try:
+        python, variables = process(release)
+    except EnvironmentMissing as missing:
+        pytest.skip(str(missing))
+    program = (
+        "import os; del os.environ['TINKER_BASE_URL']\n"
+        "import tinker\n"
+        "print(len(tinker.ServiceClient().get_server_capabilities().supported_models) > 5)"
+    )
+    done = run("--intercept", "--", python, "-c", program, **variables)
+    assert done.stdout == "True\n", done.stderr
+    assert "to the production address answered" in done.stderr
+
+
+def test_it_works_where_there_is_no_network_at_all() -> None:
+    """A network namespace of its own has a loopback device and nothing else."""
+    pytest.importorskip("trustme")
+    pytest.importorskip("openai")
+    alone = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c"]
+    up = 'ip link set lo up && exec "$@"'
+    try:
+        subprocess.run([*alone, up, "sh", "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no network namespace can be made here")
+    program = (
+        "from openai import OpenAI\n"
+        f"client = OpenAI(base_url='{PRODUCTION}/oai/api/v1')\n"
+        "said = client.completions.create(model='Qwen/Qwen3-8B', prompt='One, two', max_tokens=3)\n"
+        "print(said.usage.completion_tokens)"
+    )
+    words = [*PROGRAM, "--intercept", "--", sys.executable, "-c", program]
+    done = subprocess.run([*alone, up, "sh", *words], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() in ("1", "2", "3"), done.stderr
 
 
 # --- the log -----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from tests.bench.round_robin import RoundRobin
 from tinker_mock.suite.postgres import NoPostgres, postgres
 from tinker_mock.suite.sdk.environment import EnvironmentMissing, newest, process
 
+psycopg = pytest.importorskip("psycopg")
 SCRIPT = Path(__file__).with_name("restart_client.py")
 STEPS = 7
 SEED = ("--seed", "5")
@@ -55,13 +56,17 @@ def train(port: int, version: str, victims: Iterator[Server]) -> list[dict[str, 
     return seen
 
 
-def test_killing_any_server_is_not_noticed(store: str) -> None:
-    version = newest()
+@pytest.mark.parametrize("version", ["0.7.0", newest()])
+def test_killing_any_server_is_not_noticed(store: str, version: str) -> None:
     try:
         process(version)
     except EnvironmentMissing as error:
         pytest.skip(str(error))
-    three = [Server(*SEED, "--store", store) for _ in range(3)]
+    schema = f"sdk_{version.replace('.', '_')}"
+    with psycopg.connect(store) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+    place = f"{store}?options=-csearch_path%3D{schema}"
+    three = [Server(*SEED, "--store", place) for _ in range(3)]
     for server in three:
         server.start()
     with RoundRobin([server.port for server in three]) as balancer:

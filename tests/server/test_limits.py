@@ -12,9 +12,9 @@ from tinker_mock.contracts import violations
 from tinker_mock.server import yaml_section
 from tinker_mock.server.catalog import reading
 from tinker_mock.server.engine.model import search
-from tinker_mock.server.engine.training.custom_loss import graph, values
+from tinker_mock.server.engine.training.custom_loss import blocks, graph, values
 from tinker_mock.server.faults import plans, rules
-from tinker_mock.server.http import head, json_body, json_faults, kept_fields
+from tinker_mock.server.http import head, json_body, json_faults, json_pieces, kept_fields
 from tinker_mock.server.journal import bodies, request_log, ring
 from tinker_mock.server.observation import curves
 from tinker_mock.server.promises import room
@@ -32,6 +32,7 @@ from tinker_mock.server.serving import command, hypercorn_guards
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.text import schema_size, schema_values
 from tinker_mock.server.wire import deadlines, decompression, nesting, problems, protobuf_requests
+from tinker_mock.suite.cassettes import cassette
 
 PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text("utf-8")
 ROWS = [
@@ -73,6 +74,7 @@ FIXED = {
     "values of a scenario, aliases counted as what they stand for": yaml_section.MOST_NODES,
     "tokens of a vocabulary in a models file": reading.LARGEST["vocabulary_size"],
     "growth of an archive when the client unpacks it": archive.MOST_TIMES,
+    "size of a cassette, unpacked": cassette.LARGEST >> 20,
     "files of an archive": archive.MOST_MEMBERS,
     "widths and counts that a chat template asks for": template_bounds.MAX_NUMBER,
     "characters of a chat template's text": template_bounds.MAX_CHARACTERS,
@@ -134,5 +136,8 @@ def test_what_the_page_says_of_shares_and_turns() -> None:
     assert f"up to {pace.SMALL} numbers of a step, {sampling.FEW_TOKENS} tokens" in PAGE
     assert f"beyond {json_body.IN_PIECES >> 10} KiB" in PAGE
     assert room.LEAST_SHARES == 2
+    assert f"{blocks.BLOCK:,} elements" in PAGE
+    assert f"{blocks.MULTIPLICATIONS:,} multiplications" in PAGE
+    assert f"pieces of {json_pieces.PIECE >> 10} KiB" in PAGE
     assert deadlines.SLOWEST == 64 * 1024
     assert archive.ALWAYS == 64 << 20

@@ -91,3 +91,26 @@ def test_an_edit_that_does_not_fit_is_refused(find: str, put: str, words: str) -
     with pytest.raises(GraftError, match=words):
         Graft((Edit("engine/training/adam.py", find, put),)).put_in()
     assert clip(1.0) == pytest.approx(0.6)
+
+
+def test_a_function_that_was_made_before_is_changed_too() -> None:
+    import numpy as np
+
+    from tinker_mock.server.engine.training.custom_loss.reductions import REDUCTIONS
+    from tinker_mock.server.engine.training.custom_loss.values import Value
+    from tinker_mock.server.mutants.grafting import Rewritten
+
+    file = "engine/training/custom_loss/reductions.py"
+    before = "shown = top if keepdim else top.squeeze(axes)"
+    changed = Rewritten(file, source_of(file).replace(before, "shown = top.squeeze(axes) + 1.0"))
+    amax = REDUCTIONS["amax"]
+    changed.put_in()
+    assert float(amax(Value(np.array([1.0, 2.0]))).array) == 3.0
+    changed.take_out()
+    assert float(amax(Value(np.array([1.0, 2.0]))).array) == 2.0
+
+
+def source_of(file: str) -> str:
+    from importlib.resources import files
+
+    return (files("tinker_mock.server") / file).read_text("utf-8")

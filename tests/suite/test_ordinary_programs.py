@@ -13,6 +13,8 @@ WAYS = {
     "plain": [],
     "data without weights": ["bare"],
     "a batch of two megabytes": ["large"],
+    "a loss of one's own": ["custom"],
+    "by awaiting": ["async"],
 }
 FINE = (Status.PASS, Status.NOT_APPLICABLE)
 

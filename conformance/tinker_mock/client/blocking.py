@@ -163,6 +163,28 @@ class RestClient:
     get_session_async = twin(RenamedRestClient.get_session)
     assign_session_project_async = twin(RenamedRestClient.assign_session_project)
     export_session_trace_async = twin(RenamedRestClient.export_session_trace)
+    publish_checkpoint_async = twin(RenamedRestClient.publish_checkpoint)
+    unpublish_checkpoint_async = twin(RenamedRestClient.unpublish_checkpoint)
+    set_checkpoint_ttl_async = twin(RenamedRestClient.set_checkpoint_ttl)
+    get_checkpoint_archive_url_async = twin(RenamedRestClient.get_checkpoint_archive_url)
+    get_weights_info_by_tinker_path_async = twin(RenamedRestClient.get_weights_info_by_tinker_path)
+    set_session_project_async = twin(RenamedRestClient.set_session_project)
+    finish_session_async = twin(RenamedRestClient.finish_session)
+    search_sessions_async = twin(RenamedRestClient.search_sessions)
+    search_checkpoints_async = twin(RenamedRestClient.search_checkpoints)
+    external_weights_upload_start_async = twin(RenamedRestClient.external_weights_upload_start)
+    external_weights_upload_finish_async = twin(RenamedRestClient.external_weights_upload_finish)
+    get_server_capabilities_async = twin(RenamedRestClient.get_server_capabilities)
+    whoami_async = twin(RenamedRestClient.whoami)
+    get_checkpoint_archive_url_from_tinker_path_async = twin(
+        RenamedRestClient.get_checkpoint_archive_url_from_tinker_path
+    )
+    delete_checkpoint_by_tinker_path_async = twin(
+        RenamedRestClient.delete_checkpoint_by_tinker_path
+    )
+    get_checkpoint_archive_url_by_tinker_path_async = twin(
+        RenamedRestClient.get_checkpoint_archive_url_by_tinker_path
+    )
 
 
 class SamplingClient:
@@ -314,7 +336,9 @@ class ServiceClient:
         self.close(reason="success" if failure is None else "errored")
 
     def close(self, *, reason: str = "success", detail: str | None = None) -> None:
-        """Finish the session and end the background loop."""
+        """Finish the session and end the background loop; once more does nothing."""
+        if self.portal.closed:
+            return
         try:
             self.portal.run(self.inner.close(reason=reason, detail=detail))
         finally:

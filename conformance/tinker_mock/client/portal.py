@@ -37,7 +37,10 @@ class Portal:
         self._finalizer = weakref.finalize(self, _tidy_up, self._loop, self._thread, close)
 
     def start(self, work: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
-        """Run in the loop; returns at once."""
+        """Run in the loop; returns at once. Raises `RuntimeError` when the client is closed."""
+        if self._loop.is_closed():
+            work.close()
+            raise RuntimeError("this client is closed")
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -54,6 +57,11 @@ class Portal:
             return function()
 
         return self.run(inside())
+
+    @property
+    def closed(self) -> bool:
+        """Whether there is a loop no more."""
+        return self._loop.is_closed()
 
     def close(self) -> None:
         """Cancel what still runs and end the thread."""

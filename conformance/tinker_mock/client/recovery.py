@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from tinker_mock.client.clock import Clock, RealClock
-from tinker_mock.client.errors import Category, TinkerError
+from tinker_mock.client.errors import Category, TinkerError, invalid
 from tinker_mock.client.service import AsyncServiceClient
 from tinker_mock.client.training.client import AsyncTrainingClient
 from tinker_mock.client.types.records import TrainingRun
@@ -42,6 +42,11 @@ class RecoveryPolicy:
     poll_interval: float = 30.0
     checkpoint_strategy: Literal["latest"] | tuple[str, str] = "latest"
     restore_optimizer: bool = True
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            if not _sensible(name, getattr(self, name)):
+                raise invalid(f"RecoveryPolicy: {name} makes no sense: {getattr(self, name)!r}")
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any] | None) -> "RecoveryPolicy":

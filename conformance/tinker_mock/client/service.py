@@ -91,6 +91,8 @@ class AsyncServiceClient:
         `reason` is success, errored or interrupted. A server that cannot finish sessions, or
         is gone, does not keep the client from closing.
         """
+        if self.connection.closed:
+            return
         if self.connection.session_id is not None and self._finishes:
             await self.connection.stop_heartbeat()  # a beat after the end would be refused
             path = f"/api/v1/sessions/{self.connection.session_id}/finish"

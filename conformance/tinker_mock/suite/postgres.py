@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 DEBIAN = Path("/usr/lib/postgresql")
@@ -79,7 +80,9 @@ class Database:
 
 @contextmanager
 def postgres() -> Iterator[Database]:
-    """An empty database. Raises NoPostgres where there can be none."""
+    """An empty database. Raises NoPostgres where there can be none, or nobody to talk to it."""
+    if find_spec("psycopg") is None:
+        raise NoPostgres("psycopg is not installed: pip install 'tinker-mock[postgres]'")
     with tempfile.TemporaryDirectory(prefix="tinker-mock-postgres-") as name:
         database = Database(Path(name), _free_port())
         if os.geteuid() == 0:

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import httpx
-import psycopg
 import pytest
 
 from tests.bench.crash import Server
@@ -55,6 +54,8 @@ def hang_up() -> Iterator[None]:
 
 def made(address: str, name: str) -> str:
     """The address of a new database."""
+    import psycopg
+
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         connection.execute(f"CREATE DATABASE {name}")

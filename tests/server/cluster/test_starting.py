@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 
-import psycopg
+import pytest
 
 from tests.bench.crash import Server
 from tests.server.cluster.conftest import Api
+
+psycopg = pytest.importorskip("psycopg")
 
 SERVE = [sys.executable, "-m", "tinker_mock.server", "--port", "0", "--quiet"]
 

@@ -48,6 +48,30 @@ def step(client, data, loss="cross_entropy"):
     stepped.result()
 
 
+def written(client):
+    """A loss of one's own, in torch."""
+
+    def loss(data, logprobs):
+        total = sum((values**2).sum() for values in logprobs)
+        return total, {"squares": float(total)}
+
+    passed = client.forward_backward_custom([datum(list(range(20, 40)))] * 2, loss)
+    stepped = client.optim_step(types.AdamParams(learning_rate=1e-4))
+    passed.result()
+    stepped.result()
+
+
+async def stepped(client):
+    """Two steps by awaiting."""
+    for _ in range(2):
+        passed = await client.forward_backward_async(
+            [datum(list(range(20, 40)))] * 4, "cross_entropy"
+        )
+        update = await client.optim_step_async(types.AdamParams(learning_rate=1e-4))
+        await passed
+        await update
+
+
 def train(service):
     client = service.create_lora_training_client(base_model=MODEL, rank=8)
     step(client, [datum(list(range(20, 40)))])
@@ -55,6 +79,10 @@ def train(service):
         step(client, [datum(list(range(20, 40)), weighted=False)] * 2)
     if "large" in sys.argv[1:]:
         step(client, [datum(list(range(100, 4100)))] * 24)
+    if "custom" in sys.argv[1:]:
+        written(client)
+    if "async" in sys.argv[1:]:
+        asyncio.run(stepped(client))
     step(client, [policy()] * 3, "importance_sampling")
     client.forward([datum(list(range(20, 30)))], "cross_entropy").result()
     return client

@@ -3,14 +3,14 @@
 import json
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from tinker_mock.client.commands.formats import json_text
 from tinker_mock.client.commands.terminal import Terminal, byte_progress
-from tinker_mock.client.errors import invalid
+from tinker_mock.client.errors import TinkerError, invalid
 from tinker_mock.client.rest.download import download_checkpoint
 from tinker_mock.client.rest.paths import parse_checkpoint_path
 from tinker_mock.client.service import AsyncServiceClient
@@ -40,9 +40,10 @@ async def push(terminal: Terminal, service: AsyncServiceClient, arguments: Names
         folder = await prepared(terminal, service, arguments, Path(arguments.dry_run))
         files = chosen(folder, arguments.allow_pattern, arguments.ignore_pattern)
         return _told(terminal, arguments, {"folder": str(folder), "files": files})
+    hub = (terminal.open_hub or _hub)(arguments.token)
     with tempfile.TemporaryDirectory() as place:
         folder = await prepared(terminal, service, arguments, Path(place))
-        address = _uploaded(terminal.open_hub or _hub, folder, arguments)
+        address = _uploaded(hub, folder, arguments)
     return _told(terminal, arguments, {"url": address})
 
 
@@ -95,29 +96,32 @@ def chosen(folder: Path, allowed: Sequence[str] | None, ignored: Sequence[str] |
     ]
 
 
-def _uploaded(open_hub: Callable[[], Any], folder: Path, arguments: Namespace) -> str:
-    hub = open_hub()
-    repo = str(
-        hub.create_repo(repository(arguments), private=not arguments.public, exist_ok=True).repo_id
-    )
-    commit = hub.upload_folder(
-        repo_id=repo,
-        folder_path=str(folder),
-        revision=arguments.revision,
-        commit_message=arguments.commit_message or f"Upload {arguments.path}",
-        create_pr=arguments.create_pr,
-        allow_patterns=arguments.allow_pattern,
-        ignore_patterns=arguments.ignore_pattern,
-    )
+def _uploaded(hub: Any, folder: Path, arguments: Namespace) -> str:
+    private = not arguments.public
+    try:
+        made = hub.create_repo(repository(arguments), private=private, exist_ok=True)
+        commit = hub.upload_folder(
+            repo_id=str(made.repo_id),
+            folder_path=str(folder),
+            revision=arguments.revision,
+            commit_message=arguments.commit_message or f"Upload {arguments.path}",
+            create_pr=arguments.create_pr,
+            allow_patterns=arguments.allow_pattern,
+            ignore_patterns=arguments.ignore_pattern,
+        )
+    except Exception as error:  # the Hub's client raises many kinds, of several libraries
+        raise TinkerError(f"the Hub did not take it: {error}") from error
     return str(commit)
 
 
-def _hub() -> Any:
+def _hub(token: str | None) -> Any:
     try:
-        from huggingface_hub import HfApi
+        from huggingface_hub import HfApi, get_token
     except ModuleNotFoundError:
         raise invalid("push-hf needs the package huggingface-hub, or --dry-run DIR") from None
-    return HfApi()
+    if not (token or get_token()):
+        raise invalid("not logged in to the Hub: set HF_TOKEN, or give --token or --dry-run DIR")
+    return HfApi(token=token)
 
 
 def _told(terminal: Terminal, arguments: Namespace, done: dict[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from typing import Any
 
 from tinker_mock.client.commands import (
@@ -37,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Speak to a Tinker server: TINKER_BASE_URL and TINKER_API_KEY say which."
     parser.epilog = EXAMPLES
     _everywhere(parser, None, "table")
+    parser.add_argument(
+        "--version", action="version", version=f"tinker-mock {version('tinker-mock')}"
+    )
     commands = parser.add_subparsers(dest="client_command", metavar="COMMAND", required=True)
     _checkpoint(_command(commands, "checkpoint", "save, list, publish, delete, download, push"))
     _run(_command(commands, "run", "list runs; or sample, as `sample` does"))
@@ -159,6 +163,7 @@ def _pushing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-r", "--repo", help="OWNER/NAME on the Hub; default: from the run")
     parser.add_argument("--public", action="store_true", help="everybody may read it")
     parser.add_argument("--revision", help="branch to push to")
+    parser.add_argument("--token", help="instead of HF_TOKEN and huggingface-cli's login")
     parser.add_argument("--commit-message")
     parser.add_argument("--create-pr", action="store_true", help="propose it only")
     parser.add_argument("--allow-pattern", action="append", help="only such files; repeatable")

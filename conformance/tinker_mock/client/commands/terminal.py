@@ -26,7 +26,7 @@ class Terminal:
     err: IO[str] = field(default_factory=lambda: sys.stderr)
     answers: IO[str] = field(default_factory=lambda: sys.stdin)
     open_service: Callable[..., AsyncServiceClient] = AsyncServiceClient
-    open_hub: Callable[[], Any] | None = None
+    open_hub: Callable[[str | None], Any] | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     page_size: int = 1000
     program: str = "tinker-mock"

@@ -7,8 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, TypedDict, Unpack
+from urllib.parse import urlsplit
 
-from tinker_mock.client.config.environment import Environment, read_environment, stringify
+from tinker_mock.client.config.environment import (
+    Environment,
+    parse_log_level,
+    read_environment,
+    stringify,
+)
 from tinker_mock.client.config.masking import mask_api_key
 from tinker_mock.client.config.poll_backoff import PollBackoff, poll_waits
 from tinker_mock.client.config.presets import PYTHON_LATEST, Preset, preset_named
@@ -129,11 +135,11 @@ class ClientConfig:
                 pick("submission_window", preset.submission_retry_window),
                 none_at_all=True,
             ),
-            tags=tuple(pick("tags", env.tags or None, preset.default_tags)),
-            feature_gates=tuple(pick("feature_gates", env.feature_gates)),
+            tags=_texts("tags", pick("tags", env.tags or None, preset.default_tags)),
+            feature_gates=_texts("feature_gates", pick("feature_gates", env.feature_gates)),
             project_id=pick("project_id", env.project_id),
             telemetry_enabled=bool(pick("telemetry_enabled", env.telemetry_enabled)),
-            log_level=pick("log_level", env.log_level),
+            log_level=_level(pick("log_level", env.log_level)),
             cf_access_client_id=pick("cf_access_client_id", env.cf_access_client_id),
             cf_access_client_secret=pick("cf_access_client_secret", env.cf_access_client_secret),
             dump_headers=bool(pick("dump_headers", env.dump_headers)),
@@ -155,11 +161,35 @@ class ClientConfig:
         scheme, separator, host = config.base_url.partition("://")
         if scheme not in ("http", "https") or not separator or not host.strip("/"):
             raise invalid(f"base_url must begin with http:// or https://, got {config.base_url!r}")
+        _check_host(config.base_url)
         poll_waits(config.poll_backoff)
         return config
 
 
 _OPTIONS = frozenset(ClientConfig.__dataclass_fields__) | {"parity_mode", "proxy_headers"}
+
+
+def _check_host(base_url: str) -> None:
+    try:
+        parts = urlsplit(base_url)
+        sound = parts.hostname is not None and (parts.port or 1) > 0
+    except ValueError:
+        sound = False
+    if not sound or any(letter.isspace() for letter in base_url):
+        raise invalid(f"base_url is no address: {base_url!r}")
+
+
+def _level(word: str | None) -> str | None:
+    level = parse_log_level(word)
+    if word is not None and level is None:
+        raise invalid(f"log_level is debug, info, warn or error, got {word!r}")
+    return level
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(one, str) for one in value):
+        raise invalid(f"{name} must be a list of texts, got {value!r}")
+    return tuple(value)
 
 
 def _seconds(name: str, value: Any, *, none_at_all: bool = False) -> float:
@@ -188,9 +218,17 @@ def _preset(value: Any) -> Preset:
 
 
 def _proxy(value: Any, headers: Any, env: Environment) -> Proxy | None:
+    pairs = () if headers is None else headers
+    if isinstance(pairs, str) or not all(_is_pair(one) for one in pairs):
+        raise invalid(f"proxy_headers must be (name, text) pairs, got {headers!r}")
     if isinstance(value, Proxy):
         return value
     return parse_proxy(value, tuple(headers or env.proxy_headers))
+
+
+def _is_pair(value: Any) -> bool:
+    pair = isinstance(value, (tuple, list)) and len(value) == 2
+    return pair and all(isinstance(part, str) for part in value)
 
 
 def _api_key(key: str | None, env: Environment, run: Callable[[str], str] | None) -> str:

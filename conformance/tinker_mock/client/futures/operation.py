@@ -6,7 +6,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from tinker_mock.client.clock import Clock, RealClock, within
 from tinker_mock.client.config.presets import PYTHON_LATEST, Preset
-from tinker_mock.client.errors import ApiTimeoutError, Category, TinkerError
+from tinker_mock.client.errors import ApiTimeoutError, Category, TinkerError, invalid
 from tinker_mock.client.watch.events import EventHub
 
 
@@ -36,7 +36,11 @@ class Operation(Generic[T]):
         return asyncio.shield(self._task).__await__()
 
     async def result(self, timeout: float | None = None) -> T:
-        """The result. After `timeout` seconds the work is cancelled: `ApiTimeoutError`."""
+        """The result. After `timeout` seconds the work is cancelled: `ApiTimeoutError`.
+
+        Raises `ValidationError` for a time that is negative or none; the work goes on then.
+        """
+        check_timeout(timeout)
         try:
             return await within(self._clock, self._task, timeout)
         except ApiTimeoutError:  # the work's own, also a TimeoutError
@@ -73,6 +77,13 @@ class Operation(Generic[T]):
             return change(await self)
 
         return Operation(changed(), self._clock)
+
+
+def check_timeout(timeout: float | None) -> None:
+    """Raise `ValidationError` for a time that nobody can wait."""
+    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if timeout is not None and not (number and timeout >= 0):
+        raise invalid(f"timeout must be a number of seconds, at least 0, got {timeout!r}")
 
 
 def started(connection: Reporting, work: Coroutine[Any, Any, T]) -> Operation[T]:

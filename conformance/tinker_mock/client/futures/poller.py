@@ -154,13 +154,8 @@ class FuturePoller:
 
     def _failed(self, poll: Poll, answer: Failed) -> None:
         """Raise, unless the preset's client hopes that a server's failure heals."""
-        self._events.emit(
-            "future.request_failed",
-            request_id=poll.request_id,
-            request_type=poll.request_type,
-            category=answer.category.value,
-            message=answer.message,
-        )
+        told = {"category": answer.category.value, "message": answer.message}
+        self._tell("future.request_failed", poll, **told)
         error = RequestFailedError(
             answer.message,
             category=answer.category,
@@ -175,9 +170,7 @@ class FuturePoller:
         status = error.status or 0
         poll.last_error = error
         poll.connection_failures = 0
-        self._events.emit(
-            "future.api_error", request_id=poll.request_id, status=status, error=error
-        )
+        self._tell("future.api_error", poll, status=status, error=error)
         if status == 410:
             raise PromiseGoneError(
                 f"Promise expired for request {poll.request_id}; submit a new request.",
@@ -203,7 +196,7 @@ class FuturePoller:
 
     async def _after_lost_connection(self, poll: Poll, error: TinkerError) -> None:
         poll.last_error = error
-        self._events.emit("future.connection_error", request_id=poll.request_id, error=error)
+        self._tell("future.connection_error", poll, error=error)
         wait = connection_wait(poll.connection_failures)
         poll.connection_failures += 1
         await self._clock.sleep(wait)
@@ -214,19 +207,26 @@ class FuturePoller:
             self._paused(poll, QueueState.parse(state), reason if isinstance(reason, str) else None)
 
     def _paused(self, poll: Poll, state: QueueState, reason: str | None) -> None:
-        self._events.emit(
-            "queue.state_change",
-            request_id=poll.request_id,
-            queue_state=state.value,
-            reason=reason,
-        )
+        self._tell("queue.state_change", poll, queue_state=state.value, reason=reason)
         poll.changes.notify(state, reason)
+
+    def _tell(self, name: str, poll: Poll, **data: object) -> None:
+        """An event about a promise, with what is known of it."""
+        self._events.emit(
+            name,
+            request_id=poll.request_id,
+            request_type=poll.request_type,
+            iteration=poll.iteration,
+            elapsed_ms=(self._clock.monotonic() - poll.started) * 1000,
+            user_metadata=dict(self._transport.config.user_metadata or {}),
+            **data,
+        )
 
     def _check_deadline(self, poll: Poll) -> None:
         waited = self._clock.monotonic() - poll.started
         if poll.timeout is None or waited <= poll.timeout:
             return
-        self._events.emit("future.timeout", request_id=poll.request_id, waited=waited)
+        self._tell("future.timeout", poll, waited=waited)
         if poll.last_error is not None and self._preset.deadline_error == "last":
             raise poll.last_error
         raise ApiTimeoutError(

@@ -46,10 +46,14 @@ def redirect_target(reply: Reply) -> dict[str, Any]:
 
 def http_date(text: str | None) -> datetime | str | None:
     """A header's time; a text that is none stays as it is."""
-    try:
-        return None if text is None else parsedate_to_datetime(text)
-    except ValueError:
-        return text
+    if text is None:
+        return None
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _body(content: bytes) -> dict[str, Any]:

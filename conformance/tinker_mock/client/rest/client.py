@@ -145,7 +145,13 @@ class AsyncRestClient:
         ttl_seconds: int | None = None,
         weights_access_token: str | None = None,
     ) -> CopiedWeights:
-        """Copy a checkpoint into a project; retries never copy twice."""
+        """Copy a checkpoint into a project, by default this client's; retries never copy twice.
+
+        Raises `ValidationError` where neither is known.
+        """
+        destination_project_id = destination_project_id or self.connection.config.project_id
+        if destination_project_id is None:
+            raise invalid("provide destination_project_id, or set TINKER_PROJECT_ID")
         body = {
             "source_path": path,
             "destination_project_id": destination_project_id,

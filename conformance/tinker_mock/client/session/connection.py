@@ -61,6 +61,7 @@ class Connection:
         self.speaks_protobuf = False
         self.session_id: str | None = None
         self.adopted = False
+        self.closed = False
         self.reporter: Any = None
         self.model_numbers = itertools.count()
         self.sampler_numbers = itertools.count()
@@ -108,6 +109,7 @@ class Connection:
 
     async def close(self) -> None:
         """Stop the heartbeat and close all connections."""
+        self.closed = True
         for hook in reversed(self.on_close):
             await hook()
         await asyncio.gather(*self._cancellations, return_exceptions=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tinker_mock.client.errors import TinkerError
+from tinker_mock.client.errors import TinkerError, invalid
 from tinker_mock.client.http.call import Call
 from tinker_mock.client.http.transport import Transport
 
@@ -24,6 +24,10 @@ class HeartbeatSettings:
     timeout: float = 10.0
     max_failure_count: int | None = None
     max_failure_duration: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.interval > 0 and self.timeout > 0 and self.warn_after >= 0):
+            raise invalid("HeartbeatSettings: interval and timeout must be positive")
 
 
 class Heartbeat:

@@ -306,13 +306,14 @@ class AsyncTrainingClient:
         self._info = decode(ModelInfo, answer)
         return self._info
 
-    async def encode(self, text: str) -> list[int]:
-        """Token ids of a text, with the tokenizer the server names for this model."""
-        return encode_text(text, model_name=await self.tokenizer_source())
+    async def encode(self, text: str, *, tokenizer_id: str | None = None) -> list[int]:
+        """Token ids of a text, with the tokenizer the server names, or with another one."""
+        return encode_text(text, model_name=tokenizer_id or await self.tokenizer_source())
 
-    async def decode(self, tokens: Sequence[int]) -> str:
+    async def decode(self, tokens: Sequence[int], *, tokenizer_id: str | None = None) -> str:
         """The text of token ids."""
-        return decode_tokens(tokens, model_name=await self.tokenizer_source())
+        name = tokenizer_id or await self.tokenizer_source()
+        return decode_tokens(tokens, model_name=name)
 
     async def get_tokenizer(self) -> Any:
         """The tokenizer that the server names for this model, with `encode` and `decode`."""

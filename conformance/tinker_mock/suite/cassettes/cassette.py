@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,8 @@ import zstandard
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-LARGEST = 1 << 30
+LARGEST = 1 << 28
+"""Bytes of a cassette, unpacked."""
 MERGED = re.compile(r"<<\s*:\s*[\[*]")
 API = "/api/v1/"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -90,8 +92,13 @@ class Cassette:
 
 def cassette_text(path: Path) -> str:
     """The YAML of a file, which may be compressed."""
-    content = path.read_bytes()
-    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+    if path.suffix != ".gz":
+        return path.read_bytes().decode()
+    with gzip.open(path) as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise CassetteError(f"it unpacks to more than {LARGEST} bytes")
+    return content.decode()
 
 
 def cassette_paths(folder: Path) -> list[Path]:
@@ -114,7 +121,9 @@ def read_cassette(path: Path) -> Cassette:
             json.loads(document["values"]),
             list(interactions(document["interactions"])),
         )
-    except (OSError, EOFError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except CassetteError:
+        raise
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise CassetteError(str(error)) from error
     except yaml.YAMLError as error:
         raise CassetteError(f"it is no YAML: {' '.join(str(error).split())[:200]}") from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from tinker_mock.contracts import parse_release
 from tinker_mock.suite.sdk import environment
 
-DRIVERS = Path(__file__).with_name("drivers.py")
+SCRIPT = Path(__file__).with_name("run_programs.py")
 LONGEST_PROGRAM = 120.0
 """Seconds after which a program that has not ended is broken."""
 FIRST_BEYOND_VCRPY = (0, 22)
@@ -38,7 +38,7 @@ class ClientProcess:
         python, variables = _process(client)
         name = "tinker" if client.startswith("tinker-") else client
         self._process = subprocess.Popen(
-            [python, str(DRIVERS), name, url],
+            [python, "-P", str(SCRIPT), name, url],
             env=variables,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

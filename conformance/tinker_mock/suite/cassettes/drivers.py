@@ -1,37 +1,23 @@
-"""Who runs the programs: the real SDK of any release, and the reference client.
+"""The Tinker clients that run the programs: the real SDK of any release, the reference client.
 
-`python drivers.py CLIENT URL` reads orders, one a line: `{"program": NAME, "cassette": FILE}`, and
-answers each with one line of JSON: its values, or `{"broken": why}`. With a file, vcrpy records.
-Loaded in a real SDK's environment too, where nothing of this project is installed.
+Loaded in a real SDK's environment too: nothing but the standard library and `driver`.
 """
 
 import json
-import logging
 import math
-import os
-import sys
 import time
-import traceback
-import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
-from contextlib import nullcontext
-from importlib.util import find_spec
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-KEY = "tml-cassette"
+from tinker_mock.suite.cassettes.driver import KEY, Driver, NotInReleaseError
+
 LONGEST_WAIT = 10
 """Seconds until a request that a client may not send at all is no longer waited for."""
 LONGEST_START = 60
 """Seconds for what every client does, on the slowest machine."""
-
-
-class NotInReleaseError(Exception):
-    """This client has no such call."""
 
 
 def seen_by(url: str) -> Callable[[str], None]:
@@ -61,22 +47,6 @@ def polled_at(url: str) -> Callable[[], None]:
         raise TimeoutError(f"nobody asked for a promise in {LONGEST_START} s")
 
     return wait
-
-
-class Driver(ABC):
-    """What every client has: an end, and errors with a status."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Say goodbye as this client does."""
-
-    def failure(self, work: Callable[[], Any]) -> dict[str, Any]:
-        """Status or category of the error a call ends in."""
-        try:
-            work()
-        except Exception as error:
-            return _described(error)
-        return {"kind": "none"}
 
 
 class ClientDriver(Driver):
@@ -292,70 +262,3 @@ class ReferenceDriver(ClientDriver):
         stopped = bool(pending.cancel())
         self.until("cancel_future")
         return stopped
-
-
-def _described(error: BaseException | None) -> dict[str, Any]:
-    """The first error along the causes that has a status or a category."""
-    while error is not None:
-        status = getattr(error, "status_code", None) or getattr(error, "status", None)
-        if isinstance(status, int):
-            return {"kind": "status", "status": status}
-        category = getattr(error, "category", None)
-        if category is not None:
-            return {"kind": "failed", "category": str(getattr(category, "value", category)).lower()}
-        error = error.__cause__ or error.__context__
-    return {"kind": "other"}
-
-
-def driver(client: str, url: str) -> Any:
-    """`tinker` is the SDK on the path; else a text client, or a preset of the reference client."""
-    if client == "tinker":
-        return SdkDriver(url)
-    if client in ("openai", "anthropic"):
-        from tinker_mock.suite.cassettes.text_driver import TextDriver
-
-        return TextDriver(url, client)
-    return ReferenceDriver(url, client)
-
-
-def main(client: str, url: str) -> None:
-    if find_spec("tinker_mock") is None:
-        _stand_in()
-    sys.modules["tinker_mock.suite.cassettes.drivers"] = sys.modules[__name__]
-    from tinker_mock.suite.cassettes import records, situations, text_programs  # noqa: F401
-    from tinker_mock.suite.cassettes.programs import PROGRAMS
-    from tinker_mock.suite.cassettes.recording import recording
-    from tinker_mock.suite.cassettes.situation import SITUATIONS
-
-    programs = {**PROGRAMS, **{name: one.run for name, one in SITUATIONS.items()}}
-    logging.disable(logging.CRITICAL)
-    warnings.simplefilter("ignore")
-    for line in sys.stdin:
-        order = json.loads(line)
-        file = order["cassette"]
-        try:
-            with recording(file) if file else nullcontext():
-                one = driver(client, url)
-                values = programs[order["program"]](one)
-                one.close()
-        except NotInReleaseError as absent:
-            values = {"absent": str(absent)}
-        except Exception:
-            values = {"broken": traceback.format_exc()}
-        print(json.dumps(values), flush=True)
-    os._exit(0)  # a real SDK's threads would keep the process for minutes
-
-
-def _stand_in() -> None:
-    """Make this folder, and nothing else of the project, importable by its name."""
-    name, package = "", None
-    for part in ("tinker_mock", "suite", "cassettes"):
-        name = f"{name}.{part}".lstrip(".")
-        package = sys.modules[name] = ModuleType(name)
-        package.__path__ = []
-    assert package is not None
-    package.__path__ = [str(Path(__file__).parent)]
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

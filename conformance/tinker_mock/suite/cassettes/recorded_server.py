@@ -7,6 +7,7 @@ on, and its decoded body. Ids need no translation: the client only knows those o
 import asyncio
 import threading
 from collections import defaultdict, deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -76,7 +77,8 @@ class RecordedServer(httpx.AsyncBaseTransport):
         key = _key(request.method, operation, body)
         left = self._left[key]
         if not left and operation == "retrieve_future" and key not in self._polled:
-            await asyncio.sleep(LONGEST_HOLD)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), LONGEST_HOLD)
         if not left:
             return self._unrecorded(request)
         mine = _content(_interaction(request, body))

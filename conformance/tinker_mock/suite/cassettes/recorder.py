@@ -27,7 +27,7 @@ from tinker_mock.suite.cassettes.client_process import (
     ProgramFailedError,
     reached_by_vcrpy,
 )
-from tinker_mock.suite.cassettes.drivers import KEY
+from tinker_mock.suite.cassettes.driver import KEY
 from tinker_mock.suite.cassettes.stories import IN_FULL, STORIES, play, told_by
 from tinker_mock.suite.cassettes.traffic import journal_of, same_but_for_times, settled
 from tinker_mock.suite.mock_process import NO_TOKENIZERS, mock_server

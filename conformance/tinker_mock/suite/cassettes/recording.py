@@ -7,21 +7,26 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 SECRETS = ["x-api-key", "authorization"]
+REACHED = frozenset({"httpx", "httpx2"})
 
 
 def recording(path: str) -> AbstractContextManager[Any]:
-    """Until it ends, every exchange goes to the server and into a cassette at `path`."""
-    import vcr
+    """Until it ends, every exchange goes to the server and into a cassette at `path`.
+
+    Only httpx is watched: what a driver asks the mock about itself, with urllib, is no traffic of
+    its client, and while vcrpy lets such a request through it hears of no other.
+    """
+    try:
+        import vcr
+        from vcr.patch import PATCHER_NAMES
+    except ModuleNotFoundError as missing:
+        text = f"{missing}: run `tinker-mock sdk-env` once more, it now has vcrpy"
+        raise RuntimeError(text) from missing
 
     recorder = vcr.VCR(
         record_mode=vcr.mode.ALL,
         filter_headers=SECRETS,
         decode_compressed_response=True,
-        before_record_request=_of_the_api,
+        skip_patchers=sorted(set(PATCHER_NAMES) - REACHED),
     )
     return recorder.use_cassette(path)  # type: ignore[no-any-return,unused-ignore]
-
-
-def _of_the_api(request: Any) -> Any:
-    """What a driver asks the mock about itself is no traffic of its client."""
-    return None if request.path.startswith("/_mock") else request

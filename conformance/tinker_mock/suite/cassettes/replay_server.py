@@ -12,7 +12,7 @@ import httpx
 
 from tinker_mock.suite.cassettes.cassette import Cassette, Interaction
 from tinker_mock.suite.cassettes.comparing import differences
-from tinker_mock.suite.cassettes.drivers import KEY
+from tinker_mock.suite.cassettes.driver import KEY
 from tinker_mock.suite.cassettes.event_streams import EVENT_STREAM, stream_differences
 from tinker_mock.suite.cassettes.ids import IdMap, json_of
 

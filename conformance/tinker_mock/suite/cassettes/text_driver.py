@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tinker_mock.suite.cassettes.drivers import KEY, Driver
+from tinker_mock.suite.cassettes.driver import KEY, Driver
 
 _RETRIES = 4
 

@@ -226,6 +226,8 @@ PLAIN: dict[str, Callable[..., Any]] = {
 
 
 def flattened(x: Floats, start: int, end: int) -> Floats:
+    if not x.ndim:
+        return x.reshape(1)
     start, end = operator.index(start) % x.ndim, end % x.ndim
     return x.reshape(*x.shape[:start], -1, *x.shape[end + 1 :])
 

@@ -143,9 +143,11 @@ SHAPED: dict[str, Written] = {
     "permute": lambda t, x: ramp(
         t, t.square(t.reshape(t.permute(t.reshape(x, (1, 2, 3)), (2, 0, 1)), (6,)))
     ),
-    "expand": lambda t, x: t.sum(
-        t.square(t.expand(t.unsqueeze(x, 0), (2, 6)) * t.reshape(t.arange(1, 13), (2, 6)))
+    "expand": lambda t, x: ramp(
+        t, t.reshape(t.square(t.expand(t.unsqueeze(x, 0), (2, 6))), (12,))[3:9] * x
     ),
+    "expand kept": lambda t, x: rows(t, t.sum(t.expand(table(t, x), (2, 3)), dim=1)),
+    "flatten a number": lambda t, x: t.square(t.flatten(x[2])[0]),
     "flip": lambda t, x: ramp(t, t.flip(x, (0,)) * x * x),
     "stack": lambda t, x: ramp(t, t.square(t.stack([x, x * 2.0], dim=1)[:, 1]) + x),
     "cat": lambda t, x: ramp(t, t.square(t.cat([x[3:], x[:3] * 2.0]))),

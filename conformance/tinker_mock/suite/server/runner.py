@@ -48,6 +48,7 @@ from tinker_mock.suite.server.scenarios import (
     tenants,
     text,
     training,
+    usage,
     weights,
 )
 from tinker_mock.suite.server.stalls import judge_stalls
@@ -56,8 +57,8 @@ from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 MODULES = (
     service, auth, tenants, sessions, models, listings, training, losses, custom_losses, optimizer,
     dimuon, sampling, draws, stop_strings, chunks, futures, promise_effects, weights,
-    checkpoint_effects, adapters, checkpoints, searches, runs, telemetry, billing, errors, protobuf,
-    protobuf_values, streaming, text, kimi, cases,
+    checkpoint_effects, adapters, checkpoints, searches, runs, telemetry, billing, usage, errors,
+    protobuf, protobuf_values, streaming, text, kimi, cases,
 )  # fmt: skip
 """In the ledger's order of chapters, the cases from YAML last."""
 OTHER = "for other SDK releases, or newer than the frozen requirements"

@@ -90,8 +90,8 @@ class _Connection:
         idle: deque[_Connection],
     ) -> Reply:
         """Ask; the connection is idle again when the body has been read."""
-        told = [(k, v.encode("latin-1")) for k, v in headers.items()]
-        told += [("content-length", str(len(body)).encode())]
+        told = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()]
+        told += [(b"content-length", str(len(body)).encode())]
         request = h11.Request(method=method, target=path, headers=told)
         events = (request, h11.Data(data=body), h11.EndOfMessage())
         try:

@@ -23,8 +23,8 @@ from tinker_mock.server.database.shared_store import SharedStore
 from tinker_mock.server.database.units import SERVICE
 
 log = logging.getLogger(__name__)
-LOCKS = 7_465_612
-"""The first key of the advisory locks of servers; the second is the server's number."""
+LOCK = "(hashtext('tinker-mock ' || current_schema()), %s)"
+"""Keys of a server's advisory lock: the mock, for a database may hold several, and its number."""
 CHANNEL = "tinker_mock"
 HEARTBEAT = 1.0
 LEASE = 5.0
@@ -94,7 +94,7 @@ class Membership:
         if not found[0]:
             if time.monotonic() < self._judging_from:
                 return False
-            lock = connection.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (LOCKS, number))
+            lock = connection.execute(f"SELECT pg_try_advisory_xact_lock{LOCK}", (number,))
             if not lock.fetchone()[0]:  # type: ignore[index]
                 return False
         connection.execute("DELETE FROM servers WHERE id = %s", (server,))
@@ -165,7 +165,7 @@ class Membership:
 
     def _locked(self, number: int) -> Connection:
         connection = connect(self.store.address)
-        connection.execute("SELECT pg_advisory_lock(%s, %s)", (LOCKS, number))
+        connection.execute(f"SELECT pg_advisory_lock{LOCK}", (number,))
         connection.execute(f"LISTEN {CHANNEL}")
         return connection
 

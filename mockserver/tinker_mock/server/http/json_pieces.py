@@ -21,6 +21,7 @@ from tinker_mock.server.wire.levels import COMMA, STEPS, levels
 from tinker_mock.server.wire.nesting import DEEPEST
 
 NAME = re.compile(rb'\s*("(?:[^"\\]|\\.){0,65536}")\s*:', re.DOTALL)
+SPACE = b" \t\r\n"
 CLOSING = {ord("["): ord("]"), ord("{"): ord("}")}
 PIECE = 1 << 18
 """Bytes that are parsed in one go."""
@@ -59,10 +60,10 @@ class _Text:
         checkpoint()
         opening = int(self._places[first])
         kind = self._content[opening]
-        if kind not in CLOSING or self._content[start:opening].strip():
+        if kind not in CLOSING or self._content[start:opening].strip(SPACE):
             raise Malformed(start, "unexpected character")
         cuts = self._cuts(int(first), int(last), CLOSING[kind], end)
-        if len(cuts) == 2 and not self._content[cuts[0] + 1 : cuts[1]].strip():
+        if len(cuts) == 2 and not self._content[cuts[0] + 1 : cuts[1]].strip(SPACE):
             return [] if kind == ord("[") else {}
         return self._array(cuts) if kind == ord("[") else self._object(cuts)
 
@@ -75,7 +76,7 @@ class _Text:
         place = int(self._places[first + closed])
         if self._content[place] != closing:
             raise Malformed(place, "unexpected character")
-        if first + closed + 1 < last or self._content[place + 1 : end].strip():
+        if first + closed + 1 < last or self._content[place + 1 : end].strip(SPACE):
             raise Malformed(place + 1, "unexpected content after document")
         own = self._places[first : first + closed][depths[:closed] == level]
         text = np.frombuffer(self._content, np.uint8)

@@ -140,8 +140,8 @@ class Rewritten(Graft):
         super().__init__(())
         self.file, self.text = file, text
 
-    def codes(self) -> dict[tuple[str, str], CodeType]:
-        """The functions that differ; raises GraftError when none does."""
+    def both(self) -> tuple[dict[str, CodeType], dict[str, CodeType]]:
+        """The functions of the file as it is, and of the other text."""
         path = Path(__file__).parents[1] / self.file
         try:
             own, other = (
@@ -150,6 +150,24 @@ class Rewritten(Graft):
             )
         except SyntaxError as error:
             raise GraftError(f"{self.file}: {error.msg}") from error
+        return own, other
+
+    def put_in(self) -> None:
+        """As a graft; functions that were made by the changed ones before are changed too."""
+        super().put_in()
+        module = importlib.import_module(module_of(self.file))
+        own, other = self.both()
+        for name in {name for _, name in self.codes()}:
+            for old, new in zip(codes_in(own[name]), codes_in(other[name]), strict=False):
+                made = live(str(module.__file__), old.co_qualname, old.co_firstlineno)
+                for function in () if alike(old, new) else made:
+                    if len(function.__code__.co_freevars) == len(new.co_freevars):
+                        self._own.append((function, function.__code__))
+                        function.__code__ = new
+
+    def codes(self) -> dict[tuple[str, str], CodeType]:
+        """The functions that differ; raises GraftError when none does."""
+        own, other = self.both()
         changed = [name for name in own if name in other and not alike(own[name], other[name])]
         if not changed:
             raise GraftError(f"{self.file}: no function is changed")
@@ -178,12 +196,13 @@ def alike(one: CodeType, two: CodeType) -> bool:
     )
 
 
-def live(file: str, name: str) -> list[FunctionType]:
-    """The functions of a file that have that qualified name."""
+def live(file: str, name: str, line: int | None = None) -> list[FunctionType]:
+    """The functions of a file that have that qualified name, and begin at that line if told."""
     return [
         one
         for one in gc.get_objects()
         if type(one) is FunctionType
         and one.__code__.co_qualname == name
         and one.__code__.co_filename == file
+        and line in (None, one.__code__.co_firstlineno)
     ]

@@ -15,7 +15,7 @@ from typing import Any
 
 from tinker_mock.server.clock import machine_pause, machine_seconds
 
-MOST_TOGETHER = 512
+MOST_TOGETHER = 256
 LONGEST = 0.2
 """Seconds after which a batch begins, whoever still comes."""
 CROWDED = 4

@@ -63,7 +63,7 @@ async def _events(
         for index, slices in enumerate(samples):
             text_so_far, before, reason = IncrementalText(decode), sampled, "length"
             tokens: list[int] = []
-            while (part := await backend.compute(_next, slices)) is not None:
+            while (part := await backend.compute.run(_next, slices, small=True)) is not None:
                 sampled, reason = sampled + part.tokens.size, part.stop_reason
                 pairs = zip(part.tokens.tolist(), part.logprobs.tolist(), strict=True)
                 tokens += part.tokens.tolist()

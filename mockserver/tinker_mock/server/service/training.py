@@ -54,7 +54,8 @@ async def _loss(
         return result, sum(datum.tokens.size for datum in data)
 
     pace = _pace(trainer, loss_fn) if isinstance(loss, str) else Pace()
-    size = _numbers(given["data"]) if promise.weight < LARGE else SMALL
+    known = isinstance(loss, str) and promise.weight < LARGE
+    size = _numbers(given["data"]) if known else SMALL
     result, tokens = await backend.compute.paced(pace, size, work)
     bill(backend, run.session_id, run.base_model, "training", tokens)
     # Without clock cycles a step of the run counts as one, so that the same run tells the same.

@@ -27,7 +27,7 @@ from tinker_mock.server.errors import BadRequest
 from tinker_mock.server.lru import LruCache
 from tinker_mock.server.scripts.draw import Draw
 from tinker_mock.server.service.backend import Backend
-from tinker_mock.server.service.sampling import FIRST_SLICE, SLICE
+from tinker_mock.server.service.sampling import FIRST_SLICE, SHORT, SLICE
 from tinker_mock.server.text.scripted_draw import ScriptedDraw
 from tinker_mock.server.text.text_model import TextModel
 from tinker_mock.server.tokenizers import stop_decoder
@@ -181,11 +181,14 @@ class TextRun:
 
     async def _sampled(self, request: SampleRequest) -> SampledSequence:
         model = self.model
+        plain = not (request.topk_sample_logprobs or request.logit_bias)
+        small = plain and len(request.prompt) <= SHORT
         try:
             sampled: SampleResult = await self.backend.batches.run(
-                (model.base, model.weights, alike(request)),
+                (small, model.base, model.weights, alike(request)),
                 lambda: Sampler(model.base, model.weights).sample_together,
                 request,
+                small=small,
             )
             return sampled.sequences[0]
         except EngineError as error:

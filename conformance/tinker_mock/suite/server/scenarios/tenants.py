@@ -1,16 +1,12 @@
 """What strangers cannot do, what credentials are worth, and what reports count."""
 
-import time
-from typing import Any
-
 from tinker_mock.suite.core.context import ScenarioContext, place
 from tinker_mock.suite.core.http import RecordingClient
-from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_all_close, expect_equal
+from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_all_close
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
 
 HIDDEN = (403, 404)
-HOUR = "%Y-%m-%dT%H:00:00Z"
 
 
 @scenario("auth/isolation-checkpoints")
@@ -79,34 +75,6 @@ def tokens(context: ScenarioContext) -> None:
     with context.check("auth/token/challenge"):
         told = tried.headers.get("www-authenticate", "")
         expect("invalid_token" in told, "WWW-Authenticate says invalid_token", "Bearer …", told)
-
-
-@scenario("billing/counts")
-def counts(context: ScenarioContext) -> None:
-    """Usage counts what was done, and for its own tenant only."""
-    session = context.session()
-    model = context.model(session)
-    data = [bodies.datum(*range(20, 52))] * 3
-    context.submit("forward_backward", bodies.train(model, 1, data)).result()
-    mine = training_tokens(context, context.client, session)
-    with context.check("billing/usage/counts"):
-        expect_equal(mine, 3 * 31, "every token that was trained on")
-    with context.check("auth/isolation/billing"):
-        others = training_tokens(context, context.other_tenant(), session)
-        expect_equal(others, 0, "nothing of it in another tenant's report")
-
-
-def training_tokens(context: ScenarioContext, client: RecordingClient, session: str) -> int:
-    """The trained tokens of a session in the usage report."""
-    now = time.time()
-    begin, end = (time.strftime(HOUR, time.gmtime(now + seconds)) for seconds in (-3600, 7200))
-    query = {"starting_on": begin, "ending_before": end}
-    reply = client.call("get_billing_usage", query=query)
-    if reply.status in (404, 405, 403):
-        raise Inapplicable("the server has no usage reports")
-    rows: list[dict[str, Any]] = reply.require().at("/data")
-    own = [one["event_info"] for one in rows if one.get("session_id") == session]
-    return sum(int(one.get("token_count", 0)) for one in own if one.get("type") == "training")
 
 
 @scenario("service/large-bodies", last=True)

@@ -94,7 +94,14 @@ def completions(context: ScenarioContext, model: str) -> None:
         text = plain.require(200).at("/choices/0/text")
         stop = text[len(text) // 2 :][:2]
         cut = context.client.call("create_completion", {**body, "stop": stop}).require(200)
-        expect(stop not in cut.at("/choices/0/text"), "the stop string is cut off", "", stop)
+        begin = text[: text.index(stop)]
+        expect_equal(cut.at("/choices/0/text"), begin, "the text up to the stop string")
+    with context.check("text/completions/logit-bias"):
+        asked = {**body, "max_tokens": 4, "logit_bias": {"300": 100}}
+        biased = context.client.call("create_completion", asked).require(200)
+        text = biased.at("/choices/0/text")
+        same = len(text) % 4 == 0 and text == text[: len(text) // 4] * 4
+        expect(text and same, "a token with a bias of 100 comes every time", "one piece", text)
 
 
 @scenario("text/streams", reads_only=True)

@@ -31,7 +31,7 @@ function draw(promises, now) {
   const choice = el("select", { "aria-label": "Seconds shown", onchange: (event) => { seconds = Number(event.target.value); refresh(); } },
     el("option", { value: 0, selected: seconds === 0 }, "all that fits"),
     ...WINDOWS.map((width) => el("option", { value: width, selected: width === seconds }, `last ${width} s`)));
-  const legend = ["queued", "running", "held", "failed"].map((name) => {
+  const legend = ["queued", "running", "held", "failed", "expired"].map((name) => {
     const box = svg("svg", { width: 12, height: 12 }, svg("rect", { width: 12, height: 12, rx: 3, class: name }));
     return el("span", { class: "key" }, box, name);
   });
