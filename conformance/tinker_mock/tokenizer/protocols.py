@@ -91,8 +91,7 @@ class Tokenizer(Encoder, Decoder, Protocol):
         """Whether `token_bytes` answers for every id and `decode` only joins those bytes."""
         ...
 
-    @property
-    def chat_template(self) -> "ChatTemplate | None": ...
+    chat_template: "ChatTemplate | None"
 
     def token_to_id(self, token: str) -> int | None: ...
 

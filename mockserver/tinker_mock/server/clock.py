@@ -15,11 +15,11 @@ loop; ``call_at``, ``wait_for`` and ``busy`` are called from that loop's thread 
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tinker_mock.server.timers import Timer, TimerQueue
 
@@ -29,6 +29,8 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 SOCKET_PATIENCE = 0.005  # real seconds clients behind a socket get to react before a jump
 SLOWEST, FASTEST = 1e-3, 1e6  # rates of a scaled clock
 SETTLE_TURNS = 5  # loop turns without activity before the loop counts as idle
+
+T = TypeVar("T")
 
 skew: ContextVar[float] = ContextVar("clock_skew", default=0.0)
 """Seconds by which `now` is off for the current task: the clock-skew fault."""
@@ -368,6 +370,11 @@ def machine_seconds() -> float:
 async def machine_pause(seconds: float) -> None:
     """Let others go on for so many seconds of the machine's; with 0 once, whoever is ready."""
     await asyncio.sleep(seconds)
+
+
+async def machine_wait(awaited: Awaitable[T], seconds: float) -> T:
+    """What is awaited; TimeoutError after so many seconds of the machine's."""
+    return await asyncio.wait_for(awaited, seconds)
 
 
 def machine_timer(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:

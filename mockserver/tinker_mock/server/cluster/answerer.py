@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable
 from typing import Protocol
 
 from tinker_mock.contracts import Operation
+from tinker_mock.server.clock import machine_seconds
 from tinker_mock.server.cluster.cluster import Cluster, entrance
 from tinker_mock.server.cluster.peers import (
     BASE,
@@ -71,7 +71,7 @@ class SharedAnswerer:
             raise exchange.error
         if operation.id in ANYWHERE:
             return await here(self.local, exchange)
-        until = time.monotonic() + PATIENCE
+        until = machine_seconds() + PATIENCE
         while True:
             unit = await self.cluster.unit_of(exchange)
             owner = await self.cluster.owner(unit)
@@ -82,11 +82,11 @@ class SharedAnswerer:
             except PeerGone:
                 answer = None
             refused = answer is None or NOT_MINE in answer.headers or answer.status == UNAVAILABLE
-            if answer is not None and (not refused or time.monotonic() > until):
+            if answer is not None and (not refused or machine_seconds() > until):
                 exchange.result_of = answer.headers.pop(RESULT_OF, "")
                 answer.headers.pop(NOT_MINE, None)
                 return answer
-            if time.monotonic() > until:
+            if machine_seconds() > until:
                 raise GoingDown("no server answers for this", fix="repeat the request")
             await self.cluster.suspect(owner)
 

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
+from tinker_mock.server.clock import machine_wait
 from tinker_mock.server.cluster.copies import SHARED, Copies
 from tinker_mock.server.cluster.membership import HEARTBEAT, Membership, Peer
 from tinker_mock.server.cluster.peers import TOKEN, PeerGone, Peers
@@ -104,7 +105,7 @@ class Cluster:
         """Now and then, and when something was said: see who is there, and take over."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), HEARTBEAT)
+                await machine_wait(self._woken.wait(), HEARTBEAT)
             self._woken.clear()
             try:
                 await self._look()
@@ -136,7 +137,7 @@ class Cluster:
         await self._look()
         if peer in self.others:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._said.wait(), PAUSE)
+                await machine_wait(self._said.wait(), PAUSE)
 
     # --- who owns what ----------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import h11
 
+from tinker_mock.server.clock import machine_wait
+
 RECEIVED = 64 * 1024
 CONNECTING = 2.0
 """Seconds until a server that does not take a connection is given up."""
@@ -60,7 +62,7 @@ class Connections:
     async def _connected(self) -> _Connection:
         opening = asyncio.open_connection(self.host, self.port, limit=RECEIVED)
         try:
-            return _Connection(*await asyncio.wait_for(opening, CONNECTING))
+            return _Connection(*await machine_wait(opening, CONNECTING))
         except (OSError, TimeoutError) as error:
             raise Broken(f"{self.host}:{self.port}: {error}") from error
 

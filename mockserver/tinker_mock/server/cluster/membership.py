@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from uuid import uuid4
 
 import psycopg
 
+from tinker_mock.server.clock import machine_seconds
 from tinker_mock.server.database.postgres import Connection, connect
 from tinker_mock.server.database.shared_store import SharedStore
 from tinker_mock.server.database.units import SERVICE
@@ -92,7 +92,7 @@ class Membership:
         if found is None:
             return False
         if not found[0]:
-            if time.monotonic() < self._judging_from:
+            if machine_seconds() < self._judging_from:
                 return False
             lock = connection.execute(f"SELECT pg_try_advisory_xact_lock{LOCK}", (number,))
             if not lock.fetchone()[0]:  # type: ignore[index]
@@ -180,7 +180,7 @@ class Membership:
                 self._renew(self._listening)
             except psycopg.Error as error:
                 log.warning("store: %s", error)
-                self._judging_from = time.monotonic() + GRACE
+                self._judging_from = machine_seconds() + GRACE
                 self._listening = None
                 self._leaving.wait(AGAIN)
         if self._listening is not None:

@@ -6,10 +6,10 @@ import os
 import select
 import signal
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from tinker_mock.server.clock import machine_seconds
 from tinker_mock.server.errors import ConfigurationError
 
 Serve = Callable[[Callable[[], None]], int]
@@ -55,7 +55,7 @@ class Workers:
         sys.stderr.flush()
         pid = os.fork()
         if pid:
-            self._begun[pid] = time.monotonic()
+            self._begun[pid] = machine_seconds()
             return
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
@@ -97,7 +97,7 @@ class Workers:
         except InterruptedError:
             return 0
         code = os.waitstatus_to_exitcode(status)
-        lived = time.monotonic() - self._begun.pop(pid)
+        lived = machine_seconds() - self._begun.pop(pid)
         if self._stopping:
             return max(code, 0)
         print(
