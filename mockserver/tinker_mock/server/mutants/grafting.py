@@ -198,6 +198,7 @@ def alike(one: CodeType, two: CodeType) -> bool:
 
 def live(file: str, name: str, line: int | None = None) -> list[FunctionType]:
     """The functions of a file that have that qualified name, and begin at that line if told."""
+    gc.unfreeze()  # what a server froze at its start is not listed
     return [
         one
         for one in gc.get_objects()
