@@ -52,9 +52,11 @@ def repeats(context: ScenarioContext) -> None:
         sent = [context.aside(send) for _ in range(4)]
         names = {one.result().request_id for one in sent}
         expect_equal(len(names), 1, "at the same time: one promise")
-        send().result()
-        expect_equal(send().request_id, names.pop(), "also when it is done")
-        bench.same(model.look() - bench.base, want, "the step is done once")
+        (name,) = names
+        for _ in range(3):  # a server may do it again a moment after its answer
+            expect_equal(send().request_id, name, "also when it is done")
+            send().result()
+            bench.same(model.look() - bench.base, want, "the step is done once")
     with context.check("futures/repeat/pass-once"):
         model = bench.fresh()
         body = bodies.train(model.model, context.number(model.model), [bodies.datum(*TEXT)])
