@@ -3,9 +3,9 @@
     python tests/abuse/soak.py --seconds 600 --requests 1000000
 
 A mixed day of requests (sessions, models, steps, samples, text, polls), from several tenants.
-Memory is looked at when a quarter of the requests is done, when everything that is bounded has
-filled up, and at the end. Prints figures; ends with 1 if memory grew by more than the allowance,
-or anything was a 5xx.
+Memory is looked at when a part of the requests is done (a quarter), when everything that is
+bounded has filled up, and at the end. Prints figures; ends with 1 if memory grew by more than the
+allowance, or anything was a 5xx.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from tests.server.commands import served_process
 
 CLIENTS = 8
 ALLOWANCE = 120
-"""MiB that memory may grow by after the first quarter."""
+"""MiB that memory may grow by once what is bounded has filled up."""
 OPTIONS = [
     *("--retention", "5", "--keep", "5", "--max-models", "50"),
     *("--journal-memory", "8", "--journal-size", "2000"),
@@ -43,12 +43,12 @@ class Figures:
     statuses: Counter[int] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
-    quarter: int = 0
+    filled: int = 0
     end: int = 0
 
     @property
     def growth(self) -> int:
-        return self.end - self.quarter
+        return self.end - self.filled
 
     def told(self) -> str:
         total = self.statuses.total()
@@ -56,7 +56,7 @@ class Figures:
             f"{total} requests in {self.seconds:.0f} s ({total / self.seconds:.0f} a second)\n"
             f"  statuses: {dict(sorted(self.statuses.items()))}\n"
             f"  failures: {dict(self.failures)}\n"
-            f"  memory: {self.quarter} MiB after a quarter, {self.end} MiB at the end "
+            f"  memory: {self.filled} MiB when it had filled up, {self.end} MiB at the end "
             f"(grew by {self.growth}, allowed {ALLOWANCE})"
         )
 
@@ -123,8 +123,11 @@ def memory_now(process: int) -> int:
     return int(lines["VmRSS"].split()[0]) // 1024
 
 
-async def play(url: str, process: int, seconds: float, requests: int, figures: Figures) -> None:
-    """Days of all clients until so many seconds have passed or requests were answered."""
+async def play(
+    url: str, process: int, seconds: float, requests: int, figures: Figures, filled: float
+) -> None:
+    """Days of all clients until so many seconds have passed or requests were answered; memory is
+    first looked at when the share `filled` of that is over."""
     begun = time.monotonic()
 
     def share() -> float:
@@ -140,17 +143,17 @@ async def play(url: str, process: int, seconds: float, requests: int, figures: F
                     await client.day()
                 except (httpx.HTTPError, KeyError) as error:
                     figures.failures[repr(error)[:80]] += 1
-                if not figures.quarter and share() > 0.25:
-                    figures.quarter = memory_now(process)
+                if not figures.filled and share() > filled:
+                    figures.filled = memory_now(process)
 
     await asyncio.gather(*(loop(number) for number in range(CLIENTS)))
     figures.seconds, figures.end = time.monotonic() - begun, memory_now(process)
 
 
-def soak(seconds: float, requests: int) -> Figures:
+def soak(seconds: float, requests: int, filled: float = 0.25) -> Figures:
     figures = Figures()
     with served_process("--seed", "1", "--long-poll", "1", *OPTIONS) as mock:
-        asyncio.run(play(mock.url, mock.pid, seconds, requests, figures))
+        asyncio.run(play(mock.url, mock.pid, seconds, requests, figures, filled))
         print(f"peak memory {peak_memory(mock.pid)} MiB")
     return figures
 
