@@ -114,7 +114,9 @@ def test_missing_operations_are_findings_and_no_crash(empty_server: str) -> None
     statuses = {one.check: one.status for one in run.verdicts}
     assert Status.ERROR not in statuses.values()
     assert statuses["service/healthz/ok"] is Status.PASS
-    assert statuses["sessions/create/id"] is Status.NOT_TESTABLE
+    assert statuses["sessions/create/id"] is Status.NOT_APPLICABLE
+    told = [one for one in run.bad if "create_session is missing" in one.message]
+    assert [one.status for one in told] == [Status.FAIL]
     assert statuses["sessions/wire/create_session"] is Status.NOT_APPLICABLE
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -93,17 +93,18 @@ def _of_ranks(path: Path, name: str, vocabulary: Callable[[], Vocabulary]) -> To
 _ranked: dict[tuple[Path, str], Tokenizer] = {}
 
 
-def folder_of(model: NamedModel) -> str | None:
+def folder_of(model: NamedModel, forms: Sequence[str] = ("tokenizer.json",)) -> str | None:
     """The directory on this machine from which a client loads what the server reads with.
 
-    None where there is none: a tokenizer in a form that only its own code reads, no disk to write.
+    `forms` are the files that it can load. None where there is none: a tokenizer in another form,
+    no disk to write.
     """
     if _inkling_ranks(model) is not None and own_tokenizer(model) is not None:
         return None
     for source, _ in _sources(model):
         for directory in _directories(source):
             tokenizer = own_tokenizer(model)
-            if tokenizer is not None and (directory / "tokenizer.json").is_file():
+            if tokenizer is not None and any((directory / name).is_file() for name in forms):
                 return str(directory.resolve())
     if own_tokenizer(model) is not None:
         return None

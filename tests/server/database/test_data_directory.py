@@ -201,7 +201,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(directory: Path) -> Non
         first = api.outcome(done)
         database = server.mock.backend.store.keeper.place.database
         database.limit_size(1)
-        told = {"tags": ["x" * 100_000], "user_metadata": None, "sdk_version": "0.38.0"}
+        told = {"tags": ["x" * 60_000], "user_metadata": None, "sdk_version": "0.38.0"}
         refused = api.post("create_session", told)
         assert refused.status_code == 413
         assert refused.json()["error"]["code"] == "insufficient_storage"

@@ -95,6 +95,8 @@ def listen(client):
 def main():
     service = tinker.ServiceClient()
     client = service.create_lora_training_client(base_model=MODEL, rank=8)
+    if hasattr(client, "result"):  # newer releases give a future of the client
+        client = client.result()
     if "deaf" not in FAULTS:
         listen(client)
     train(client)
