@@ -194,6 +194,8 @@ def test_keys_and_themes(page: Any) -> None:
     page.keyboard.press("t")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
     page.keyboard.press("1")
+    page.wait_for_selector("#tab-exchanges[aria-selected=true]")
+    page.wait_for_selector(".row")
     page.keyboard.press("ArrowDown")
     page.wait_for_selector(".detail h2")
 
