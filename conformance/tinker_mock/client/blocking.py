@@ -13,6 +13,7 @@ from tinker_mock.client.portal import Portal
 from tinker_mock.client.rest.admin import AsyncAdminClient
 from tinker_mock.client.rest.download import fetch_checkpoint
 from tinker_mock.client.rest.renamed import RenamedRestClient
+from tinker_mock.client.rest_twins import AdminTwins, RestTwins
 from tinker_mock.client.sampling.client import AsyncSamplingClient
 from tinker_mock.client.sampling.handles import SamplerHandle
 from tinker_mock.client.service import AsyncServiceClient
@@ -30,11 +31,8 @@ from tinker_mock.client.twins import (
 from tinker_mock.client.watch.events import EventHub
 
 
-class AdminClient:
+class AdminClient(AdminTwins):
     """Blocking twin of `AsyncAdminClient`, with connections of its own."""
-
-    portal: Portal
-    inner: AsyncAdminClient
 
     def __init__(
         self, config: ClientConfig | None = None, **options: Unpack[ClientOptions]
@@ -47,31 +45,16 @@ class AdminClient:
     get_current_checkpoint_storage_usage = waiting(
         AsyncAdminClient.get_current_checkpoint_storage_usage
     )
-    get_audit_log_async = twin(AsyncAdminClient.get_audit_log)
-    get_billing_usage_async = twin(AsyncAdminClient.get_billing_usage)
-    get_current_checkpoint_storage_usage_async = twin(
-        AsyncAdminClient.get_current_checkpoint_storage_usage
-    )
 
 
-class RestClient:
+class RestClient(RestTwins):
     """Blocking twin of `AsyncRestClient`; made alone, it has connections of its own."""
-
-    portal: Portal
-    inner: RenamedRestClient
 
     def __init__(
         self, config: ClientConfig | None = None, **options: Unpack[ClientOptions]
     ) -> None:
         service = ServiceClient(config, **options)
         self.portal, self.inner = service.portal, service.inner.create_rest_client()
-
-    @classmethod
-    def of(cls, portal: Portal, inner: RenamedRestClient) -> "RestClient":
-        """On connections that are there."""
-        client = cls.__new__(cls)
-        client.portal, client.inner = portal, inner
-        return client
 
     def pages(
         self, fetch: Callable[[int, int], Any], items: str, *, page_size: int = 100
@@ -82,10 +65,6 @@ class RestClient:
             return asyncio.to_thread(fetch, limit, offset)
 
         return _PAGES(self, fetched, items, page_size=page_size)
-
-    def get_telemetry(self) -> Any:
-        """What reports the session's events, if anything does."""
-        return self.inner.get_telemetry()
 
     list_training_runs = waiting(RenamedRestClient.list_training_runs)
     get_training_run = waiting(RenamedRestClient.get_training_run)
@@ -138,35 +117,12 @@ class RestClient:
         RenamedRestClient.get_checkpoint_archive_url_by_tinker_path
     )
     assign_session_project = waiting(RenamedRestClient.assign_session_project)
-    list_training_runs_async = twin(RenamedRestClient.list_training_runs)
-    get_training_run_async = twin(RenamedRestClient.get_training_run)
-    get_training_run_by_tinker_path_async = twin(RenamedRestClient.get_training_run_by_tinker_path)
-    list_checkpoints_async = twin(RenamedRestClient.list_checkpoints)
-    list_user_checkpoints_async = twin(RenamedRestClient.list_user_checkpoints)
     delete_checkpoint_async = twin(RenamedRestClient.delete_checkpoint)
-    delete_checkpoint_from_tinker_path_async = twin(
-        RenamedRestClient.delete_checkpoint_from_tinker_path
-    )
-    publish_checkpoint_from_tinker_path_async = twin(
-        RenamedRestClient.publish_checkpoint_from_tinker_path
-    )
-    unpublish_checkpoint_from_tinker_path_async = twin(
-        RenamedRestClient.unpublish_checkpoint_from_tinker_path
-    )
-    set_checkpoint_ttl_from_tinker_path_async = twin(
-        RenamedRestClient.set_checkpoint_ttl_from_tinker_path
-    )
-    get_external_weights_urls_async = twin(RenamedRestClient.get_external_weights_urls)
     copy_weights_async = twin(RenamedRestClient.copy_weights)
-    get_sampler_async = twin(RenamedRestClient.get_sampler)
-    list_sessions_async = twin(RenamedRestClient.list_sessions)
-    get_session_async = twin(RenamedRestClient.get_session)
-    assign_session_project_async = twin(RenamedRestClient.assign_session_project)
     export_session_trace_async = twin(RenamedRestClient.export_session_trace)
     publish_checkpoint_async = twin(RenamedRestClient.publish_checkpoint)
     unpublish_checkpoint_async = twin(RenamedRestClient.unpublish_checkpoint)
     set_checkpoint_ttl_async = twin(RenamedRestClient.set_checkpoint_ttl)
-    get_checkpoint_archive_url_async = twin(RenamedRestClient.get_checkpoint_archive_url)
     get_weights_info_by_tinker_path_async = twin(RenamedRestClient.get_weights_info_by_tinker_path)
     set_session_project_async = twin(RenamedRestClient.set_session_project)
     finish_session_async = twin(RenamedRestClient.finish_session)
@@ -176,9 +132,6 @@ class RestClient:
     external_weights_upload_finish_async = twin(RenamedRestClient.external_weights_upload_finish)
     get_server_capabilities_async = twin(RenamedRestClient.get_server_capabilities)
     whoami_async = twin(RenamedRestClient.whoami)
-    get_checkpoint_archive_url_from_tinker_path_async = twin(
-        RenamedRestClient.get_checkpoint_archive_url_from_tinker_path
-    )
     delete_checkpoint_by_tinker_path_async = twin(
         RenamedRestClient.delete_checkpoint_by_tinker_path
     )

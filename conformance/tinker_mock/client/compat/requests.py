@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from tinker_mock.client.training.loss_functions import LossFn
 from tinker_mock.client.types.custom_loss import CustomLossGraph, CustomLossInput
 from tinker_mock.client.types.datum import Datum
 from tinker_mock.client.types.model_input import ModelInput
@@ -20,16 +21,7 @@ from tinker_mock.client.types.parameters import (
 )
 from tinker_mock.client.types.tensors import TensorData
 
-LossFnType = Literal[
-    "cross_entropy",
-    "importance_sampling",
-    "ppo",
-    "cispo",
-    "dro",
-    "gspo",
-    "stable_reinforce",
-    "custom",
-]
+LossFnType = Literal[LossFn, "custom"]
 
 
 @dataclass(frozen=True)

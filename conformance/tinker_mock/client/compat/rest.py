@@ -1,16 +1,16 @@
 """`RestClient` and `AdminClient` of `tinker`: each method hands out a future."""
 
-from typing import Any, Self
+from typing import Any
 
 from tinker_mock.client import blocking
 from tinker_mock.client.compat import calls
-from tinker_mock.client.portal import Portal
 from tinker_mock.client.rest.admin import AsyncAdminClient
 from tinker_mock.client.rest.renamed import RenamedRestClient as Rest
+from tinker_mock.client.rest_twins import AdminTwins, RestTwins
 from tinker_mock.client.twins import asking, twin
 
 
-class AdminClient:
+class AdminClient(AdminTwins):
     """Bills and the audit log, for those whose role allows it."""
 
     def __init__(self, *, base_url: str | None = None, api_key: str | None = None) -> None:
@@ -26,33 +26,14 @@ class AdminClient:
     get_current_checkpoint_storage_usage = asking(
         AsyncAdminClient.get_current_checkpoint_storage_usage
     )
-    get_audit_log_async = twin(AsyncAdminClient.get_audit_log)
-    get_billing_usage_async = twin(AsyncAdminClient.get_billing_usage)
-    get_current_checkpoint_storage_usage_async = twin(
-        AsyncAdminClient.get_current_checkpoint_storage_usage
-    )
 
 
-class RestClient:
+class RestClient(RestTwins):
     """Runs, checkpoints, sessions; needs no session of its own."""
-
-    portal: Portal
-    inner: Rest
 
     def __init__(self, *, base_url: str | None = None, api_key: str | None = None) -> None:
         service = blocking.ServiceClient(base_url=base_url, api_key=api_key)
         self.portal, self.inner = service.portal, service.inner.create_rest_client()
-
-    @classmethod
-    def of(cls, portal: Portal, inner: Rest) -> Self:
-        """On connections that are there."""
-        client = cls.__new__(cls)
-        client.portal, client.inner = portal, inner
-        return client
-
-    def get_telemetry(self) -> Any:
-        """What reports the session's events, if anything does."""
-        return self.inner.get_telemetry()
 
     list_training_runs = asking(Rest.list_training_runs)
     get_training_run = asking(Rest.get_training_run)
@@ -85,24 +66,6 @@ class RestClient:
     get_audit_log_async = twin(Rest.get_audit_log)
     get_billing_usage_async = twin(Rest.get_billing_usage)
     get_current_checkpoint_storage_usage_async = twin(Rest.get_current_checkpoint_storage_usage)
-    get_checkpoint_archive_url_async = twin(Rest.get_checkpoint_archive_url)
-    get_checkpoint_archive_url_from_tinker_path_async = twin(
-        Rest.get_checkpoint_archive_url_from_tinker_path
-    )
     delete_checkpoint_async = twin(calls.delete_checkpoint)
     copy_weights_async = twin(calls.copy_weights)
     export_session_trace_async = twin(calls.export_session_trace)
-    list_training_runs_async = twin(Rest.list_training_runs)
-    get_training_run_async = twin(Rest.get_training_run)
-    get_training_run_by_tinker_path_async = twin(Rest.get_training_run_by_tinker_path)
-    list_checkpoints_async = twin(Rest.list_checkpoints)
-    list_user_checkpoints_async = twin(Rest.list_user_checkpoints)
-    delete_checkpoint_from_tinker_path_async = twin(Rest.delete_checkpoint_from_tinker_path)
-    publish_checkpoint_from_tinker_path_async = twin(Rest.publish_checkpoint_from_tinker_path)
-    unpublish_checkpoint_from_tinker_path_async = twin(Rest.unpublish_checkpoint_from_tinker_path)
-    set_checkpoint_ttl_from_tinker_path_async = twin(Rest.set_checkpoint_ttl_from_tinker_path)
-    get_external_weights_urls_async = twin(Rest.get_external_weights_urls)
-    get_sampler_async = twin(Rest.get_sampler)
-    list_sessions_async = twin(Rest.list_sessions)
-    get_session_async = twin(Rest.get_session)
-    assign_session_project_async = twin(Rest.assign_session_project)

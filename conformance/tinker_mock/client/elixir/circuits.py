@@ -1,6 +1,7 @@
 """One circuit breaker per endpoint, made when it is first asked for."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from tinker_mock.client.clock import Clock, RealClock
@@ -20,21 +21,19 @@ class CircuitRegistry:
         half_open_max_calls: int = 1,
         clock: Clock | None = None,
     ) -> None:
-        self._failure_threshold = failure_threshold
-        self._reset_timeout = reset_timeout
-        self._half_open_max_calls = half_open_max_calls
-        self._clock = clock or RealClock()
+        self._make = partial(
+            CircuitBreaker,
+            failure_threshold=failure_threshold,
+            reset_timeout=reset_timeout,
+            half_open_max_calls=half_open_max_calls,
+            clock=clock or RealClock(),
+        )
         self._breakers: dict[str, CircuitBreaker] = {}
 
     def breaker(self, name: str) -> CircuitBreaker:
         """The breaker of an endpoint."""
         if name not in self._breakers:
-            self._breakers[name] = CircuitBreaker(
-                failure_threshold=self._failure_threshold,
-                reset_timeout=self._reset_timeout,
-                half_open_max_calls=self._half_open_max_calls,
-                clock=self._clock,
-            )
+            self._breakers[name] = self._make()
         return self._breakers[name]
 
     async def call(

@@ -1,13 +1,11 @@
 """The losses a server knows, and their settings."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, get_args
 
-if TYPE_CHECKING:
-    pass
 from tinker_mock.client.errors import invalid
 
-LOSS_FNS = (
+LossFn = Literal[
     "cross_entropy",
     "importance_sampling",
     "ppo",
@@ -15,7 +13,8 @@ LOSS_FNS = (
     "dro",
     "gspo",
     "stable_reinforce",
-)
+]
+LOSS_FNS: tuple[str, ...] = get_args(LossFn)
 
 FIRST_LOSS_FNS = LOSS_FNS[:5]
 """Those that servers of every release know."""
