@@ -99,20 +99,19 @@ def folder_of(model: NamedModel, forms: Sequence[str] = ("tokenizer.json",)) -> 
     `forms` are the files that it can load. None where there is none: a tokenizer in another form,
     no disk to write.
     """
-    if _inkling_ranks(model) is not None and own_tokenizer(model) is not None:
+    if own_tokenizer(model) is None:
+        try:
+            return str(stand_in_folder(model))
+        except (ValueError, OSError) as problem:
+            _log.warning("%s: no stand-in tokenizer on disk: %s", model.name, problem)
+            return None
+    if _inkling_ranks(model) is not None:
         return None
     for source, _ in _sources(model):
         for directory in _directories(source):
-            tokenizer = own_tokenizer(model)
-            if tokenizer is not None and any((directory / name).is_file() for name in forms):
+            if any((directory / name).is_file() for name in forms):
                 return str(directory.resolve())
-    if own_tokenizer(model) is not None:
-        return None
-    try:
-        return str(stand_in_folder(model))
-    except (ValueError, OSError) as problem:
-        _log.warning("%s: no stand-in tokenizer on disk: %s", model.name, problem)
-        return None
+    return None
 
 
 def has_own_files(model: NamedModel) -> bool:

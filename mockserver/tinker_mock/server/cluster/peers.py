@@ -9,6 +9,7 @@ from typing import Any
 from tinker_mock.server.cluster.connections import Broken, Connections
 from tinker_mock.server.cluster.membership import Peer
 from tinker_mock.server.wire.exchange import EVENT_STREAM, JSON, Answer, Exchange
+from tinker_mock.server.wire.hop_by_hop import HOP_BY_HOP
 
 FROM, TOKEN, UNIT, BASE = (
     f"x-tinker-mock-{name}" for name in ("from", "peer-token", "unit", "base-url")
@@ -17,18 +18,6 @@ FROM, TOKEN, UNIT, BASE = (
 address that the client used."""
 RESULT_OF, NOT_MINE = "x-tinker-mock-result-of", "x-tinker-mock-not-mine"
 """Headers of an answer to another server."""
-HOP_BY_HOP = {
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-}
 
 
 class PeerGone(Exception):

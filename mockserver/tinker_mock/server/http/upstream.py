@@ -11,19 +11,8 @@ from tinker_mock.server.errors import ServiceError
 from tinker_mock.server.lru import LruCache
 from tinker_mock.server.settings import PREFIXES
 from tinker_mock.server.wire.exchange import EVENT_STREAM, JSON, Answer, Exchange
+from tinker_mock.server.wire.hop_by_hop import HOP_BY_HOP
 
-HOP_BY_HOP = {
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-}
 PROMISES_KEPT = 100_000
 
 

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from tinker_mock.server.budget import MIB
 from tinker_mock.server.clock import Clock, RealClock
 from tinker_mock.server.effects import words
 from tinker_mock.server.errors import ServiceError
@@ -16,7 +17,6 @@ from tinker_mock.server.wire.exchange import Exchange
 
 FEED_BACKLOG = 1000
 MALFORMED = {405, 413, 415, 422}  # refusals of the message itself, not of what it asks for
-MIB = 1024 * 1024
 SHARES = 8
 """No body takes more than this part of the journal."""
 MOST_SENTENCES = 1000

@@ -340,19 +340,19 @@ class PromiseBook:
         changed, self._lane_changed = self._lane_changed, {}
         for event in [*events.values(), *changed.values()]:
             event.set()
-        self.room.restart([promise for promise in self.promises.values() if promise.open])
+        self.room.clear()
         self._go_on(self.promises.values(), self.lanes.values())
 
     def take_up(self, promises: Iterable[Promise], lanes: Iterable[Lane]) -> None:
         """These have come into the store: what is queued there starts."""
         self.retention.restart()
-        self.room.restart([promise for promise in self.promises.values() if promise.open])
         self._go_on(promises, lanes)
 
     def _go_on(self, promises: Iterable[Promise], lanes: Iterable[Lane]) -> None:
         for promise in promises:
             if not promise.open:
                 continue
+            self.room.enter(promise)
             promise.state = "queued"
             self._finished[promise.request_id] = asyncio.Event()
             if not self.lanes[promise.lane_id].ordered:

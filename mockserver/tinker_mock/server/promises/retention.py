@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from tinker_mock.server.budget import MIB
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.settings import MAX_RESULTS
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.store import Store
 
-MIB = 1 << 20
 VALUE = 32
 """Bytes of a value of plain data."""
 Due = OrderedDict[str, float]

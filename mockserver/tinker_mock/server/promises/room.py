@@ -5,6 +5,7 @@ What waits behind a seq_id that never comes, or behind long work, is held in mem
 
 from collections import Counter
 
+from tinker_mock.server.budget import MIB
 from tinker_mock.server.errors import TooManyRequests
 from tinker_mock.server.state.promise import Promise
 
@@ -12,7 +13,6 @@ LEAST_SHARES = 2
 """One tenant alone may hold this part of the room."""
 RECORD = 2048
 """Bytes that a promise takes beside its request."""
-MIB = 1 << 20
 
 
 class Room:
@@ -60,9 +60,7 @@ class Room:
         if not self._held[promise.tenant_id]:
             del self._held[promise.tenant_id]
 
-    def restart(self, promises: list[Promise]) -> None:
-        """Another state: these wait."""
+    def clear(self) -> None:
+        """Nobody waits."""
         self._held.clear()
         self._weights.clear()
-        for promise in promises:
-            self.enter(promise)

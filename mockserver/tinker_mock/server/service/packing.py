@@ -6,12 +6,12 @@ A trainer that is ready to compute takes a few MiB of tables; packed it takes wh
 from collections.abc import Mapping
 from typing import Any
 
+from tinker_mock.server.budget import MIB
 from tinker_mock.server.engine import export_state
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.promise import model_lane
 from tinker_mock.server.state.records import TrainingRun
 
-MIB = 1024 * 1024
 SHARED = ("base", "frozen")
 """What trainers share is nobody's weight."""
 

@@ -36,153 +36,71 @@ def seconds(least: float, most: float) -> Callable[[str], float]:
     return read
 
 
+MEBIBYTES = whole(1, 1 << 20)
+COUNT = whole(1, 10_000_000)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All of them."""
     add_traffic_arguments(parser)
     add_keeping_arguments(parser)
-    add = parser.add_argument_group("limits of work").add_argument
-    add(
-        "--long-poll",
-        type=seconds(0, 3600),
-        default=Settings.long_poll,
-        metavar="S",
-        help="seconds a poll is held (%(default)g)",
-    )
-    add(
-        "--threads",
-        type=whole(1, 64),
-        default=Settings.threads,
-        metavar="N",
-        help="threads that compute at a time (%(default)s)",
-    )
-    add(
-        "--work-seconds",
-        type=seconds(0.1, 86400),
-        default=Settings.work_seconds,
-        metavar="S",
-        help="processor time of one operation (%(default)g)",
-    )
-    add(
-        "--work-memory",
-        type=whole(1, 1 << 20),
-        default=Settings.work_memory,
-        metavar="MIB",
-        help="intermediate values of one operation (%(default)s)",
-    )
-    add(
-        "--work-tokens",
-        type=whole(1, 1 << 40),
-        default=Settings.work_tokens,
-        metavar="N",
-        help="tokens one operation reads or writes (%(default)s)",
-    )
+    add = _adding(parser, "limits of work")
+    add("--long-poll", seconds(0, 3600), "S", "seconds a poll is held (%(default)g)")
+    add("--threads", whole(1, 64), "N", "threads that compute at a time (%(default)s)")
+    add("--work-seconds", seconds(0.1, 86400), "S", "processor time of one operation (%(default)g)")
+    add("--work-memory", MEBIBYTES, "MIB", "intermediate values of one operation (%(default)s)")
+    tokens = "tokens one operation reads or writes (%(default)s)"
+    add("--work-tokens", whole(1, 1 << 40), "N", tokens)
 
 
 def add_keeping_arguments(parser: argparse.ArgumentParser) -> None:
     """How long things are kept, and how many."""
-    add = parser.add_argument_group("limits of memory").add_argument
+    add = _adding(parser, "limits of memory")
     kept = seconds(0, 1e10)
-    add(
-        "--retention",
-        dest="result_retention",
-        type=kept,
-        default=Settings.result_retention,
-        metavar="S",
-        help="seconds that results stay readable (%(default)g)",
-    )
-    add(
-        "--keep",
-        type=kept,
-        default=Settings.keep,
-        metavar="S",
-        help="seconds that ended sessions and accounts are kept (%(default)g)",
-    )
-    add(
-        "--memory-limit",
-        type=whole(1, 1 << 20),
-        metavar="MIB",
-        help="pack idle models when those under training take more (default: never)",
-    )
-    add(
-        "--max-models",
-        type=whole(1, 10_000_000),
-        default=Settings.max_models,
-        metavar="N",
-        help="models, and samplers, that one session holds (%(default)s)",
-    )
-    add(
-        "--max-queued",
-        type=whole(1, 1 << 20),
-        default=Settings.max_queued,
-        metavar="MIB",
-        help="requests that wait for their turn (%(default)s)",
-    )
-    add(
-        "--max-results",
-        type=whole(1, 1 << 20),
-        default=Settings.max_results,
-        metavar="MIB",
-        help="results that stay readable (%(default)s)",
-    )
+    retention = "seconds that results stay readable (%(default)g)"
+    add("--retention", kept, "S", retention, setting="result_retention")
+    add("--keep", kept, "S", "seconds that ended sessions and accounts are kept (%(default)g)")
+    idle = "pack idle models when those under training take more (default: never)"
+    add("--memory-limit", MEBIBYTES, "MIB", idle)
+    add("--max-models", COUNT, "N", "models, and samplers, that one session holds (%(default)s)")
+    add("--max-queued", MEBIBYTES, "MIB", "requests that wait for their turn (%(default)s)")
+    add("--max-results", MEBIBYTES, "MIB", "results that stay readable (%(default)s)")
     for name in ("tenants", "sessions", "snapshots"):
-        add(
-            f"--max-{name}",
-            type=whole(1, 10_000_000),
-            default=getattr(Settings, f"max_{name}"),
-            metavar="N",
-            help=f"{name} that are held at most (%(default)s)",
-        )
+        add(f"--max-{name}", COUNT, "N", f"{name} that are held at most (%(default)s)")
 
 
 def add_traffic_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of bodies and of the journal, which a proxy has too."""
-    add = parser.add_argument_group("limits of traffic").add_argument
-    add(
-        "--max-connections",
-        type=whole(1, 1_000_000),
-        default=Settings.max_connections,
-        metavar="N",
-        help="connections at a time (%(default)s, or what the open files allow)",
-    )
-    add(
-        "--max-body",
-        type=whole(1, 4096),
-        default=Settings.max_body,
-        metavar="MIB",
-        help="size of one body, decompressed (%(default)s)",
-    )
+    add = _adding(parser, "limits of traffic")
+    at_a_time = "connections at a time (%(default)s, or what the open files allow)"
+    add("--max-connections", whole(1, 1_000_000), "N", at_a_time)
+    body = whole(1, 4096)
+    add("--max-body", body, "MIB", "size of one body, decompressed (%(default)s)")
     add(
         "--max-in-flight",
-        type=whole(1, 1 << 20),
-        default=Settings.max_in_flight,
-        metavar="MIB",
-        help="memory of all bodies of requests under way (%(default)s)",
+        MEBIBYTES,
+        "MIB",
+        "memory of all bodies of requests under way (%(default)s)",
     )
-    add(
-        "--read-timeout",
-        type=seconds(0.01, 86400),
-        default=Settings.read_timeout,
-        metavar="S",
-        help="seconds a small body may take to arrive (%(default)g)",
-    )
-    add(
-        "--journal-size",
-        type=whole(0, 10_000_000),
-        default=Settings.journal_size,
-        metavar="N",
-        help="exchanges the journal keeps (%(default)s); 0 for no journal",
-    )
-    add(
-        "--journal-memory",
-        type=whole(1, 1 << 20),
-        default=Settings.journal_memory,
-        metavar="MIB",
-        help="what they may take (%(default)s)",
-    )
-    add(
-        "--journal-body",
-        type=whole(1, 4096),
-        default=Settings.journal_body,
-        metavar="MIB",
-        help="longest body the journal keeps, of others the size (%(default)s)",
-    )
+    arriving = "seconds a small body may take to arrive (%(default)g)"
+    add("--read-timeout", seconds(0.01, 86400), "S", arriving)
+    exchanges = "exchanges the journal keeps (%(default)s); 0 for no journal"
+    add("--journal-size", whole(0, 10_000_000), "N", exchanges)
+    add("--journal-memory", MEBIBYTES, "MIB", "what they may take (%(default)s)")
+    longest = "longest body the journal keeps, of others the size (%(default)s)"
+    add("--journal-body", body, "MIB", longest)
+
+
+def _adding(parser: argparse.ArgumentParser, title: str) -> Callable[..., None]:
+    """What adds an option to a group: its flag, type, unit and text, for the setting of its name
+    or the one that is told."""
+    group = parser.add_argument_group(title)
+
+    def add(
+        flag: str, read: Callable[[str], float], unit: str, text: str, setting: str = ""
+    ) -> None:
+        name = setting or flag.removeprefix("--").replace("-", "_")
+        default = getattr(Settings, name)
+        group.add_argument(flag, dest=name, type=read, default=default, metavar=unit, help=text)
+
+    return add

@@ -3,11 +3,10 @@
 import threading
 from dataclasses import dataclass
 
+from tinker_mock.server.budget import MIB
 from tinker_mock.server.errors import ServiceError, TooManyRequests
 from tinker_mock.server.settings import BodyLimits
 from tinker_mock.server.wire.deadlines import Deadlines
-
-MIB = 1 << 20
 
 
 class TooLarge(ServiceError):
