@@ -1,18 +1,15 @@
 """A server that is stopped and started again on its directory is not noticed by an SDK."""
 
-import json
 import signal
-import subprocess
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.bench.crash import Server
+from tests.sdk import onlooking
 from tinker_mock.suite.sdk.environment import EnvironmentMissing, newest, process
 
-SCRIPT = Path(__file__).with_name("restart_client.py")
 STEPS = 7
 AT = {0, 2, 4}
 """After these steps the server is restarted, while the next one is under way."""
@@ -20,26 +17,15 @@ AT = {0, 2, 4}
 
 def train(server: Server, version: str, how: signal.Signals | None) -> list[dict[str, Any]]:
     """What a user of that release sees, step by step."""
-    python, environment = process(version, TINKER_TELEMETRY="0")
-    command = [python, str(SCRIPT), f"http://127.0.0.1:{server.port}", str(STEPS)]
+
+    def restart(seen: dict[str, Any]) -> None:
+        if how is not None and seen["step"] in AT:
+            server.end(how)
+            server.start()
+
     server.start()
-    seen = []
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as user:
-        assert user.stdout is not None
-        assert user.stderr is not None
-        said: list[str] = []
-        reader = threading.Thread(target=lambda: said.extend(user.stderr or ()), daemon=True)
-        reader.start()
-        for line in user.stdout:
-            seen.append(json.loads(line))
-            if how is not None and seen[-1]["step"] in AT:
-                server.end(how)
-                server.start()
-        reader.join()
+    seen = onlooking.train(server.port, version, STEPS, restart)
     server.end(signal.SIGTERM)
-    assert user.returncode == 0, "".join(said)[-3000:]
     return seen
 
 

@@ -1,8 +1,7 @@
-"""A PostgreSQL of the tests' own, and servers that share a database in it."""
+"""Servers that share a database, and clients of them."""
 
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -10,20 +9,8 @@ import httpx
 import pytest
 
 from tests.bench.crash import Server
-from tinker_mock.suite.postgres import NoPostgres, postgres
 
 BASE = "Qwen/Qwen3-8B"
-
-
-@pytest.fixture(scope="session")
-def database() -> Iterator[str]:
-    """The address of a PostgreSQL; skips with a sentence where there can be none."""
-    with ExitStack() as stack:
-        try:
-            address = stack.enter_context(postgres()).address
-        except NoPostgres as error:
-            pytest.skip(str(error))
-        yield address
 
 
 @pytest.fixture
