@@ -58,8 +58,9 @@ ledger: $(STAMP) ## Renew contracts/requirements/README.md from the ledger
 	$(BIN)/tinker-mock conformance ledger --output contracts/requirements/README.md
 
 .PHONY: fidelity
-fidelity: $(STAMP) ## Renew docs/fidelity.md, how the mock differs from the service
+fidelity: $(STAMP) ## Renew docs/fidelity.md and docs/facts.md, how the mock differs from the service
 	$(BIN)/tinker-mock conformance fidelity --output docs/fidelity.md
+	$(BIN)/tinker-mock conformance fidelity --facts --output docs/facts.md
 
 .PHONY: docs
 docs: $(STAMP) ## Build the documentation in build/site; a dead link fails (ARGS=serve: look at it)

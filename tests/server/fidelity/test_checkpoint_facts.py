@@ -11,6 +11,7 @@ from safetensors.numpy import load
 
 from tests.server.conftest import Api, sample, training_step, update
 from tinker_mock.server.serving.in_thread import RunningServer
+from tinker_mock.server.settings import Settings
 
 HOUR, TEN_YEARS = 3600, 10 * 365 * 24 * 3600
 
@@ -45,9 +46,7 @@ def test_sampler_weights_cannot_be_overwritten(api: Api) -> None:
     assert api.post("save_weights_for_sampler", body).status_code == 409
 
 
-def test_a_published_checkpoint_is_loaded_and_sampled_by_everybody(
-    api: Api, stranger: Api
-) -> None:
+def test_a_published_checkpoint_is_loaded_and_sampled_by_everybody(api: Api, stranger: Api) -> None:
     model = api.model()
     api.done("forward_backward", training_step(model, 1))
     api.done("optim_step", update(model, 2, learning_rate=1e-2))
@@ -104,10 +103,20 @@ def test_an_archive_of_attention_and_mlp_is_the_one_that_was_measured(
     assert size == pytest.approx(247.6, abs=0.2)
 
 
+def test_every_listed_checkpoint_tells_its_base_model(api: Api) -> None:
+    name = "moonshotai/Kimi-K2.6:peft:131072"
+    model = api.model(base_model=name)
+    for number, kind in enumerate(("save_weights", "save_weights_for_sampler"), 1):
+        saved(api, model, number, "a", kind)
+    for listing in ("checkpoints", f"training_runs/{model}/checkpoints"):
+        told = api.get(listing).json()["checkpoints"]
+        assert [one["base_model"] for one in told] == [name, name]
+    found = api.post("checkpoints/search", {}).json()["checkpoints"]
+    assert {one["base_model"] for one in found} == {name}
+
+
 @pytest.mark.parametrize("quirks", [[], ["sampler-archives-only"]])
 def test_archives_of_training_state_end_with_the_quirk(quirks: list[str]) -> None:
-    from tinker_mock.server.settings import Settings
-
     with RunningServer(Settings(port=0, quirks=quirks)) as server:
         api = Api(server, "tml-archives")
         with api.http:

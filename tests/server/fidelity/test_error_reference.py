@@ -128,3 +128,12 @@ def test_too_many_requests_are_429_with_a_time_to_come_back(tinker_mock: Running
         answers = [api.post("asample", sample(sampler, number)) for number in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert 0 < float(answers[2].headers["retry-after-ms"]) <= 2000
+
+
+@pytest.mark.tinker_mock(scenario="billing-pause")
+def test_an_unpaid_key_is_402(tinker_mock: RunningServer) -> None:
+    api = Api(tinker_mock, "tml-unpaid")
+    with api.http:
+        sampler = api.sampler()
+        statuses = {api.post("asample", sample(sampler, n)).status_code for n in range(30)}
+    assert statuses == {200, 402}
