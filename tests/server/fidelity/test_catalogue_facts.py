@@ -101,9 +101,22 @@ def test_models_were_retired_on_the_documented_days(day: str) -> None:
     assert not set(RETIRED[day]) & {row.name for row in later.on_offer()}
 
 
-def test_a_retired_model_names_its_documented_replacement() -> None:
-    catalog = Catalog.load(today=lambda: date(2026, 11, 28))
-    assert catalog.replacement_of(catalog.get("Qwen/Qwen3.6-27B")) == "Qwen/Qwen3.8-27B"
+REPLACEMENTS = {
+    "2026-06-12": {
+        "Qwen/Qwen3.5-35B-A3B": "Qwen/Qwen3.6-35B-A3B",
+        "Qwen/Qwen3.5-27B": "Qwen/Qwen3.6-27B",
+        "Qwen/Qwen3-30B-A3B": "Qwen/Qwen3.6-35B-A3B",
+        "Qwen/Qwen3-30B-A3B-Instruct-2507": "Qwen/Qwen3.6-35B-A3B",
+    },
+    "2026-09-02": {"Qwen/Qwen3.6-27B": "Qwen/Qwen3.8-27B"},
+}
+
+
+@pytest.mark.parametrize("day", REPLACEMENTS)
+def test_a_retired_model_names_its_documented_replacement(day: str) -> None:
+    catalog = Catalog.load(today=lambda: date.fromisoformat(day))
+    told = {name: catalog.replacement_of(catalog.get(name)) for name in REPLACEMENTS[day]}
+    assert told == REPLACEMENTS[day]
 
 
 PRICES = {

@@ -71,7 +71,7 @@ def test_a_policy_loss_is_the_documented_sum(api: Api, case: str) -> None:
     model = api.model()
     now = logprobs(passed(api, model, 1, datum(), loss_fn="cross_entropy"))
     before = (now - OLD_GAPS).astype(np.float32)
-    inputs = {
+    inputs: dict[str, Any] = {
         "target_tokens": {"data": TOKENS[1:], "dtype": "int64"},
         "logprobs": {"data": before.tolist(), "dtype": "float32"},
         "advantages": {"data": ADVANTAGES.tolist(), "dtype": "float32"},
@@ -155,3 +155,28 @@ def test_adams_defaults_are_the_documented_ones(api: Api) -> None:
 def test_weight_decay_is_decoupled(api: Api) -> None:
     """A clipped gradient leaves the decay as it is: with decay the loss falls less far."""
     assert losses(api, weight_decay=100.0)[2] > losses(api)[2]
+
+
+DIMUON = {"type": "dimuon", "version": 1}
+OVERRIDES = {"grad_clip_norm": 1e-3, "beta1": 0.2, "damping": 10.0,
+             "rank_lr_correction_exponent": 2.0}  # fmt: skip
+
+
+def test_omitted_settings_of_dimuon_are_defaults_again_at_each_step(api: Api) -> None:
+    """What one step was told is forgotten by the next one."""
+
+    def run(*steps: dict[str, float]) -> list[float]:
+        config = {"rank": 8, "seed": 1}
+        model, found = api.model(lora_config=config, optimizer_config=DIMUON), []
+        for step, told in enumerate(steps):
+            passed = api.done("forward_backward", training_step(model, 2 * step + 1))
+            found.append(passed["metrics"]["loss:sum"])
+            params = {"type": "dimuon", "learning_rate": 1e-5, **told}
+            body = {"model_id": model, "seq_id": 2 * step + 2, "optimizer_params": params}
+            api.done("optim_step", body)
+        return found
+
+    defaults = {"grad_clip_norm": 0.0, "beta1": 0.9}
+    silent = run(OVERRIDES, {}, {})
+    assert silent == run(OVERRIDES, defaults, defaults)
+    assert silent != run(OVERRIDES, OVERRIDES, OVERRIDES)
