@@ -54,6 +54,7 @@ def test_a_checkpoint_is_sampled_as_it_was_saved_while_training_goes_on(
     saved = {"model_id": model, "seq_id": 5, "path": "s"}
     checkpoint = api.done("save_weights_for_sampler", saved)["path"]
     before = text(checkpoint)
+    assert before != text(BASE)
     train(6)
     assert text(checkpoint) == before
     saved = {"model_id": model, "seq_id": 10, "path": "later"}
@@ -103,3 +104,26 @@ def test_an_answer_has_no_citations(api: Api) -> None:
     messages = [{"role": "user", "content": [document]}]
     body = {"model": BASE, "messages": messages, "max_tokens": 8}
     assert asked(api, "/anthropic/api/v1/messages", **body).status_code == 400
+
+
+IGNORED: dict[str, dict[str, Any]] = {
+    "speed": {"speed": "fast"},
+    "a budget of thinking": {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+    "another budget": {"thinking": {"type": "enabled", "budget_tokens": 4096}},
+    "cache control": {"system": [
+        {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}
+    ]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", IGNORED)
+def test_what_is_ignored_changes_no_word(api: Api, case: str) -> None:
+    plain: dict[str, Any] = {"model": BASE, "messages": HELLO, "max_tokens": 200, "temperature": 0}
+    told = {**plain, **IGNORED[case]}
+    if "thinking" in told:
+        plain |= {"thinking": {"type": "enabled", "budget_tokens": 2048}}
+    if "system" in told:
+        plain |= {"system": [{"type": "text", "text": "Be brief."}]}
+    path = "/anthropic/api/v1/messages"
+    without, with_it = (asked(api, path, **body).json()["content"] for body in (plain, told))
+    assert with_it == without
