@@ -21,7 +21,7 @@ Successors = list[tuple[int, float]]
 """Scripted tokens with the logs of their odds against all that are not."""
 
 MOST_RESIDENT = 8
-"""So many weights stay unpacked: contexts, normalisers and running sums are some megabytes."""
+"""So many weights stay unpacked: contexts, normalisers and running sums of what they were asked."""
 
 
 class BaseModel:
@@ -72,11 +72,11 @@ class BaseModel:
     @cached_property
     def untrained(self) -> Parameters:
         """The model before any training: an adapter without parameters."""
-        return Parameters(Adapter.empty(AdapterShape(), self.table))
+        return Parameters(self.new_adapter(AdapterShape()))
 
     def new_adapter(self, shape: AdapterShape) -> Adapter:
         """An adapter to train: without parameters, over the table of the untrained model."""
-        return Adapter.empty(shape, self.table.branch())
+        return Adapter.empty(shape, self.table.over())
 
     def snapshot(self, adapter: Adapter) -> Weights:
         """An adapter that changes no more as immutable weights, which stay unpacked for a while."""

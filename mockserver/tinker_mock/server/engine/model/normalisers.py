@@ -16,7 +16,6 @@ import numpy as np
 from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.context_tables import ContextTable
 from tinker_mock.server.engine.model.keys import Floats, Ints
-from tinker_mock.server.engine.model.numbering import Numbering
 
 GAIN = 1 / 32
 """What a parameter of 1 adds to a logit: gradients then have norms that LoRA's have."""
@@ -34,8 +33,8 @@ class Prepared:
     """Contexts that are ready, shorter ones first, and their entries end to end.
 
     `levels` cut the contexts, `cuts` the entries by order; `lengths` counts each context's entries.
-    Per entry: `up` the place of its parent (-1 for one of order 0 that nothing lists), the
-    adapter's `values`, its `weight` and its parent's, `above`, and its grammar `column`.
+    Per entry: the adapter's `values`, its `weight` and its parent's, `above`, and its grammar
+    `column`.
     """
 
     contexts: Ints
@@ -43,7 +42,6 @@ class Prepared:
     lengths: Ints
     entries: Ints
     cuts: Ints
-    up: Ints
     values: Floats
     weight: Floats
     above: Floats
@@ -53,10 +51,10 @@ class Prepared:
 class Normalisers:
     """Weights and their sums at one temperature, for the contexts that were prepared.
 
-    Per entry: `log_weight` and `weight` before the grammar's factor. Per context: `ordinary` sums
-    the ordinary tokens' weights, `grammar` [G] holds each grammar token's weight. `factors`
-    [states, 1 + G] are the grammar's factors. Everything is raised to `1 / temperature`.
-    `values_of` gives the adapter's parameters at entries.
+    Per entry: `shift`, what the adapter adds to its log weight, and `weight` before the grammar's
+    factor. Per context: `ordinary` sums the ordinary tokens' weights, `grammar` [G] holds each
+    grammar token's weight. `factors` [states, 1 + G] are the grammar's factors. Everything but
+    `shift` is raised to `1 / temperature`. `values_of` gives the adapter's parameters at entries.
     """
 
     def __init__(
@@ -72,15 +70,14 @@ class Normalisers:
         self._entries = [Column(np.zeros(0)) for _ in range(2)]
         self._contexts = [Column(np.zeros(0)) for _ in range(2)]
         self._grammar: Column[np.float64] = Column(np.zeros(0))
-        self._numbers = Numbering()
-        self._make_room()
+        self.make_room()
 
-    def _make_room(self) -> None:
+    def make_room(self) -> None:
         """Fit the table. What is new weighs what it does untrained, until it is prepared."""
         table, base = self.table, self.table.log_base.values[self._entries[0].size :]
         if base.size:
-            log_weight, weight = self._entries
-            log_weight.extend(base / self.temperature)
+            shift, weight = self._entries
+            shift.extend_by(base.size, 0.0)
             weight.extend(np.exp(base / self.temperature))
         more = table.contexts.size - self._contexts[0].size
         if more:
@@ -88,13 +85,14 @@ class Normalisers:
             for column in self._contexts:
                 column.extend_by(more, 0.0)
             self._grammar.extend_by(more * columns, 0.0)
-        self.log_weight, self.weight = (c.values for c in self._entries)
+        self.shift, self.weight = (c.values for c in self._entries)
         self.ordinary, self._peak = (c.values for c in self._contexts)
         self.grammar = self._grammar.values.reshape(table.contexts.size, -1)
 
     def prepare(self, levels: list[Ints]) -> Prepared:
-        """Compute for the contexts of each order (distinct, with all shorter ones)."""
-        self._make_room()
+        """Compute for the contexts of each order (distinct). All shorter ones are among them, or
+        are ready."""
+        self.make_room()
         contexts = np.concatenate(levels)
         entries, lengths = self.table.members.of(contexts)
         ends = np.zeros(contexts.size + 1, dtype=np.int64)
@@ -110,25 +108,26 @@ class Normalisers:
         """Set the entries' weights."""
         table, root = self.table, int(cuts[1])
         parent = table.parent.values[entries]
-        up = self._numbers.of(entries, parent, table.entries.size)
-        shift = np.zeros(entries.size + 1)  # the last is that of what nothing lists
         values = self.values_of(entries)
-        np.multiply(values, GAIN, out=shift[:-1])
+        shift = values * GAIN
+        self.shift[entries[:root]] = shift[:root]
         for begin, end in pairwise(cuts[1:].tolist()):
-            shift[begin:end] += shift[up[begin:end]]
+            shift[begin:end] += self.shift[parent[begin:end]]
+            self.shift[entries[begin:end]] = shift[begin:end]
         base = table.log_base.values[entries]
-        log_weight = base + shift[:-1]
-        if self.temperature != 1.0:
-            log_weight /= self.temperature
-        weight = np.exp(log_weight)
-        above = weight[up]
-        above[:root] = np.exp(base[:root] / self.temperature)
-        bare = root + np.flatnonzero(up[root:] < 0)
-        above[bare] = self.weight[parent[bare]]
-        self.log_weight[entries] = log_weight
+        weight = np.exp(self._tempered(base + shift))
         self.weight[entries] = weight
+        above = self.weight[parent]
+        above[:root] = np.exp(self._tempered(base[:root]))
         column = table.column.values[entries]
-        return Prepared(contexts, bounds, lengths, entries, cuts, up, values, weight, above, column)
+        return Prepared(contexts, bounds, lengths, entries, cuts, values, weight, above, column)
+
+    def _tempered(self, log_weights: Floats) -> Floats:
+        return log_weights if self.temperature == 1.0 else log_weights / self.temperature
+
+    def log_weight(self, entries: Ints) -> Floats:
+        """Of entries that are ready."""
+        return self._tempered(self.table.log_base.values[entries] + self.shift[entries])
 
     def _sum_up(self, ready: Prepared, ends: Ints) -> None:
         """Set the contexts' sums, shorter ones first."""
@@ -144,6 +143,8 @@ class Normalisers:
         at = np.searchsorted(marked, ready.cuts).tolist()
         for level, (begin, end) in enumerate(pairwise(ready.levels.tolist())):
             here = contexts[begin:end]
+            if begin == end:
+                continue
             if level == 0:
                 self._peak[0] = self._root_total
                 self.ordinary[0] = self._root_total + sums[0]
@@ -177,5 +178,5 @@ class Normalisers:
         full = table.frozen.prior.root / self.temperature
         for one in reversed(table.ancestors(context)):
             entries, _ = table.members.of(np.array([one]))
-            full[table.token.values[entries]] = self.log_weight[entries]
+            full[table.token.values[entries]] = self.log_weight(entries)
         return full

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinker_mock.server.engine.model.adapter import MAX_VALUE, RATE, Adapter, State
 from tinker_mock.server.engine.model.columns import Column
@@ -40,7 +41,7 @@ class Adam:
         self.adapter = adapter
         self.first = Column(np.zeros(size))
         self.second = Column(np.zeros(size))
-        self.touched = Column(np.zeros(size, dtype=np.int64))
+        self.touched = Column(np.zeros(size, dtype=np.int32))
         self.rates = Column(self._rates_from(0))
         self.idle = IdleSteps()
 
@@ -50,8 +51,8 @@ class Adam:
 
     def values_of(self, entries: Ints) -> Floats:
         """The parameters of entries as they are now, 0 for those that are none."""
+        found = self.adapter.values_of(entries)
         self._make_room()
-        found: Floats = self.adapter.values.values[entries]
         late = np.flatnonzero(self.touched.values[entries] != self.step)
         if late.size and not self.idle.decays:
             late = late[self.first.values[entries[late]] != 0.0]
@@ -89,7 +90,7 @@ class Adam:
         return {
             "pairs.first": self.first.values[entries],
             "pairs.second": self.second.values[entries],
-            "pairs.touched": self.touched.values[entries],
+            "pairs.touched": self.touched.values[entries].astype(np.int64),
             "pairs.at_touch": self.adapter.values.values[entries].astype(np.float32),
             "steps": self.idle.packed(),
         }
@@ -122,7 +123,7 @@ class Adam:
             self.adapter.values.values[entries],
             self.first.values[entries],
             self.second.values[entries],
-            self.rates.values[entries],
+            self.rates.values[entries].astype(np.float64),
             self.touched.values[entries],
         )
 
@@ -141,8 +142,7 @@ class Adam:
             self.touched.extend_by(more, self.step)
             self.rates.extend(self._rates_from(self.rates.size))
 
-    def _rates_from(self, begin: int) -> Floats:
-        """What the learning rate is multiplied by, per entry."""
+    def _rates_from(self, begin: int) -> NDArray[np.float32]:
+        """What the learning rate is multiplied by, per entry: whole numbers, exact in 24 bits."""
         table = self.adapter.table
-        found: Floats = np.array(RATE)[table.order.values[table.context.values[begin:]]]
-        return found
+        return np.array(RATE, dtype=np.float32)[table.order.values[table.context.values[begin:]]]

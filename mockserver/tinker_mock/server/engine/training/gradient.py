@@ -186,11 +186,13 @@ def _summed_up(
         at = scorer.numbers.of(prepared.entries, part.entries, adapter.table.entries.size)
         here = at >= 0
         found += np.bincount(at[here], part.pulls[here], size)
+    parents = adapter.table.parent.values[prepared.entries]
+    up = scorer.numbers.of(prepared.entries, parents, adapter.table.entries.size)
     carried, cuts = push * prepared.above, prepared.cuts.tolist()
     for level in range(len(cuts) - 2, 0, -1):
         above, begin, end = cuts[level - 1], cuts[level], cuts[level + 1]
         more = carried[begin:end] + found[begin:end]
-        to = prepared.up[begin:end]
+        to = up[begin:end]
         if level == 1:  # order 0 has entries that nothing lists
             more, to = more[to >= 0], to[to >= 0]
         found[above:begin] += np.bincount(to - above, more, begin - above)

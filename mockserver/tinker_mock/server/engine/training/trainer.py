@@ -75,7 +75,7 @@ class Trainer:
         self.optimizer = optimizer
         self.pending = PendingSlopes()
         normalisers = Normalisers(self.adapter.table, optimizer.values_of)
-        self.scorer = Scorer(self.adapter.table, normalisers, live=True)
+        self.scorer = Scorer(self.adapter.table, normalisers)
         self._snapshot: Weights | None = None
 
     @property
@@ -161,7 +161,7 @@ class Trainer:
     def snapshot(self) -> Weights:
         """The weights as they are now; later steps do not change them."""
         if self._snapshot is None:
-            values = self.optimizer.values_of(np.arange(self.adapter.values.size))
+            values = self.optimizer.values_of(np.arange(self.adapter.table.entries.size))
             self._snapshot = self.base.snapshot(self.adapter.snapshot(values))
         return self._snapshot
 
