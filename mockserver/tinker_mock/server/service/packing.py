@@ -12,7 +12,7 @@ from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.promise import model_lane
 from tinker_mock.server.state.records import TrainingRun
 
-SHARED = ("base", "frozen")
+SHARED = ("base", "frozen", "untrained")
 """What trainers share is nobody's weight."""
 
 

@@ -53,13 +53,17 @@ class Rows:
 LISTED_ORDERS = 2
 """The untrained model's contexts have that many tokens at most."""
 
+MANY = 256
+"""Whoever took over so many contexts takes over the rest at once: it costs as much as 30 times a
+few."""
+
 
 @dataclass
 class ContextTable:
     """Per context its order and parent; per entry its context, token, parent, grammar column and
     the frozen model's log weight. `listed` marks the entries that their context lists: all but
     those of order 0 that are only there as parents. `untrained` is the table that this one is over,
-    None in that one itself."""
+    None in that one itself; `taken` counts what this one took over."""
 
     frozen: FrozenModel
     untrained: ContextTable | None
@@ -74,6 +78,7 @@ class ContextTable:
     log_base: Column[np.float64]
     listed: Column[np.bool_]
     members: Members
+    taken: int = 0
 
     @classmethod
     def of(cls, frozen: FrozenModel) -> ContextTable:
@@ -209,11 +214,18 @@ class ContextTable:
             found.append(np.where(there >= 0, there, theirs.size + numbers))
         return found[0], found[1]
 
+    def take_over_rest(self) -> None:
+        """Have all that the untrained model lists."""
+        assert self.untrained is not None
+        names = self.untrained.contexts.keys
+        self._take_over(names[self.contexts.find(names) < 0])
+        self.taken = names.size
+
     def _take_over(self, names: Hashes) -> bool:
         """Have the untrained model's contexts of these names, which are not here yet; whether there
         was any."""
         whole = self.untrained
-        if whole is None or names.size == 0:
+        if whole is None or names.size == 0 or self.taken == whole.contexts.size:
             return False
         at = whole.contexts.find(names)
         at = distinct(at[at >= 0])
@@ -231,6 +243,7 @@ class ContextTable:
         self._copy_roots(whole, whole.parent.values[entries[orders == 1]])
         for order in range(1, 1 + LISTED_ORDERS):
             self._copy_entries(whole, entries[orders == order])
+        self.taken += at.size
         return True
 
     def _copy_roots(self, whole: ContextTable, at: Ints) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinker_mock.server.budget import checkpoint
-from tinker_mock.server.engine.model.context_tables import ContextTable
+from tinker_mock.server.engine.model.context_tables import LISTED_ORDERS, MANY, ContextTable
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.hashing import Hashes
 from tinker_mock.server.engine.model.keys import Bools, Floats, Ints
@@ -66,7 +66,8 @@ class Scorer:
     """Log-probabilities under one set of weights at one temperature.
 
     Weights that may change have a scorer without `lock`: it prepares the contexts it is asked about
-    every time. Others prepare each context once; whoever adds contexts to the table holds the lock.
+    every time. Others prepare each context once, and then it is `ready` [contexts]; whoever adds
+    contexts to the table holds the lock.
     """
 
     def __init__(
@@ -76,9 +77,9 @@ class Scorer:
         self.table = table
         self.normalisers = normalisers
         self.lock = lock
+        self.ready: Bools = np.zeros(0, dtype=bool)
         self.numbers = Numbering()
         self._marks: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
-        self._ready: Bools = np.zeros(0, dtype=bool)
         self._derived: dict[Callable[[Scorer], Any], Any] = {}
 
     def derived(self, make: Callable[[Scorer], T]) -> T:
@@ -118,22 +119,29 @@ class Scorer:
             return self.table.chains(keys)
         with self.lock:
             chains = self.table.chains(keys)
-            self.normalisers.make_room()
-            new = ~self._is_ready(deepest_of(chains))
-            if new.any():
-                self._make_ready(chains[:, new])
+            self._fit()
+            if not self.ready[deepest_of(chains)].all():
+                self._make_ready(chains)
         return chains
 
-    def _is_ready(self, contexts: Ints) -> Bools:
-        more = self.table.contexts.size - self._ready.size
+    def _fit(self) -> None:
+        more = self.table.contexts.size - self.ready.size
         if more:
-            self._ready = np.append(self._ready, np.zeros(more, dtype=bool))
-        return self._ready[contexts]
+            self.ready = np.append(self.ready, np.zeros(more, dtype=bool))
 
     def _make_ready(self, chains: Ints) -> None:
-        levels = [level[~self._ready[level]] for level in self.levels(chains)]
+        levels = self.levels(chains)
+        if self.table.taken > MANY:
+            self.table.take_over_rest()
+            self._fit()
+            rest = np.flatnonzero(~self.ready)
+            orders = self.table.order.values[rest]
+            levels[1 : LISTED_ORDERS + 1] = [
+                rest[orders == order] for order in range(1, LISTED_ORDERS + 1)
+            ]
+        levels = [level[~self.ready[level]] for level in levels]
         self.normalisers.prepare(levels)
-        self._ready[np.concatenate(levels)] = True
+        self.ready[np.concatenate(levels)] = True
 
     def prepare(self, chains: Ints) -> Prepared:
         """Have the normalisers ready for every context of the chains."""

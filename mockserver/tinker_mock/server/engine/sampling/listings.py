@@ -35,18 +35,17 @@ class Listings:
         self.include(scorer.chains(np.zeros((scorer.frozen.orders - 1, 1), dtype=np.uint64)))
 
     def include(self, chains: Ints) -> None:
-        """Lay out the contexts of chains that the scorer has ready."""
+        """Lay out the contexts of chains, and what else the scorer has ready."""
         deepest = deepest_of(chains)
         if deepest.max() < self.ends.size and self.ends.values[deepest].min() >= 0:
             return
         assert self.scorer.lock is not None
         with self.scorer.lock:
-            more = self.scorer.table.contexts.size - self.ends.size
+            more = self.scorer.ready.size - self.ends.size
             for column, value in ((self.starts, -1), (self.listed, 0.0), (self.rest, 0.0)):
                 column.extend_by(more, value)
             self.ends.extend_by(more, -1)
-            contexts = np.concatenate(self.scorer.levels(chains))
-            self._lay_out(contexts[self.ends.values[contexts] < 0])
+            self._lay_out(np.flatnonzero(self.scorer.ready & (self.ends.values < 0)))
 
     def _lay_out(self, contexts: Ints) -> None:
         table, normalisers = self.scorer.table, self.scorer.normalisers
