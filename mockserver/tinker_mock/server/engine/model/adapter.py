@@ -142,11 +142,15 @@ class Adapter:
         self.values.extend_by(more, 0.0)
         self.trained.extend_by(more, False)
 
-    def values_of(self, entries: Ints) -> Floats:
-        """The values of entries, 0 for those that are no parameters."""
+    def parameters(self, entries: Ints) -> tuple[Ints, Floats]:
+        """Which of the entries are parameters, by their places, and their values."""
+        places = self.trained_among(entries)
+        return places, self.values.values[entries[places]]
+
+    def trained_among(self, entries: Ints) -> Ints:
+        """The places of parameters among entries."""
         self.fit()
-        found: Floats = self.values.values[entries]
-        return found
+        return np.flatnonzero(self.trained.values[entries])
 
     def lacks(self, entries: Ints) -> NDArray[np.bool_]:
         """[M] whether a token's deepest entry (-1 for none) leaves parameters to be admitted."""

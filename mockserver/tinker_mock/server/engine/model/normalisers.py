@@ -16,6 +16,7 @@ import numpy as np
 from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.context_tables import ContextTable
 from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.numbering import Numbering
 
 GAIN = 1 / 32
 """What a parameter of 1 adds to a logit: gradients then have norms that LoRA's have."""
@@ -28,13 +29,18 @@ at this share, and those that are left still sum to one within 1e-9.
 """
 
 
+Parameters = Callable[[Ints], tuple[Ints, Floats]]
+"""Which of some entries are parameters, by their places, and the values of those."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """Contexts that are ready, shorter ones first, and their entries end to end.
 
     `levels` cut the contexts, `cuts` the entries by order; `lengths` counts each context's entries.
-    Per entry: the adapter's `values`, its `weight` and its parent's, `above`, and its grammar
-    `column`.
+    Per entry: `up` the place of its parent (-1 for one that is not among them), its `weight` and
+    its parent's, `above`. `trained` are the places of parameters, `values` theirs; `marked` those
+    of grammar tokens, with the place of their context, `owner`, and their grammar `column`.
     """
 
     contexts: Ints
@@ -42,9 +48,13 @@ class Prepared:
     lengths: Ints
     entries: Ints
     cuts: Ints
-    values: Floats
+    up: Ints
     weight: Floats
     above: Floats
+    trained: Ints
+    values: Floats
+    marked: Ints
+    owner: Ints
     column: Ints
 
 
@@ -54,15 +64,15 @@ class Normalisers:
     Per entry: `shift`, what the adapter adds to its log weight, and `weight` before the grammar's
     factor. Per context: `ordinary` sums the ordinary tokens' weights, `grammar` [G] holds each
     grammar token's weight. `factors` [states, 1 + G] are the grammar's factors. Everything but
-    `shift` is raised to `1 / temperature`. `values_of` gives the adapter's parameters at entries.
+    `shift` is raised to `1 / temperature`.
     """
 
     def __init__(
-        self, table: ContextTable, values_of: Callable[[Ints], Floats], temperature: float = 1.0
+        self, table: ContextTable, parameters: Parameters, temperature: float = 1.0
     ) -> None:
         frozen = table.frozen
         self.table = table
-        self.values_of = values_of
+        self.parameters = parameters
         self.temperature = temperature
         self.factors = np.exp(frozen.grammar.log_weights / temperature)
         self._root_total = frozen.root_total(temperature)
@@ -70,9 +80,10 @@ class Normalisers:
         self._entries = [Column(np.zeros(0)) for _ in range(2)]
         self._contexts = [Column(np.zeros(0)) for _ in range(2)]
         self._grammar: Column[np.float64] = Column(np.zeros(0))
-        self.make_room()
+        self.numbers = Numbering()
+        self._make_room()
 
-    def make_room(self) -> None:
+    def _make_room(self) -> None:
         """Fit the table. What is new weighs what it does untrained, until it is prepared."""
         table, base = self.table, self.table.log_base.values[self._entries[0].size :]
         if base.size:
@@ -92,35 +103,55 @@ class Normalisers:
     def prepare(self, levels: list[Ints]) -> Prepared:
         """Compute for the contexts of each order (distinct). All shorter ones are among them, or
         are ready."""
-        self.make_room()
+        self._make_room()
         contexts = np.concatenate(levels)
         entries, lengths = self.table.members.of(contexts)
         ends = np.zeros(contexts.size + 1, dtype=np.int64)
         np.cumsum(lengths, out=ends[1:])
         bounds = np.cumsum([0, *(level.size for level in levels)])
-        ready = self._weighed(contexts, bounds, lengths, entries, ends[bounds])
+        ready = self._weighed(contexts, bounds, lengths, entries, ends)
         self._sum_up(ready, ends)
         return ready
 
     def _weighed(
-        self, contexts: Ints, bounds: Ints, lengths: Ints, entries: Ints, cuts: Ints
+        self, contexts: Ints, bounds: Ints, lengths: Ints, entries: Ints, ends: Ints
     ) -> Prepared:
         """Set the entries' weights."""
-        table, root = self.table, int(cuts[1])
+        table, cuts = self.table, ends[bounds]
+        root = int(cuts[1])
         parent = table.parent.values[entries]
-        values = self.values_of(entries)
-        shift = values * GAIN
-        self.shift[entries[:root]] = shift[:root]
+        up = self.numbers.of(entries, parent, table.entries.size)
+        outside = root + np.flatnonzero(up[root:] < 0)
+        trained, values = self.parameters(entries)
+        room = np.zeros(entries.size + 1)  # the last is that of what is not among them
+        room[trained] = values * GAIN
+        room[outside] += self.shift[parent[outside]]
         for begin, end in pairwise(cuts[1:].tolist()):
-            shift[begin:end] += self.shift[parent[begin:end]]
-            self.shift[entries[begin:end]] = shift[begin:end]
-        base = table.log_base.values[entries]
+            room[begin:end] += room[up[begin:end]]
+        shift, base = room[:-1], table.log_base.values[entries]
         weight = np.exp(self._tempered(base + shift))
-        self.weight[entries] = weight
-        above = self.weight[parent]
+        above = weight[up]
         above[:root] = np.exp(self._tempered(base[:root]))
-        column = table.column.values[entries]
-        return Prepared(contexts, bounds, lengths, entries, cuts, values, weight, above, column)
+        above[outside] = self.weight[parent[outside]]
+        self.shift[entries], self.weight[entries] = shift, weight
+        columns = table.column.values[entries]
+        marked = np.flatnonzero(columns)
+        owner, column = np.searchsorted(ends, marked, "right") - 1, columns[marked]
+        return Prepared(
+            contexts,
+            bounds,
+            lengths,
+            entries,
+            cuts,
+            up,
+            weight,
+            above,
+            trained,
+            values,
+            marked,
+            owner,
+            column,
+        )
 
     def _tempered(self, log_weights: Floats) -> Floats:
         return log_weights if self.temperature == 1.0 else log_weights / self.temperature
@@ -132,14 +163,12 @@ class Normalisers:
     def _sum_up(self, ready: Prepared, ends: Ints) -> None:
         """Set the contexts' sums, shorter ones first."""
         table, contexts = self.table, ready.contexts
-        sums, listing = np.zeros(contexts.size), ready.lengths > 0
-        marked = np.flatnonzero(ready.column)
+        sums, listing, marked = np.zeros(contexts.size), ready.lengths > 0, ready.marked
         if ready.entries.size:
             gain = ready.weight - ready.above
             gain[marked] = 0.0
             sums[listing] = np.add.reduceat(gain, ends[:-1][listing])
-        owner = contexts[np.searchsorted(ends, marked, "right") - 1]
-        column, weight = ready.column[marked] - 1, ready.weight[marked]
+        owner, column, weight = contexts[ready.owner], ready.column - 1, ready.weight[marked]
         at = np.searchsorted(marked, ready.cuts).tolist()
         for level, (begin, end) in enumerate(pairwise(ready.levels.tolist())):
             here = contexts[begin:end]

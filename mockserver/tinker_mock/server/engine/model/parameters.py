@@ -25,5 +25,5 @@ class Parameters:
         return self._scorers.get_or_make(temperature, lambda: self._make_scorer(temperature))
 
     def _make_scorer(self, temperature: float) -> Scorer:
-        normalisers = Normalisers(self.adapter.table, self.adapter.values_of, temperature)
+        normalisers = Normalisers(self.adapter.table, self.adapter.parameters, temperature)
         return Scorer(self.adapter.table, normalisers, self._lock)

@@ -39,9 +39,9 @@ class Dimuon:
         self.momentum = Column(np.zeros(adapter.values.size))
         self.step = 0
 
-    def values_of(self, entries: Ints) -> Floats:
-        """The parameters of entries, 0 for those that are none."""
-        return self.adapter.values_of(entries)
+    def parameters(self, entries: Ints) -> tuple[Ints, Floats]:
+        """Which of the entries are parameters, by their places, and their values."""
+        return self.adapter.parameters(entries)
 
     def apply(self, gradient: Gradient, params: Mapping[str, float]) -> None:
         """One step with this gradient, which all other parameters have none of."""

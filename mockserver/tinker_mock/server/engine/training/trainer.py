@@ -74,7 +74,7 @@ class Trainer:
         """Go on from this state of training; a pending gradient is dropped."""
         self.optimizer = optimizer
         self.pending = PendingSlopes()
-        normalisers = Normalisers(self.adapter.table, optimizer.values_of)
+        normalisers = Normalisers(self.adapter.table, optimizer.parameters)
         self.scorer = Scorer(self.adapter.table, normalisers)
         self._snapshot: Weights | None = None
 
@@ -161,7 +161,9 @@ class Trainer:
     def snapshot(self) -> Weights:
         """The weights as they are now; later steps do not change them."""
         if self._snapshot is None:
-            values = self.optimizer.values_of(np.arange(self.adapter.table.entries.size))
+            values = np.zeros(self.adapter.table.entries.size)
+            trained, now = self.optimizer.parameters(np.arange(values.size))
+            values[trained] = now
             self._snapshot = self.base.snapshot(self.adapter.snapshot(values))
         return self._snapshot
 
