@@ -12,10 +12,10 @@ from tinker_mock.server.engine.model.frozen_model import ORDERS, Corpus, FrozenM
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.engine.model.parameters import Parameters
+from tinker_mock.server.engine.model.resident import Resident
 from tinker_mock.server.engine.model.score import Scorer
 from tinker_mock.server.engine.model.scripted_answers import Decode, ScriptedAnswers
 from tinker_mock.server.engine.model.weights import Weights
-from tinker_mock.server.lru import LruCache
 
 Successors = list[tuple[int, float]]
 """Scripted tokens with the logs of their odds against all that are not."""
@@ -54,7 +54,7 @@ class BaseModel:
         self.context_length = context_length
         self.decode = decode
         self.scripted_answers = ScriptedAnswers(grammar, size)
-        self._resident: LruCache[Weights, Parameters] = LruCache(MOST_RESIDENT)
+        self._resident = Resident(MOST_RESIDENT)
 
     @property
     def name(self) -> str:
@@ -86,7 +86,7 @@ class BaseModel:
 
     def parameters(self, weights: Weights) -> Parameters:
         """The weights, unpacked."""
-        return self._resident.get_or_make(weights, lambda: Parameters(weights.unpacked(self.table)))
+        return self._resident.of(weights, lambda: weights.unpack(self.table))
 
     def scorer(self, weights: Weights | None = None, temperature: float = 1.0) -> Scorer:
         """Log-probabilities under the weights (None: untrained) at a temperature."""
