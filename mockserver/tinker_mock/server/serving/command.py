@@ -32,7 +32,7 @@ from tinker_mock.server.stand_in.vocabulary import NamedModel
 
 Ready = Callable[[], None]
 """Called once the server takes requests."""
-GARBAGE = (2_000, 10, 2)
+GARBAGE = (2_000, 10, 10)
 """Objects made, and collections of the younger, before a generation is collected."""
 
 
