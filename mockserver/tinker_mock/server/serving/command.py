@@ -32,7 +32,7 @@ from tinker_mock.server.stand_in.vocabulary import NamedModel
 
 Ready = Callable[[], None]
 """Called once the server takes requests."""
-GARBAGE = (2_000, 10, 2)
+GARBAGE = (2_000, 10, 10)
 """Objects made, and collections of the younger, before a generation is collected."""
 
 
@@ -174,9 +174,14 @@ def serve_until_signal(
     # Every socket write hands the interpreter to the engine's threads: 5 ms are too long to wait.
     sys.setswitchinterval(0.0005)
     control = app.state.mock.control
-    control.journal.listeners.append(Preparation(control.journal))
+    preparation = Preparation(control.journal)
+
+    def begun() -> None:
+        ready()
+        preparation.expect()
+
     with request_log(control.journal, settings.log):
-        asyncio.run(_until_signal(app, settings, listener, ready, peers))
+        asyncio.run(_until_signal(app, settings, listener, begun, peers))
     return int(control.exit_report())
 
 
