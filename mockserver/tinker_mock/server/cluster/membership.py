@@ -190,9 +190,12 @@ class Membership:
             self._listening.close()
 
     def _renew(self, connection: Connection) -> None:
-        renewed = connection.execute("UPDATE servers SET seen = now() WHERE id = %s", (self.me.id,))
-        if renewed.rowcount == 0 and not self._leaving.is_set():
+        renew = "UPDATE servers SET seen = now() WHERE id = %s RETURNING generation"
+        found = connection.execute(renew, (self.me.id,)).fetchone()
+        if found is None and not self._leaving.is_set():
             self.store.fenced()
+        if found is not None and found[0] != self.store.generation:
+            self.store.replaced()
 
     def _say(self, statements: list[tuple[str, tuple[object, ...]]], what: str) -> None:
         notify = ("SELECT pg_notify(%s, %s)", (CHANNEL, what))
