@@ -247,6 +247,7 @@ class Cluster:
                 await self.keeper.kept()
             self.owned.clear()
             self._owners.clear()
+            self._assigned.clear()
             self.backend.store.current = self.keeper.abandon(SHARED)
             self.copies.forget()
             self.backend.promises.reload()
