@@ -103,7 +103,7 @@ crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, with a data director
 
 .PHONY: soak
 soak: $(STAMP) ## A million operations through one server, and its memory (ARGS="--operations N")
-	$(BIN)/python tests/bench/soak_memory.py $(ARGS)
+	$(BIN)/python -m tests.bench.soak_memory $(ARGS)
 	PYTHONPATH=. $(BIN)/python tests/abuse/soak.py --seconds $(or $(DURATION),600)
 
 .PHONY: fuzz

@@ -21,6 +21,7 @@ from tinker_mock.server.promises import room
 from tinker_mock.server.queues import rates
 from tinker_mock.server.service import (
     compute,
+    housekeeping,
     pace,
     sampling,
     session_room,
@@ -79,6 +80,7 @@ FIXED = {
     "widths and counts that a chat template asks for": template_bounds.MAX_NUMBER,
     "characters of a chat template's text": template_bounds.MAX_CHARACTERS,
     "turns and calls of a chat template": template_bounds.MAX_STEPS,
+    "sessions that have ended, without checkpoints": housekeeping.MOST_ENDED,
     "custom losses of a session": session_room.MOST_LOSSES,
     "fault plans": plans.MOST_PLANS,
     "requests and clients that a fault rule counts apart": rules.REMEMBERED,
