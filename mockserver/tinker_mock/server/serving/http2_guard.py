@@ -63,9 +63,7 @@ class GuardedH2(H2Protocol):
         widened: set[int | None] = set()
         await super()._handle_events([e for e in events if self._heeded(e, opened, widened)])
 
-    def _heeded(
-        self, event: h2.events.Event, opened: set[int], widened: set[int | None]
-    ) -> bool:
+    def _heeded(self, event: h2.events.Event, opened: set[int], widened: set[int | None]) -> bool:
         """Whether it is more than noise; `opened` and `widened` are streams of the same portion."""
         if isinstance(event, h2.events.RequestReceived):
             if len(self.streams) + len(opened) >= self.crowd.room_for_streams():
