@@ -19,6 +19,7 @@ import orjson
 
 from tinker_mock.contracts.ledger import LedgerError, SdkSpan, frozen_rules
 from tinker_mock.suite.core.baseline import Baseline, BaselineError, apply_baseline, read_baseline
+from tinker_mock.suite.core.deadline import share_of
 from tinker_mock.suite.core.reaching import Unreachable, reach
 from tinker_mock.suite.core.results import Run, results_of
 from tinker_mock.suite.core.selection import split_patterns
@@ -66,6 +67,7 @@ def target_of(arguments: argparse.Namespace) -> Target:
         seed=arguments.seed,
         precision=arguments.precision,
         deadline=time.monotonic() + arguments.wait + arguments.budget,
+        share=share_of(arguments.budget),
         scored=frozen_rules(arguments.requirements) if arguments.requirements else None,
     )
 

@@ -146,6 +146,9 @@ SHAPED: dict[str, Written] = {
     "expand": lambda t, x: ramp(
         t, t.reshape(t.square(t.expand(t.unsqueeze(x, 0), (2, 6))), (12,))[3:9] * x
     ),
+    "expand between": lambda t, x: ramp(
+        t, t.sum(t.reshape(t.square(t.expand(t.unsqueeze(x, 1), (2, 6, 3))), (6, 6)), dim=1)
+    ),
     "expand kept": lambda t, x: rows(t, t.sum(t.expand(table(t, x), (2, 3)), dim=1)),
     "flatten a number": lambda t, x: t.square(t.flatten(x[2])[0]),
     "flip": lambda t, x: ramp(t, t.flip(x, (0,)) * x * x),

@@ -47,6 +47,7 @@ from tinker_mock.suite.server.scenarios import (
     telemetry,
     tenants,
     text,
+    text_values,
     training,
     usage,
     weights,
@@ -58,7 +59,8 @@ MODULES = (
     service, auth, tenants, sessions, models, listings, training, losses, custom_losses, optimizer,
     dimuon, sampling, draws, stop_strings, chunks, futures, promise_effects, weights,
     checkpoint_effects, adapters, checkpoints, searches, runs, telemetry, billing, usage, errors,
-    protobuf, protobuf_values, streaming, text, kimi, cases,
+    protobuf, protobuf_values, streaming, text, text_values,
+    kimi, cases,
 )  # fmt: skip
 """In the ledger's order of chapters, the cases from YAML last."""
 OTHER = "for other SDK releases, or newer than the frozen requirements"

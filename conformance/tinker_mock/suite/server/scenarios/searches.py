@@ -3,7 +3,7 @@
 from typing import Any
 
 from tinker_mock.suite.core.context import ScenarioContext
-from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_equal
+from tinker_mock.suite.core.verdict import Inapplicable, Unmet, expect, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
 
@@ -11,7 +11,8 @@ from tinker_mock.suite.server.scenario import scenario
 @scenario("checkpoints/searching")
 def searching(context: ScenarioContext) -> None:
     """Three checkpoints of one lot, by every filter and page by page."""
-    session = context.session()
+    project = project_of(context)
+    session = context.session(**project)
     model = context.model(session)
     lot = {"lot": f"lot-{session}"}
 
@@ -40,6 +41,15 @@ def searching(context: ScenarioContext) -> None:
         own = search(base_models=[context.named_model()])
         expect_equal(sorted(own), sorted(paths), "those of the base model")
         expect_equal(search(base_models=["nobody/nothing"]), [], "none of another")
+    with context.check("checkpoints/search/by-project"):
+        if not project:
+            raise Inapplicable("the server makes no project of a name")
+        own = search(project_ids=[project["project_id"]])
+        expect_equal(sorted(own), sorted(paths), "those of the session's project")
+        other = {"user_metadata": lot, "project_ids": ["conformance-of-nobody"]}
+        strange = context.client.call("search_checkpoints", other)
+        found = strange.at("/checkpoints") if strange.status == 200 else []
+        expect_equal(found, [], "none of another project")
     with context.check("checkpoints/search/newest-first"):
         expect_equal(search(), paths[::-1], "the newest comes first")
     with context.check("checkpoints/search/pages"):
@@ -52,3 +62,13 @@ def searching(context: ScenarioContext) -> None:
         stranger = context.other_tenant().call("search_checkpoints", {"user_metadata": lot})
         seen = stranger.require().at("/checkpoints")
         expect(not seen, "a stranger finds none of them", [], seen)
+
+
+def project_of(context: ScenarioContext) -> dict[str, str]:
+    """A project for a session, where the server takes the name of one that was not made before."""
+    project = {"project_id": "conformance-searches"}
+    try:
+        context.session(**project)
+    except Unmet:
+        return {}
+    return project

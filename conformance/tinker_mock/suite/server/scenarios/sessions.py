@@ -1,14 +1,18 @@
 """Sessions: created, kept alive, listed, searched, finished."""
 
+import time
 from typing import Any
+
+import orjson
 
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.http import Reply
-from tinker_mock.suite.core.verdict import expect, expect_equal
+from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.paging import listed
 from tinker_mock.suite.server.scenario import scenario
 
+POLLS = 5
 SUCCESS = {"reason": {"type": "success"}, "detail": None}
 
 
@@ -106,8 +110,32 @@ def contents(context: ScenarioContext) -> None:
         status = export.at("/status")
         expect(status in ("pending", "ready", "failed"), "a known status", "", status)
         expect(status != "ready" or export.json().get("url"), "ready has a url", "", export.text)
+    with context.check("sessions/trace-export/times"):
+        judge_trace(context, session)
     with context.check("sessions/trace-export/unknown"):
         context.client.call("export_session_trace", path={"session_id": "no-such"}).require(404)
+
+
+def judge_trace(context: ScenarioContext, session: str) -> None:
+    """Unmet unless what is told of the session's work lies in its time, in microseconds."""
+    for _ in range(POLLS):
+        export = context.client.call("export_session_trace", path={"session_id": session}).require()
+        if export.at("/status") != "pending":
+            break
+    if export.at("/status") != "ready":
+        raise Inapplicable("the trace is not ready at once")
+    try:
+        told = orjson.loads(b"".join(context.fetched(str(export.at("/url")))))
+        slices = [one for one in told["traceEvents"] if one.get("ph") == "X"]
+        spans = [(one["ts"] / 1e6, one["dur"] / 1e6) for one in slices]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Inapplicable("the trace has another form than Chrome's trace events") from error
+    now = time.time()
+    for begin, length in spans:
+        fine = 0 <= length <= 60 and now - 60 <= begin <= now + 60
+        expect(fine, "each slice lies within the session", "a minute ago till now", (begin, length))
+    longest = max((length for _, length in spans), default=0.0)
+    expect(longest > 1e-6, "work takes microseconds at least", "> 1e-6 s", longest)
 
 
 @scenario("sessions/end")
