@@ -30,6 +30,7 @@ from tinker_mock.suite.server.scenarios import (
     errors,
     futures,
     kimi,
+    lessons,
     listings,
     losses,
     models,
@@ -57,7 +58,7 @@ from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 
 MODULES = (
     service, auth, tenants, sessions, models, listings, training, losses, custom_losses, optimizer,
-    dimuon, sampling, draws, stop_strings, chunks, futures, promise_effects, weights,
+    lessons, dimuon, sampling, draws, stop_strings, chunks, futures, promise_effects, weights,
     checkpoint_effects, adapters, checkpoints, searches, runs, telemetry, billing, usage, errors,
     protobuf, protobuf_values, streaming, text, text_values,
     kimi, cases,

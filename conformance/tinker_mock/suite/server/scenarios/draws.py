@@ -227,3 +227,18 @@ def runs_on(context: ScenarioContext, ask: Any) -> None:
         if stopped(own):
             size = len(own["tokens"])
             expect_equal(free["tokens"][:size], own["tokens"], "the same sample goes on")
+
+
+@scenario("sampling/rankings")
+def rankings(context: ScenarioContext) -> None:
+    """A longer ranking begins with the shorter one."""
+    sampler = context.sampler()
+    rows = []
+    for number, k in enumerate((4, 20)):
+        body = bodies.sample(sampler, number, max_tokens=1, topk_prompt_logprobs=k)
+        rows.append(context.submit("asample", body).result().at("/topk_prompt_logprobs"))
+    with context.check("sampling/topk/nested"):
+        for short, long in zip(*rows, strict=True):
+            if short is not None:
+                expect_equal((len(short), len(long)), (4, 20), "as many as were asked for")
+                expect_equal(long[:4], short, "the likeliest tokens are the same")

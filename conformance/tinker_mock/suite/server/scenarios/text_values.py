@@ -1,5 +1,7 @@
 """Text endpoints by value: what is counted, remembered, cut and drawn is what was asked for."""
 
+import hashlib
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +10,7 @@ from tinker_mock.suite.core.http import Reply
 from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
-from tinker_mock.suite.server.scenarios.text import HELLO, TOOL, chunks, offered
+from tinker_mock.suite.server.scenarios.text import HELLO, TOOL, chunks, offered, prompt_size
 
 LIMIT = 12
 TALK = [
@@ -96,6 +98,13 @@ def by_value(context: ScenarioContext) -> None:
         begin = told["text_offset"][0]
         offsets = [place - begin for place in told["text_offset"]]
         expect_equal(offsets, ends, "text_offset says where each token begins")
+    with context.check("text/completions/top-k"):
+        likely = {"logit_bias": {"300": 1}, "temperature": 1.0, "top_k": 1, "seed": 9}
+        tried = reader.complete(**likely)
+        if tried.status in (400, 422):
+            raise Inapplicable("the server has no top_k, which OpenAI's has not either")
+        greedy = text_of(reader.complete(logit_bias={"300": 1}))
+        expect_equal(text_of(tried), greedy, "of one token the likeliest is drawn, biased or not")
     with context.check("text/completions/frequency"):
         biased = {"logit_bias": RARE, "max_tokens": 64}
         often = reader.complete(**biased).require(200).at("/choices/0/text")
@@ -202,6 +211,11 @@ def messages_by_value(context: ScenarioContext) -> None:
         said = "".join(block.get("text", "") for block in cut.at("/content"))
         found = (cut.at("/stop_reason"), cut.at("/stop_sequence"), said)
         expect_equal(found, ("stop_sequence", stop, text[: text.index(stop)]), "cut before it")
+    with context.check("text/messages/cache-misses"):
+        strange = hashlib.sha512(str(time.time()).encode()).hexdigest()
+        told = reader.message(messages=[{"role": "user", "content": strange}], max_tokens=1)
+        known = told.require(200).at("/usage").get("cache_read_input_tokens") or 0
+        expect(known < prompt_size(told) / 2, "what was never sent is not known", "few", known)
     with context.check("text/messages/stream-equal"):
         events = chunks(reader.message(max_tokens=64, stream=True).require(200))
         last = next(one for one in events if one["type"] == "message_delta")
