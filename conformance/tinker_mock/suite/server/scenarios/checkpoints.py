@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tinker_mock.suite.core.context import ScenarioContext, place
-from tinker_mock.suite.core.verdict import Unmet, expect, expect_equal
+from tinker_mock.suite.core.verdict import Inapplicable, Unmet, expect, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.paging import listed as on_a_page
 from tinker_mock.suite.server.paging import two_pages
 from tinker_mock.suite.server.scenario import scenario
+from tinker_mock.suite.server.wire_checks import MISSING
 
 EXTERNAL = 28
 """The release that brought external checkpoints."""
@@ -122,8 +123,11 @@ def publishing(context: ScenarioContext) -> None:
         expect_equal(lost.status, 404, "not found")
     with context.check("checkpoints/publish/unknown-not-5xx"):
         expect(400 <= lost.status < 500 and lost.status != 408, "final", "4xx", lost.status)
+    shown = context.client.call("publish_checkpoint", path=where)
     with context.check("checkpoints/publish/accepted"):
-        context.client.call("publish_checkpoint", path=where).require()
+        shown.require()
+    if shown.status in MISSING:
+        raise Inapplicable("nothing is published here (checkpoints/publish/accepted says so)")
     with context.check("checkpoints/publish/public"):
         expect_equal(entry(context, model, path).get("public"), True, "public")
     with context.check("checkpoints/publish/stranger-reads"):
@@ -144,6 +148,16 @@ def lifetime(context: ScenarioContext) -> None:
     reply = context.client.call("set_checkpoint_ttl", {"ttl_seconds": 7200}, path=where)
     with context.check("checkpoints/ttl/set"):
         reply.require()
+    saved = context.submit("save_weights", bodies.save(model, 2, "gone")).result()
+    deletion(context, model, str(saved.at("/path")))
+    if reply.status in MISSING:
+        raise Inapplicable("there are no lifetimes here (checkpoints/ttl/set says so)")
+    lifetimes(context, model, path)
+
+
+def lifetimes(context: ScenarioContext, model: str, path: str) -> None:
+    """Two hours to live, for ever again, too short."""
+    where = place(path)
     with context.check("checkpoints/ttl/expires-at"):
         left = moment_of(entry(context, model, path).get("expires_at")) - datetime.now(UTC)
         seconds = left.total_seconds()
@@ -159,6 +173,11 @@ def lifetime(context: ScenarioContext) -> None:
     with context.check("checkpoints/ttl/unknown"):
         lost = {**where, "name": "none"}
         context.client.call("set_checkpoint_ttl", {"ttl_seconds": 7200}, path=lost).require(404)
+
+
+def deletion(context: ScenarioContext, model: str, path: str) -> None:
+    """Deleted, and not there any more."""
+    where = place(path)
     with context.check("checkpoints/delete/accepted"):
         context.client.call("delete_checkpoint", path=where).require()
     with context.check("checkpoints/delete/gone"):
