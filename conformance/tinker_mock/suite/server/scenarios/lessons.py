@@ -35,8 +35,8 @@ def lessons(context: ScenarioContext) -> None:
     end = end_token(context, session)
     number = context.next_sampler(session)
     with context.check("training/learning/end"):
-        for _ in range(STEPS):
-            learn(model, *QUESTION, end)
+        gained = sum(learn(model, *QUESTION, end) for _ in range(STEPS))
+        expect(gained > 0, "steps make the end token likelier", "> 0", gained)
         told = float(model.look([bodies.datum(*QUESTION, end)])[-1])
         expect(told <= 1e-6, "a log-probability is at most 0, of the end token too", "<= 0", told)
         if told < math.log(0.6):
