@@ -203,10 +203,12 @@ class ScenarioContext(Submitting):
         gigabytes."""
         return next(self.fetched(url), b"")
 
-    def fetched(self, url: str) -> Iterator[bytes]:
+    def fetched(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[bytes]:
         """What is behind a URL that the server gave out, asked for without credentials."""
         try:
-            with httpx.stream("GET", url, timeout=self.target.timeout, trust_env=False) as answer:
+            with httpx.stream(
+                "GET", url, headers=headers, timeout=self.target.timeout, trust_env=False
+            ) as answer:
                 if not answer.is_success:
                     raise Unmet("the URL answers 2xx", "2xx", answer.status_code)
                 yield from answer.iter_bytes()

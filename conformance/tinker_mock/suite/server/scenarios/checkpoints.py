@@ -1,6 +1,7 @@
 """Checkpoints: listed, published, given a lifetime, downloaded, deleted."""
 
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from tinker_mock.suite.core.context import ScenarioContext, place
@@ -55,6 +56,11 @@ def listing(context: ScenarioContext) -> None:
     with context.check("checkpoints/list/time"):
         moment = moment_of(found.get("time"))
         expect(moment.tzinfo is not None, "a moment with its time zone", "RFC 3339", found)
+        age = abs((datetime.now(UTC) - moment).total_seconds())
+        expect(age < 3600, "when it was saved, which is now", datetime.now(UTC), moment)
+    with context.check("checkpoints/list/base-model"):
+        told = found.get("base_model", context.named_model())
+        expect_equal(told, context.named_model(), "the base model that was trained")
     with context.check("checkpoints/list/size"):
         size = found.get("size_bytes")
         expect(isinstance(size, int) and size > 0, "a size in bytes", "> 0", size)
@@ -202,12 +208,19 @@ def archive(context: ScenarioContext) -> None:
     with context.check("checkpoints/archive/expires"):
         text = reply.require(302).headers.get("expires", "")
         try:
-            datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT")
+            end = datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
         except ValueError as error:
             raise Unmet("Expires is an HTTP date", "Sat, 01 Jan 2028 00:00:00 GMT", text) from error
+        expect(end > datetime.now(UTC), "it has not expired when it is given", "later", text)
     with context.check("checkpoints/archive/download"):
         url = str(reply.require(302).headers.get("location", ""))
         expect(context.fetch(url), "an archive", "bytes", "nothing")
+    with context.check("checkpoints/archive/part"):
+        url = str(reply.require(302).headers.get("location", ""))
+        whole = context.fetch(url)[:64]
+        part = b"".join(islice(context.fetched(url, {"range": "bytes=10-19"}), 2))
+        fine = part[:64] in (whole, whole[10:20])
+        expect(fine, "the part that was asked for, or all of it", whole[10:20], part[:64])
     with context.check("checkpoints/archive/unknown"):
         lost = {**where, "name": "none"}
         context.client.call("get_checkpoint_archive", path=lost, headers=headers).require(404)

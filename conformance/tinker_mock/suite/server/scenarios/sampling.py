@@ -116,6 +116,13 @@ def repeatability(context: ScenarioContext) -> None:
     with context.check("sampling/seed/differs"):
         others = [tokens(draw(context, sampler, 2 + n, seed=n, max_tokens=10)) for n in range(4)]
         expect(len({tuple(one) for one in others}) > 1, "seeds differ", "different tokens", others)
+    with context.check("sampling/seed/large"):
+        seeds = (11, 11 + (1 << 16), 11 + (1 << 30))
+        found = {
+            tuple(tokens(draw(context, sampler, 60 + n, seed=seed, max_tokens=10, stop=[])))
+            for n, seed in enumerate(seeds)
+        }
+        expect_equal(len(found), 3, "seeds have more than 16 bits, and more than 30")
     greedy = tokens(draw(context, sampler, 10, temperature=0.0, seed=1))
     with context.check("sampling/temperature/zero"):
         again = tokens(draw(context, sampler, 11, temperature=0.0, seed=2))

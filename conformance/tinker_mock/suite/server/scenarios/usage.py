@@ -30,6 +30,15 @@ def events(
     return [one for one in rows if one.get("session_id") == session]
 
 
+def owners(client: RecordingClient) -> dict[str, Any]:
+    """What the report of these hours says of the sessions in it."""
+    now = time.time()
+    begin, end = (time.strftime(HOUR, time.gmtime(now + 3600 * hour)) for hour in (-1, 2))
+    query = {"starting_on": begin, "ending_before": end}
+    reply = client.call("get_billing_usage", query=query).require()
+    return dict(reply.json().get("sessions") or {})
+
+
 def tokens(rows: list[dict[str, Any]], kind: str) -> int:
     """The tokens of the events whose type begins so."""
     found = [one["event_info"] for one in rows]
@@ -40,7 +49,7 @@ def tokens(rows: list[dict[str, Any]], kind: str) -> int:
 @scenario("billing/counts")
 def counts(context: ScenarioContext) -> None:
     """Usage counts what was done, and for its own tenant only."""
-    session = context.session()
+    session = context.session(user_metadata={"team": "usage"})
     model = context.model(session)
     data = [bodies.datum(*range(20, 52))] * 3
     context.submit("forward_backward", bodies.train(model, 1, data)).result()
@@ -59,6 +68,13 @@ def counts(context: ScenarioContext) -> None:
             expect_equal((end - begin).total_seconds(), 3600.0, "a bucket is an hour")
             told = abs(begin.timestamp() - time.time()) < 7200
             expect(told, "the hour in which it was used", "now", one["bucket_start"])
+    with context.check("billing/usage/sessions"):
+        told = owners(context.client)
+        if not told:
+            raise Inapplicable("the report says nothing of sessions")
+        expect_equal(
+            told.get(session, {}).get("user_metadata"), {"team": "usage"}, "as it was made"
+        )
     sampling(context, session)
     known_prompts(context)
     storage(context, session, model)
