@@ -13,6 +13,7 @@ from tinker_mock.suite.oracle.precision import PRECISIONS
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
 
+LARGE = [70_000, 70_001, 70_002]
 PROMPT = (11, 12, 13, 14)
 TAUGHT = {301: 8.0, 302: 4.0, 303: 2.0, 304: 1.0}
 """Next tokens that the model is taught, and their weights."""
@@ -242,3 +243,12 @@ def rankings(context: ScenarioContext) -> None:
             if short is not None:
                 expect_equal((len(short), len(long)), (4, 20), "as many as were asked for")
                 expect_equal(long[:4], short, "the likeliest tokens are the same")
+    with context.check("sampling/prompt-logprobs/large-ids"):
+        seen = []
+        for number, tokens in enumerate((LARGE, [token & 0xFFFF for token in LARGE]), 2):
+            ask = {"prompt": bodies.text(*tokens), "max_tokens": 1, "prompt_logprobs": True}
+            outcome = context.submit("asample", bodies.sample(sampler, number, **ask)).outcome()
+            if outcome.failed:
+                raise Inapplicable("the vocabulary has no such ids")
+            seen.append(outcome.at("/prompt_logprobs"))
+        expect(seen[0] != seen[1], "ids above 65535 are tokens of their own", "others", seen[0])
