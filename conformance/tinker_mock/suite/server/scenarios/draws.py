@@ -243,6 +243,16 @@ def rankings(context: ScenarioContext) -> None:
             if short is not None:
                 expect_equal((len(short), len(long)), (4, 20), "as many as were asked for")
                 expect_equal(long[:4], short, "the likeliest tokens are the same")
+    with context.check("sampling/top-k/large"):
+        ask = {"max_tokens": 1, "num_samples": 200, "temperature": 2.0, "stop": []}
+        body = bodies.sample(sampler, 9, top_k=40, **ask)
+        drawn = context.submit("asample", body).result().at("/sequences")
+        kinds = {one["tokens"][0] for one in drawn}
+        body = bodies.sample(sampler, 10, **ask)
+        free = {o["tokens"][0] for o in context.submit("asample", body).result().at("/sequences")}
+        if len(free) < 60:
+            raise Inapplicable("the model is sure of itself here")
+        expect(10 < len(kinds) <= 40, "of forty tokens more than ten are drawn", "11..40", kinds)
     with context.check("sampling/prompt-logprobs/large-ids"):
         seen = []
         for number, tokens in enumerate((LARGE, [token & 0xFFFF for token in LARGE]), 2):

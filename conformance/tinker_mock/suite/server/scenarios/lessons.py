@@ -86,3 +86,15 @@ def named(context: ScenarioContext, session: str, model: Trainee) -> None:
         made = context.client.call("create_sampling_session", body).require()
         both = asked(context, str(made.at("/sampling_session_id")))
         expect_equal(both, asked(context, context.sampler(session, path)), "as by the path alone")
+    with context.check("sampling/session/number-used"):
+        number = context.next_sampler(session)
+        own = {"base_model": context.named_model(), "sampling_session_seq_id": number}
+        told = {"session_id": session, "type": "create_sampling_session"}
+        first = context.client.call("create_sampling_session", {**told, **own}).require()
+        again = {**told, "sampling_session_seq_id": number, "model_path": path}
+        made = context.client.call("create_sampling_session", again, wrong=True)
+        if made.status < 300:
+            fine = made.at("/sampling_session_id") != first.at("/sampling_session_id")
+            expect(
+                fine, "another request under its number is no sampler of the first", "refused", ""
+            )

@@ -34,6 +34,7 @@ def searching(context: ScenarioContext) -> None:
     with context.check("checkpoints/search/by-metadata"):
         expect_equal(sorted(search()), sorted(paths), "all of the lot, and no others")
         expect_equal(search(user_metadata={"lot": "no-such-lot"}), [], "nothing of another lot")
+        expect_equal(search(user_metadata={**lot, "colour": "red"}), [], "all that is asked for")
     with context.check("checkpoints/search/by-type"):
         expect_equal(search(checkpoint_type="sampler"), paths[2:], "the sampler's")
         expect_equal(sorted(search(checkpoint_type="training")), sorted(paths[:2]), "the others")

@@ -7,7 +7,7 @@ import orjson
 
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.http import Reply
-from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_equal
+from tinker_mock.suite.core.verdict import Inapplicable, Unmet, expect, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.paging import listed
 from tinker_mock.suite.server.scenario import scenario
@@ -85,9 +85,9 @@ def contents(context: ScenarioContext) -> None:
     """What happened in a session can be read from it."""
     named = context.applies("sessions/get/display-name")
     fields = {"display_name": "Night run"} if named else {}
-    session = context.session(user_metadata={"team": "red"}, **fields)
+    session, models = context.session(user_metadata={"team": "red"}, **fields), list[str]()
     with context.check("sessions/get/runs"):
-        models = [context.model(session) for _ in range(2)]
+        models += [context.model(session) for _ in range(2)]
         got = context.client.call("get_session", path={"session_id": session}).require()
         expect_equal(sorted(got.at("/training_run_ids")), sorted(models), "the session's runs")
     with context.check("sessions/get/samplers"):
@@ -105,6 +105,19 @@ def contents(context: ScenarioContext) -> None:
     with context.check("sessions/project/effect"):
         found = search(context, session_id=session).at("/sessions/0/project_id")
         expect_equal(found, "blue", "a search tells its project")
+    with context.check("runs/list/project"):
+        where = ("list_training_runs", "/training_runs")
+        there = {
+            project: listed(
+                context,
+                *where,
+                lambda run: run.get("training_run_id") in models,
+                project_id=project,
+            )
+            for project in ("blue", "conformance-nowhere")
+        }
+        wanted = {"blue": True, "conformance-nowhere": False}
+        expect_equal(there, wanted, "its runs are in its project and in no other")
     with context.check("sessions/trace-export/status"):
         export = context.client.call("export_session_trace", path={"session_id": session}).require()
         status = export.at("/status")
@@ -174,6 +187,14 @@ def searching(context: ScenarioContext) -> None:
     with context.check("sessions/search/by-id"):
         found = search(context, session_id=named[0]).at("/sessions")
         expect_equal([one["session_id"] for one in found], named[:1], "the one session")
+    with context.check("sessions/create/project-kept"):
+        project = {"project_id": "conformance-red"}
+        try:
+            named_one = context.session(**project)
+        except Unmet as unmet:
+            raise Inapplicable("the server makes no project of a name") from unmet
+        found = search(context, session_id=named_one).at("/sessions/0")
+        expect_equal(found.get("project_id"), "conformance-red", "the project that was named")
     with context.check("sessions/search/by-metadata"):
         found = search(context, user_metadata=mark).at("/sessions")
         expect_equal({one["session_id"] for one in found}, set(named), "all of the lot")

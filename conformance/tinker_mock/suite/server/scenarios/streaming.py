@@ -74,7 +74,9 @@ def several(
     context: ScenarioContext, sampler: str, ask: dict[str, Any], headers: dict[str, str]
 ) -> None:
     """Two longer samples in one stream, each with its own tokens, chances and end."""
-    body = bodies.sample(sampler, 2, max_tokens=40, seed=6, num_samples=2)
+    free = bodies.sample(sampler, 4, max_tokens=40, seed=6, stop=[])
+    stop = context.submit("asample", free).result().at("/sequences/0/tokens")[20:21]
+    body = bodies.sample(sampler, 2, max_tokens=40, seed=6, num_samples=2, stop=stop)
     long = {**ask, **{name: body[name] for name in ask}}
     with context.check("streaming/equal-values"):
         found = events(context.client.call("stream_sample", long, headers=headers).require(200))
