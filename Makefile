@@ -69,6 +69,10 @@ docs: $(STAMP) ## Build the documentation in build/site; a dead link fails (ARGS
 test: $(STAMP) $(SDK_STAMP) $(if $(CI),$(COOKBOOK)/.installed) ## Run the project's own tests
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
+.PHONY: test-again
+test-again: $(STAMP) ## What failed in the last `make test`, once more and one after the other
+	$(BIN)/python -m pytest -n 0 -x --last-failed --last-failed-no-failures none
+
 .PHONY: test-floors
 test-floors: ## Tests of server, contracts and client with the oldest releases pyproject.toml admits
 	$(PYTHON) -m venv --clear .venv-floors
