@@ -7,7 +7,14 @@ import pytest
 
 from tests.suite.conftest import target
 from tinker_mock.contracts.ledger import requirement_of
-from tinker_mock.suite.core.deadline import LEAST, Deadline, cleaning_until, deadline_of, share_of
+from tinker_mock.suite.core.deadline import (
+    LEAST,
+    Deadline,
+    cleaning_until,
+    deadline_of,
+    fair,
+    share_of,
+)
 from tinker_mock.suite.core.http import Exchange, RecordingClient, Routes
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import OutOfTime, Status
@@ -33,6 +40,15 @@ def test_the_earlier_end_counts() -> None:
     assert ends is not None
     assert "60 s of the run's budget" in ends.over
     assert cleaning_until(replace(plain, share=60.0)) is not None
+
+
+def test_each_scenario_that_waits_has_its_turn() -> None:
+    now = time.monotonic()
+    asked = Target("http://127.0.0.1:1", deadline=now + 600.0, share=60.0)
+    assert fair(asked, 100, 2).share == pytest.approx(24.0, abs=0.5)
+    assert fair(asked, 1000, 2).share == LEAST
+    assert fair(asked, 4, 2).share == 60.0
+    assert fair(Target("http://127.0.0.1:1"), 4, 2).share is None
 
 
 def test_the_slowest_answer_is_named() -> None:

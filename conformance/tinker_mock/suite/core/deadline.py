@@ -1,12 +1,14 @@
 """When a scenario must have ended: with the run, or with its own share of the run's time."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinker_mock.suite.core.target import Target
 
 SHARE = 0.1
-"""Of the run's budget that one scenario may take."""
+"""Of the run's budget that one scenario may take at most."""
+FAIR = 2.0
+"""How many times its part of the time that is left it may take: most take less."""
 LEAST = 20.0
 """Seconds that every scenario may take, however small the budget is."""
 GRACE = 5.0
@@ -29,6 +31,14 @@ class Deadline:
 def share_of(budget: float) -> float:
     """Seconds for one scenario of a run."""
     return max(LEAST, SHARE * budget)
+
+
+def fair(target: Target, waiting: int, workers: int) -> Target:
+    """The target for a scenario that begins while so many wait: each of them has its turn."""
+    if target.deadline is None or target.share is None:
+        return target
+    part = workers * (target.deadline - time.monotonic()) / max(1, waiting)
+    return replace(target, share=max(LEAST, min(target.share, FAIR * part)))
 
 
 def deadline_of(target: Target) -> Deadline | None:

@@ -9,6 +9,7 @@ from types import ModuleType
 
 from tinker_mock.contracts.ledger import Requirement, requirement_of
 from tinker_mock.suite.core.context import ScenarioContext
+from tinker_mock.suite.core.deadline import fair
 from tinker_mock.suite.core.http import Exchange, Routes
 from tinker_mock.suite.core.results import Run
 from tinker_mock.suite.core.selection import selects
@@ -111,8 +112,13 @@ def run_server_suite(
     started = time.monotonic()
     lock = threading.Lock()
 
+    left = {one.id for one in wanted if not one.patient}
+
     def play(scenario: Scenario) -> list[Verdict]:
-        verdicts, exchanges = play_scenario(scenario, target, routes, rules)
+        with lock:
+            asked = fair(target, len(left), workers)
+            left.discard(scenario.id)
+        verdicts, exchanges = play_scenario(scenario, asked, routes, rules)
         with lock:
             run.exchanges += exchanges
             if progress:

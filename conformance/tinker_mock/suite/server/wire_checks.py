@@ -56,7 +56,8 @@ def judge_operation(
         told = "the operation is missing, which its own checks say"
         return Verdict(name, rule, Status.NOT_APPLICABLE, told, scenario="wire")
     status = Status.NOT_TESTABLE if rule.level == "MUST" else Status.WARN
-    verdict = Verdict(name, rule, status, "the operation never answered 2xx", scenario="wire")
+    told = "the operation never answered 2xx" if seen else "not judged: nothing came to ask for it"
+    verdict = Verdict(name, rule, status, told, scenario="wire")
     verdict.expected = "a 2xx answer"
     verdict.actual = ", ".join(sorted({str(one.status or one.fault) for one in seen})) or "no call"
     verdict.trace = [one.as_trace(one.started) for one in list(seen)[:1]]
