@@ -143,6 +143,7 @@ def logprobs(context: ScenarioContext, reader: Reader) -> None:
     with context.check("text/chat/logprobs"):
         asked = reader.chat(max_tokens=64, logprobs=True, top_logprobs=3, reasoning_effort="none")
         choice = asked.require(200).at("/choices/0")
+        expect(choice.get("logprobs"), "log-probabilities, as asked for", "an object", choice)
         told, content = choice["logprobs"]["content"], choice["message"]["content"] or ""
         spelled = b"".join(bytes(one["bytes"]) for one in told).decode(errors="replace")
         expect_equal(spelled.strip(), content.strip(), "the tokens' bytes are the text")
