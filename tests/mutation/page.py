@@ -28,8 +28,8 @@ def summary(found: Sequence[Played]) -> str:
     )
 
 
-def page(found: Sequence[Played], seed: int, known: int) -> str:
-    """The whole page, as Markdown."""
+def page(found: Sequence[Played], seed: int, known: int, before: Sequence[Played] = ()) -> str:
+    """The whole page, as Markdown. `before`: what an earlier suite noticed of the same sample."""
     lines = [
         "# Mutation score",
         "",
@@ -41,6 +41,7 @@ def page(found: Sequence[Played], seed: int, known: int) -> str:
         "module) are left out. A survivor counts as missed unless somebody has read it and said "
         "why it is no fault; these are listed with their arguments.",
         "",
+        *earlier(before),
         "| room | played | noticed | no fault | missed |",
         "|---|---|---|---|---|",
     ]
@@ -62,6 +63,14 @@ def page(found: Sequence[Played], seed: int, known: int) -> str:
             lines += [f"* {one.mutant.shown()}: {one.argued.why}" for one in rows if one.argued]
             lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def earlier(before: Sequence[Played]) -> list[str]:
+    """What reading the survivors brought."""
+    if not before:
+        return []
+    told = f"Of the same sample, before its survivors were read: {summary(before)}. What was missed"
+    return [f"{told} then and made a server wrong became checks, as far as it is not listed.", ""]
 
 
 def noticing(found: Sequence[Played]) -> str:
