@@ -138,6 +138,11 @@ def publishing(context: ScenarioContext) -> None:
         expect_equal(entry(context, model, path).get("public"), True, "public")
     with context.check("checkpoints/publish/stranger-reads"):
         context.other_tenant().call("get_weights_info", {"tinker_path": path}).require()
+    with context.check("runs/list/accessible"):
+        query = {"limit": "100", "offset": "0", "access_scope": "accessible"}
+        seen = context.other_tenant().call("list_training_runs", query=query).require()
+        runs = [one.get("training_run_id") for one in seen.at("/training_runs")]
+        expect(model in runs, "a run with a published checkpoint is accessible to all", model, runs)
     with context.check("checkpoints/unpublish/accepted"):
         context.client.call("unpublish_checkpoint", path=where).require()
     with context.check("checkpoints/unpublish/still-there"):

@@ -94,6 +94,9 @@ def contents(context: ScenarioContext) -> None:
         samplers = [context.sampler(session) for _ in range(2)]
         got = context.client.call("get_session", path={"session_id": session}).require()
         expect_equal(sorted(got.at("/sampler_ids")), sorted(samplers), "the session's samplers")
+    body = bodies.save(models[0], 1, "moved")
+    saved = str(context.submit("save_weights", body).result().at("/path"))
+    context.delete_checkpoint_later(saved)
     got = context.client.call("get_session", path={"session_id": session})
     with context.check("sessions/get/metadata"):
         expect_equal(got.require().at("/user_metadata"), {"team": "red"}, "metadata is kept")
@@ -118,6 +121,12 @@ def contents(context: ScenarioContext) -> None:
         }
         wanted = {"blue": True, "conformance-nowhere": False}
         expect_equal(there, wanted, "its runs are in its project and in no other")
+    with context.check("sessions/project/moves"):
+        found = context.client.call("search_checkpoints", {"project_ids": ["blue"]})
+        if found.status in (403, 404, 405, 501):
+            raise Inapplicable("checkpoints of a project are not searched here")
+        paths = [one.get("tinker_path") for one in found.require().at("/checkpoints")]
+        expect(saved in paths, "its checkpoints are in the project too", saved, paths)
     with context.check("sessions/trace-export/status"):
         export = context.client.call("export_session_trace", path={"session_id": session}).require()
         status = export.at("/status")
