@@ -74,7 +74,8 @@ class Adam:
         first = b1 * first + (1 - b1) * slopes
         second = b2 * second + (1 - b2) * slopes * slopes
         spread = np.sqrt(second / (1 - b2**step)) + params["eps"]
-        spread[spread == 0.0] = 1.0  # no gradient ever: the first moment is 0 as well
+        if params["eps"] == 0.0:
+            spread[spread == 0.0] = 1.0  # no gradient ever: the first moment is 0 as well
         update = first / spread
         update *= self.rates.values[entries]
         update *= rate / (1 - b1**step)
