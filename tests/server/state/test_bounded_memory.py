@@ -122,6 +122,27 @@ def test_an_ended_session_is_forgotten_with_all_that_is_under_it(player: Player)
     assert api.post("weights_info", {"tinker_path": path}).status_code == 200
 
 
+@pytest.mark.tinker_mock(clock="manual", result_retention=100.0)
+def test_of_many_sessions_that_ended_the_latest_stay(
+    player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "MOST_ENDED", 3)
+    api, ended = player.api, []
+    lasting, going = api.session(), api.session()
+    api.done("save_weights", {"model_id": api.model(lasting), "seq_id": 1, "path": "kept"})
+    for session in (lasting, *[api.session() for _ in range(6)]):
+        player.samples(api.sampler(session, number=7), 2)
+        api.post(f"sessions/{session}/finish", {"reason": {"type": "success"}})
+        player.pass_time(1)
+        ended.append(session)
+    assert set(api.get("sessions").json()["sessions"]) == {lasting, going, *ended[-3:]}
+    counts = player.counts()
+    assert (counts["sessions"], counts["samplers"], counts["usage"]) == (5, 4, 9)
+    for _ in range(3):  # results expire, are forgotten, and then their lanes
+        player.pass_time(101)
+    assert player.counts()["lanes"] == 2  # of the session whose checkpoint is there
+
+
 @pytest.mark.parametrize("lasting", [False, True])
 def test_idle_models_are_packed_and_go_on_where_they_were(tmp_path: Path, lasting: bool) -> None:
     told = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 
@@ -54,6 +55,8 @@ class BaseModel:
         self.context_length = context_length
         self.decode = decode
         self.scripted_answers = ScriptedAnswers(grammar, size)
+        self._table: ContextTable | None = None
+        self._making = Lock()
         self._resident = Resident(MOST_RESIDENT)
 
     @property
@@ -64,10 +67,22 @@ class BaseModel:
     def vocabulary_size(self) -> int:
         return self.frozen.vocabulary_size
 
-    @cached_property
+    @property
     def table(self) -> ContextTable:
-        """What the untrained model lists."""
-        return ContextTable.of(self.frozen)
+        """What the untrained model lists; made once, whichever thread asks first."""
+        if self._table is None:
+            with self._making:
+                self._table = self._table or ContextTable.of(self.frozen)
+        return self._table
+
+    @property
+    def prepared(self) -> bool:
+        """Whether all that takes a moment to make is there."""
+        return self._table is not None
+
+    def prepare(self) -> None:
+        """Make it."""
+        assert self.table
 
     @cached_property
     def untrained(self) -> Parameters:
