@@ -20,7 +20,7 @@ from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.frozen_model import FrozenModel
 from tinker_mock.server.engine.model.hash_index import HashIndex
 from tinker_mock.server.engine.model.hashing import Hashes, entry_keys, features, joined
-from tinker_mock.server.engine.model.keys import Bools, Ints, distinct
+from tinker_mock.server.engine.model.keys import Bools, Ints, Narrow, distinct
 from tinker_mock.server.engine.model.members import Members
 
 ROOT = np.full(1, 0x6A09E667F3BCC908, dtype=np.uint64)
@@ -246,7 +246,7 @@ class ContextTable:
         self.taken += at.size
         return True
 
-    def _copy_roots(self, whole: ContextTable, at: Ints) -> None:
+    def _copy_roots(self, whole: ContextTable, at: Narrow) -> None:
         """Have the untrained model's entries of order 0, as far as they are not here."""
         at = distinct(at)
         self._copy_entries(whole, at[self.entries.find(whole.entries.keys[at]) < 0])
@@ -266,7 +266,7 @@ class ContextTable:
         self.members.append(contexts[listed], ids[listed])
         self.entries.add(whole.entries.keys[at])  # found by other threads from here on
 
-    def _add_contexts(self, orders: Ints, keys: Hashes) -> None:
+    def _add_contexts(self, orders: Narrow, keys: Hashes) -> None:
         self.contexts.add(keys)
         self.order.extend(orders)
         self.members.add(keys.size)

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.context_tables import ContextTable
-from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.keys import Floats, Ints, Narrow
 from tinker_mock.server.engine.model.numbering import Numbering
 
 GAIN = 1 / 32
@@ -55,7 +55,7 @@ class Prepared:
     values: Floats
     marked: Ints
     owner: Ints
-    column: Ints
+    column: Narrow
 
 
 class Normalisers:

@@ -16,7 +16,7 @@ import numpy as np
 
 from tinker_mock.server.engine.model.adapter import MAX_VALUE, RATE, Adapter, State
 from tinker_mock.server.engine.model.columns import Column
-from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.keys import Floats, Ints, Narrow
 from tinker_mock.server.engine.training.gradient import Gradient
 from tinker_mock.server.engine.training.idle_steps import IdleSteps
 
@@ -85,7 +85,7 @@ class Adam:
         self.touched.values[entries] = step
         self.idle.record(params)
 
-    def packed(self, entries: Ints) -> State:
+    def packed(self, entries: Narrow) -> State:
         """What a checkpoint keeps of it, for these entries."""
         self._fit()
         return {
