@@ -19,7 +19,7 @@ class Numbering:
         changed since.
         """
         if self._place.size < size + 1:
-            self._place = np.full(2 * size + 1, -1, dtype=np.int32)
+            self._place = np.full(size + size // 4 + 1, -1, dtype=np.int32)
             self._members = self._members[:0]
         if members is not self._members:
             self._place[self._members] = -1

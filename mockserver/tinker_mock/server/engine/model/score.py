@@ -139,7 +139,7 @@ class Scorer:
     def levels(self, chains: Ints) -> list[Ints]:
         """The distinct contexts of each order."""
         if self._marks.size < self.table.contexts.size:
-            self._marks = np.zeros(2 * self.table.contexts.size, dtype=np.int32)
+            self._marks = np.zeros(self.table.contexts.size * 5 // 4, dtype=np.int32)
         found = [np.zeros(1, dtype=np.int64)]
         for order in range(1, chains.shape[0]):
             here = chains[order][chains[order] >= 0]
