@@ -29,7 +29,7 @@ at this share, and those that are left still sum to one within 1e-9.
 """
 
 
-Parameters = Callable[[Ints], tuple[Ints, Floats]]
+Among = Callable[[Ints], tuple[Ints, Floats]]
 """Which of some entries are parameters, by their places, and the values of those."""
 
 
@@ -67,9 +67,7 @@ class Normalisers:
     `shift` is raised to `1 / temperature`.
     """
 
-    def __init__(
-        self, table: ContextTable, parameters: Parameters, temperature: float = 1.0
-    ) -> None:
+    def __init__(self, table: ContextTable, parameters: Among, temperature: float = 1.0) -> None:
         frozen = table.frozen
         self.table = table
         self.parameters = parameters
