@@ -123,6 +123,7 @@ def serve_one(
 
     `drawn` tells of the seed once the settings are known to work.
     """
+    gc.disable()  # hardly anything that a start makes is garbage
     with ExitStack() as stack:
         peers = None
         if settings.store is not None:
@@ -188,9 +189,9 @@ def serve_until_signal(
 def spare_the_collector() -> None:
     """What is there now stays until the end, and what requests leave behind is looked through in
     larger portions: thousands of promises would be walked over again and again."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
+    gc.enable()
 
 
 def bind_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:
