@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.bench.raw_http import RawClient, cpu_seconds
 from tinker_mock.suite.sdk.environment import newest, process
@@ -99,7 +100,7 @@ def at_once(pid: int, url: str, turn: int) -> tuple[float, float]:
     for each poll of them alone once they are ready; every client has its connection."""
     clients = [RawClient(url) for _ in range(AT_ONCE)]
     first = clients[0]
-    told = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
+    told: dict[str, Any] = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
     session = first.post("create_session", told)["session_id"]
     asked = {"session_id": session, "base_model": MODEL, "sampling_session_seq_id": 0}
     sampler = first.post("create_sampling_session", asked)["sampling_session_id"]
