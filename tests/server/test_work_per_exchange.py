@@ -153,15 +153,16 @@ def test_usual_requests_need_none_of_hypercorns_protocols(monkeypatch: pytest.Mo
 
 
 def test_a_message_is_judged_once(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The request and its answer; of a poll also the result that it brings."""
+    """The answer; of a poll also the result that it brings. The request is looked at once."""
     run = model(client)
     poll = step(client, run, 1)
     counts: Counter[str] = Counter()
     counted(monkeypatch, Operation, "_judge", counts)
+    counted(monkeypatch, Operation, "knows", counts)
     post(client, "optim_step", {"model_id": run, "seq_id": 3, "adam_params": {}})
-    assert counts["_judge"] == 2
+    assert counts == {"_judge": 1, "knows": 1}
     post(client, "retrieve_future", poll)
-    assert counts["_judge"] == 5
+    assert counts == {"_judge": 3, "knows": 2}
 
 
 def test_a_start_imports_little_and_collects_no_garbage() -> None:
