@@ -117,7 +117,8 @@ def _save(
     name, lane_id = body.get("path"), model_lane(run.id)
     lane = backend.promises.lanes.get(lane_id)
     repeated = lane is not None and body.get("seq_id") in lane.submitted
-    if name and not repeated and not body.get("overwrite", False):
+    overwrites = kind == "training" and body.get("overwrite", False)
+    if name and not repeated and not overwrites:
         waiting = backend.promises.open_in(lane_id)
         if any(one.operation == operation and one.payload.get("path") == name for one in waiting):
             raise checkpoints.name_taken(run.id, kind, name)

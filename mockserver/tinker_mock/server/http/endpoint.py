@@ -80,7 +80,7 @@ class Endpoint:
                 try:
                     answer = await self._answer(exchange, connection, refusal)
                     exchange.answer = answer
-                    patient = connection.sending(answer, send)
+                    patient = connection.sending(send)
                     await self._deliver(exchange, answer, connection, patient)
                 except ClientGone:
                     exchange.client_gone = True

@@ -10,6 +10,7 @@ from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import Session, Tenant, TrainingRun
 
 DEFAULT_RANK, MAX_RANK = 32, 512
+PARTS = ("train_unembed", "train_mlp", "train_attn")
 
 
 def run_id(session: Session, model_seq_id: int) -> str:
@@ -47,10 +48,11 @@ def new_run(
 ) -> TrainingRun:
     """Register a training run; its trainer is made by the promised operation.
 
-    Raises BadRequest for its rank, LimitReached where no more fit.
+    Raises BadRequest for its rank or for no part to train, LimitReached where no more fit.
     """
     lora = body.get("lora_config") or {}
     check_rank(lora.get("rank", DEFAULT_RANK))
+    check_parts(lora)
     session_room.admit_model(backend, session)
     now = backend.clock.now()
     identity = run_id(session, model_seq_id)
@@ -74,6 +76,19 @@ def new_run(
     session.run_ids.append(identity)
     session.touch()
     return run
+
+
+def check_parts(lora: dict[str, Any]) -> None:
+    """Raise BadRequest, in the service's words, for an adapter on nothing."""
+    if any(lora.get(part, True) for part in PARTS):
+        return
+    raise BadRequest(
+        "At least one of train_unembed, train_mlp, or train_attn must be True",
+        pointer="/lora_config",
+        rule="an adapter has a part that is trained",
+        fix="leave them out for an adapter on all parts",
+        requirement="models/create/no-parts",
+    )
 
 
 def check_rank(rank: int) -> None:

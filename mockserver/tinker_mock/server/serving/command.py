@@ -24,6 +24,7 @@ from typing import Any
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.journal.request_log import request_log
 from tinker_mock.server.serving import control_key, limit_options
+from tinker_mock.server.serving.garbage import Collector
 from tinker_mock.server.serving.options import add_behaviour_options, port_number, settings_of
 from tinker_mock.server.serving.preparation import Preparation
 from tinker_mock.server.serving.workers import FENCED, Workers
@@ -32,8 +33,6 @@ from tinker_mock.server.stand_in.vocabulary import NamedModel
 
 Ready = Callable[[], None]
 """Called once the server takes requests."""
-GARBAGE = (2_000, 10, 10)
-"""Objects made, and collections of the younger, before a generation is collected."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -123,8 +122,9 @@ def serve_one(
 
     `drawn` tells of the seed once the settings are known to work.
     """
-    gc.disable()  # hardly anything that a start makes is garbage
     with ExitStack() as stack:
+        gc.disable()  # until the collector begins
+        stack.callback(gc.enable)
         peers = None
         if settings.store is not None:
             peers = stack.enter_context(bind_socket(settings.peer_host, 0))
@@ -171,7 +171,7 @@ def serve_until_signal(
     peers: socket.socket | None = None,
 ) -> int:
     """Serve an app until SIGINT or SIGTERM, then say what was seen; returns the exit code."""
-    spare_the_collector()
+    Collector().begin()
     # Every socket write hands the interpreter to the engine's threads: 5 ms are too long to wait.
     sys.setswitchinterval(0.0005)
     control = app.state.mock.control
@@ -184,14 +184,6 @@ def serve_until_signal(
     with request_log(control.journal, settings.log):
         asyncio.run(_until_signal(app, settings, listener, begun, peers))
     return int(control.exit_report())
-
-
-def spare_the_collector() -> None:
-    """What is there now stays until the end, and what requests leave behind is looked through in
-    larger portions: thousands of promises would be walked over again and again."""
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
-    gc.enable()
 
 
 def bind_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:

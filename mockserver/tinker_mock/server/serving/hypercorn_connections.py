@@ -12,9 +12,10 @@ from hypercorn.config import Config
 from hypercorn.events import Event, RawData, Updated
 from hypercorn.utils import parse_socket_addr
 
-from tinker_mock.server.clock import machine_seconds
+from tinker_mock.server.clock import machine_pause, machine_seconds
 from tinker_mock.server.faults.connection import current
 from tinker_mock.server.serving.crowd import Crowd
+from tinker_mock.server.serving.http2_guard import GuardedH2
 from tinker_mock.server.serving.plain_http import PlainConnection
 from tinker_mock.server.serving.request_heads import Field
 
@@ -61,7 +62,7 @@ class CrowdedConnection(TCPServer):
     async def protocol_send(self, event: Event) -> None:
         if isinstance(event, Updated):
             self._occupied(not event.idle)
-        else:
+        elif not (isinstance(event, RawData) and self.writer.transport.is_closing()):
             await super().protocol_send(event)
 
     def _occupied(self, busy: bool) -> None:
@@ -75,6 +76,9 @@ class CrowdedConnection(TCPServer):
             await self._serve()
         finally:
             self.crowd.leave(self.writer.transport)
+            http = getattr(getattr(self, "protocol", None), "protocol", None)
+            if isinstance(http, GuardedH2):
+                http.leave()
 
     async def _serve(self) -> None:
         # At shutdown asyncio would log each cancelled connection with a traceback.
@@ -124,6 +128,8 @@ class CrowdedConnection(TCPServer):
             if not await plain.answer(head):
                 return b""
             self._occupied(False)
+            if plain.is_ahead:
+                await machine_pause(0)  # whoever sends many requests at once is not alone
 
     def _own_fields(self) -> list[Field]:
         return self.config.response_headers("h11")

@@ -13,16 +13,16 @@ from tinker_mock.server.engine.model.frozen_model import ORDERS, Corpus, FrozenM
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.engine.model.parameters import Parameters
+from tinker_mock.server.engine.model.resident import Resident
 from tinker_mock.server.engine.model.score import Scorer
 from tinker_mock.server.engine.model.scripted_answers import Decode, ScriptedAnswers
 from tinker_mock.server.engine.model.weights import Weights
-from tinker_mock.server.lru import LruCache
 
 Successors = list[tuple[int, float]]
 """Scripted tokens with the logs of their odds against all that are not."""
 
 MOST_RESIDENT = 8
-"""So many weights stay unpacked: contexts, normalisers and running sums are some megabytes."""
+"""So many weights stay unpacked: contexts, normalisers and running sums of what they were asked."""
 
 
 class BaseModel:
@@ -57,7 +57,7 @@ class BaseModel:
         self.scripted_answers = ScriptedAnswers(grammar, size)
         self._table: ContextTable | None = None
         self._making = Lock()
-        self._resident: LruCache[Weights, Parameters] = LruCache(MOST_RESIDENT)
+        self._resident = Resident(MOST_RESIDENT)
 
     @property
     def name(self) -> str:
@@ -87,11 +87,11 @@ class BaseModel:
     @cached_property
     def untrained(self) -> Parameters:
         """The model before any training: an adapter without parameters."""
-        return Parameters(Adapter.empty(AdapterShape(), self.table))
+        return Parameters(self.new_adapter(AdapterShape()))
 
     def new_adapter(self, shape: AdapterShape) -> Adapter:
         """An adapter to train: without parameters, over the table of the untrained model."""
-        return Adapter.empty(shape, self.table.branch())
+        return Adapter.empty(shape, self.table.over())
 
     def snapshot(self, adapter: Adapter) -> Weights:
         """An adapter that changes no more as immutable weights, which stay unpacked for a while."""
@@ -101,7 +101,7 @@ class BaseModel:
 
     def parameters(self, weights: Weights) -> Parameters:
         """The weights, unpacked."""
-        return self._resident.get_or_make(weights, lambda: Parameters(weights.unpacked(self.table)))
+        return self._resident.of(weights, lambda: weights.unpack(self.table))
 
     def scorer(self, weights: Weights | None = None, temperature: float = 1.0) -> Scorer:
         """Log-probabilities under the weights (None: untrained) at a temperature."""
