@@ -1,14 +1,19 @@
 """What the `model` of a text request may be: a base model, a sampler checkpoint, or both."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tinker_mock.server.catalog import CatalogModel
-from tinker_mock.server.engine import Weights
 from tinker_mock.server.errors import BadRequest, NotFound
 from tinker_mock.server.service import checkpoints, offer
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.records import Checkpoint, Tenant
 from tinker_mock.server.text.error_shapes import NOT_ON_OFFER
+
+if TYPE_CHECKING:
+    from tinker_mock.server.engine import Weights
 
 CHECKPOINT = "tinker://"
 BOTH = ";"
