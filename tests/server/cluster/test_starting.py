@@ -10,6 +10,7 @@ import pytest
 
 from tests.bench.crash import Server
 from tests.server.cluster.conftest import Api
+from tinker_mock.server.database.shared_schema import MIGRATIONS
 
 psycopg = pytest.importorskip("psycopg")
 
@@ -39,6 +40,17 @@ def test_a_newer_schema_is_refused(store: str) -> None:
         connection.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
         connection.execute("INSERT INTO schema_version VALUES (99)")
     assert "newer release (schema 99" in refusal("--store", store)
+
+
+def test_an_older_schema_is_migrated(store: str) -> None:
+    with psycopg.connect(store) as connection:
+        connection.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+        connection.execute("INSERT INTO schema_version VALUES (1)")
+        connection.execute(MIGRATIONS[0])
+    server = Server("--seed", "11", "--store", store)
+    server.start()
+    assert Api(server).http.post("/_mock/snapshots").json()["id"] == "snapshot-1"
+    server.end(signal.SIGTERM)
 
 
 def test_what_is_no_store_is_refused() -> None:
