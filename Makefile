@@ -53,13 +53,18 @@ conformance: $(STAMP) $(SDK_STAMP) ## Prove that mock, client, tokenizer and Kim
 mutation: $(STAMP) ## Renew docs/mutation.md: the suite against mutants that nobody chose (ARGS="--sample 200")
 	$(BIN)/python -m tests.mutation.score --page docs/mutation.md $(ARGS)
 
+.PHONY: mutation-client
+mutation-client: $(STAMP) ## The client audit against mutants of the reference client (ARGS="--sample 100")
+	$(BIN)/python -m tests.mutation.clients --page docs/mutation-client.md $(ARGS)
+
 .PHONY: ledger
 ledger: $(STAMP) ## Renew contracts/requirements/README.md from the ledger
 	$(BIN)/tinker-mock conformance ledger --output contracts/requirements/README.md
 
 .PHONY: fidelity
-fidelity: $(STAMP) ## Renew docs/fidelity.md, how the mock differs from the service
+fidelity: $(STAMP) ## Renew docs/fidelity.md and docs/facts.md, how the mock differs from the service
 	$(BIN)/tinker-mock conformance fidelity --output docs/fidelity.md
+	$(BIN)/tinker-mock conformance fidelity --facts --output docs/facts.md
 
 .PHONY: docs
 docs: $(STAMP) ## Build the documentation in build/site; a dead link fails (ARGS=serve: look at it)

@@ -39,7 +39,7 @@ def test_as_many_objects_are_alive_after_twice_the_work(tinker_mock: RunningServ
     async def play() -> list[Counter[str]]:
         client = Client(tinker_mock.url, 1, figures)
         counted = []
-        async with client.http:
+        async with client:
             for _ in range(3):
                 for _ in range(DAYS // 3):
                     await client.day()

@@ -29,7 +29,7 @@ from tinker_mock.server.service import (
     training,
     turns,
 )
-from tinker_mock.server.serving import command, hypercorn_guards
+from tinker_mock.server.serving import command, http2_guard
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.text import schema_size, schema_values
 from tinker_mock.server.wire import deadlines, decompression, nesting, problems, protobuf_requests
@@ -61,7 +61,7 @@ FIXED = {
     ),
     "MiB of memory of a custom loss's program": training.LARGEST_LOSS >> 20,
     "levels that JSON nests": nesting.DEEPEST,
-    "HTTP/2 streams that a client takes back": hypercorn_guards.FREE_RESETS,
+    "HTTP/2 streams that a client takes back": http2_guard.FREE_RESETS,
     "samples of a request": sampling.MAX_SAMPLES,
     "elements of an array in a custom loss": values.LARGEST,
     "nodes of a custom loss": graph.MOST_NODES,

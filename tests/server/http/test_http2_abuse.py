@@ -13,7 +13,7 @@ import h2.settings
 import httpx
 import pytest
 
-from tinker_mock.server.serving.hypercorn_guards import FREE_RESETS
+from tinker_mock.server.serving.http2_guard import FREE_RESETS
 from tinker_mock.server.serving.in_thread import RunningServer
 from tinker_mock.server.settings import Settings
 

@@ -1,6 +1,7 @@
 """The size of a request's head, whichever server read it."""
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from tinker_mock.server.errors import ServiceError
@@ -20,8 +21,9 @@ class HeadTooLarge(ServiceError):
 
 def too_large(scope: Mapping[str, Any]) -> ServiceError | None:
     """The refusal of a request whose head is too large."""
+    fields = scope["headers"]
     size = len(scope.get("raw_path") or scope["path"]) + len(scope.get("query_string", b""))
-    size += sum(len(name) + len(value) + BESIDE for name, value in scope["headers"])
+    size += BESIDE * len(fields) + sum(map(len, chain.from_iterable(fields)))
     if size <= LARGEST:
         return None
     return HeadTooLarge(

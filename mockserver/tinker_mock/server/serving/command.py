@@ -24,6 +24,7 @@ from typing import Any
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.journal.request_log import request_log
 from tinker_mock.server.serving import control_key, limit_options
+from tinker_mock.server.serving.garbage import Collector
 from tinker_mock.server.serving.options import add_behaviour_options, port_number, settings_of
 from tinker_mock.server.serving.preparation import Preparation
 from tinker_mock.server.serving.workers import FENCED, Workers
@@ -32,8 +33,6 @@ from tinker_mock.server.stand_in.vocabulary import NamedModel
 
 Ready = Callable[[], None]
 """Called once the server takes requests."""
-GARBAGE = (2_000, 10, 2)
-"""Objects made, and collections of the younger, before a generation is collected."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -170,22 +169,19 @@ def serve_until_signal(
     peers: socket.socket | None = None,
 ) -> int:
     """Serve an app until SIGINT or SIGTERM, then say what was seen; returns the exit code."""
-    spare_the_collector()
+    Collector().begin()
     # Every socket write hands the interpreter to the engine's threads: 5 ms are too long to wait.
     sys.setswitchinterval(0.0005)
     control = app.state.mock.control
-    control.journal.listeners.append(Preparation(control.journal))
+    preparation = Preparation(control.journal)
+
+    def begun() -> None:
+        ready()
+        preparation.expect()
+
     with request_log(control.journal, settings.log):
-        asyncio.run(_until_signal(app, settings, listener, ready, peers))
+        asyncio.run(_until_signal(app, settings, listener, begun, peers))
     return int(control.exit_report())
-
-
-def spare_the_collector() -> None:
-    """What is there now stays until the end, and what requests leave behind is looked through in
-    larger portions: thousands of promises would be walked over again and again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
 
 
 def bind_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:

@@ -10,6 +10,8 @@ from tinker_mock.server.clock import machine_seconds, machine_timer
 
 FILES_OF_OUR_OWN = 64
 """Open files that are left for everything else."""
+MOST_STREAMS = 20_000
+"""Of all HTTP/2 connections: a stream takes about 15 KiB."""
 PATIENCE = 75.0
 """Seconds that a connection may be idle."""
 REFUSAL = (
@@ -44,6 +46,8 @@ class Crowd:
         """Those between two requests and since when, idle for longest first."""
         self._looking = False
         self._closed = False
+        self.streams = 0
+        """Requests under way on HTTP/2 connections."""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -81,6 +85,10 @@ class Crowd:
         """It has ended."""
         self._all.discard(connection)
         self._idle.pop(connection, None)
+
+    def room_for_streams(self) -> int:
+        """Streams that one HTTP/2 connection may have: no more than are left for all others."""
+        return MOST_STREAMS - self.streams
 
     def close(self) -> None:
         """The server goes down: who is idle ends now, the others with their answer."""

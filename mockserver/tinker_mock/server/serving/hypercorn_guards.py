@@ -1,26 +1,39 @@
 """What Hypercorn's protocols lack against clients that mean harm; applied once before serving."""
 
-import logging
+import asyncio
 from typing import Any
 
-import h2.events
 import h11
 import hypercorn.protocol
-from h2.errors import ErrorCodes
-from h2.exceptions import ProtocolError
-from hypercorn.events import Closed, Event, RawData
-from hypercorn.protocol.events import Body, EndBody, Response
+import hypercorn.protocol.h2
+import hypercorn.protocol.h11
+from hypercorn.events import RawData
+from hypercorn.protocol.events import Body, EndBody, Response, StreamClosed
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import H11Protocol
-from priority.priority import PriorityTree
+from hypercorn.protocol.http_stream import HTTPStream
 
+from tinker_mock.server.serving.http2_guard import GuardedH2
 from tinker_mock.server.wire.exchange import WHOLE
 
-log = logging.getLogger(__name__)
-FREE_RESETS = 500
-"""Streams that a client may take back; beyond, no more than half of what it opens."""
 BAD_REQUEST = 400
+
+
+class GuardedStream(HTTPStream):
+    """A body that nobody reads to its end does not stop its connection, and an app is told when
+    nobody reads its answer."""
+
+    async def app_send(self, message: Any) -> None:
+        if message is not None and self.closed:
+            raise ConnectionResetError("the client left before its answer was sent")
+        await super().app_send(message)
+
+    async def handle(self, event: StreamEvent) -> None:  # type: ignore[override]
+        if isinstance(event, StreamClosed) and not self.closed:
+            unread: asyncio.Queue[Any] = self.app_put.__self__  # type: ignore[attr-defined]
+            while not unread.empty():
+                unread.get_nowait()
+        await super().handle(event)  # type: ignore[arg-type]
 
 
 class GuardedH11(H11Protocol):
@@ -64,39 +77,8 @@ class GuardedH11(H11Protocol):
         await super()._send_error_response(BAD_REQUEST if status_code >= 500 else status_code)
 
 
-class GuardedH2(H2Protocol):
-    """Ends connections that open streams to reset them, and those that break the protocol."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.resets = 0
-        # Hypercorn's own tree breaks at 1000 streams, however many its settings allow.
-        self.priority = PriorityTree(self.config.h2_max_concurrent_streams + 100)
-
-    async def handle(self, event: Event) -> None:
-        try:
-            await super().handle(event)
-        except (KeyError, ProtocolError, UnboundLocalError, UnicodeDecodeError) as error:
-            log.info("HTTP/2 connection ended: %s: %s", type(error).__name__, error)
-            await self._end(ErrorCodes.PROTOCOL_ERROR)
-
-    async def _handle_events(self, events: list[h2.events.Event]) -> None:
-        self.resets += sum(isinstance(event, h2.events.StreamReset) for event in events)
-        if self.resets > FREE_RESETS + self.keep_alive_requests // 2:
-            await self._end(ErrorCodes.ENHANCE_YOUR_CALM)
-            return
-        await super()._handle_events(events)
-
-    async def _end(self, code: ErrorCodes) -> None:
-        try:
-            self.connection.close_connection(code)
-            await self._flush()
-        except ProtocolError:
-            pass  # it is closed already
-        await super().handle(Closed())
-        await self.send(Closed())
-
-
 def guard_hypercorn() -> None:
     """Let Hypercorn use the guarded protocols."""
     vars(hypercorn.protocol).update(H11Protocol=GuardedH11, H2Protocol=GuardedH2)
+    vars(hypercorn.protocol.h11)["HTTPStream"] = GuardedStream
+    vars(hypercorn.protocol.h2)["HTTPStream"] = GuardedStream

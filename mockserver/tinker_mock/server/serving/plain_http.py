@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from tinker_mock.server.serving.request_heads import Field, Head, read_head
-from tinker_mock.server.wire.exchange import WHOLE, Message
+from tinker_mock.server.wire.exchange import TEXTS, WHOLE, Message
 
 log = logging.getLogger(__name__)
 App = Callable[..., Awaitable[None]]
@@ -27,6 +27,10 @@ class ClientEnd:
     def __init__(self, reader: asyncio.StreamReader) -> None:
         self._reader = reader
         self._ahead = b""
+
+    @property
+    def is_ahead(self) -> bool:
+        return bool(self._ahead)
 
     async def more(self) -> bytes:
         """The next piece; nothing when the client has ended."""
@@ -88,7 +92,10 @@ class PlainRequest:
         return {"type": "http.request", "body": piece, "more_body": self.left > 0}
 
     async def send(self, message: Message) -> None:
-        """The head of an answer that is there as a whole goes out with its body, in one write."""
+        """The head of an answer that is there as a whole goes out with its body, in one write.
+
+        Raises ConnectionError once the client has left.
+        """
         if message["type"] == "http.response.start":
             self.begun = True
             self._head = self._started(message["status"], list(message.get("headers", ())))
@@ -118,14 +125,13 @@ class PlainRequest:
     async def _write(self, piece: bytes) -> None:
         head, self._head = self._head, b""
         writer = self._writer
-        if not (head or piece) or writer.is_closing():
+        if not (head or piece):
             return
+        if writer.is_closing():
+            raise ConnectionResetError("the client left before its answer was sent")
         writer.write(head + piece)
         if writer.transport.get_write_buffer_size():
-            try:
-                await writer.drain()
-            except ConnectionError:
-                log.info("a client left before its answer was sent")
+            await writer.drain()
 
 
 class PlainConnection:
@@ -145,6 +151,11 @@ class PlainConnection:
         self._place = place
         self._own = own
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the client has sent more than was asked for."""
+        return self._client.is_ahead
+
     async def next_head(self) -> tuple[Head | None, bytes]:
         """The next request's head; None for another kind, or none, with what was read of it."""
         piece = await self._client.more()
@@ -159,6 +170,8 @@ class PlainConnection:
         request = PlainRequest(head, self._client, self._writer, self._own)
         try:
             await self._app(self._scope(head), request.receive, request.send)
+        except ConnectionError as error:
+            log.info("%s %r: %s", head.method, head.target, error)
         except Exception:
             log.exception("%s %r", head.method, head.target)
             if not (request.begun or self._writer.is_closing()):
@@ -177,6 +190,7 @@ class PlainConnection:
             "query_string": query,
             "root_path": "",
             "headers": head.fields,
+            TEXTS: head.texts,
             "extensions": {},
             **self._place,
         }

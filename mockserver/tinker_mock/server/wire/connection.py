@@ -11,12 +11,11 @@ from typing import Any, TypeVar
 
 from tinker_mock.server.errors import GoingDown
 from tinker_mock.server.wire.deadlines import Transfer
-from tinker_mock.server.wire.exchange import Answer, Message, Receive, Send
+from tinker_mock.server.wire.exchange import Message, Receive, Send
 from tinker_mock.server.wire.intake import Intake, Load, TooSlow
 
 T = TypeVar("T")
 Watch = Callable[[], asyncio.Future[None]]
-SMALL = 16 * 1024
 
 
 class ClientGone(Exception):
@@ -164,11 +163,9 @@ class Connection:
             if not message.get("more_body", False):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def sending(self, answer: Answer, send: Send) -> Send:
-        """`send`, which gives up on clients that do not take what they asked for (ClientGone)."""
-        content = answer.content
-        if answer.stream is None and content is not None and len(content) <= SMALL:
-            return send  # what the socket's buffers take in any case
+    def sending(self, send: Send) -> Send:
+        """`send`, which gives up on clients that have left, or do not take what they asked for
+        (ClientGone)."""
         deadlines = self._intake.deadlines
 
         async def patient(message: Message) -> None:
@@ -179,6 +176,8 @@ class Connection:
                 if not transfer.ended_late():
                     raise
                 self.stalled = True
+                raise ClientGone from None
+            except ConnectionError:
                 raise ClientGone from None
             finally:
                 deadlines.end(transfer)
