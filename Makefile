@@ -53,13 +53,18 @@ conformance: $(STAMP) $(SDK_STAMP) ## Prove that mock, client, tokenizer and Kim
 mutation: $(STAMP) ## Renew docs/mutation.md: the suite against mutants that nobody chose (ARGS="--sample 200")
 	$(BIN)/python -m tests.mutation.score --page docs/mutation.md $(ARGS)
 
+.PHONY: mutation-client
+mutation-client: $(STAMP) ## The client audit against mutants of the reference client (ARGS="--sample 100")
+	$(BIN)/python -m tests.mutation.clients --page docs/mutation-client.md $(ARGS)
+
 .PHONY: ledger
 ledger: $(STAMP) ## Renew contracts/requirements/README.md from the ledger
 	$(BIN)/tinker-mock conformance ledger --output contracts/requirements/README.md
 
 .PHONY: fidelity
-fidelity: $(STAMP) ## Renew docs/fidelity.md, how the mock differs from the service
+fidelity: $(STAMP) ## Renew docs/fidelity.md and docs/facts.md, how the mock differs from the service
 	$(BIN)/tinker-mock conformance fidelity --output docs/fidelity.md
+	$(BIN)/tinker-mock conformance fidelity --facts --output docs/facts.md
 
 .PHONY: docs
 docs: $(STAMP) ## Build the documentation in build/site; a dead link fails (ARGS=serve: look at it)
@@ -68,6 +73,10 @@ docs: $(STAMP) ## Build the documentation in build/site; a dead link fails (ARGS
 .PHONY: test
 test: $(STAMP) $(SDK_STAMP) $(if $(CI),$(COOKBOOK)/.installed) ## Run the project's own tests
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+.PHONY: test-again
+test-again: $(STAMP) ## What failed in the last `make test`, once more and one after the other
+	$(BIN)/python -m pytest -n 0 -x --last-failed --last-failed-no-failures none
 
 .PHONY: test-floors
 test-floors: ## Tests of server, contracts and client with the oldest releases pyproject.toml admits
@@ -98,7 +107,7 @@ crash: $(STAMP) ## kill -9 at 200 moments under 20 clients, with a data director
 
 .PHONY: soak
 soak: $(STAMP) ## A million operations through one server, and its memory (ARGS="--operations N")
-	$(BIN)/python tests/bench/soak_memory.py $(ARGS)
+	$(BIN)/python -m tests.bench.soak_memory $(ARGS)
 	PYTHONPATH=. $(BIN)/python tests/abuse/soak.py --seconds $(or $(DURATION),600)
 
 .PHONY: fuzz

@@ -1,102 +1,211 @@
 """Memory of a server after ten thousand operations, and after many more.
 
-    python tests/bench/soak_memory.py --operations 1000000
+    python -m tests.bench.soak_memory --operations 1000000
+    python -m tests.bench.soak_memory -- --data-dir ./data         # options of the server
 
-Operations are samples of one token, each submitted and read; sessions come and go. Prints the
-resident size on the way, and fails when the end is above 1.3 times what ten thousand took.
+Eight clients live through days: a session, a model that is trained, saved and sampled, an operation
+that is cancelled, text, checkpoints that are deleted, and the end of model and session. Every
+request but a poll is an operation. Prints the resident size on the way, when nobody works and what
+was freed has gone back to the system, and fails when the end is above 1.3 times what ten thousand
+operations took.
 """
 
 import argparse
 import asyncio
-import json
-import re
-import subprocess
 import sys
+import time
+from collections import Counter
+from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+
+from tests.bench.bench_load import batch
+from tests.bench.raw_http import request_bytes
+from tests.server.commands import ServerProcess, served_process
+from tinker_mock.server.service.housekeeping import GIVE_BACK_EVERY
 
 BASE = "Qwen/Qwen3-8B"
-FIRST, PER_SESSION, CLIENTS, LIMIT = 10_000, 2_500, 8, 1.3
-PARAMS = {"max_tokens": 1, "seed": 1}
-PROMPT = {"chunks": [{"type": "encoded_text", "tokens": [1, 2, 3]}]}
+FIRST, CLIENTS, LIMIT = 10_000, 8, 1.3
+STEPS, SAVE_EVERY, TEXTS = 20, 5, 10
+SAMPLES = 15
+"""Of each sampler that a day makes."""
+DATA = batch()
+MIB = 1024
+TRY_AGAIN, LOOKS = 408, 3
 
 
 class Client:
-    """One kept connection that speaks just enough HTTP."""
+    """One tenant on one kept connection. `done`: operations by name, of all clients."""
 
-    def __init__(self, port: int, key: str) -> None:
-        self.port, self.key = port, key
+    def __init__(self, server: ServerProcess, number: int, done: Counter[str]) -> None:
+        self.url, self.key, self.done = server.url, f"tml-soak-{number}", done
+        self.lines: tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
-    async def open(self) -> "Client":
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
-        return self
+    async def connect(self) -> None:
+        where = urlsplit(self.url)
+        self.lines = await asyncio.open_connection(where.hostname, where.port)
 
-    async def post(self, path: str, body: Any) -> Any:
-        data = json.dumps(body).encode()
-        head = (
-            f"POST /api/v1/{path} HTTP/1.1\r\nhost: x\r\nx-api-key: {self.key}\r\n"
-            f"content-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n"
+    async def ask(self, request: bytes) -> Any:
+        """The answer's value. Raises RuntimeError for a refusal."""
+        reader, writer = self.lines
+        writer.write(request)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        size = head.split(b"content-length:")
+        content = await reader.readexactly(int(size[1].split(b"\r\n")[0])) if size[1:] else b""
+        if int(head.split()[1]) not in (200, 204, TRY_AGAIN):
+            raise RuntimeError(f"{request!r}: {content!r}")
+        return orjson.loads(content or b"null")
+
+    async def post(self, path: str, body: Any, prefix: str = "/api/v1/") -> Any:
+        """An operation's answer."""
+        self.done[path.partition("/")[0]] += 1
+        return await self.ask(request_bytes(self.url, self.key, path, body, prefix))
+
+    async def delete(self, path: str) -> None:
+        self.done["delete_checkpoint"] += 1
+        head = f"DELETE /api/v1/{path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {self.key}\r\n\r\n"
+        await self.ask(head.encode())
+
+    async def result(self, asked: Any) -> Any:
+        """What a promise gives."""
+        poll = request_bytes(
+            self.url, self.key, "retrieve_future", {"request_id": asked["request_id"]}
         )
-        self.writer.write(head.encode() + data)
-        answer = await self.reader.readuntil(b"\r\n\r\n")
-        size = re.search(rb"content-length: (\d+)", answer, re.IGNORECASE)
-        assert size is not None, answer
-        told = json.loads(await self.reader.readexactly(int(size[1])))
-        assert answer.startswith(b"HTTP/1.1 200"), told
+        while (told := await self.ask(poll)).get("type") == "try_again":
+            pass
+        if "error" in told:
+            raise RuntimeError(str(told))
         return told
 
 
-async def one_client(port: int, number: int, operations: int) -> None:
-    client = await Client(port, f"tml-soak-{number}").open()
-    for start in range(0, operations, PER_SESSION):
-        told = {"tags": [], "user_metadata": None, "sdk_version": "0.38.0"}
-        session = (await client.post("create_session", told))["session_id"]
-        body = {"session_id": session, "sampling_session_seq_id": 0, "base_model": BASE}
-        sampler = (await client.post("create_sampling_session", body))["sampling_session_id"]
-        for seq in range(min(PER_SESSION, operations - start)):
-            asked = {"sampling_session_id": sampler, "seq_id": seq, "prompt": PROMPT}
-            submitted = await client.post("asample", {**asked, "sampling_params": PARAMS})
-            await client.post("retrieve_future", {"request_id": submitted["request_id"]})
-        await client.post(f"sessions/{session}/finish", {"reason": {"type": "success"}})
-    client.writer.close()
+class Day:
+    """What a client does with one session."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.session = self.model = ""
+        self.numbers, self.samplers = count(1), count()
+
+    async def live(self) -> None:
+        client = self.client
+        told: dict[str, Any] = {"tags": [], "user_metadata": None, "sdk_version": "0.38.0"}
+        self.session = (await client.post("create_session", told))["session_id"]
+        made = {"session_id": self.session, "model_seq_id": 0, "base_model": BASE}
+        lora = {"lora_config": {"rank": 8}}
+        self.model = (await client.result(await client.post("create_model", made | lora)))[
+            "model_id"
+        ]
+        body = {"session_id": self.session, "sampling_session_seq_id": next(self.samplers)}
+        base = await client.post("create_sampling_session", body | {"base_model": BASE})
+        await self.sample(base["sampling_session_id"])
+        for step in range(STEPS):
+            await self.train()
+            if step % SAVE_EVERY == 0:
+                told = {"sampling_session_seq_id": next(self.samplers)}
+                saved = await self.of_model("save_weights_for_sampler", told)
+                await self.sample(saved["sampling_session_id"])
+        for text in range(TEXTS):
+            asked = {"model": BASE, "prompt": f"once {text}", "max_tokens": 4}
+            await client.post("completions", asked, "/oai/api/v1/")
+        await self.end()
+
+    async def of_model(self, operation: str, told: Any) -> Any:
+        """The result of an operation in the model's lane."""
+        body = {"model_id": self.model, "seq_id": next(self.numbers)}
+        return await self.client.result(await self.client.post(operation, body | told))
+
+    async def train(self) -> None:
+        """One step, submitted together."""
+        post, run = self.client.post, {"model_id": self.model}
+        given = {"data": DATA, "loss_fn": "cross_entropy"}
+        first = run | {"seq_id": next(self.numbers), "forward_backward_input": given}
+        second = run | {"seq_id": next(self.numbers), "adam_params": {"learning_rate": 1e-4}}
+        both = await post("forward_backward", first), await post("optim_step", second)
+        for asked in both:
+            await self.client.result(asked)
+        await self.client.result(both[0])  # read again
+
+    async def sample(self, sampler: str) -> None:
+        prompt = {"chunks": [{"type": "encoded_text", "tokens": [1, 2, 3]}]}
+        for number in range(SAMPLES):
+            asked = {"sampling_session_id": sampler, "seq_id": number + 1, "prompt": prompt}
+            params = {"max_tokens": 8, "seed": number}
+            drawn = await self.client.post("asample", asked | {"sampling_params": params})
+            await self.client.result(drawn)
+
+    async def end(self) -> None:
+        """Save, cancel what waits, delete, unload, finish."""
+        kept = {await self.saved("save_weights", name) for name in ("one", "two")}
+        kept.add(await self.saved("save_weights_for_sampler", "one"))
+        number = next(self.numbers)  # is late: what comes next waits
+        waiting = {"model_id": self.model, "seq_id": next(self.numbers)}
+        given = {"forward_backward_input": {"data": DATA, "loss_fn": "cross_entropy"}}
+        asked = await self.client.post("forward_backward", waiting | given)
+        await self.client.post("cancel_future", {"request_id": asked["request_id"]})
+        for path in kept:
+            run, _, place = path.removeprefix("tinker://").partition("/")
+            await self.client.delete(f"training_runs/{run}/checkpoints/{place}")
+        await self.client.post("session_heartbeat", {"session_id": self.session})
+        late = {"model_id": self.model, "seq_id": number, "adam_params": {"learning_rate": 0.0}}
+        await self.client.result(await self.client.post("optim_step", late))
+        gone = await self.client.post("unload_model", {"model_id": self.model})
+        await self.client.result(gone)
+        path = f"sessions/{self.session}/finish"
+        await self.client.post(path, {"reason": {"type": "success"}})
+
+    async def saved(self, operation: str, name: str) -> str:
+        return str((await self.of_model(operation, {"path": name}))["path"])
 
 
-async def play(port: int, first: int, operations: int) -> None:
-    share = operations // CLIENTS
-    await asyncio.gather(*[one_client(port, first + n, share) for n in range(CLIENTS)])
+async def play(server: ServerProcess, operations: int, done: Counter[str]) -> None:
+    """Days of all clients until so many operations are done."""
+
+    async def days(number: int) -> None:
+        client = Client(server, number, done)
+        await client.connect()
+        while done.total() < operations:
+            await Day(client).live()
+        client.lines[1].close()
+
+    await asyncio.gather(*map(days, range(CLIENTS)))
 
 
-def resident(process: subprocess.Popen[str]) -> float:
-    """MiB that a process holds."""
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+)", status)
-    assert found is not None
-    return int(found[1]) / 1024
+def resident(server: ServerProcess) -> float:
+    """MiB that a process holds, once what was freed is given back: every second, if asked."""
+    for _ in range(LOOKS):
+        httpx.get(f"{server.url}/api/v1/healthz").raise_for_status()
+        time.sleep(GIVE_BACK_EVERY)
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / MIB
+
+
+def soak(operations: int, lines: int, options: list[str]) -> float:
+    """Play it and print it; how many times the memory of the first operations the end took."""
+    done: Counter[str] = Counter()
+    with served_process("--seed", "0", *options) as server:
+        begun, ratio, first = time.monotonic(), 1.0, 0.0
+        for line in range(lines + 1):
+            asyncio.run(play(server, FIRST + (operations - FIRST) * line // lines, done))
+            held = resident(server)
+            first = first or held
+            ratio, passed = held / first, time.monotonic() - begun
+            print(f"{done.total():>9} operations {held:7.1f} MiB {ratio:5.2f} {passed:6.0f} s")
+            sys.stdout.flush()
+    print(", ".join(f"{name} {number}" for name, number in sorted(done.items())))
+    return ratio
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--operations", type=int, default=1_000_000)
-    parser.add_argument("--steps", type=int, default=10, help="lines on the way")
+    parser.add_argument("--lines", type=int, default=20, help="looks at the memory on the way")
+    parser.add_argument("options", nargs="*", help="of the server, after --")
     asked = parser.parse_args()
-    command = [sys.executable, "-m", "tinker_mock.server", "--port", "0", "--seed", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        port = int(server.stdout.readline().rsplit(":", 1)[1])
-        try:
-            asyncio.run(play(port, 0, FIRST))
-            after_first = resident(server)
-            print(f"{FIRST:>9} operations  {after_first:7.1f} MiB", flush=True)
-            each = (asked.operations - FIRST) // asked.steps
-            for step in range(1, asked.steps + 1):
-                asyncio.run(play(port, step * CLIENTS, each))
-                held = resident(server)
-                ratio = held / after_first
-                done = FIRST + step * each
-                print(f"{done:>9} operations  {held:7.1f} MiB  {ratio:.2f}", flush=True)
-        finally:
-            server.terminate()
-    return 0 if ratio <= LIMIT else 1
+    return 0 if soak(asked.operations, asked.lines, asked.options) <= LIMIT else 1
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import yaml
 from jsonschema_rs import Draft202012Validator
 
 from tinker_mock.contracts import load_contract
+from tinker_mock.contracts.facts import read_facts
 from tinker_mock.contracts.fidelity import STRENGTHS, read_differences, read_quirks
 from tinker_mock.contracts.locations import CONTRACTS
 from tinker_mock.contracts.pointer import look_up
@@ -36,6 +37,7 @@ FOLDERS = {
     "baseline": ["conformance/baselines", "tests/fauxmplementations"],
     "quirk": ["contracts/fidelity/quirks.yaml"],
     "difference": ["contracts/fidelity/differences.yaml"],
+    "fact": ["contracts/fidelity/facts.yaml"],
     "script": ["mockserver/tinker_mock/server/scripts/examples"],
 }
 
@@ -86,6 +88,7 @@ def read(kind: str, text: str, directory: Path) -> None:
         "baseline": lambda: read_baseline(directory / "t.yaml"),
         "quirk": lambda: read_quirks(text),
         "difference": lambda: read_differences(text),
+        "fact": lambda: read_facts(text),
         "script": lambda: parse_scripts(text, "t.yaml"),
     }
     readers[kind]()
@@ -107,6 +110,11 @@ def quirk(**change: Any) -> dict[str, Any]:
 def difference(**change: Any) -> dict[str, Any]:
     said = {"service": "s", "mock": "m", "reason": "r", "decided": "2026-11-28"}
     return {"d": {**said, "witnesses": [WITNESS], **change}}
+
+
+def fact() -> dict[str, Any]:
+    said = {"fact": "f", "witnesses": [WITNESS], "settled": "agrees"}
+    return {"s": {"1": {**said, "proof": ["tests/x.py::test_y"]}}}
 
 
 WITNESS = {"strength": "sdk", "source": "s", "date": "2026-11-28"}
@@ -158,6 +166,8 @@ GOOD: dict[str, tuple[str, dict[str, Any], str]] = {
     "quirk/$defs/witness": ("quirk", quirk(), "/q/for_quirk/0"),
     "difference/$defs/difference": ("difference", difference(), "/d"),
     "difference/$defs/witness": ("difference", difference(), "/d/witnesses/0"),
+    "fact/$defs/fact": ("fact", fact(), "/s/1"),
+    "fact/$defs/witness": ("fact", fact(), "/s/1/witnesses/0"),
     "script": ("script", {"scripts": [SCRIPT]}, ""),
     "script/$defs/script": ("script", {"scripts": [SCRIPT]}, "/scripts/0"),
     "script/$defs/answer": (
@@ -216,6 +226,7 @@ def test_values_are_those_of_the_readers() -> None:
         (SCHEMAS["case"]["properties"]["body"], BODIES),
         (SCHEMAS["quirk"]["$defs"]["witness"]["properties"]["strength"], STRENGTHS),
         (SCHEMAS["difference"]["$defs"]["witness"]["properties"]["strength"], STRENGTHS),
+        (SCHEMAS["fact"]["$defs"]["witness"]["properties"]["strength"], STRENGTHS),
     ]
     for schema, known in enums:
         assert sorted(schema["enum"]) == sorted(known)

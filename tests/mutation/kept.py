@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from tests.mutation.generated import Generated, files_of
+from tests.mutation.generated import ROOMS, Generated, files_of
 
 
 @cache
-def digest() -> str:
+def digest(rooms: tuple[str, ...]) -> str:
     """Of the source that is mutated: what was found of another one does not count."""
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files_of(()))).hexdigest()[:16]
+    content = b"".join(path.read_bytes() for path in files_of((), rooms))
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def key(mutant: Generated) -> str:
     """A mutant's name in the file."""
-    return f"{digest()} {mutant.file} {mutant.operator} {mutant.place}"
+    rooms = ("client",) if mutant.file.startswith("client/") else ROOMS
+    return f"{digest(rooms)} {mutant.file} {mutant.operator} {mutant.place}"
 
 
 class Kept:

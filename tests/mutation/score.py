@@ -1,6 +1,7 @@
 """The suite's mutation score: how many mutants that nobody chose the suite notices.
 
 python -m tests.mutation.score [--sample N] [--seed N] [--keep FILE] [--part K/N] [--page FILE]
+    [--before FILE]
 
 Each mutant serves in a process of its own; the suite is played against it until a check does not
 pass. A mutant that changes no function (an annotation, a constant) is left out.
@@ -105,13 +106,17 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--page", type=Path)
     parser.add_argument("--keep", type=Path, help="a file to go on from")
+    parser.add_argument("--before", type=Path, help="what was kept of an earlier suite's run")
     parser.add_argument("--part", type=part_of, default=(1, 1), metavar="K/N")
     options = parser.parse_args()
     mutants = chosen(options.sample, options.seed)
     found = judged(mutants, options.jobs, Kept(options.keep), options.part)
     print(f"mutation score: {summary(found)}")
     if options.page:
-        options.page.write_text(page(found, options.seed, len(everything(aside()))), "utf-8")
+        said = Kept(options.before).said
+        before = [described(one, said[key(one)]) for one in mutants if key(one) in said]
+        known = len(everything(aside()))
+        options.page.write_text(page(found, options.seed, known, before), "utf-8")
     return 0
 
 

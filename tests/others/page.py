@@ -28,6 +28,8 @@ package index in an environment of its own. A common program trains, saves and s
 can; the client audit judges what it sent in each situation
 ([how](https://github.com/tinker-mock/tinker-mock/blob/main/conformance/README.md#judge-a-client)).
 Keys of other services are let in with `tinker-mock serve --accept-keys 'fw_*'`.
+The Elixir client (tinkex) is not among them: its packages come from hex.pm, which was out of reach
+where this page was made. It was read, and not run.
 
 """
 MARKS = {

@@ -115,6 +115,25 @@ def test_the_container_serves_with_options_that_there_are() -> None:
         assert parser.parse(command[1:]).host == "0.0.0.0"
 
 
+def test_the_servers_of_the_compose_file_find_each_other_and_their_database() -> None:
+    """No container runs here: names, ports and users must agree."""
+    services = yaml.safe_load((ROOT / "compose.shared.yaml").read_text())["services"]
+    balanced = re.findall(r"--to (\w+):(\d+)", services["balancer"]["command"])
+    servers = {name for name, one in services.items() if "serve" in one.get("command", ())}
+    assert {name for name, _ in balanced} == servers == {"one", "two", "three"}
+    address = f"postgresql://{services['db']['environment']['POSTGRES_USER']}@db/mock"
+    published = services["balancer"]["ports"][0].rpartition(":")[0]
+    for name, port in balanced:
+        command = services[name]["command"]
+        parser = Parser()
+        import_module(f"tinker_mock.{COMMANDS[command[0]][0]}").add_arguments(parser)
+        told = parser.parse(command[1:])
+        assert (told.store, told.peer_host, told.port) == (address, name, int(port))
+        assert told.base_url == f"http://{published}"
+        assert services[name]["depends_on"]["db"]["condition"] == "service_healthy"
+        assert services[name]["build"]["args"]["EXTRAS"].split(",")[-1] == "postgres"
+
+
 def test_every_place_has_the_same_version() -> None:
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == VERSION
     assert f"## {VERSION} " in (ROOT / "CHANGELOG.md").read_text()

@@ -28,7 +28,7 @@ def train(port: int, version: str, victims: Iterator[Server]) -> list[dict[str, 
     return onlooking.train(port, version, STEPS, kill)
 
 
-@pytest.mark.parametrize("version", ["0.7.0", newest()])
+@pytest.mark.parametrize("version", ["0.7.0", "0.24.1", newest()])
 def test_killing_any_server_is_not_noticed(database: str, version: str) -> None:
     try:
         process(version)

@@ -21,6 +21,7 @@ from tinker_mock.server.promises import room
 from tinker_mock.server.queues import rates
 from tinker_mock.server.service import (
     compute,
+    housekeeping,
     pace,
     sampling,
     session_room,
@@ -61,8 +62,9 @@ FIXED = {
     "MiB of memory of a custom loss's program": training.LARGEST_LOSS >> 20,
     "levels that JSON nests": nesting.DEEPEST,
     "HTTP/2 streams that a client takes back": http2_guard.FREE_RESETS,
-    "streams at a time on all HTTP/2 connections, of which one may have as many as it leaves to the "
-    "others": crowd.MOST_STREAMS,
+    "streams at a time on all HTTP/2 connections; one may have as many as it leaves to others": (
+        crowd.MOST_STREAMS
+    ),
     "HTTP/2 frames that bring no request and no content (pings, settings, windows, priorities)": (
         http2_frames.FREE_FRAMES
     ),
@@ -85,6 +87,7 @@ FIXED = {
     "widths and counts that a chat template asks for": template_bounds.MAX_NUMBER,
     "characters of a chat template's text": template_bounds.MAX_CHARACTERS,
     "turns and calls of a chat template": template_bounds.MAX_STEPS,
+    "sessions that have ended, without checkpoints": housekeeping.MOST_ENDED,
     "custom losses of a session": session_room.MOST_LOSSES,
     "fault plans": plans.MOST_PLANS,
     "requests and clients that a fault rule counts apart": rules.REMEMBERED,

@@ -75,6 +75,19 @@ def test_a_broken_row_is_refused(change: dict[str, object], words: str) -> None:
         parse_row({**ROW, **change}, "futures")
 
 
+def test_other_servers_are_not_asked_for_what_one_witness_tells() -> None:
+    """What is only reported is a MAY where a server is judged by it; what the tracker tells is no
+    MUST; documented rules have an address."""
+    for rule in load_ledger().values():
+        if rule.source.startswith("docs "):
+            assert rule.source.startswith("docs https://"), rule.id
+        judged = rule.checks and rule.chapter not in ("kimi", "tokenizer", "client")
+        if judged and rule.source.startswith("reported "):
+            assert rule.level == "MAY", rule.id
+        if judged and rule.source.startswith("tracker "):
+            assert rule.level != "MUST", rule.id
+
+
 def test_a_rule_is_proved_by_the_check_of_its_name_unless_it_says_otherwise() -> None:
     silent = {name: value for name, value in ROW.items() if name != "checks"}
     assert parse_row(silent, "futures").checks == ("futures/x",)

@@ -5,7 +5,7 @@ behaviour is a quirk. The rows are `fidelity/quirks.yaml` and `fidelity/differen
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -72,13 +72,13 @@ Row = TypeVar("Row", QuirkRow, Difference)
 @cache
 def load_quirks() -> Mapping[str, QuirkRow]:
     """Every quirk by name, the one decided last first."""
-    return _newest_first(read_quirks(_text("quirks")))
+    return _newest_first(read_quirks(rows_file("quirks")))
 
 
 @cache
 def load_differences() -> Mapping[str, Difference]:
     """Every deliberate difference by name, the one decided last first."""
-    return _newest_first(read_differences(_text("differences")))
+    return _newest_first(read_differences(rows_file("differences")))
 
 
 def read_quirks(text: str) -> dict[str, QuirkRow]:
@@ -91,7 +91,8 @@ def read_differences(text: str) -> dict[str, Difference]:
     return {name: Difference(name, **_fields(name, row, Difference)) for name, row in _rows(text)}
 
 
-def _text(name: str) -> str:
+def rows_file(name: str) -> str:
+    """The text of `fidelity/<name>.yaml`."""
     return (CONTRACTS / "fidelity" / f"{name}.yaml").read_text("utf-8")
 
 
@@ -108,16 +109,18 @@ def _rows(text: str) -> list[tuple[str, Any]]:
 
 def _fields(name: str, row: Any, kind: type) -> dict[str, Any]:
     wanted = [field for field in kind.__dataclass_fields__ if field != "name"]  # type: ignore[attr-defined]
-    _hold(name, row, wanted)
+    hold_fields(name, row, wanted)
     return {field: _value(name, field, value) for field, value in row.items()}
 
 
-def _hold(name: str, row: Any, wanted: list[str]) -> None:
+def hold_fields(name: str, row: Any, wanted: Iterable[str], optional: Iterable[str] = ()) -> None:
+    """Raise FidelityError unless the row is a mapping of the wanted fields, and no others."""
+    known = [*wanted, *optional]
     if not isinstance(row, dict):
         raise FidelityError(f"{name}: must be a mapping, got {row!r}")
     for field in row:
-        if field not in wanted:
-            raise FidelityError(f"{name}: unknown field {field!r}; known: {', '.join(wanted)}")
+        if field not in known:
+            raise FidelityError(f"{name}: unknown field {field!r}; known: {', '.join(known)}")
     for field in wanted:
         if field not in row:
             raise FidelityError(f"{name}: {field} is missing")
@@ -127,16 +130,21 @@ def _value(name: str, field: str, value: Any) -> Any:
     if field == "decided":
         return _date(name, field, value)
     if field in ("witnesses", "for_default", "for_quirk"):
-        if not isinstance(value, list) or not value:
-            raise FidelityError(f"{name}: {field} must name at least one witness")
-        return tuple(_witness(f"{name}: {field}[{i}]", one) for i, one in enumerate(value))
+        return read_witnesses(f"{name}: {field}", value)
     if not isinstance(value, str):
         raise FidelityError(f"{name}: {field} must be text, got {value!r}")
     return " ".join(value.split())
 
 
+def read_witnesses(name: str, rows: Any) -> tuple[Witness, ...]:
+    """At least one witness; `name` says where they stand. Raises FidelityError."""
+    if not isinstance(rows, list) or not rows:
+        raise FidelityError(f"{name} must name at least one witness")
+    return tuple(_witness(f"{name}[{i}]", one) for i, one in enumerate(rows))
+
+
 def _witness(name: str, row: Any) -> Witness:
-    _hold(name, row, ["strength", "source", "date"])
+    hold_fields(name, row, ["strength", "source", "date"])
     if row["strength"] not in STRENGTHS:
         raise FidelityError(f"{name}: strength must be one of {', '.join(STRENGTHS)}")
     return Witness(row["strength"], str(row["source"]), _date(name, "date", row["date"]))

@@ -132,6 +132,15 @@ class Operation:
         )
 
     @cached_property
+    def _parameters_in(self) -> dict[str, list[tuple[str, Parameter]]]:
+        """By their place, with the names under which values have them."""
+        found: dict[str, list[tuple[str, Parameter]]] = {}
+        for one in self.parameters:
+            name = one.name.lower() if one.place == "header" else one.name
+            found.setdefault(one.place, []).append((name, one))
+        return found
+
+    @cached_property
     def _request_content(self) -> dict[str, Schema]:
         content: dict[str, Schema] = self._schemas.resolve(self._node.get("requestBody", {})).get(
             "content", {}
@@ -191,10 +200,8 @@ class Operation:
         return self._check_parameters("query", query)
 
     def check_headers(self, headers: Mapping[str, Any]) -> list[Violation]:
-        """Judge the headers the operation declares; names in any case."""
-        if not any(parameter.place == "header" for parameter in self.parameters):
-            return []
-        return self._check_parameters("header", {k.lower(): v for k, v in headers.items()})
+        """Judge the headers the operation declares; names in lower case."""
+        return self._check_parameters("header", headers)
 
     def check_path(self, values: Mapping[str, Any]) -> list[Violation]:
         """Judge the values of the path template."""
@@ -274,10 +281,7 @@ class Operation:
 
     def _check_parameters(self, place: str, values: Mapping[str, Any]) -> list[Violation]:
         found: list[Violation] = []
-        for parameter in self.parameters:
-            if parameter.place != place:
-                continue
-            key = parameter.name.lower() if place == "header" else parameter.name
+        for key, parameter in self._parameters_in.get(place, ()):
             if key not in values:
                 if parameter.required:
                     message = f"required {place} parameter {parameter.name!r} is missing"

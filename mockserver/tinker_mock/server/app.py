@@ -30,7 +30,7 @@ from tinker_mock.server.http.routes import DirectApp, Unmatched, mounted, routes
 from tinker_mock.server.http.traffic import PlainTraffic, SimulatedTraffic
 from tinker_mock.server.ids import IdSource
 from tinker_mock.server.journal import Journal
-from tinker_mock.server.lazy_module import LazyModule
+from tinker_mock.server.lazy_module import LazyModule, loaded
 from tinker_mock.server.mutants import ActiveMutants, MutantError
 from tinker_mock.server.observation import Observer
 from tinker_mock.server.promises import PromiseBook
@@ -213,6 +213,7 @@ def _backend(
     quirks: ActiveQuirks,
 ) -> Backend:
     async def perform(promise: Promise) -> Any:
+        await loaded(operations.perform)
         result = await operations.perform(backend, promise)
         await observer.note(promise, result)
         return result

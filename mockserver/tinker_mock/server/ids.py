@@ -6,7 +6,6 @@ seq_ids), so two runs of one script give the same bytes whatever the network did
 
 import hashlib
 import json
-import uuid
 
 from tinker_mock.server.state.store import Store
 
@@ -21,7 +20,11 @@ class IdSource:
     def derive(self, kind: str, *parts: object) -> str:
         """A UUID-shaped id of `kind` for `parts`."""
         text = "\x1f".join([str(self.seed), kind, *map(str, parts)])
-        return str(uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=4))
+        digits = hashlib.sha256(text.encode()).hexdigest()
+        # Version 4 of RFC 9562, with its variant in the upper bits of a digit.
+        variant = "89ab"[int(digits[16], 16) & 3]
+        last = digits[20:32]
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{last}"
 
     def next(self, kind: str, *parts: object) -> str:
         """The next id of `kind` under `parts`, for things that carry no number of their own."""

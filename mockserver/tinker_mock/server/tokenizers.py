@@ -26,6 +26,7 @@ from tinker_mock.server.stand_in import (
     NamedModel,
     StandInTokenizer,
     Vocabulary,
+    identity_of,
     stand_in_folder,
     vocabulary_of,
 )
@@ -174,28 +175,29 @@ def _load(
 
 
 def _stand_in(model: NamedModel) -> StandInTokenizer | None:
-    name = (model.family, model.tokenizer_size, model.end_tokens, model.thinking)
-    return _make_stand_in(model.name, name, lambda: vocabulary_of(model))
+    """Models of one stand-in share its vocabulary."""
+    identity = identity_of(model)
+    if (model.name, identity) not in _stand_ins:
+        _stand_ins[model.name, identity] = _make_stand_in(model, identity)
+    return _stand_ins[model.name, identity]
 
 
-def _make_stand_in(
-    name: str, identity: tuple[object, ...], vocabulary: Callable[[], Vocabulary]
-) -> StandInTokenizer | None:
-    if (name, identity) not in _stand_ins:
-        try:
-            ids = vocabulary()
-        except ValueError as problem:
-            _log.warning("%s has no tokenizer: %s", name, problem)
-            _stand_ins[name, identity] = None
-            return None
-        from tinker_mock.tokenizer import SpecialTokens
+def _make_stand_in(model: NamedModel, identity: str) -> StandInTokenizer | None:
+    try:
+        if identity not in _vocabularies:
+            _vocabularies[identity] = vocabulary_of(model)
+    except ValueError as problem:
+        _log.warning("%s has no tokenizer: %s", model.name, problem)
+        return None
+    from tinker_mock.tokenizer import SpecialTokens
 
-        roles = SpecialTokens(bos=ids.bos, eos=ids.eos, pad=ids.eos, ids=ids.marks)
-        _stand_ins[name, identity] = StandInTokenizer(f"stand-in for {name}", ids, roles)
-    return _stand_ins[name, identity]
+    ids = _vocabularies[identity]
+    roles = SpecialTokens(bos=ids.bos, eos=ids.eos, pad=ids.eos, ids=ids.marks)
+    return StandInTokenizer(f"stand-in for {model.name}", ids, roles)
 
 
-_stand_ins: dict[tuple[str, tuple[object, ...]], StandInTokenizer | None] = {}
+_stand_ins: dict[tuple[str, str], StandInTokenizer | None] = {}
+_vocabularies: dict[str, Vocabulary] = {}
 
 
 def _sources(model: NamedModel) -> Iterator[tuple[str, str | None]]:

@@ -115,12 +115,6 @@ def test_what_is_refused_uses_up_its_number_at_the_owner(three: list[Api]) -> No
     assert other.outcome(other.submit("forward_backward", batch(model, 2)))["metrics"]
 
 
-def test_snapshots_are_refused(three: list[Api]) -> None:
-    refused = three[0].http.post("/_mock/snapshots", json={})
-    assert refused.status_code == 409
-    assert "pg_dump" in refused.json()["detail"]
-
-
 def test_text_that_postgresql_does_not_take_is_kept(three: list[Api]) -> None:
     one, two, _ = three
     model = one.model(one.session())

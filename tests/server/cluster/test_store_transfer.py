@@ -25,7 +25,9 @@ def test_what_a_store_holds_goes_elsewhere_and_on(
     model = api.model(api.session())
     first = api.outcome(asked := api.submit("forward_backward", batch(model, 1)))
     path = saved(api, model, 2, "kept")
+    assert api.http.post("/_mock/snapshots", json={"name": "before"}).status_code == 201
     told = json.loads(data("info", store, "--json").stdout)
+    assert told["snapshots"] == ["before"]
     assert (told["seed"], told["records"]["runs"], told["records"]["checkpoints"]) == (3, 1, 1)
     assert told["used_by"].startswith("servers ")
     archive = tmp_path / "data.tar"
@@ -45,5 +47,7 @@ def test_what_a_store_holds_goes_elsewhere_and_on(
         assert api.outcome(asked) == first
         found = api.get("/api/v1/checkpoints")["checkpoints"]
         assert [one["tinker_path"] for one in found] == [path]
-        assert api.outcome(api.submit("forward_backward", batch(model, 3))) == third
+        for _ in range(2):
+            assert api.outcome(api.submit("forward_backward", batch(model, 3))) == third
+            assert api.http.post("/_mock/snapshots/before/restore").status_code == 204
         copy.end(signal.SIGTERM)

@@ -16,7 +16,7 @@ STEP = {"type": "dimuon", "learning_rate": 1e-4}
 
 
 def values(trainer: Trainer) -> np.ndarray:
-    return trainer.optimizer.values_of(np.arange(trainer.adapter.values.size)).copy()
+    return trainer.values()
 
 
 def orders(trainer: Trainer) -> np.ndarray:

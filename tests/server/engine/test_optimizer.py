@@ -14,7 +14,7 @@ from tinker_mock.server.engine.training.idle_steps import IdleSteps
 
 def now(trainer: Trainer) -> np.ndarray:
     """Every parameter as it is now."""
-    return trainer.optimizer.values_of(np.arange(trainer.adapter.values.size))
+    return trainer.values()
 
 
 def rates(trainer: Trainer, entries: np.ndarray) -> np.ndarray:

@@ -96,7 +96,20 @@ def test_what_other_code_or_words_made_is_not_taken(
     kept_documents("letters", lambda text: [7, *encode(text)], GRAMMAR)
     again = kept_documents("letters", encode, GRAMMAR)
     assert 7 in again[0], "what this code kept"
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.glob("corpus-*"))) == 2
+
+
+def test_texts_are_written_once_for_all_tokenizers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINKER_MOCK_CACHE", str(tmp_path))
+    kept_documents("letters", encode, GRAMMAR)
+
+    def written_again() -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("tinker_mock.server.engine.model.corpus.texts", written_again)
+    kept_documents("other letters", encode, GRAMMAR)
 
 
 def test_a_broken_or_refused_cache_is_no_failure(
@@ -104,8 +117,8 @@ def test_a_broken_or_refused_cache_is_no_failure(
 ) -> None:
     monkeypatch.setenv("TINKER_MOCK_CACHE", str(tmp_path))
     expected = [d.tolist() for d in kept_documents("letters", encode, GRAMMAR)]
-    (kept,) = tmp_path.iterdir()
-    kept.write_bytes(b"not an archive")
+    for kept in tmp_path.iterdir():
+        kept.write_bytes(b"not an archive")
     assert [d.tolist() for d in kept_documents("letters", encode, GRAMMAR)] == expected
     monkeypatch.setenv("TINKER_MOCK_CACHE", str(kept / "below-a-file"))
     assert [d.tolist() for d in kept_documents("letters", encode, GRAMMAR)] == expected

@@ -1,12 +1,17 @@
 """What is kept follows from what is alive, not from how much was done."""
 
 import gc
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.server.conftest import Api, datum, sample, training_step, update
+from tinker_mock.server.engine import Trainer, Weights
+from tinker_mock.server.engine.model.context_tables import ContextTable
+from tinker_mock.server.engine.model.normalisers import Normalisers
+from tinker_mock.server.engine.training.gradient import Gradient
 from tinker_mock.server.service import housekeeping
 from tinker_mock.server.serving.in_thread import RunningServer
 from tinker_mock.server.settings import Settings
@@ -117,6 +122,27 @@ def test_an_ended_session_is_forgotten_with_all_that_is_under_it(player: Player)
     assert api.post("weights_info", {"tinker_path": path}).status_code == 200
 
 
+@pytest.mark.tinker_mock(clock="manual", result_retention=100.0)
+def test_of_many_sessions_that_ended_the_latest_stay(
+    player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "MOST_ENDED", 3)
+    api, ended = player.api, []
+    lasting, going = api.session(), api.session()
+    api.done("save_weights", {"model_id": api.model(lasting), "seq_id": 1, "path": "kept"})
+    for session in (lasting, *[api.session() for _ in range(6)]):
+        player.samples(api.sampler(session, number=7), 2)
+        api.post(f"sessions/{session}/finish", {"reason": {"type": "success"}})
+        player.pass_time(1)
+        ended.append(session)
+    assert set(api.get("sessions").json()["sessions"]) == {lasting, going, *ended[-3:]}
+    counts = player.counts()
+    assert (counts["sessions"], counts["samplers"], counts["usage"]) == (5, 4, 9)
+    for _ in range(3):  # results expire, are forgotten, and then their lanes
+        player.pass_time(101)
+    assert player.counts()["lanes"] == 2  # of the session whose checkpoint is there
+
+
 @pytest.mark.parametrize("lasting", [False, True])
 def test_idle_models_are_packed_and_go_on_where_they_were(tmp_path: Path, lasting: bool) -> None:
     told = []
@@ -140,6 +166,50 @@ def test_idle_models_are_packed_and_go_on_where_they_were(tmp_path: Path, lastin
             told.append(seen)
             api.http.close()
     assert told[0] == told[1]
+
+
+KINDS = (Trainer, Weights, ContextTable, Normalisers, Gradient)
+
+
+def alive() -> dict[str, int]:
+    """How many there are of what the engine holds for a model."""
+    gc.collect()
+    counts = Counter(type(one) for one in gc.get_objects() if isinstance(one, KINDS))
+    return {kind.__name__: counts[kind] for kind in KINDS}
+
+
+def trained_and_sampled(player: Player, session: str, number: int) -> str:
+    """A model that left behind results, a snapshot and a sample."""
+    api = player.api
+    model = api.model(session, number)
+    for step in range(3):
+        api.done("forward_backward", training_step(model, 3 * step + 1))
+        api.done("optim_step", update(model, 3 * step + 2))
+        body = {"model_id": model, "seq_id": 3 * step + 3}
+        saved = api.done("save_weights_for_sampler", body)["sampling_session_id"]
+        player.samples(saved, 2)
+    return model
+
+
+@pytest.mark.tinker_mock(clock="manual", result_retention=100.0)
+def test_nothing_of_a_model_outlives_it(player: Player) -> None:
+    """Unloaded, or its session ended, and the results' time over."""
+    api = player.api
+    counts = []
+    for _ in range(3):
+        session = api.session()
+        models = [trained_and_sampled(player, session, number) for number in range(4)]
+        for model in models[:2]:
+            api.done("unload_model", {"model_id": model})
+        assert alive()["Trainer"] == 2
+        api.post(f"sessions/{session}/finish", {"reason": {"type": "success"}})
+        player.pass_time(300)
+        counts.append(alive())
+    assert counts[0] == counts[1] == counts[2]
+    assert counts[0]["Trainer"] == counts[0]["Weights"] == counts[0]["Gradient"] == 0
+    # Of the base model: the untrained model's table, and the one that it is scored with.
+    assert counts[0]["ContextTable"] <= 2
+    assert counts[0]["Normalisers"] <= 2
 
 
 @pytest.mark.tinker_mock(clock="manual", max_sessions=10)

@@ -217,7 +217,7 @@ def test_a_structured_answer_satisfies_its_schema(client: openai.OpenAI) -> None
 
 def test_errors_arrive_as_the_packages_own(client: openai.OpenAI, openai_url: str) -> None:
     ask = client.chat.completions.create
-    with pytest.raises(openai.NotFoundError) as unknown:
+    with pytest.raises(openai.BadRequestError) as unknown:
         ask(model="nobody/knows", messages=HELLO)
     assert "unknown base model 'nobody/knows'" in detail(unknown.value)
     with pytest.raises(openai.BadRequestError) as long:
@@ -239,7 +239,7 @@ def test_errors_arrive_as_the_packages_own(client: openai.OpenAI, openai_url: st
 
 
 def test_an_error_is_a_detail_and_nothing_else(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.NotFoundError) as refused:
+    with pytest.raises(openai.BadRequestError) as refused:
         client.chat.completions.create(model="nobody/knows", messages=HELLO)
     assert isinstance(refused.value.body, dict)
     assert list(refused.value.body) == ["detail"]

@@ -10,6 +10,7 @@ examples:
 import argparse
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -19,6 +20,7 @@ import orjson
 
 from tinker_mock.contracts.ledger import LedgerError, SdkSpan, frozen_rules
 from tinker_mock.suite.core.baseline import Baseline, BaselineError, apply_baseline, read_baseline
+from tinker_mock.suite.core.deadline import share_of
 from tinker_mock.suite.core.reaching import Unreachable, reach
 from tinker_mock.suite.core.results import Run, results_of
 from tinker_mock.suite.core.selection import split_patterns
@@ -65,7 +67,7 @@ def target_of(arguments: argparse.Namespace) -> Target:
         timeout=arguments.timeout,
         seed=arguments.seed,
         precision=arguments.precision,
-        deadline=time.monotonic() + arguments.wait + arguments.budget,
+        share=share_of(arguments.budget),
         scored=frozen_rules(arguments.requirements) if arguments.requirements else None,
     )
 
@@ -80,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     try:
         reach(target.url, arguments.wait)
+        target = replace(target, deadline=time.monotonic() + arguments.budget)
     except Unreachable as error:
         print(f"tinker-mock: {error}", file=sys.stderr)
         return 2

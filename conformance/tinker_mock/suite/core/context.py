@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from tinker_mock.contracts.ledger import Requirement
+from tinker_mock.suite.core.deadline import cleaning_until, deadline_of
 from tinker_mock.suite.core.http import RecordingClient, Routes
 from tinker_mock.suite.core.promises import Promised, Submitting
 from tinker_mock.suite.core.target import Target
@@ -34,7 +35,7 @@ class ScenarioContext(Submitting):
         self.target = target
         self.scenario = scenario
         self.client = RecordingClient(
-            target.url, target.headers(), routes, target.timeout, target.deadline
+            target.url, target.headers(), routes, target.timeout, deadline_of(target)
         )
         self.verdicts: dict[str, Verdict] = {}
         self._checks = checks
@@ -99,7 +100,9 @@ class ScenarioContext(Submitting):
         if not self.target.other_key:
             raise Inapplicable("no second tenant's key was given (--other-key)")
         headers = {**self.target.headers(), "x-api-key": self.target.other_key}
-        client = RecordingClient(self.target.url, headers, self.client.routes, self.target.timeout)
+        client = RecordingClient(
+            self.target.url, headers, self.client.routes, self.target.timeout, self.client.deadline
+        )
         self._leftovers.append(client.close)
         return client
 
@@ -184,6 +187,7 @@ class ScenarioContext(Submitting):
 
     def finish(self) -> None:
         """Remove what was made, end the sessions, close the connections."""
+        self.client.deadline = cleaning_until(self.target)
         for action in reversed(self._leftovers):
             with suppress(Unmet, OutOfTime):
                 action()
@@ -195,13 +199,19 @@ class ScenarioContext(Submitting):
         self.client.close()
 
     def fetch(self, url: str) -> bytes:
-        """The first bytes behind a URL that the server gave out, asked for without credentials: an
-        adapter of a large model has gigabytes."""
+        """The first bytes behind a URL that the server gave out: an adapter of a large model has
+        gigabytes."""
+        return next(self.fetched(url), b"")
+
+    def fetched(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[bytes]:
+        """What is behind a URL that the server gave out, asked for without credentials."""
         try:
-            with httpx.stream("GET", url, timeout=self.target.timeout, trust_env=False) as answer:
+            with httpx.stream(
+                "GET", url, headers=headers, timeout=self.target.timeout, trust_env=False
+            ) as answer:
                 if not answer.is_success:
                     raise Unmet("the URL answers 2xx", "2xx", answer.status_code)
-                return next(answer.iter_bytes(), b"")
+                yield from answer.iter_bytes()
         except httpx.HTTPError as error:
             raise Unmet("the URL answers", "a file", f"{type(error).__name__}: {error}") from error
 

@@ -16,12 +16,12 @@ import orjson
 from tinker_mock.client.http.sse import SseDecoder
 from tinker_mock.contracts import Operation, load_contract
 from tinker_mock.contracts.pointer import PointerError, look_up
+from tinker_mock.suite.core.deadline import Deadline
 from tinker_mock.suite.core.verdict import OutOfTime, Unmet, shown
 
 SECRET_HEADERS = ("x-api-key", "authorization", "cf-access-client-secret")
 SHOWN_HEADERS = ("content-type", "accept", "location", "retry-after", "x-should-retry", "expires")
 BODY_LIMIT = 2000
-OVER = "not judged: the run's budget was over (--budget)"
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class RecordingClient:
         headers: Mapping[str, str],
         routes: Routes,
         timeout: float,
-        deadline: float | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.headers = dict(headers)
@@ -227,12 +227,12 @@ class RecordingClient:
     ) -> Reply:
         """Send one request; raises Unmet if no answer comes within the timeout (seconds).
 
-        Raises OutOfTime once the run's deadline is over.
+        Raises OutOfTime once the deadline is over.
         """
         if self.deadline is not None:
-            left = self.deadline - time.monotonic()
+            left = self.deadline.left()
             if left <= 0:
-                raise OutOfTime(OVER)
+                raise self.out_of_time(self.deadline)
             timeout = min(self.timeout if timeout is None else timeout, left)
         merged: dict[str, str | None] = {**self.headers, **(headers or {})}
         final = {name: value for name, value in merged.items() if value is not None}
@@ -263,8 +263,8 @@ class RecordingClient:
         except httpx.HTTPError as error:
             exchange.elapsed = time.monotonic() - exchange.started
             exchange.fault = f"{type(error).__name__}: {error}"
-            if self.deadline is not None and time.monotonic() >= self.deadline:
-                raise OutOfTime(OVER) from error
+            if self.deadline is not None and self.deadline.left() <= 0:
+                raise self.out_of_time(self.deadline) from error
             raise Unmet(f"{name} answers", "an HTTP answer", exchange.fault) from error
         exchange.elapsed = time.monotonic() - exchange.started
         exchange.status = answer.status_code
@@ -294,6 +294,17 @@ class RecordingClient:
             return self._client.request(
                 exchange.method, url, headers=headers, content=content, **options
             )
+
+    def out_of_time(self, deadline: Deadline) -> OutOfTime:
+        """Why nothing more is asked, with the answer that took longest."""
+        with self._lock:
+            slowest = max(self.exchanges, key=lambda one: one.elapsed, default=None)
+        waited = ""
+        if slowest is not None and slowest.operation and slowest.elapsed >= 1.0:
+            asked = slowest.request_headers.get("x-tinker-request-type", "")
+            name = slowest.operation.id + (f" of {asked}" if asked else "")
+            waited = f"; {name} took {slowest.elapsed:.0f} s"
+        return OutOfTime(f"not judged: {deadline.over}{waited}")
 
     def judge_result(self, operation: str, reply: Reply, value: Any) -> None:
         """Hold a promise's result against the contract of the operation that was submitted."""

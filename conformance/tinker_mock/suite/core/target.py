@@ -30,6 +30,8 @@ class Target:
     seed: int = 0
     deadline: float | None = None
     """When (time.monotonic) the run is over, whatever has been judged by then."""
+    share: float | None = None
+    """How long one scenario may take: a slow answer must not cost the others their turn."""
     precision: str = "float32"
     """What the server computes in: a key of `oracle.precision.PRECISIONS`."""
     scored: frozenset[str] | None = None

@@ -35,7 +35,7 @@ class Node:
     @property
     def values(self) -> "Node":
         """Of max and min along an axis."""
-        return self[0]
+        return self.tracing.node("call_function", "getattr", [self, "values"], {})
 
     @property
     def indices(self) -> "Node":
@@ -115,7 +115,7 @@ def encoded(value: Any) -> Any:
         return {"tuple": [encoded(part) for part in value]}
     if isinstance(value, list):
         return [encoded(part) for part in value]
-    return value
+    return {"ellipsis": True} if value is ... else value
 
 
 def softplus(x: Floats) -> Floats:
@@ -212,7 +212,9 @@ PLAIN: dict[str, Callable[..., Any]] = {
         x, start_dim, end_dim),
     "unsqueeze": np.expand_dims, "squeeze": lambda x, dim=None: np.squeeze(x, dim),
     "transpose": np.swapaxes, "permute": lambda x, order: np.transpose(x, order),
-    "expand": lambda x, shape: np.broadcast_to(x, shape),
+    "expand": lambda x, shape: np.broadcast_to(
+        x, [old if new == -1 else new for old, new in zip((0,) * (len(shape) - x.ndim) + x.shape,
+                                                          shape, strict=True)]),
     "stack": lambda parts, dim=0: np.stack(parts, dim),
     "cat": lambda parts, dim=0: np.concatenate(parts, dim),
     "gather": lambda x, dim, index: np.take_along_axis(

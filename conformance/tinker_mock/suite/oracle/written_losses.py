@@ -133,6 +133,8 @@ SHAPED: dict[str, Written] = {
     "slice": lambda t, x: t.sum(t.square(x[1:5:2])) + x[-1] * 0.5 + t.sum(t.square(x[:2])) * 0.3,
     "mask": lambda t, x: t.sum(t.square(x[x > -9.02])) + t.sum(x) * 0.1,
     "pick": lambda t, x: t.square(table(t, x)[1, 2]) - t.square(table(t, x)[0, 1]),
+    "ellipsis": lambda t, x: rows(t, t.square(table(t, x)[..., 1])),
+    "pick by numbers": lambda t, x: columns(t, t.square(x[t.arange(4, 1, -1)])),
     "new axis": lambda t, x: t.sum(t.square(x[None, :] - t.unsqueeze(x, 1))),
     "squeeze": lambda t, x: ramp(t, t.squeeze(t.unsqueeze(x, 1), 1) * x),
     "flatten": lambda t, x: ramp(t, t.square(t.flatten(table(t, x)))),
@@ -145,6 +147,12 @@ SHAPED: dict[str, Written] = {
     ),
     "expand": lambda t, x: ramp(
         t, t.reshape(t.square(t.expand(t.unsqueeze(x, 0), (2, 6))), (12,))[3:9] * x
+    ),
+    "expand between": lambda t, x: ramp(
+        t, t.sum(t.reshape(t.square(t.expand(t.unsqueeze(x, 1), (2, 6, 3))), (6, 6)), dim=1)
+    ),
+    "expand what is left": lambda t, x: ramp(
+        t, t.sum(t.square(t.expand(t.unsqueeze(x, 1), (-1, 3))), dim=1)
     ),
     "expand kept": lambda t, x: rows(t, t.sum(t.expand(table(t, x), (2, 3)), dim=1)),
     "flatten a number": lambda t, x: t.square(t.flatten(x[2])[0]),

@@ -9,6 +9,7 @@ from types import ModuleType
 
 from tinker_mock.contracts.ledger import Requirement, requirement_of
 from tinker_mock.suite.core.context import ScenarioContext
+from tinker_mock.suite.core.deadline import fair
 from tinker_mock.suite.core.http import Exchange, Routes
 from tinker_mock.suite.core.results import Run
 from tinker_mock.suite.core.selection import selects
@@ -30,6 +31,7 @@ from tinker_mock.suite.server.scenarios import (
     errors,
     futures,
     kimi,
+    lessons,
     listings,
     losses,
     models,
@@ -47,6 +49,7 @@ from tinker_mock.suite.server.scenarios import (
     telemetry,
     tenants,
     text,
+    text_values,
     training,
     usage,
     weights,
@@ -56,9 +59,10 @@ from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 
 MODULES = (
     service, auth, tenants, sessions, models, listings, training, losses, custom_losses, optimizer,
-    dimuon, sampling, draws, stop_strings, chunks, futures, promise_effects, weights,
+    lessons, dimuon, sampling, draws, stop_strings, chunks, futures, promise_effects, weights,
     checkpoint_effects, adapters, checkpoints, searches, runs, telemetry, billing, usage, errors,
-    protobuf, protobuf_values, streaming, text, kimi, cases,
+    protobuf, protobuf_values, streaming, text, text_values,
+    kimi, cases,
 )  # fmt: skip
 """In the ledger's order of chapters, the cases from YAML last."""
 OTHER = "for other SDK releases, or newer than the frozen requirements"
@@ -108,8 +112,13 @@ def run_server_suite(
     started = time.monotonic()
     lock = threading.Lock()
 
+    left = {one.id for one in wanted if not one.patient}
+
     def play(scenario: Scenario) -> list[Verdict]:
-        verdicts, exchanges = play_scenario(scenario, target, routes, rules)
+        with lock:
+            asked = fair(target, len(left), workers)
+            left.discard(scenario.id)
+        verdicts, exchanges = play_scenario(scenario, asked, routes, rules)
         with lock:
             run.exchanges += exchanges
             if progress:

@@ -55,9 +55,12 @@ def judge_operation(
     if seen and all(exchange.status in MISSING for exchange in seen):
         told = "the operation is missing, which its own checks say"
         return Verdict(name, rule, Status.NOT_APPLICABLE, told, scenario="wire")
+    if not seen:
+        told = "nothing came so far as to ask for it, which the checks before it say"
+        return Verdict(name, rule, Status.NOT_APPLICABLE, told, scenario="wire")
     status = Status.NOT_TESTABLE if rule.level == "MUST" else Status.WARN
     verdict = Verdict(name, rule, status, "the operation never answered 2xx", scenario="wire")
     verdict.expected = "a 2xx answer"
-    verdict.actual = ", ".join(sorted({str(one.status or one.fault) for one in seen})) or "no call"
+    verdict.actual = ", ".join(sorted({str(one.status or one.fault) for one in seen}))
     verdict.trace = [one.as_trace(one.started) for one in list(seen)[:1]]
     return verdict

@@ -68,6 +68,8 @@ class Cluster:
         backend.store.owns = self.owns
         backend.store.opened = self._opened
         store.owner_of_new = lambda unit: self._assigned.get(unit, self.me.id)
+        store.replaced = self._replaced
+        self._leaving_off: asyncio.Task[None] | None = None
 
     # --- coming and going -------------------------------------------------------------------
 
@@ -227,22 +229,36 @@ class Cluster:
             self.backend.promises.take_up(found.promises.values(), found.lanes.values())
             log.info("took over %s", unit)
 
+    def _replaced(self) -> None:
+        """The state is another one, and nobody has said so yet; in any thread."""
+
+        def leave_off() -> None:
+            if self._leaving_off is None or self._leaving_off.done():
+                self._leaving_off = asyncio.create_task(self.let_go())
+
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(leave_off)
+
     async def let_go(self) -> None:
-        """Own and know nothing: everything is about to be forgotten."""
+        """Own and know nothing: the state is about to be another one, or is."""
         self.backend.promises.stop()
         async with self._adopting, self._pulling:
             with suppress(StorageFull):
                 await self.keeper.kept()
             self.owned.clear()
             self._owners.clear()
+            self._assigned.clear()
             self.backend.store.current = self.keeper.abandon(SHARED)
             self.copies.forget()
+            self.backend.promises.reload()
+            await self.keeper.in_thread(self.store.begin_anew)  # after what is being committed
 
     # --- other servers ----------------------------------------------------------------------
 
     def is_peer(self, exchange: Exchange) -> bool:
         """Whether a request comes from a server of the store."""
-        return compare_digest(exchange.headers.get(TOKEN, ""), self.peers.token)
+        given = exchange.headers.get(TOKEN, "")
+        return compare_digest(given.encode(), self.peers.token.encode())
 
     async def tell_all(self) -> None:
         """Return once every server knows what was committed until now."""

@@ -32,6 +32,7 @@ LEASE = 5.0
 GRACE = 2.0
 """Seconds after a lost connection, in which everybody's locks are free and nobody is judged."""
 AGAIN = 0.2
+ORPHANED = "NOT EXISTS (SELECT 1 FROM servers WHERE id = leases.server)"
 
 
 @dataclass(frozen=True)
@@ -127,20 +128,22 @@ class Membership:
         if SERVICE in units:
             make = "INSERT INTO leases (unit, server) VALUES (%s, '') ON CONFLICT DO NOTHING"
             self.store.asking.do([(make, (SERVICE,))])
+        gone = f"SELECT unit, server FROM leases WHERE unit = ANY(%s) AND {ORPHANED} ORDER BY unit"
+        found = self.store.asking.rows(gone, units)
+        # Whoever waits for another's UPDATE has the row judged again, but not who was there: so it
+        # is compared with the owner that was seen, who does not come back.
         taken = self.store.asking.rows(
-            "UPDATE leases SET server = %s WHERE unit = ANY(%s) "
-            "AND NOT EXISTS (SELECT 1 FROM servers WHERE id = leases.server) RETURNING unit",
+            "UPDATE leases SET server = %s FROM unnest(%s::text[], %s::text[]) AS seen(unit, owner)"
+            " WHERE leases.unit = seen.unit AND leases.server = seen.owner RETURNING leases.unit",
             self.me.id,
-            units,
+            [unit for unit, _ in found],
+            [owner for _, owner in found],
         )
         return [row[0] for row in taken]
 
     def orphans(self) -> list[str]:
         """Units without a living owner: this server's share of them."""
-        sql = (
-            "SELECT unit FROM leases "
-            "WHERE NOT EXISTS (SELECT 1 FROM servers WHERE id = leases.server) ORDER BY unit"
-        )
+        sql = f"SELECT unit FROM leases WHERE {ORPHANED} ORDER BY unit"
         found = [row[0] for row in self.store.asking.rows(sql)]
         share = -(-len(found) // (len(self.peers()) + 1))
         return found[:share]
@@ -187,9 +190,12 @@ class Membership:
             self._listening.close()
 
     def _renew(self, connection: Connection) -> None:
-        renewed = connection.execute("UPDATE servers SET seen = now() WHERE id = %s", (self.me.id,))
-        if renewed.rowcount == 0 and not self._leaving.is_set():
+        renew = "UPDATE servers SET seen = now() WHERE id = %s RETURNING generation"
+        found = connection.execute(renew, (self.me.id,)).fetchone()
+        if found is None and not self._leaving.is_set():
             self.store.fenced()
+        if found is not None and found[0] != self.store.generation:
+            self.store.replaced()
 
     def _say(self, statements: list[tuple[str, tuple[object, ...]]], what: str) -> None:
         notify = ("SELECT pg_notify(%s, %s)", (CHANNEL, what))

@@ -8,12 +8,14 @@ asked: its journal (unless all are asked for), its plans, its snapshots of curve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from tinker_mock.contracts import Operation
+from tinker_mock.server.control import state
 from tinker_mock.server.control.answerer import ControlAnswerer
 from tinker_mock.server.database.units import unit_of_id
 from tinker_mock.server.errors import GoingDown, ServiceError, Unauthenticated
@@ -41,6 +43,8 @@ LISTS = {
     "list_sessions": ("sessions", "session_id"),
 }
 """Operation -> the list in its answer, and what names one of it."""
+REPLACING = {"reset", "restore_snapshot"}
+"""Operations after which the state is another one."""
 JOURNALS = {"query_journal", "count_journal"}
 PULLED = {"change_checkpoint", "download_checkpoint", "list_all_checkpoints"}
 DONE = 300
@@ -62,12 +66,21 @@ class SharedControlAnswerer:
 
     async def answer(self, exchange: Exchange) -> Answer:
         """What the operation does, here and elsewhere."""
+        try:
+            return await self._answer(exchange)
+        except self.cluster.store.failures as error:
+            raise self.cluster.store.refusal(error) from error
+
+    async def _answer(self, exchange: Exchange) -> Answer:
         assert exchange.operation is not None
         name, cluster = exchange.operation.id, self.cluster
         if name in OWNERS:
             return await self._owners(exchange)
         if name == "reset":
-            return await self._reset(exchange)
+            return await self._replace(exchange, cluster.store.empty)
+        if name == "restore_snapshot":
+            snapshot = await state.known_snapshot(self.local.control, exchange)
+            return await self._replace(exchange, partial(cluster.store.become, snapshot))
         if name in PULLED or name in LISTS:
             await cluster.pull()
         answer = await self.local.answer(exchange)
@@ -91,12 +104,14 @@ class SharedControlAnswerer:
             raise GoingDown(f"server {owner.id} does not answer", fix="repeat the request")
         return answer
 
-    async def _reset(self, exchange: Exchange) -> Answer:
-        """Everybody forgets what is theirs, then the store is emptied, and nobody knows of it."""
+    async def _replace(self, exchange: Exchange, replace: Callable[[], None]) -> Answer:
+        """Everybody forgets what is theirs, the store is given another state, and what somebody
+        came to know of the former meanwhile is forgotten too."""
         await self._ask_all(exchange)
         await self.cluster.let_go()
-        await asyncio.to_thread(self.cluster.store.empty)
+        await asyncio.to_thread(replace)
         await self._ask_all(exchange)
+        await self.cluster.let_go()
         return await self.local.answer(exchange)
 
     async def _listed(self, exchange: Exchange, answer: Answer) -> Answer:
@@ -156,7 +171,7 @@ class OwnersControlAnswerer:
         """What is true of this server."""
         assert exchange.operation is not None
         name, cluster = exchange.operation.id, self.cluster
-        if name == "reset":
+        if name in REPLACING:
             await cluster.let_go()
         if name == "get_state":
             await cluster.pull()

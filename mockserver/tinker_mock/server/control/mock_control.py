@@ -97,13 +97,14 @@ class MockControl:
         Raises LimitReached, or Conflict for a name that is taken.
         """
         backend, shelf, most = self.backend, self.snapshots, self.settings.max_snapshots
-        if len(shelf.taken) >= most:
+        taken = await shelf.names()
+        if len(taken) >= most:
             raise LimitReached(
                 f"snapshots: this server holds {most} of them",
                 rule=f"at most {most}",
                 fix="delete one, or start the server with a higher --max-snapshots",
             )
-        if name in shelf.taken:
+        if name in taken:
             raise Conflict(
                 f"name: there is a snapshot {name!r}",
                 pointer="/name",
@@ -111,7 +112,7 @@ class MockControl:
                 fix="delete it, or choose another name",
             )
         free = (f"snapshot-{number}" for number in self._numbers)
-        name = name or next(one for one in free if one not in shelf.taken)
+        name = name or next(one for one in free if one not in taken)
         self.remember()
         await backend.promises.pause()
         try:
@@ -120,23 +121,25 @@ class MockControl:
             backend.promises.resume()
         scenario, plans = copy.deepcopy(self.scenario), copy.deepcopy(self.plans.plans)
         self._manners[name] = Manners(scenario, plans, backend.quirks.own)
-        return name, shelf.taken[name]
+        return name, (await shelf.names())[name]
 
     async def restore_snapshot(self, name: str) -> None:
         """Back to a snapshot, as often as wanted; waiting clients are woken and find what it
         says. KeyError for an unknown name.
 
-        Plans and counters of rules come back while the process lives that took it.
+        Plans and counters of rules come back while the process lives that took it, and has the
+        state for itself.
         """
         promises, manners = self.backend.promises, self._manners.get(name)
         await promises.pause()
         try:
-            await self.snapshots.restore(name)
+            if not self.shared:
+                await self.snapshots.restore(name)
             promises.reload()
             self.policy.restart()
         finally:
             promises.resume()
-        if manners is None:
+        if manners is None or self.shared:
             self.recall()
             return
         self.plans.plans = copy.deepcopy(manners.plans)

@@ -1,5 +1,6 @@
-"""Named copies of the state: in memory, or in the data directory, where they outlive the run."""
+"""Named copies of the state: in memory, or where the state lasts, and then they do as well."""
 
+import asyncio
 from typing import Protocol
 
 from tinker_mock.server.service.backend import Backend
@@ -7,9 +8,10 @@ from tinker_mock.server.state.store import Keeper, State
 
 
 class Shelf(Protocol):
-    """Where copies are. `taken`: their names, and the Unix time of each."""
+    """Where copies are."""
 
-    taken: dict[str, float]
+    async def names(self) -> dict[str, float]:
+        """The copies, and the Unix time of each, oldest first."""
 
     async def take(self, name: str) -> None:
         """Copy the state while no work runs."""
@@ -26,41 +28,44 @@ class MemoryShelf:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self.taken: dict[str, float] = {}
+        self._taken: dict[str, float] = {}
         self._states: dict[str, State] = {}
+
+    async def names(self) -> dict[str, float]:
+        return self._taken
 
     async def take(self, name: str) -> None:
         self._states[name] = self._copied(self.backend.state)
-        self.taken[name] = self.backend.clock.now()
+        self._taken[name] = self.backend.clock.now()
 
     async def restore(self, name: str) -> None:
         self.backend.store.replace(self._copied(self._states[name]))
 
     async def forget(self, name: str) -> None:
-        del self._states[name], self.taken[name]
+        del self._states[name], self._taken[name]
 
     def _copied(self, state: State) -> State:
         return state.clone(list(self.backend.bases.values()))
 
 
 class LastingShelf:
-    """Copies of the database."""
+    """Copies of the database, which several servers may have."""
 
     def __init__(self, backend: Backend, keeper: Keeper) -> None:
         self.backend = backend
         self.keeper = keeper
-        self.taken = keeper.copies()
+
+    async def names(self) -> dict[str, float]:
+        return await asyncio.to_thread(self.keeper.copies)
 
     async def take(self, name: str) -> None:
         await self.keeper.copy(name)
-        self.taken[name] = self.backend.clock.now()
 
     async def restore(self, name: str) -> None:
         self.backend.store.current = await self.keeper.become(name)
 
     async def forget(self, name: str) -> None:
         await self.keeper.forget(name)
-        del self.taken[name]
 
 
 def shelf_of(backend: Backend) -> Shelf:

@@ -100,7 +100,7 @@ async def expire_session(control: MockControl, exchange: Exchange) -> None:
 
 
 async def list_snapshots(control: MockControl, exchange: Exchange) -> dict[str, Any]:
-    kept = control.snapshots.taken.items()
+    kept = (await control.snapshots.names()).items()
     return {"snapshots": [{"id": name, "taken_at": taken_at} for name, taken_at in kept]}
 
 
@@ -110,16 +110,17 @@ async def take_snapshot(control: MockControl, exchange: Exchange) -> Answer:
 
 
 async def restore_snapshot(control: MockControl, exchange: Exchange) -> None:
-    await control.restore_snapshot(_known(control, exchange))
+    await control.restore_snapshot(await known_snapshot(control, exchange))
 
 
 async def delete_snapshot(control: MockControl, exchange: Exchange) -> None:
-    await control.forget_snapshot(_known(control, exchange))
+    await control.forget_snapshot(await known_snapshot(control, exchange))
 
 
-def _known(control: MockControl, exchange: Exchange) -> str:
+async def known_snapshot(control: MockControl, exchange: Exchange) -> str:
+    """The snapshot that a path names. Raises NotFound."""
     key = exchange.path_params["snapshot_id"]
-    if key not in control.snapshots.taken:
+    if key not in await control.snapshots.names():
         raise NotFound(
             f"snapshot_id: no snapshot {key!r}",
             pointer="/snapshot_id",

@@ -15,22 +15,10 @@ from tinker_mock.server.database.weight_files import Filed
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import TrainingRun
 from tinker_mock.server.state.store import State
-from tinker_mock.server.state.tables import Record
+from tinker_mock.server.state.tables import Account, Record
 
 HEAVY, ROW = 1024 * 1024, 512
 """Bytes that files and rows are taken for."""
-
-
-class Account(set[str]):
-    """Keys of what has changed; says when there is one more."""
-
-    def __init__(self, told: Callable[[], None]) -> None:
-        super().__init__()
-        self._told = told
-
-    def add(self, key: str) -> None:
-        super().add(key)
-        self._told()
 
 
 class Changes:
@@ -66,7 +54,13 @@ class Changes:
         self.replays.update({run.id: list(run.replay) for run in state.runs.values()})
 
     def __bool__(self) -> bool:
+        """Something that answers may tell of is not kept."""
         return bool(self.everything or self.facts or self.counters or any(self.tables.values()))
+
+    @property
+    def unhurried(self) -> bool:
+        """There is something else to keep."""
+        return any(account.unhurried for account in self.tables.values())
 
     def put_back(self, change: Change) -> None:
         """What could not be kept is to be kept still."""
@@ -79,6 +73,8 @@ class Changes:
             promise.__dict__.pop("_kept", None)
         for filing in change.filings:
             filing.record.__dict__["_filed"].pop(filing.field, None)
+        for record, _ in change.named:
+            record.__dict__.pop("_named", None)
 
 
 @dataclass
@@ -107,6 +103,10 @@ class Change:
     counters: dict[str, int | None] = field(default_factory=dict)
     facts: dict[str, bytes] = field(default_factory=dict)
     promises: list[Promise] = field(default_factory=list)
+    named: list[tuple[Record, tuple[Any, ...]]] = field(default_factory=list)
+    """Records, and what stands for their files, where the database says something else."""
+    steady: set[str] = field(default_factory=set)
+    """Owners whose files are those that the database has."""
     releases: int = 0
     """How many files may have lost their last owner."""
 
@@ -133,13 +133,16 @@ class Change:
 def gather(changes: Changes, state: State) -> Change:
     """Take what has changed. On the loop: nothing moves meanwhile."""
     tables = state.tables()
-    change = Change(changes.everything, {name: list(keys) for name, keys in changes.tables.items()})
+    changed = {name: list(keys | keys.unhurried) for name, keys in changes.tables.items()}
+    change = Change(changes.everything, changed)
     for name, keys in change.keys.items():
         table = tables[name]
         for key in keys:
             record = table.get(key)
             row = None if record is None else row_of(record, change.filed)
             change.rows.append((name, key, row))
+            if record is not None and row is not None and KINDS[name] in FILED:
+                _files(change, f"{name} {key}", record, row)
             if record is None:
                 _gone(changes, change, name, key)
             elif isinstance(record, Promise):
@@ -151,7 +154,17 @@ def gather(changes: Changes, state: State) -> Change:
     changes.everything, changes.facts = False, {}
     for account in (*changes.tables.values(), changes.counters):
         account.clear()
+        account.unhurried.clear()
     return change
+
+
+def _files(change: Change, owner: str, record: Record, row: dict[str, Any]) -> None:
+    """Whether the database has to be told which files are this record's."""
+    names = tuple(row.get(name) for name in FILED[type(record)])
+    if record.__dict__.get("_named") == names and not change.everything:
+        change.steady.add(owner)
+    else:
+        change.named.append((record, names))
 
 
 def _size(result: Any) -> int:
@@ -175,7 +188,8 @@ def _promise(changes: Changes, change: Change, promise: Promise) -> None:
     if kept == "nothing":
         change.requests.append((promise.request_id, [promise.operation, promise.payload]))
     if promise.outcome is None:
-        change.outcomes_gone.add(promise.request_id)
+        if kept is not None and not promise.open:  # else there was none
+            change.outcomes_gone.add(promise.request_id)
     elif kept is not promise.outcome:
         change.outcomes.append((promise.request_id, promise.outcome))
     promise.__dict__["_kept"] = promise.outcome
@@ -211,7 +225,7 @@ def statements(change: Change, written: Callable[..., Statement] = upsert) -> li
     """SQL for a change whose files are written; `written` makes that of one record."""
     found: list[Statement] = []
     for table, key, row in change.rows:
-        found += _row(table, key, row, written)
+        found += _row(table, key, row, written, steady=f"{table} {key}" in change.steady)
     update = "ON CONFLICT(id) DO UPDATE SET value=excluded.value"
     for table, values in (("requests", change.requests), ("outcomes", change.outcomes)):
         for key, value in values:
@@ -229,9 +243,14 @@ def statements(change: Change, written: Callable[..., Statement] = upsert) -> li
 
 
 def _row(
-    table: str, key: str, row: dict[str, Any] | None, written: Callable[..., Statement]
+    table: str,
+    key: str,
+    row: dict[str, Any] | None,
+    written: Callable[..., Statement],
+    *,
+    steady: bool,
 ) -> list[Statement]:
-    filed = FILED.get(KINDS[table], ())
+    filed = () if steady else FILED.get(KINDS[table], ())
     owner = f"{table} {key}"
     found: list[Statement] = []
     if filed:
@@ -242,7 +261,7 @@ def _row(
     found.append(written(table, key, row, body))
     for name in filed:
         if row.get(name) is not None:
-            file = _name(row[name])
+            file = name_of(row[name])
             found.append(("INSERT INTO files VALUES (?, ?, ?)", (file, owner, name)))
     return found
 
@@ -255,5 +274,6 @@ def _in_row(thing: Any) -> Any:
     raise TypeError(f"{type(thing).__name__} cannot be in a row")
 
 
-def _name(told: Any) -> str:
+def name_of(told: Any) -> str:
+    """What a row has for a file."""
     return told.name if isinstance(told, Filing) else str(told)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import orjson
 
 from tinker_mock.server.clock import machine_timer
-from tinker_mock.server.database.changes import Change, Changes, gather, was_gathered
+from tinker_mock.server.database.changes import Change, Changes, gather, name_of, was_gathered
 from tinker_mock.server.database.place import TIME, Place
 from tinker_mock.server.database.weight_files import Filed
 from tinker_mock.server.errors import StorageAway, StorageFull
@@ -52,10 +52,6 @@ class StateKeeper:
     def attach(self, state: State) -> None:
         self._state = state
         self._changes.watch(state, everything=True)
-
-    @property
-    def pending(self) -> bool:
-        return bool(self._changes) or self._work is not None
 
     def expect(self, size: int) -> None:
         self._expected += size
@@ -106,6 +102,7 @@ class StateKeeper:
         """A state without anything, of which these tables are not this server's."""
         self._state = State()
         self._changes.watch(self._state, everything=False)
+        self._changes.facts = {}
         self.share(tables)
         return self._state
 
@@ -143,6 +140,8 @@ class StateKeeper:
         return self.place.copies()
 
     async def copy(self, name: str) -> None:
+        self._told = self.now()
+        self.tell(TIME, self._told)
         await self.kept()
         await self._apart(self.in_thread(self.place.copy, name))
 
@@ -163,7 +162,10 @@ class StateKeeper:
             await asyncio.wait({self._work})
         task = self._work = asyncio.create_task(work)
         task.add_done_callback(self._worked)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except self.place.failures as error:
+            raise self.place.refusal(error) from error
 
     async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do something with the place between two commits."""
@@ -180,7 +182,7 @@ class StateKeeper:
 
     def _unhurried(self) -> None:
         self._later = None
-        if self._work is None and self._changes:
+        if self._work is None and (self._changes or self._changes.unhurried):
             with suppress(StorageFull):  # the next one who waits is told
                 self._commit()
 
@@ -225,7 +227,7 @@ class StateKeeper:
             self._work = None
         if not work.cancelled():
             work.exception()
-        if self._changes and self.failure is None:
+        if (self._changes or self._changes.unhurried) and self.failure is None:
             self._changed()
 
     def _finish(self, change: Change) -> None:
@@ -238,6 +240,8 @@ class StateKeeper:
             if name != "weights":
                 value = record.__dict__[name] = Filed(self.place.files, filing.name)
             record.__dict__["_filed"][name] = (value, filing.name)
+        for record, names in change.named:
+            record.__dict__["_named"] = tuple(name and name_of(name) for name in names)
 
     def close(self) -> None:
         """Write what is left, and let go of the place."""

@@ -46,9 +46,19 @@ MIGRATIONS = (
     CREATE TABLE leases (unit TEXT PRIMARY KEY, server TEXT NOT NULL);
     CREATE INDEX leases_by_server ON leases (server);
     """,
+    "ALTER TABLE servers ADD COLUMN generation BIGINT NOT NULL DEFAULT 0;"
+    "CREATE TABLE snapshots (name TEXT PRIMARY KEY, taken BYTEA NOT NULL);"
+    + "".join(
+        f"""
+    CREATE TABLE kept_{table} AS SELECT ''::text AS snapshot, * FROM {table} WITH NO DATA;
+    CREATE INDEX kept_{table}_by_snapshot ON kept_{table} (snapshot);
+    """
+        for table in (*EVERYTHING, "facts")
+    ),
 )
 """SQL of version 1, 2, …: `weights` holds what a data directory has files for, `gone` what was
-deleted lately, `servers` who is there, `leases` who owns which unit."""
+deleted lately, `servers` who is there, `leases` who owns which unit. `generation` counts how
+often all servers had to begin with another state; `snapshots` and `kept_…` are copies."""
 VERSION = len(MIGRATIONS)
 EMPTIED = (*EVERYTHING, "weights", "leases")
 """What a reset empties."""

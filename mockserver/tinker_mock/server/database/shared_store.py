@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import orjson
 import psycopg
 
 from tinker_mock.server.clock import Clock
+from tinker_mock.server.database import store_copies
 from tinker_mock.server.database.changes import Change, statements
 from tinker_mock.server.database.loading import Pairs, load_state
 from tinker_mock.server.database.place import SEED, TIME
@@ -21,7 +23,7 @@ from tinker_mock.server.database.postgres import Connection, Postgres, Statement
 from tinker_mock.server.database.shared_schema import COPIED, EMPTIED
 from tinker_mock.server.database.units import unit_of_counter, unit_of_row
 from tinker_mock.server.database.values import Unreadable, decode, encode
-from tinker_mock.server.errors import ConfigurationError, Conflict, StorageAway, StorageFull
+from tinker_mock.server.errors import ConfigurationError, StorageAway, StorageFull
 from tinker_mock.server.lru import LruCache
 from tinker_mock.server.state.store import State
 
@@ -33,6 +35,7 @@ SECRET = "secret"
 NUL = "\U0010fffd"
 """Stands for the character 0; of the last private plane, which no text uses."""
 FACT = "SELECT value FROM facts WHERE id = %s"
+GENERATION = "SELECT generation FROM servers WHERE id = %s"
 TELL = "INSERT INTO facts (id, value) VALUES (%s, %s) ON CONFLICT (id) DO NOTHING"
 WEIGHTS = (
     "INSERT INTO weights (id, value) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET used = now()"
@@ -41,6 +44,10 @@ WEIGHTS = (
 
 class Fenced(Exception):
     """Others have taken over from this server: it must not go on."""
+
+
+class Replaced(Exception):
+    """The state was replaced by another one: what this server knew is no more."""
 
 
 class StoredWeights:
@@ -69,7 +76,7 @@ class SharedStore:
     """The database as one server uses it. `me` is its id, once it takes part."""
 
     at_once = 0
-    failures = (psycopg.Error, OSError)
+    failures = (psycopg.Error, OSError, Replaced)
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -82,6 +89,10 @@ class SharedStore:
         """Which server is to own a session that was just opened."""
         self.fenced: Callable[[], None] = lambda: None
         """Called, from any thread, when others have taken over."""
+        self.replaced: Callable[[], None] = lambda: None
+        """Called, from any thread, when the state is another one than this server knows."""
+        self.generation = 0
+        """Of the state that this server knows."""
         self._let_go = 0
 
     # --- the Place protocol -----------------------------------------------------------------
@@ -103,18 +114,22 @@ class SharedStore:
 
         def work(connection: Connection) -> None:
             with connection.pipeline():
-                here = connection.execute(
-                    "SELECT 1 FROM servers WHERE id = %s FOR KEY SHARE", (self.me,)
-                )
+                here = connection.execute(f"{GENERATION} FOR KEY SHARE", (self.me,))
                 for sql, values in found:
                     connection.execute(sql, [storable(value) for value in values])
-                if here.fetchone() is None:
+                row = here.fetchone()
+                if row is None:
                     raise Fenced(self.me)
+                if row[0] != self.generation:
+                    raise Replaced(self.me)
 
         try:
             self.database.transaction(work)
         except Fenced:
             self.fenced()
+            raise
+        except Replaced:
+            self.replaced()
             raise
         self._let_go += change.releases
         if self._let_go >= SWEEP_AFTER:
@@ -140,8 +155,11 @@ class SharedStore:
                 rule="an operation is accepted once it is kept",
                 fix="free space on the database's disk and ask again, with the next seq_id if any",
             )
+        why = "the database does not answer: "
+        if isinstance(error, Replaced):
+            why = "it has just been given another state: "
         return StorageAway(
-            f"store: the database does not answer: {type(error).__name__}",
+            f"store: {why}{type(error).__name__}",
             rule="an operation is accepted once it is kept",
             fix="ask again",
         )
@@ -157,20 +175,20 @@ class SharedStore:
         return found[0], found[1]
 
     def copies(self) -> dict[str, float]:
-        """None: copies of a database are the database's business."""
-        return {}
+        """Names of the copies, and the Unix time of each, oldest first."""
+        return self.asking.transaction(store_copies.names)
 
     def copy(self, name: str) -> None:
-        """Raises Conflict."""
-        raise _no_copies()
+        """Keep a copy of what all servers have committed."""
+        self.database.transaction(partial(store_copies.take, name=name))
 
     def become(self, name: str) -> None:
-        """Raises Conflict."""
-        raise _no_copies()
+        """Hold what a copy holds; servers that know another state cannot commit any more."""
+        self._replace(partial(store_copies.put_back, name=name))
 
     def forget(self, name: str) -> None:
-        """Raises Conflict."""
-        raise _no_copies()
+        """Remove a copy."""
+        self.database.transaction(partial(store_copies.remove, name=name))
 
     def close(self) -> None:
         """Let go."""
@@ -184,8 +202,30 @@ class SharedStore:
         return load_state(UnitRows(self.asking, unit), self.files)
 
     def empty(self) -> None:
-        """Forget everything but who is there."""
-        self.database.do([(f"DELETE FROM {table}", ()) for table in EMPTIED])
+        """Forget everything but who is there; servers that know more cannot commit any more."""
+
+        def work(connection: Connection) -> None:
+            for table in EMPTIED:
+                connection.execute(f"DELETE FROM {table}")
+
+        self._replace(work)
+
+    def _replace(self, work: Callable[[Connection], None]) -> None:
+        """Give all servers another state: commits end before it, or are refused after it."""
+
+        def whole(connection: Connection) -> None:
+            connection.execute("LOCK TABLE servers IN EXCLUSIVE MODE")
+            work(connection)
+            # Nobody could renew a row meanwhile.
+            connection.execute(
+                "UPDATE servers SET generation = generation + 1, seen = clock_timestamp()"
+            )
+
+        self.database.transaction(whole)
+
+    def begin_anew(self) -> None:
+        """This server knows nothing of the state any more, and so nothing that is not true."""
+        self.generation = self.asking.one(GENERATION, self.me)
 
     def unit_of_request(self, request_id: str) -> str | None:
         """What a promise belongs to; None for one that is not known."""
@@ -195,9 +235,13 @@ class SharedStore:
     def sweep(self) -> None:
         """Remove weights that nothing names, and old notes of what was deleted."""
         hour = "now() - interval '1 hour'"
-        unnamed = "NOT EXISTS (SELECT 1 FROM files WHERE files.id = weights.id)"
+        unnamed = " AND ".join(
+            f"NOT EXISTS (SELECT 1 FROM {files} WHERE {files}.id = weights.id)"
+            for files in ("files", "kept_files")
+        )
         self.database.do(
             [
+                ("LOCK TABLE kept_files IN SHARE MODE", ()),  # no copy is being made
                 (f"DELETE FROM weights WHERE used < {hour} AND {unnamed}", ()),
                 (f"DELETE FROM gone WHERE at < {hour}", ()),
             ]
@@ -275,11 +319,3 @@ def _upsert(table: str, key: str, row: dict[str, Any], body: bytes) -> Statement
     update = "ON CONFLICT (id) DO UPDATE SET row = excluded.row, xid = excluded.xid"
     sql = f"INSERT INTO {table} (id, unit, row) VALUES (?, ?, ?) {update}"
     return sql, (key, unit_of_row(table, key, row), body)
-
-
-def _no_copies() -> Conflict:
-    return Conflict(
-        "snapshots: servers that share a store take none",
-        rule="snapshots are of one server's state",
-        fix="copy the database (pg_dump), or serve with --data-dir",
-    )

@@ -6,6 +6,7 @@ from contextlib import suppress
 from tinker_mock.contracts import Operation, load_contract
 from tinker_mock.server.errors import NameTaken, ServiceError, StorageFull
 from tinker_mock.server.handlers.table import Handler, Outcome
+from tinker_mock.server.lazy_module import is_here, loaded
 from tinker_mock.server.service import compute, roles
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.housekeeping import Housekeeper
@@ -47,6 +48,16 @@ class MockAnswerer:
         self.housekeeper.look(self.backend)
         if exchange.tenant is not None:
             roles.check(exchange.tenant, operation.id, text_endpoint=operation.id in self.text)
+        if is_here(self.handlers[operation.id]):
+            return self._answer(exchange, operation)
+        return self._loaded(exchange, operation)
+
+    async def _loaded(self, exchange: Exchange, operation: Operation) -> Answer:
+        await loaded(self.handlers[operation.id])
+        answer = self._answer(exchange, operation)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+    def _answer(self, exchange: Exchange, operation: Operation) -> Answer | Awaitable[Answer]:
         keeper = self.backend.store.keeper
         if keeper is None:
             outcome = self.handlers[operation.id](self.backend, exchange)

@@ -5,6 +5,7 @@ from contextlib import closing
 from typing import Any
 
 from tinker_mock.server.errors import NotFound
+from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.service import (
     checkpoint_search,
     checkpoints,
@@ -75,6 +76,8 @@ def set_checkpoint_ttl(backend: Backend, exchange: Exchange) -> dict[str, Any]:
 def get_checkpoint_archive(backend: Backend, exchange: Exchange) -> Answer:
     """Where the archive is: a redirect, which every release takes."""
     checkpoint = _readable(backend, exchange)
+    if checkpoint.kind == "training" and Quirk.SAMPLER_ARCHIVES_ONLY in backend.quirks:
+        raise checkpoints.no_archive(checkpoint.path)
     url, expires = links.archive_link(backend, exchange.base_url, checkpoint)
     run_id, path = checkpoint.run_id, checkpoint.path
     record(backend, exchange.owner, "checkpoint_read", run_id, path, purpose="download")

@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from tinker_mock.server.engine import LossResult, SampleResult
+from tinker_mock.server.errors import GoingDown
 from tinker_mock.server.service import sampling, sessions
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.promise import Promise
@@ -32,6 +33,8 @@ def retrieve_future(backend: Backend, exchange: Exchange) -> Answer | Awaitable[
 async def _retrieved(backend: Backend, exchange: Exchange, promise: Promise) -> Answer:
     owner, request_id = promise.tenant_id, promise.request_id
     await backend.promises.wait(promise, backend.limits.long_poll)
+    if not backend.store.owns(promise.session_id):
+        raise GoingDown("servers have begun with another state", fix="repeat the request")
     promise = backend.promises.get(owner, request_id)  # a snapshot may have been restored
     if promise.open:
         return _try_again(backend, exchange, promise)

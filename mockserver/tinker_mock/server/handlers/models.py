@@ -1,8 +1,8 @@
-"""Models under training, and what is known about weights."""
+"""Models under training."""
 
 from typing import Any
 
-from tinker_mock.server.service import checkpoints, copying, housekeeping, offer, runs, sessions
+from tinker_mock.server.service import offer, runs, sessions
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import Submission, submit, submit_creation
 from tinker_mock.server.state.promise import model_lane
@@ -64,28 +64,3 @@ def unload_model(backend: Backend, exchange: Exchange) -> dict[str, Any]:
     )
     promise = submit(backend, exchange.owner, exchange.fingerprint, submission)
     return {"request_id": promise.request_id, "model_id": run.id}
-
-
-def get_weights_info(backend: Backend, exchange: Exchange) -> dict[str, Any]:
-    """What a checkpoint is made of."""
-    path = exchange.body["tinker_path"]
-    found = checkpoints.readable(backend, exchange.owner, path, "/tinker_path")
-    return {
-        "base_model": found.base_model,
-        "is_lora": True,
-        "lora_rank": found.rank,
-        "train_unembed": found.train_unembed,
-        "train_mlp": found.train_mlp,
-        "train_attn": found.train_attn,
-        "optimizer_config": found.optimizer_config,
-    }
-
-
-def copy_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:
-    """Copy a checkpoint into one of the caller's sessions or projects."""
-    token = exchange.headers.get("x-tinker-weights-access-token")
-    token = token or exchange.body.get("weights_access_token")
-    key = exchange.headers.get("x-idempotency-key", "")
-    housekeeping.admit_session(backend)
-    copy = copying.copy_weights(backend, exchange.owner, exchange.body, token, key)
-    return {"tinker_path": copy.path}

@@ -1,9 +1,18 @@
-"""Saving and loading: submitted to the model's lane."""
+"""Saving and loading: submitted to the model's lane. What is known about weights, and copies."""
 
 from typing import Any
 
 from tinker_mock.server.errors import BadRequest
-from tinker_mock.server.service import checkpoints, links, offer, runs, sessions, uploads
+from tinker_mock.server.service import (
+    checkpoints,
+    copying,
+    housekeeping,
+    links,
+    offer,
+    runs,
+    sessions,
+    uploads,
+)
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.submission import submit_creation, submit_to_run
 from tinker_mock.server.service.times import wire_time
@@ -108,7 +117,8 @@ def _save(
     name, lane_id = body.get("path"), model_lane(run.id)
     lane = backend.promises.lanes.get(lane_id)
     repeated = lane is not None and body.get("seq_id") in lane.submitted
-    if name and not repeated and not body.get("overwrite", False):
+    overwrites = kind == "training" and body.get("overwrite", False)
+    if name and not repeated and not overwrites:
         waiting = backend.promises.open_in(lane_id)
         if any(one.operation == operation and one.payload.get("path") == name for one in waiting):
             raise checkpoints.name_taken(run.id, kind, name)
@@ -120,3 +130,28 @@ def _run(backend: Backend, exchange: Exchange) -> Any:
     run = runs.get_run(backend, exchange.owner, exchange.body["model_id"])
     sessions.active_session(backend, exchange.owner, run.session_id)
     return run
+
+
+def get_weights_info(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+    """What a checkpoint is made of."""
+    path = exchange.body["tinker_path"]
+    found = checkpoints.readable(backend, exchange.owner, path, "/tinker_path")
+    return {
+        "base_model": found.base_model,
+        "is_lora": True,
+        "lora_rank": found.rank,
+        "train_unembed": found.train_unembed,
+        "train_mlp": found.train_mlp,
+        "train_attn": found.train_attn,
+        "optimizer_config": found.optimizer_config,
+    }
+
+
+def copy_weights(backend: Backend, exchange: Exchange) -> dict[str, Any]:
+    """Copy a checkpoint into one of the caller's sessions or projects."""
+    token = exchange.headers.get("x-tinker-weights-access-token")
+    token = token or exchange.body.get("weights_access_token")
+    key = exchange.headers.get("x-idempotency-key", "")
+    housekeeping.admit_session(backend)
+    copy = copying.copy_weights(backend, exchange.owner, exchange.body, token, key)
+    return {"tinker_path": copy.path}

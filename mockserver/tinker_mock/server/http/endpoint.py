@@ -16,7 +16,7 @@ from tinker_mock.server.http.traffic import Traffic
 from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.wire.connection import ClientGone, Connection, ParkedWork
 from tinker_mock.server.wire.dialects import dialect_of
-from tinker_mock.server.wire.exchange import Answer, Exchange, Receive, Send
+from tinker_mock.server.wire.exchange import TEXTS, Answer, Exchange, Receive, Send
 from tinker_mock.server.wire.intake import Intake
 from tinker_mock.server.wire.problems import internal_error, problem
 
@@ -74,7 +74,7 @@ class Endpoint:
     ) -> None:
         """Serve one request. `refusal` is what is wrong with one that has no operation."""
         exchange = self._exchange(operation, scope)
-        refusal = refused_head(scope) or refusal
+        refusal = refused_head(scope, exchange.headers) or refusal
         async with Connection(receive, self.parked, self.intake) as connection:
             with self.traffic.watch(exchange):
                 try:
@@ -88,7 +88,9 @@ class Endpoint:
                 cut(reset=True)
 
     def _exchange(self, operation: Operation | None, scope: Mapping[str, Any]) -> Exchange:
-        headers = {str(k, "latin-1").lower(): str(v, "latin-1") for k, v in scope["headers"]}
+        headers = scope.get(TEXTS) or {
+            str(k, "latin-1").lower(): str(v, "latin-1") for k, v in scope["headers"]
+        }
         if len(headers) < len(scope["headers"]) and "accept" in headers:
             headers["accept"] = _all_accepted(scope["headers"])
         raw_query = scope.get("query_string", b"")

@@ -60,7 +60,7 @@ def _load(content: bytes) -> Any:
         if "depth limit" in error.msg or "recursion" in error.msg.lower():
             raise TooDeep from None
         raise Malformed(error.pos, error.msg) from error
-    if too_deep(content):
+    if len(content) > DEEPEST and too_deep(content):
         raise TooDeep
     return value
 

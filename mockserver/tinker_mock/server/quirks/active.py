@@ -14,8 +14,10 @@ class Quirk(StrEnum):
     OPENAI_ERRORS = "openai-errors"
     PLAIN_USAGE = "plain-usage"
     RESPONSE_FORMAT_IGNORED = "response-format-ignored"
+    SAMPLER_ARCHIVES_ONLY = "sampler-archives-only"
     TOOLS_IGNORED = "tools-ignored"
     UNCACHED_PROMPTS = "uncached-prompts"
+    UNKNOWN_MODELS_NOT_FOUND = "unknown-models-not-found"
     UPLOADS_CLOSED = "uploads-closed"
     GRADIENT_NORM_ALWAYS = "gradient-norm-always"
 

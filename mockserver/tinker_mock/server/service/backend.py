@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,8 @@ class Backend:
     scripts: Scripts
     bases: dict[str, BaseModel] = field(default_factory=dict)
     """The engine's base models that were asked for, by name; see `service/bases.py`."""
+    preparing: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    """Of these, the ones that are being made."""
 
     @property
     def state(self) -> State:

@@ -1,14 +1,16 @@
 """From the catalogue to the engine: base models as the engine builds them."""
 
+import asyncio
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tinker_mock.server.catalog import CatalogModel
 from tinker_mock.server.engine import BaseModel
-from tinker_mock.server.engine.model.corpus import kept_documents
+from tinker_mock.server.engine.model.corpus import kept_documents, kept_texts
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.service.backend import Backend
-from tinker_mock.server.stand_in import recipe
+from tinker_mock.server.stand_in import identity_of
 from tinker_mock.server.tokenizers import (
     own_files,
     text_is_installed,
@@ -31,6 +33,22 @@ def base_of(backend: Backend, name: str) -> BaseModel:
         backend.scripts.give(base, model)
         backend.bases[model.base] = base
     return backend.bases[model.base]
+
+
+async def prepared(backend: Backend, name: str) -> BaseModel:
+    """The base model with what it knows untrained, which takes a moment to make.
+
+    Whoever asks meanwhile waits for the same preparation. Raises BadRequest.
+    """
+    base = base_of(backend, name)
+    if not base.prepared:
+        task = backend.preparing.get(base.name)
+        if task is None:
+            task = asyncio.create_task(backend.compute(base.prepare))
+            backend.preparing[base.name] = task
+            task.add_done_callback(lambda _: backend.preparing.pop(base.name))
+        await asyncio.shield(task)
+    return base
 
 
 def give_text(base: BaseModel, model: CatalogModel) -> None:
@@ -79,13 +97,20 @@ def _texts(model: CatalogModel, grammar: ChatGrammar) -> list[Ints]:
     files = own_files(model)
     if not text_is_installed():
         return []
-    name = f"stand-in {recipe()} for {model.name}"
+    name = f"stand-in {identity_of(model)}"
     if files:
         name = repr((model.tokenizer_id, model.family, model.tokenizer_size, files))
+    tokenizer = cache(lambda: _loaded(model))  # looking for it takes longer than a sentence
     try:
-        return kept_documents(name, lambda text: _loaded(model).encode(text), grammar)
+        return kept_documents(name, lambda text: tokenizer().encode(text), grammar)
     except LookupError:
         return []
+
+
+def prepare_texts() -> None:
+    """What the text of every base model is made of, for the first that asks."""
+    if text_is_installed():
+        kept_texts()
 
 
 def _loaded(model: CatalogModel) -> "Tokenizer":

@@ -111,7 +111,7 @@ def name_taken(run_id: str, kind: CheckpointKind, name: str) -> NameTaken:
         pointer="/path",
         rule="a run's checkpoints of one kind have different names",
         requirement="weights/save/taken",
-        details={"fix": f"choose another name{replacing}"},
+        details={"fix": f"choose another name{replacing}", "reason": "ResourceAlreadyExists"},
     )
 
 
@@ -134,6 +134,17 @@ def missing(path: str, pointer: str) -> NotFound:
         rule="the checkpoint exists, has not expired, and is yours or published",
         fix="GET /api/v1/checkpoints lists your checkpoints",
         requirement="weights/load/unknown-path",
+    )
+
+
+def no_archive(path: str) -> NotFound:
+    """The refusal for an archive of training state, where only sampler checkpoints have one."""
+    return NotFound(
+        f"{path} holds training state, which has no archive",
+        pointer="path",
+        rule="only `sampler_weights` checkpoints are downloaded",
+        fix="save it with save_weights_for_sampler, or serve without the quirk "
+        "sampler-archives-only",
     )
 
 

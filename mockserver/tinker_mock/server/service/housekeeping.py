@@ -1,7 +1,8 @@
 """Forgetting what nobody can need any longer, so that memory is bounded by what is alive.
 
-* A session that has ended, with its models, samplers and promises, is forgotten when `keep` is over
-  or when newer sessions need its place; one with checkpoints stays as long as they do.
+* A session that has ended, with its models, samplers and promises, is forgotten when `keep` is
+  over, when many others have ended after it, or when newer sessions need its place; one with
+  checkpoints stays as long as they do.
 * Weights of a session that has ended go at once: nobody can ask for them.
 * Accounts (usage, storage, audit, telemetry) are kept for `keep`.
 """
@@ -26,6 +27,8 @@ OWNED = ("sample", "unnumbered-request", "session")
 """Counters that mean nothing once their sampler, lane or tenant is gone."""
 MOST_LINES = 100_000
 """Lines of an account that are kept at most."""
+MOST_ENDED = 1_000
+"""Sessions that have ended, without checkpoints, that are kept at most."""
 ROOM = 0.1
 """The part of a full table that is freed at once."""
 
@@ -86,8 +89,7 @@ def admit_session(backend: Backend) -> None:
         return
     sessions.expire_silent(backend)
     ended = sorted(_forgettable(backend), key=lambda session: session.ended_at or 0.0)
-    for session in ended[: max(1, int(most * ROOM))]:
-        _forget(backend, session)
+    _forget(backend, ended[: max(1, int(most * ROOM))])
     if not ended:
         raise _full("sessions", most, "--max-sessions", "finish sessions that are not used")
 
@@ -126,33 +128,41 @@ def _release(backend: Backend, session: Session) -> None:
 
 
 def _forget_sessions(backend: Backend, before: float) -> None:
-    for session in _forgettable(backend):
-        if session.ended_at is not None and session.ended_at < before:
-            _forget(backend, session)
+    """Those whose time is over, and the first of too many; lanes of the others that are empty."""
+    ended = sorted(_forgettable(backend), key=lambda session: session.ended_at or 0.0)
+    late = [session for session in ended if (session.ended_at or 0.0) < before]
+    count = max(len(late), len(ended) - MOST_ENDED)
+    _forget(backend, ended[:count])
+    kept = {session.id for session in ended[count:]}
+    for lane in list(backend.state.lanes.values()):
+        if lane.empty and _session_of(lane) in kept:
+            del backend.state.lanes[lane.id]
 
 
-def _forget(backend: Backend, session: Session) -> None:
-    """A session and all that is under it."""
-    state = backend.state
-    lanes = [lane for lane in state.lanes.values() if _belongs(lane, session)]
-    promises = [one for one in state.promises.values() if one.session_id == session.id]
-    for promise in promises:
+def _forget(backend: Backend, sessions: list[Session]) -> None:
+    """Sessions and all that is under them."""
+    state, gone = backend.state, {session.id for session in sessions}
+    if not gone:
+        return
+    for promise in [one for one in state.promises.values() if one.session_id in gone]:
         backend.promises.retention.forget(promise)
-    for lane in lanes:
+    for lane in [one for one in state.lanes.values() if _session_of(one) in gone]:
         del state.lanes[lane.id]
-    for run_id in session.run_ids:
-        state.runs.pop(run_id)
-    for sampler_id in session.sampler_ids:
-        state.samplers.pop(sampler_id)
     for table in (state.usage, state.storage):
-        for key in [key for key, one in table.items() if one.session_id == session.id]:
+        for key in [key for key, one in table.items() if one.session_id in gone]:
             del table[key]
-    state.telemetry.pop(session.id)
-    del state.sessions[session.id]
+    for session in sessions:
+        for run_id in session.run_ids:
+            state.runs.pop(run_id)
+        for sampler_id in session.sampler_ids:
+            state.samplers.pop(sampler_id)
+        state.telemetry.pop(session.id)
+        del state.sessions[session.id]
 
 
-def _belongs(lane: Lane, session: Session) -> bool:
-    return lane.id.partition(":")[2].startswith(session.id)
+def _session_of(lane: Lane) -> str:
+    """Its id: that of a lane's model or sampler begins with it."""
+    return lane.id.partition(":")[2].partition(":")[0]
 
 
 def _prune(table: Table[Any], before: float) -> None:

@@ -1,7 +1,8 @@
 """What the catalogue says may be done: which models train and sample, from which checkpoints."""
 
 from tinker_mock.server.catalog import CatalogModel
-from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.errors import BadRequest, NotFound
+from tinker_mock.server.quirks import Quirk
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.records import Checkpoint
 
@@ -9,9 +10,24 @@ TRAINING_ONLY = "only `weights` checkpoints start or resume training"
 SAMPLER_ONLY = "only `sampler_weights` checkpoints are sampled"
 
 
+def offered(backend: Backend, name: str, pointer: str = "/base_model") -> CatalogModel:
+    """The row of that name. Raises BadRequest for a retired or unknown one, NotFound for an
+    unknown one with the quirk."""
+    try:
+        return backend.catalog.offered(name, pointer)
+    except BadRequest as error:
+        known = name in backend.catalog.models
+        if known or Quirk.UNKNOWN_MODELS_NOT_FOUND not in backend.quirks:
+            raise
+        details = {**error.details, "wire_code": "model_not_found"}
+        raise NotFound(
+            error.message, error.pointer, error.rule, error.fix, error.requirement, details
+        ) from error
+
+
 def trainable(backend: Backend, name: str) -> CatalogModel:
     """The row to train an adapter on. Raises BadRequest for a retired or sampling-only one."""
-    model = backend.catalog.offered(name)
+    model = offered(backend, name)
     if not model.trainable:
         raise BadRequest(
             f"base_model: {model.name!r} cannot be trained",
@@ -25,7 +41,7 @@ def trainable(backend: Backend, name: str) -> CatalogModel:
 
 def sampleable(backend: Backend, name: str, pointer: str = "/base_model") -> CatalogModel:
     """The row to sample. Raises BadRequest for one that is retired or not for sampling."""
-    model = backend.catalog.offered(name, pointer)
+    model = offered(backend, name, pointer)
     if not model.sampleable:
         raise BadRequest(
             f"{pointer.strip('/')}: {model.name!r} cannot be sampled",

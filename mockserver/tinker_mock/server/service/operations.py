@@ -5,7 +5,7 @@ from typing import Any
 
 from tinker_mock.server.engine import EngineError
 from tinker_mock.server.errors import OperationFailed
-from tinker_mock.server.service import losing, residence, runs, sampling, saving, training
+from tinker_mock.server.service import losing, residence, sampling, saving, trainers, training
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.compute import on_behalf_of
 from tinker_mock.server.state.promise import Outcome, Promise
@@ -13,7 +13,7 @@ from tinker_mock.server.state.promise import Outcome, Promise
 WORK: dict[str, Callable[[Backend, Promise], Awaitable[Any]]] = {
     "asample": sampling.asample,
     "create_custom_loss": training.create_custom_loss,
-    "create_model": runs.create_model,
+    "create_model": trainers.create_model,
     "forward": training.forward,
     "forward_backward": training.forward_backward,
     "load_weights": saving.load_weights,
@@ -21,7 +21,7 @@ WORK: dict[str, Callable[[Backend, Promise], Awaitable[Any]]] = {
     "save_weights": saving.save_weights,
     "save_weights_external": saving.save_weights_external,
     "save_weights_for_sampler": saving.save_weights_for_sampler,
-    "unload_model": runs.unload_model,
+    "unload_model": trainers.unload_model,
 }
 
 

@@ -6,13 +6,15 @@ A trainer that is ready to compute takes a few MiB of tables; packed it takes wh
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from tinker_mock.server.budget import MIB
 from tinker_mock.server.engine import export_state
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.promise import model_lane
 from tinker_mock.server.state.records import TrainingRun
 
-SHARED = ("base", "frozen")
+SHARED = ("base", "frozen", "untrained")
 """What trainers share is nobody's weight."""
 
 
@@ -60,10 +62,12 @@ def _idle(backend: Backend, run: TrainingRun) -> bool:
 def weight_of(thing: Any, counted: set[int] | None = None) -> int:
     """Bytes of the arrays of a trainer; what is in it twice counts once."""
     counted = set() if counted is None else counted
+    while isinstance(thing, np.ndarray) and isinstance(thing.base, np.ndarray):
+        thing = thing.base  # a view takes nothing
     if id(thing) in counted:
         return 0
     counted.add(id(thing))
-    if hasattr(thing, "nbytes"):
+    if isinstance(thing, np.ndarray):
         return int(thing.nbytes)
     if isinstance(thing, (list, tuple)):
         return sum(weight_of(part, counted) for part in thing)

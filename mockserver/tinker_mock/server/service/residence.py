@@ -12,7 +12,7 @@ from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.inputs import training_data
 from tinker_mock.server.service.packing import make_room
-from tinker_mock.server.service.runs import make_trainer
+from tinker_mock.server.service.trainers import make_trainer
 from tinker_mock.server.service.training import loss_of
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import TrainingRun

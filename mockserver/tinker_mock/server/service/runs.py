@@ -2,17 +2,15 @@
 
 from typing import Any
 
-from tinker_mock.server.engine import Trainer
-from tinker_mock.server.errors import BadRequest, Conflict, Forbidden, NotFound, OperationFailed
+from tinker_mock.server.errors import BadRequest, Conflict, Forbidden, NotFound
 from tinker_mock.server.service import checkpoints, session_room
 from tinker_mock.server.service.backend import Backend
-from tinker_mock.server.service.bases import base_of
-from tinker_mock.server.service.losing import corrupted
 from tinker_mock.server.service.times import wire_time
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import Session, Tenant, TrainingRun
 
 DEFAULT_RANK, MAX_RANK = 32, 512
+PARTS = ("train_unembed", "train_mlp", "train_attn")
 
 
 def run_id(session: Session, model_seq_id: int) -> str:
@@ -50,10 +48,11 @@ def new_run(
 ) -> TrainingRun:
     """Register a training run; its trainer is made by the promised operation.
 
-    Raises BadRequest for its rank, LimitReached where no more fit.
+    Raises BadRequest for its rank or for no part to train, LimitReached where no more fit.
     """
     lora = body.get("lora_config") or {}
     check_rank(lora.get("rank", DEFAULT_RANK))
+    check_parts(lora)
     session_room.admit_model(backend, session)
     now = backend.clock.now()
     identity = run_id(session, model_seq_id)
@@ -77,6 +76,19 @@ def new_run(
     session.run_ids.append(identity)
     session.touch()
     return run
+
+
+def check_parts(lora: dict[str, Any]) -> None:
+    """Raise BadRequest, in the service's words, for an adapter on nothing."""
+    if any(lora.get(part, True) for part in PARTS):
+        return
+    raise BadRequest(
+        "At least one of train_unembed, train_mlp, or train_attn must be True",
+        pointer="/lora_config",
+        rule="an adapter has a part that is trained",
+        fix="leave them out for an adapter on all parts",
+        requirement="models/create/no-parts",
+    )
 
 
 def check_rank(rank: int) -> None:
@@ -120,51 +132,6 @@ def same_creation(
 def creation_request(backend: Backend, model_id: str) -> str:
     """The request id of the operation that creates a run."""
     return backend.ids.derive("request", "create", model_id)
-
-
-async def make_trainer(backend: Backend, run: TrainingRun) -> Trainer:
-    """The engine's trainer for a run."""
-    base = base_of(backend, run.base_model)
-
-    def build() -> Trainer:
-        return Trainer(
-            base,
-            run.rank,
-            run.seed,
-            train_attn=run.train_attn,
-            train_mlp=run.train_mlp,
-            train_unembed=run.train_unembed,
-            optimizer=run.optimizer_config,
-        )
-
-    return await backend.compute(build)
-
-
-def trainer_of(run: TrainingRun) -> Trainer:
-    """The live trainer of a run; raises OperationFailed once it is unloaded."""
-    if run.corrupted:
-        raise OperationFailed(corrupted(run), "server")
-    if run.trainer is None:
-        raise OperationFailed(
-            f"model_id: training run {run.id!r} has no weights in memory; it was unloaded or "
-            "its creation failed: create a model and load a checkpoint"
-        )
-    return run.trainer
-
-
-async def create_model(backend: Backend, promise: Promise) -> dict[str, Any]:
-    """Work of create_model: make the trainer."""
-    run = backend.state.runs[promise.model_id]
-    run.trainer = await make_trainer(backend, run)
-    return {"model_id": run.id, "type": "create_model"}
-
-
-async def unload_model(backend: Backend, promise: Promise) -> dict[str, Any]:
-    """Work of unload_model: drop the trainer; saved checkpoints stay."""
-    run = backend.state.runs[promise.model_id]
-    trainer_of(run)
-    run.trainer = None
-    return {"model_id": run.id, "type": "unload_model"}
 
 
 def as_listed(backend: Backend, run: TrainingRun) -> dict[str, Any]:

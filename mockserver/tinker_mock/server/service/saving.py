@@ -9,9 +9,9 @@ from tinker_mock.server.service.audit import record
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.encryption import check_recipients
 from tinker_mock.server.service.external import files_size
-from tinker_mock.server.service.runs import make_trainer, trainer_of
 from tinker_mock.server.service.sampling import open_sampler
 from tinker_mock.server.service.stored_arrays import arrays_of
+from tinker_mock.server.service.trainers import make_trainer, trainer_of
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import Promise
 from tinker_mock.server.state.records import Checkpoint, CheckpointKind, StoragePeriod, TrainingRun

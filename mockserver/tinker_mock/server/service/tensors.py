@@ -11,6 +11,8 @@ from tinker_mock.server.errors import BadRequest
 
 MAX_DENSE = 1 << 24
 """Elements of a tensor that came as CSR."""
+INTEGERS = "iu"
+"""Kinds of numpy's dtypes."""
 MOST_DIMENSIONS = 32
 """Of a tensor."""
 CSR = "send crow (rows + 1), col (one a value) and the dense 2-D shape of the tensor"
@@ -46,7 +48,7 @@ def integers(values: Any, where: str) -> NDArray[np.int64]:
         array = np.asarray(values)
         if array.size == 0:
             return np.zeros(0, dtype=np.int64)
-        if np.issubdtype(array.dtype, np.integer):
+        if array.dtype.kind in INTEGERS:
             return array.astype(np.int64, casting="same_kind")
         if bool(np.all((array == np.floor(array)) & (np.abs(array) < 2.0**63))):
             return array.astype(np.int64)

@@ -14,7 +14,7 @@ from tinker_mock.server.service import session_room
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.inputs import training_data
 from tinker_mock.server.service.pace import SMALL, Pace
-from tinker_mock.server.service.runs import trainer_of
+from tinker_mock.server.service.trainers import trainer_of
 from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.promise import LARGE, Promise
 

@@ -173,9 +173,14 @@ def serve_until_signal(
     # Every socket write hands the interpreter to the engine's threads: 5 ms are too long to wait.
     sys.setswitchinterval(0.0005)
     control = app.state.mock.control
-    control.journal.listeners.append(Preparation(control.journal))
+    preparation = Preparation(control.journal)
+
+    def begun() -> None:
+        ready()
+        preparation.expect()
+
     with request_log(control.journal, settings.log):
-        asyncio.run(_until_signal(app, settings, listener, ready, peers))
+        asyncio.run(_until_signal(app, settings, listener, begun, peers))
     return int(control.exit_report())
 
 

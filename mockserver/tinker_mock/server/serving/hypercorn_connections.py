@@ -9,8 +9,8 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import AsyncioSingleTask
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.events import Event, RawData, Updated
+from hypercorn.utils import parse_socket_addr
 
 from tinker_mock.server.clock import machine_pause, machine_seconds
 from tinker_mock.server.faults.connection import current
@@ -54,6 +54,8 @@ class CrowdedConnection(TCPServer):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.idle_task = NoTask()
+        self._unread = b""
+        """Of a request that Hypercorn is to read."""
         assert isinstance(self.config, CrowdedConfig)
         self.crowd = self.config.crowd
 
@@ -82,28 +84,38 @@ class CrowdedConnection(TCPServer):
         # At shutdown asyncio would log each cancelled connection with a traceback.
         try:
             with suppress(asyncio.CancelledError):
-                await super().run()
+                await self._begin()
         except BaseExceptionGroup as group:
             # So it does when a stream ends while its connection is being cancelled.
             if group.split(RuntimeError)[1] is not None:
                 raise
 
-    async def _read_data(self) -> None:
-        http = self.protocol.protocol
-        unread = await self._answer_plain(http) if isinstance(http, H11Protocol) else b""
-        if unread:
-            await self.protocol.handle(RawData(unread))
-        if unread or not isinstance(http, H11Protocol):
-            await super()._read_data()
-        else:
-            await self.protocol.handle(Closed())
+    async def _begin(self) -> None:
+        """Hypercorn's protocols are made for connections that need them: most never do."""
+        secured = self.writer.get_extra_info("ssl_object")
+        if secured is None or secured.selected_alpn_protocol() != "h2":
+            try:
+                self._unread = await self._answer_plain("http" if secured is None else "https")
+            finally:
+                if not self._unread:
+                    await self._close()
+            if not self._unread:
+                return
+        await super().run()
 
-    async def _answer_plain(self, http: H11Protocol) -> bytes:
+    async def _read_data(self) -> None:
+        if self._unread:
+            await self.protocol.handle(RawData(self._unread))
+        await super()._read_data()
+
+    async def _answer_plain(self, scheme: str) -> bytes:
         """Answer until a request is not of the usual kind; what was read of that."""
+        told = self.writer.get_extra_info
+        family = told("socket").family
         place = {
-            "scheme": "https" if http.ssl else "http",
-            "client": http.client,
-            "server": http.server,
+            "scheme": scheme,
+            "client": parse_socket_addr(family, told("peername")),
+            "server": parse_socket_addr(family, told("sockname")),
             "state": self.state,
         }
         assert isinstance(self.app, ASGIWrapper)

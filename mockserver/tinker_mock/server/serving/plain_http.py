@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from tinker_mock.server.serving.request_heads import Field, Head, read_head
-from tinker_mock.server.wire.exchange import WHOLE, Message
+from tinker_mock.server.wire.exchange import TEXTS, WHOLE, Message
 
 log = logging.getLogger(__name__)
 App = Callable[..., Awaitable[None]]
@@ -190,6 +190,7 @@ class PlainConnection:
             "query_string": query,
             "root_path": "",
             "headers": head.fields,
+            TEXTS: head.texts,
             "extensions": {},
             **self._place,
         }

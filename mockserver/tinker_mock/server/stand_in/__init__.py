@@ -1,6 +1,6 @@
 """Tokenizers that stand in for models whose own is not on this machine."""
 
-from tinker_mock.server.stand_in.folder import MARK, recipe, stand_in_folder
+from tinker_mock.server.stand_in.folder import MARK, identity_of, stand_in_folder
 from tinker_mock.server.stand_in.tokenizer import StandInTokenizer
 from tinker_mock.server.stand_in.vocabulary import NamedModel, Vocabulary, vocabulary_of
 
@@ -9,7 +9,7 @@ __all__ = [
     "NamedModel",
     "StandInTokenizer",
     "Vocabulary",
-    "recipe",
+    "identity_of",
     "stand_in_folder",
     "vocabulary_of",
 ]

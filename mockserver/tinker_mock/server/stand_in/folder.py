@@ -27,15 +27,19 @@ def recipe() -> str:
     return digest_of(*sorted(file for file in HERE.iterdir() if file.is_file()))
 
 
+def identity_of(model: NamedModel) -> str:
+    """What tells one stand-in from another: models with the same are read with the same."""
+    what = (model.tokenizer_size, model.end_tokens, model.special_tokens, model.thinking)
+    return repr((recipe(), model.family, *what))
+
+
 def stand_in_folder(model: NamedModel) -> Path:
     """The directory with the model's stand-in, written at first use.
 
     Raises ValueError when the model has too few ids for one, OSError when nothing can be written.
     """
-    what = (model.tokenizer_size, model.end_tokens, model.special_tokens, model.thinking)
-    key = repr((recipe(), model.family, *what))
     name = model.family or model.name.replace("/", "__")
-    digest = hashlib.sha256(key.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(identity_of(model).encode()).hexdigest()[:12]
     folder = _root() / "tokenizers" / f"{name}-{digest}"
     if not (folder / "tokenizer_config.json").is_file():
         write_folder(folder, model)

@@ -27,6 +27,7 @@ class Promise(Record):
     when the operation has ended; results are encoded only when somebody asks."""
 
     FLEETING: ClassVar[frozenset[str]] = frozenset({"polls", "started_at"})
+    UNHURRIED: ClassVar[frozenset[str]] = frozenset({"acknowledged"})
     request_id: str
     operation: str
     tenant_id: str
@@ -140,6 +141,12 @@ class Lane(Record):
             if request_id is not None:
                 return request_id
         return None
+
+    @property
+    def empty(self) -> bool:
+        """Nothing waits, runs, or is known of what did."""
+        known = self.submitted or self.completions
+        return not (known or self.slots or self.arrivals or self.current)
 
     def blocked(self) -> bool:
         """Promises wait here for a number that has not arrived."""

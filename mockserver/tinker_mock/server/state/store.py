@@ -87,10 +87,6 @@ class Keeper(Protocol):
     def attach(self, state: State) -> None:
         """This is the state to keep from now on."""
 
-    @property
-    def pending(self) -> bool:
-        """Something has changed that is not kept yet."""
-
     def expect(self, size: int) -> None:
         """So many bytes of a request may be among the next changes."""
 

@@ -7,8 +7,27 @@ is new, changed or gone until somebody takes them.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Generic, TypeVar
+
+
+class Account(set[str]):
+    """Keys of what has changed; `unhurried`: of what nobody waits for until it is kept. `told` is
+    called when there is one more."""
+
+    def __init__(self, told: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self.unhurried: set[str] = set()
+        self._told = told
+
+    def add(self, key: str) -> None:
+        super().add(key)
+        self._told()
+
+    def add_unhurried(self, key: str) -> None:
+        """This is to be kept along with others, or a moment later."""
+        self.unhurried.add(key)
+        self._told()
 
 
 class Record:
@@ -19,12 +38,18 @@ class Record:
 
     FLEETING: ClassVar[frozenset[str]] = frozenset()
     """Fields whose change alone is not worth keeping; they are kept along with others."""
-    _account: set[str] | None = None
+    UNHURRIED: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose change is kept, but no answer tells of it."""
+    _account: Account | None = None
     _key: str = ""
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.__dict__[name] = value
-        if self._account is not None and name not in self.FLEETING:
+        if self._account is None or name in self.FLEETING:
+            return
+        if name in self.UNHURRIED:
+            self._account.add_unhurried(self._key)
+        else:
             self._account.add(self._key)
 
     def touch(self) -> None:
@@ -32,7 +57,7 @@ class Record:
         if self._account is not None:
             self._account.add(self._key)
 
-    def enter(self, account: set[str] | None, key: str) -> None:
+    def enter(self, account: Account | None, key: str) -> None:
         """From now on changes are noted in `account` under `key`."""
         self.__dict__["_account"], self.__dict__["_key"] = account, key
 
@@ -54,17 +79,17 @@ class Table(dict[str, R], Generic[R]):
 
     def __init__(self, records: Iterable[tuple[str, R]] = ()) -> None:
         super().__init__()
-        self.account: set[str] | None = None
+        self.account: Account | None = None
         for key, record in records:
             self[key] = record
 
-    def watch(self, account: set[str] | None) -> None:
+    def watch(self, account: Account | None) -> None:
         """Note the keys of what changes from now on."""
         self.account = account
         for key, record in self.items():
             record.enter(account, key)
 
-    def place(self, key: str, record: R, account: set[str] | None) -> None:
+    def place(self, key: str, record: R, account: Account | None) -> None:
         """Enter a record that is kept as it is; changes are noted in `account` from now on."""
         super().__setitem__(key, record)
         record.enter(account, key)

@@ -2,16 +2,20 @@
 
 The mock's own shape (`detail`, `error`) is translated here, for refusals of handlers, of the
 contract, of authentication and of scenarios alike. The OpenAI-compatible endpoint answers
-`{"detail": …}` and no error object: three witnesses saw that of the service.
+`{"detail": …}` and no error object: three witnesses saw that of the service. One of them saw 400
+for a base model that is not on offer.
 """
 
 from dataclasses import replace
 from typing import Any
 
 from tinker_mock.server.quirks import ActiveQuirks, Quirk
+from tinker_mock.server.text.model_names import NOT_ON_OFFER
 from tinker_mock.server.wire.exchange import Answer
 
 OPENAI, ANTHROPIC = "/oai/api/", "/anthropic/api/"
+MODELS = "/models/"
+"""Where a model is asked for by name: one that is not there is not found."""
 OPENAI_TYPES = {
     401: ("invalid_request_error", "invalid_api_key"),
     402: ("insufficient_quota", "insufficient_quota"),
@@ -54,6 +58,8 @@ class ErrorShapes:
         detail = str(answer.body["detail"])
         status = status_in(api, answer.status, error)
         if api == OPENAI and Quirk.OPENAI_ERRORS not in self.quirks:
+            if error.get("requirement") == NOT_ON_OFFER and MODELS not in path:
+                status = 400
             return replace(answer, status=status, body={"detail": detail}, content=None)
         return replace(
             answer, status=status, body=error_body(api, status, detail, error), content=None

@@ -12,6 +12,8 @@ from tinker_mock.server.state.records import Checkpoint, Tenant
 CHECKPOINT = "tinker://"
 BOTH = ";"
 """Between base model and checkpoint: `Qwen/Qwen3-8B:peft:131072;tinker://…`."""
+NOT_ON_OFFER = "text/models/on-offer"
+"""The rule that a base model which is not on offer breaks."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,15 @@ def _offered(backend: Backend, name: str) -> CatalogModel:
     try:
         return offer.sampleable(backend, name, "/model")
     except BadRequest as error:
-        raise _not_found(error) from error
+        raise _not_found(error, NOT_ON_OFFER) from error
 
 
-def _not_found(error: BadRequest | NotFound) -> NotFound:
+def _not_found(error: BadRequest | NotFound, requirement: str = "") -> NotFound:
     return NotFound(
         error.message,
         pointer="/model",
         rule=error.rule,
         fix=error.fix,
+        requirement=requirement,
         details={"wire_code": "model_not_found"},
     )

@@ -22,6 +22,8 @@ PROTOBUF = "application/x-protobuf"
 EVENT_STREAM = "text/event-stream"
 WHOLE = "tinker_mock.whole"
 """Marks the start of an answer whose body follows at once: both may go out together."""
+TEXTS = "tinker_mock.texts"
+"""The headers of a scope as text, names in lower case, where whoever read them has them so."""
 PIECE = 256 * 1024
 """Bytes that go out at a time."""
 IN_THREAD = 256 * 1024

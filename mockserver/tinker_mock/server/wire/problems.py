@@ -18,6 +18,10 @@ LONGEST = 2000
 
 SERVICE_WORDS = {
     ("/base_model", "required"): "base_model is required",
+    ("/session_id", "required"): (
+        "session_id is required. "
+        "The version of the Tinker SDK you are using is no longer supported."
+    ),
     ("/lora_config/rank", "minimum"): "lora_config.rank must be positive",
 }
 """(field, broken rule) -> what the service says about it, with status 400."""

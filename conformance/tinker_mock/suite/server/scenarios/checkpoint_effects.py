@@ -57,6 +57,16 @@ class Shelf:
         self.context.submit("load_weights", bodies.load(model.model, number, path)).result()
         return model.look()
 
+    def resumed(self, path: str) -> Floats:
+        """What a model says one step with momentum after it has loaded weights and optimizer."""
+        model = self.bench.fresh()
+        number = self.context.number(model.model)
+        body = bodies.load(model.model, number, path, optimizer=True)
+        self.context.submit("load_weights", body).result()
+        model.gather([bodies.datum(*TEXT)])
+        model.step(self.bench.signs, beta1=0.9, beta2=0.99, eps=1e-12)
+        return model.look()
+
 
 @scenario("weights/effects")
 def saving(context: ScenarioContext) -> None:
@@ -137,6 +147,9 @@ def copies(context: ScenarioContext) -> None:
     copy = copied()
     with context.check("weights/copy/same"):
         shelf.bench.same(shelf.inside(copy), then, "the same weights")
+    with context.check("weights/copy/optimizer"):
+        own, other = shelf.resumed(path), shelf.resumed(copy)
+        expect_equal(own.tolist(), other.tolist(), "the next step from it is that from its source")
     with context.check("weights/copy/idempotent"):
         expect_equal(copied(), copy, "the same key, the same copy")
         second = copied({"x-idempotency-key": f"conformance-{model.model}-2"})

@@ -1,14 +1,16 @@
 """Checkpoints: listed, published, given a lifetime, downloaded, deleted."""
 
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from tinker_mock.suite.core.context import ScenarioContext, place
-from tinker_mock.suite.core.verdict import Unmet, expect, expect_equal
+from tinker_mock.suite.core.verdict import Inapplicable, Unmet, expect, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.paging import listed as on_a_page
 from tinker_mock.suite.server.paging import two_pages
 from tinker_mock.suite.server.scenario import scenario
+from tinker_mock.suite.server.wire_checks import MISSING
 
 EXTERNAL = 28
 """The release that brought external checkpoints."""
@@ -54,6 +56,11 @@ def listing(context: ScenarioContext) -> None:
     with context.check("checkpoints/list/time"):
         moment = moment_of(found.get("time"))
         expect(moment.tzinfo is not None, "a moment with its time zone", "RFC 3339", found)
+        age = abs((datetime.now(UTC) - moment).total_seconds())
+        expect(age < 3600, "when it was saved, which is now", datetime.now(UTC), moment)
+    with context.check("checkpoints/list/base-model"):
+        told = found.get("base_model", context.named_model())
+        expect_equal(told, context.named_model(), "the base model that was trained")
     with context.check("checkpoints/list/size"):
         size = found.get("size_bytes")
         expect(isinstance(size, int) and size > 0, "a size in bytes", "> 0", size)
@@ -122,12 +129,20 @@ def publishing(context: ScenarioContext) -> None:
         expect_equal(lost.status, 404, "not found")
     with context.check("checkpoints/publish/unknown-not-5xx"):
         expect(400 <= lost.status < 500 and lost.status != 408, "final", "4xx", lost.status)
+    shown = context.client.call("publish_checkpoint", path=where)
     with context.check("checkpoints/publish/accepted"):
-        context.client.call("publish_checkpoint", path=where).require()
+        shown.require()
+    if shown.status in MISSING:
+        raise Inapplicable("nothing is published here (checkpoints/publish/accepted says so)")
     with context.check("checkpoints/publish/public"):
         expect_equal(entry(context, model, path).get("public"), True, "public")
     with context.check("checkpoints/publish/stranger-reads"):
         context.other_tenant().call("get_weights_info", {"tinker_path": path}).require()
+    with context.check("runs/list/accessible"):
+        query = {"limit": "100", "offset": "0", "access_scope": "accessible"}
+        seen = context.other_tenant().call("list_training_runs", query=query).require()
+        runs = [one.get("training_run_id") for one in seen.at("/training_runs")]
+        expect(model in runs, "a run with a published checkpoint is accessible to all", model, runs)
     with context.check("checkpoints/unpublish/accepted"):
         context.client.call("unpublish_checkpoint", path=where).require()
     with context.check("checkpoints/unpublish/still-there"):
@@ -144,6 +159,16 @@ def lifetime(context: ScenarioContext) -> None:
     reply = context.client.call("set_checkpoint_ttl", {"ttl_seconds": 7200}, path=where)
     with context.check("checkpoints/ttl/set"):
         reply.require()
+    saved = context.submit("save_weights", bodies.save(model, 2, "gone")).result()
+    deletion(context, model, str(saved.at("/path")))
+    if reply.status in MISSING:
+        raise Inapplicable("there are no lifetimes here (checkpoints/ttl/set says so)")
+    lifetimes(context, model, path)
+
+
+def lifetimes(context: ScenarioContext, model: str, path: str) -> None:
+    """Two hours to live, for ever again, too short."""
+    where = place(path)
     with context.check("checkpoints/ttl/expires-at"):
         left = moment_of(entry(context, model, path).get("expires_at")) - datetime.now(UTC)
         seconds = left.total_seconds()
@@ -159,6 +184,11 @@ def lifetime(context: ScenarioContext) -> None:
     with context.check("checkpoints/ttl/unknown"):
         lost = {**where, "name": "none"}
         context.client.call("set_checkpoint_ttl", {"ttl_seconds": 7200}, path=lost).require(404)
+
+
+def deletion(context: ScenarioContext, model: str, path: str) -> None:
+    """Deleted, and not there any more."""
+    where = place(path)
     with context.check("checkpoints/delete/accepted"):
         context.client.call("delete_checkpoint", path=where).require()
     with context.check("checkpoints/delete/gone"):
@@ -183,12 +213,19 @@ def archive(context: ScenarioContext) -> None:
     with context.check("checkpoints/archive/expires"):
         text = reply.require(302).headers.get("expires", "")
         try:
-            datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT")
+            end = datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
         except ValueError as error:
             raise Unmet("Expires is an HTTP date", "Sat, 01 Jan 2028 00:00:00 GMT", text) from error
+        expect(end > datetime.now(UTC), "it has not expired when it is given", "later", text)
     with context.check("checkpoints/archive/download"):
         url = str(reply.require(302).headers.get("location", ""))
         expect(context.fetch(url), "an archive", "bytes", "nothing")
+    with context.check("checkpoints/archive/part"):
+        url = str(reply.require(302).headers.get("location", ""))
+        whole = context.fetch(url)[:64]
+        part = b"".join(islice(context.fetched(url, {"range": "bytes=10-19"}), 2))
+        fine = part[:64] in (whole, whole[10:20])
+        expect(fine, "the part that was asked for, or all of it", whole[10:20], part[:64])
     with context.check("checkpoints/archive/unknown"):
         lost = {**where, "name": "none"}
         context.client.call("get_checkpoint_archive", path=lost, headers=headers).require(404)

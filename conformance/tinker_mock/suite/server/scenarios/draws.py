@@ -13,6 +13,7 @@ from tinker_mock.suite.oracle.precision import PRECISIONS
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
 
+LARGE = [70_000, 70_001, 70_002]
 PROMPT = (11, 12, 13, 14)
 TAUGHT = {301: 8.0, 302: 4.0, 303: 2.0, 304: 1.0}
 """Next tokens that the model is taught, and their weights."""
@@ -227,3 +228,37 @@ def runs_on(context: ScenarioContext, ask: Any) -> None:
         if stopped(own):
             size = len(own["tokens"])
             expect_equal(free["tokens"][:size], own["tokens"], "the same sample goes on")
+
+
+@scenario("sampling/rankings")
+def rankings(context: ScenarioContext) -> None:
+    """A longer ranking begins with the shorter one."""
+    sampler = context.sampler()
+    rows = []
+    for number, k in enumerate((4, 20)):
+        body = bodies.sample(sampler, number, max_tokens=1, topk_prompt_logprobs=k)
+        rows.append(context.submit("asample", body).result().at("/topk_prompt_logprobs"))
+    with context.check("sampling/topk/nested"):
+        for short, long in zip(*rows, strict=True):
+            if short is not None:
+                expect_equal((len(short), len(long)), (4, 20), "as many as were asked for")
+                expect_equal(long[:4], short, "the likeliest tokens are the same")
+    with context.check("sampling/top-k/large"):
+        ask = {"max_tokens": 1, "num_samples": 200, "temperature": 2.0, "stop": []}
+        body = bodies.sample(sampler, 9, top_k=40, **ask)
+        drawn = context.submit("asample", body).result().at("/sequences")
+        kinds = {one["tokens"][0] for one in drawn}
+        body = bodies.sample(sampler, 10, **ask)
+        free = {o["tokens"][0] for o in context.submit("asample", body).result().at("/sequences")}
+        if len(free) < 60:
+            raise Inapplicable("the model is sure of itself here")
+        expect(10 < len(kinds) <= 40, "of forty tokens more than ten are drawn", "11..40", kinds)
+    with context.check("sampling/prompt-logprobs/large-ids"):
+        seen = []
+        for number, tokens in enumerate((LARGE, [token & 0xFFFF for token in LARGE]), 2):
+            ask = {"prompt": bodies.text(*tokens), "max_tokens": 1, "prompt_logprobs": True}
+            outcome = context.submit("asample", bodies.sample(sampler, number, **ask)).outcome()
+            if outcome.failed:
+                raise Inapplicable("the vocabulary has no such ids")
+            seen.append(outcome.at("/prompt_logprobs"))
+        expect(seen[0] != seen[1], "ids above 65535 are tokens of their own", "others", seen[0])

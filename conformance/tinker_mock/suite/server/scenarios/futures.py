@@ -269,3 +269,19 @@ def many_at_once(context: ScenarioContext) -> None:
         context.client.call("cancel_future", {"request_id": cancelled.request_id}).require()
     with context.check("futures/cancel/terminal"):
         cancelled.outcome(10.0)
+
+
+@scenario("futures/large-results")
+def large_results(context: ScenarioContext) -> None:
+    """A result that is only announced at first."""
+    model = context.model()
+    data = [bodies.datum(*range(20, 40))] * 400
+    work = context.submit("forward", bodies.forward(model, 1, data=data))
+    work.result()
+    offered = work.poll(allow_metadata_only=True).require(200)
+    with context.check("futures/metadata/size"):
+        told = offered.json() if offered.media_type == "application/json" else {}
+        if told.get("status") != "complete_metadata":
+            raise Inapplicable("the server sends such results at once")
+        size = len(work.poll(allow_metadata_only=False).require(200).body)
+        expect_equal(told["response_payload_size"], size, "the size of what then comes")

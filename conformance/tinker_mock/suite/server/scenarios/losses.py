@@ -83,6 +83,14 @@ def loss_values(context: ScenarioContext) -> None:
         if context.applies(check):
             with context.check(check):
                 judge(name, TOLD[name][1])
+    with context.check("training/loss/unknown-input"):
+        for name in VALUES.values():
+            data = [policy_data(logprobs, colour=bodies.tensor([1.0] * len(GAPS)))]
+            body = bodies.train(model.model, context.number(model.model), data, name)
+            tried = context.submit("forward_backward", body, wrong=True).outcome()
+            expect(tried.failed, f"an input that {name} does not take is refused", "an error", "")
+            if tried.reply.status >= 400:
+                context.give_back(model.model)
     if context.applies("training/loss/datum-thresholds"):
         with context.check("training/loss/datum-thresholds"):
             count = len(GAPS)

@@ -65,6 +65,8 @@ def values(context: ScenarioContext) -> None:
         message = polled(context, sent, PROTOBUF)
         for name in ("sequences", "prompt_logprobs", "topk_prompt_logprobs"):
             same_numbers(plain.get(name), message.get(name), f"/{name}")
+        told = ranked(context, sent)
+        expect(not any(told), "no ranking that nobody asked for", "none", told)
     bench = Bench(context)
     data = [bodies.datum(*TEXT), bodies.datum(21, 22, 23, weight=0.5)]
     model = context.model(bench.session)
@@ -80,6 +82,17 @@ def values(context: ScenarioContext) -> None:
             got = want["loss_fn_outputs"][index]["logprobs"]["data"]
             bench.same(np.array(got), seen, "each datum of the message, in its order")
     settings(context, bench)
+
+
+def ranked(context: ScenarioContext, promised: Promised) -> list[bool]:
+    """Which sequences of a message tell the likeliest tokens at each place."""
+    headers = {"accept": PROTOBUF, "x-tinker-request-type": "Sample"}
+    body = {"request_id": promised.request_id}
+    reply = context.client.call("retrieve_future", body, headers=headers).require(200)
+    if reply.media_type != PROTOBUF:
+        return []
+    message = messages.SampleResponse.FromString(reply.body)
+    return [one.HasField("topk_sampled_logprobs") for one in message.sequences]
 
 
 def posted(context: ScenarioContext, content: bytes) -> Promised:

@@ -28,6 +28,12 @@ def reading(context: ScenarioContext) -> None:
     with context.check("runs/get/last-request"):
         moment = moment_of(reply.require().at("/last_request_time"))
         expect(moment.tzinfo is not None, "a moment with its time zone", "RFC 3339", reply.text)
+    with context.check("runs/get/last-request-moves"):
+        context.submit("forward", bodies.forward(model, context.number(model))).result()
+        again = context.client.call("get_training_run", path=where).require()
+        later = moment_of(again.at("/last_request_time"))
+        earlier = moment_of(reply.require().at("/last_request_time"))
+        expect(later > earlier, "a request is later than the one before", earlier, later)
     with context.check("runs/get/metadata"):
         expect_equal(reply.require().at("/user_metadata"), {"lot": "7"}, "metadata is kept")
     with context.check("runs/get/scope"):
@@ -42,9 +48,9 @@ def reading(context: ScenarioContext) -> None:
 
 def last_checkpoints(context: ScenarioContext, model: str) -> None:
     """The run shows the checkpoint that was saved last."""
-    path = str(context.submit("save_weights", bodies.save(model, 1, "last")).result().at("/path"))
+    path = str(context.submit("save_weights", bodies.save(model, 2, "last")).result().at("/path"))
     context.delete_checkpoint_later(path)
-    made = context.submit("save_weights_for_sampler", bodies.save_sampler(model, 2, path="last"))
+    made = context.submit("save_weights_for_sampler", bodies.save_sampler(model, 3, path="last"))
     sampled = str(made.result().at("/path"))
     context.delete_checkpoint_later(sampled)
     reply = context.client.call("get_training_run", path={"run_id": model})

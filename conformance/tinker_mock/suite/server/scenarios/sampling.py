@@ -116,6 +116,13 @@ def repeatability(context: ScenarioContext) -> None:
     with context.check("sampling/seed/differs"):
         others = [tokens(draw(context, sampler, 2 + n, seed=n, max_tokens=10)) for n in range(4)]
         expect(len({tuple(one) for one in others}) > 1, "seeds differ", "different tokens", others)
+    with context.check("sampling/seed/large"):
+        seeds = (11, 11 + (1 << 16), 11 + (1 << 30))
+        found = {
+            tuple(tokens(draw(context, sampler, 60 + n, seed=seed, max_tokens=10, stop=[])))
+            for n, seed in enumerate(seeds)
+        }
+        expect_equal(len(found), 3, "seeds have more than 16 bits, and more than 30")
     greedy = tokens(draw(context, sampler, 10, temperature=0.0, seed=1))
     with context.check("sampling/temperature/zero"):
         again = tokens(draw(context, sampler, 11, temperature=0.0, seed=2))
@@ -245,7 +252,7 @@ def sequence_numbers(context: ScenarioContext) -> None:
         free = context.submit("asample", body).result(context.target.timeout)
         found = tokens(free)[: len(want)]
         expect_equal(found, want or found, "it goes on from what max_tokens cuts off")
-        ended = free.at("/sequences/0/stop_reason") == "stop" or len(tokens(free)) > len(TOKENS)
+        ended = free.at("/sequences/0/stop_reason") == "stop" or len(tokens(free)) > 64
         expect(ended, "to its own end, or that of the context", "longer", free.value)
     if context.applies("sampling/fields/stability"):
         with context.check("sampling/fields/stability"):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tinker_mock.suite.core.context import ScenarioContext
-from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_equal
+from tinker_mock.suite.core.verdict import Inapplicable, Unmet, expect, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
 
@@ -11,7 +11,8 @@ from tinker_mock.suite.server.scenario import scenario
 @scenario("checkpoints/searching")
 def searching(context: ScenarioContext) -> None:
     """Three checkpoints of one lot, by every filter and page by page."""
-    session = context.session()
+    project = project_of(context)
+    session = context.session(**project)
     model = context.model(session)
     lot = {"lot": f"lot-{session}"}
 
@@ -33,6 +34,7 @@ def searching(context: ScenarioContext) -> None:
     with context.check("checkpoints/search/by-metadata"):
         expect_equal(sorted(search()), sorted(paths), "all of the lot, and no others")
         expect_equal(search(user_metadata={"lot": "no-such-lot"}), [], "nothing of another lot")
+        expect_equal(search(user_metadata={**lot, "colour": "red"}), [], "all that is asked for")
     with context.check("checkpoints/search/by-type"):
         expect_equal(search(checkpoint_type="sampler"), paths[2:], "the sampler's")
         expect_equal(sorted(search(checkpoint_type="training")), sorted(paths[:2]), "the others")
@@ -40,6 +42,13 @@ def searching(context: ScenarioContext) -> None:
         own = search(base_models=[context.named_model()])
         expect_equal(sorted(own), sorted(paths), "those of the base model")
         expect_equal(search(base_models=["nobody/nothing"]), [], "none of another")
+    with context.check("checkpoints/search/by-project"):
+        if not project:
+            raise Inapplicable("the server makes no project of a name")
+        own = search(project_ids=[project["project_id"]])
+        expect_equal(sorted(own), sorted(paths), "those of the session's project")
+        other = project_of(context, "conformance-other")
+        expect_equal(search(project_ids=[*other.values()]), [], "none of another project")
     with context.check("checkpoints/search/newest-first"):
         expect_equal(search(), paths[::-1], "the newest comes first")
     with context.check("checkpoints/search/pages"):
@@ -52,3 +61,13 @@ def searching(context: ScenarioContext) -> None:
         stranger = context.other_tenant().call("search_checkpoints", {"user_metadata": lot})
         seen = stranger.require().at("/checkpoints")
         expect(not seen, "a stranger finds none of them", [], seen)
+
+
+def project_of(context: ScenarioContext, name: str = "conformance-searches") -> dict[str, str]:
+    """A project for a session, where the server takes the name of one that was not made before."""
+    project = {"project_id": name}
+    try:
+        context.session(**project)
+    except Unmet:
+        return {}
+    return project

@@ -1,14 +1,18 @@
 """Sessions: created, kept alive, listed, searched, finished."""
 
+import time
 from typing import Any
+
+import orjson
 
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.http import Reply
-from tinker_mock.suite.core.verdict import expect, expect_equal
+from tinker_mock.suite.core.verdict import Inapplicable, Unmet, expect, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.paging import listed
 from tinker_mock.suite.server.scenario import scenario
 
+POLLS = 5
 SUCCESS = {"reason": {"type": "success"}, "detail": None}
 
 
@@ -81,15 +85,18 @@ def contents(context: ScenarioContext) -> None:
     """What happened in a session can be read from it."""
     named = context.applies("sessions/get/display-name")
     fields = {"display_name": "Night run"} if named else {}
-    session = context.session(user_metadata={"team": "red"}, **fields)
+    session, models = context.session(user_metadata={"team": "red"}, **fields), list[str]()
     with context.check("sessions/get/runs"):
-        model = context.model(session)
+        models += [context.model(session) for _ in range(2)]
         got = context.client.call("get_session", path={"session_id": session}).require()
-        expect(model in got.at("/training_run_ids"), "the run is listed", model, got.text)
+        expect_equal(sorted(got.at("/training_run_ids")), sorted(models), "the session's runs")
     with context.check("sessions/get/samplers"):
-        sampler = context.sampler(session)
+        samplers = [context.sampler(session) for _ in range(2)]
         got = context.client.call("get_session", path={"session_id": session}).require()
-        expect(sampler in got.at("/sampler_ids"), "the sampler is listed", sampler, got.text)
+        expect_equal(sorted(got.at("/sampler_ids")), sorted(samplers), "the session's samplers")
+    body = bodies.save(models[0], 1, "moved")
+    saved = str(context.submit("save_weights", body).result().at("/path"))
+    context.delete_checkpoint_later(saved)
     got = context.client.call("get_session", path={"session_id": session})
     with context.check("sessions/get/metadata"):
         expect_equal(got.require().at("/user_metadata"), {"team": "red"}, "metadata is kept")
@@ -101,13 +108,56 @@ def contents(context: ScenarioContext) -> None:
     with context.check("sessions/project/effect"):
         found = search(context, session_id=session).at("/sessions/0/project_id")
         expect_equal(found, "blue", "a search tells its project")
+    with context.check("runs/list/project"):
+        where = ("list_training_runs", "/training_runs")
+        there = {
+            project: listed(
+                context,
+                *where,
+                lambda run: run.get("training_run_id") in models,
+                project_id=project,
+            )
+            for project in ("blue", "conformance-nowhere")
+        }
+        wanted = {"blue": True, "conformance-nowhere": False}
+        expect_equal(there, wanted, "its runs are in its project and in no other")
+    with context.check("sessions/project/moves"):
+        found = context.client.call("search_checkpoints", {"project_ids": ["blue"]})
+        if found.status in (403, 404, 405, 501):
+            raise Inapplicable("checkpoints of a project are not searched here")
+        paths = [one.get("tinker_path") for one in found.require().at("/checkpoints")]
+        expect(saved in paths, "its checkpoints are in the project too", saved, paths)
     with context.check("sessions/trace-export/status"):
         export = context.client.call("export_session_trace", path={"session_id": session}).require()
         status = export.at("/status")
         expect(status in ("pending", "ready", "failed"), "a known status", "", status)
         expect(status != "ready" or export.json().get("url"), "ready has a url", "", export.text)
+    with context.check("sessions/trace-export/times"):
+        judge_trace(context, session)
     with context.check("sessions/trace-export/unknown"):
         context.client.call("export_session_trace", path={"session_id": "no-such"}).require(404)
+
+
+def judge_trace(context: ScenarioContext, session: str) -> None:
+    """Unmet unless what is told of the session's work lies in its time, in microseconds."""
+    for _ in range(POLLS):
+        export = context.client.call("export_session_trace", path={"session_id": session}).require()
+        if export.at("/status") != "pending":
+            break
+    if export.at("/status") != "ready":
+        raise Inapplicable("the trace is not ready at once")
+    try:
+        told = orjson.loads(b"".join(context.fetched(str(export.at("/url")))))
+        slices = [one for one in told["traceEvents"] if one.get("ph") == "X"]
+        spans = [(one["ts"] / 1e6, one["dur"] / 1e6) for one in slices]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Inapplicable("the trace has another form than Chrome's trace events") from error
+    now = time.time()
+    for begin, length in spans:
+        fine = 0 <= length <= 60 and now - 60 <= begin <= now + 60
+        expect(fine, "each slice lies within the session", "a minute ago till now", (begin, length))
+    longest = max((length for _, length in spans), default=0.0)
+    expect(longest > 1e-6, "work takes microseconds at least", "> 1e-6 s", longest)
 
 
 @scenario("sessions/end")
@@ -146,6 +196,14 @@ def searching(context: ScenarioContext) -> None:
     with context.check("sessions/search/by-id"):
         found = search(context, session_id=named[0]).at("/sessions")
         expect_equal([one["session_id"] for one in found], named[:1], "the one session")
+    with context.check("sessions/create/project-kept"):
+        project = {"project_id": "conformance-red"}
+        try:
+            named_one = context.session(**project)
+        except Unmet as unmet:
+            raise Inapplicable("the server makes no project of a name") from unmet
+        found = search(context, session_id=named_one).at("/sessions/0")
+        expect_equal(found.get("project_id"), "conformance-red", "the project that was named")
     with context.check("sessions/search/by-metadata"):
         found = search(context, user_metadata=mark).at("/sessions")
         expect_equal({one["session_id"] for one in found}, set(named), "all of the lot")

@@ -6,7 +6,13 @@ import orjson
 
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.http import Reply
-from tinker_mock.suite.core.verdict import Inapplicable, Unmet, expect, expect_equal
+from tinker_mock.suite.core.verdict import (
+    Inapplicable,
+    Unmet,
+    expect,
+    expect_all_close,
+    expect_equal,
+)
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
 
@@ -54,6 +60,7 @@ def stream(context: ScenarioContext) -> None:
     with context.check("streaming/equal-asample"):
         whole = context.submit("asample", {**body, "seq_id": 1}).result()
         expect_equal([one["token_id"] for one in tokens], whole.at("/sequences/0/tokens"), "equal")
+    several(context, sampler, ask, headers)
     lost = context.client.call(
         "stream_sample", {**ask, "sampling_session_id": "none"}, headers=headers
     )
@@ -61,3 +68,26 @@ def stream(context: ScenarioContext) -> None:
         expect(400 <= lost.status < 500, "refused before the stream begins", "4xx", lost.status)
     with context.check("streaming/refusal/json"):
         expect_equal(lost.media_type, "application/json", "a refusal is JSON")
+
+
+def several(
+    context: ScenarioContext, sampler: str, ask: dict[str, Any], headers: dict[str, str]
+) -> None:
+    """Two longer samples in one stream, each with its own tokens, chances and end."""
+    free = bodies.sample(sampler, 4, max_tokens=40, seed=6, stop=[])
+    stop = context.submit("asample", free).result().at("/sequences/0/tokens")[20:21]
+    body = bodies.sample(sampler, 2, max_tokens=40, seed=6, num_samples=2, stop=stop)
+    long = {**ask, **{name: body[name] for name in ask}}
+    with context.check("streaming/equal-values"):
+        found = events(context.client.call("stream_sample", long, headers=headers).require(200))
+        whole = context.submit("asample", {**body, "seq_id": 3}).result().at("/sequences")
+        for index, sequence in enumerate(whole):
+            own = [one for one in found if one.get("index") == index]
+            tokens = [one["token_id"] for one in own if one.get("token_id") is not None]
+            expect_equal(tokens, sequence["tokens"], f"the tokens of sample {index}")
+            logprobs = [one["logprob"] for one in own if one.get("logprob") is not None]
+            expect_all_close(logprobs, sequence["logprobs"], 1e-4, "the chance of each token")
+            ends = [one for one in own if one.get("finish_reason")]
+            expect_equal([one["finish_reason"] for one in ends], [sequence["stop_reason"]], "")
+            total = ends[0].get("total_tokens", len(tokens))
+            expect_equal(total, len(tokens), "total_tokens are those of the sample")

@@ -33,7 +33,7 @@ def import_weights(
 
 def export_state(trainer: Trainer) -> State:
     """Everything a trainer needs to go on: parameters, and what its optimizer remembers."""
-    entries = trainer.adapter.history[0].values
+    entries = trainer.adapter.history.entries.values
     return {**trainer.snapshot().state(), **trainer.optimizer.packed(entries)}
 
 

@@ -60,12 +60,43 @@ class AdapterShape:
         return self.rank * PAIRS_PER_RANK
 
 
+class History:
+    """Every pair's row, whether it becomes a parameter, and its entry. Snapshots share the rows."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Column[Any]] = {
+            "pairs.orders": Column(np.zeros(0, dtype=np.int8)),
+            "pairs.contexts": Column(np.zeros(0, dtype=np.int64)),
+            "pairs.shorter": Column(np.zeros(0, dtype=np.int64)),
+            "pairs.tokens": Column(np.zeros(0, dtype=np.int32)),
+            "pairs.trained": Column(np.zeros(0, dtype=bool)),
+        }
+        self.entries: Column[np.int32] = Column(np.zeros(0, dtype=np.int32))
+
+    def extend(self, rows: Rows, becomes: NDArray[np.bool_], entries: Ints) -> None:
+        contexts, shorter = rows.contexts.view(np.int64), rows.shorter.view(np.int64)
+        parts = (rows.orders, contexts, shorter, rows.tokens, becomes)
+        for column, part in zip(self.rows.values(), parts, strict=True):
+            column.extend(part)
+        self.entries.extend(entries)
+
+    def frozen(self) -> History:
+        """The rows of now."""
+        copy = History()
+        copy.rows = {name: column.frozen() for name, column in self.rows.items()}
+        copy.entries = self.entries.frozen()
+        return copy
+
+    def packed(self) -> State:
+        """The rows as arrays."""
+        return {name: column.values for name, column in self.rows.items()}
+
+
 class Adapter:
     """The pairs that an adapter lists beside the frozen model's, and their parameters.
 
     `values` are aligned to the table's entries; `trained` marks those that are parameters.
-    `history` is every (entry, becomes a parameter) in the order they came: from it the same table
-    can be built again.
+    `history` is every pair in the order they came: from it the same pairs can be listed again.
     """
 
     def __init__(
@@ -74,7 +105,7 @@ class Adapter:
         table: ContextTable,
         values: Column[np.float64],
         trained: Column[np.bool_],
-        history: tuple[Column[np.int64], Column[np.bool_]],
+        history: History,
     ) -> None:
         self.shape = shape
         self.table = table
@@ -88,36 +119,38 @@ class Adapter:
     def empty(cls, shape: AdapterShape, table: ContextTable) -> Adapter:
         """No parameters: the frozen model alone."""
         size = table.entries.size
-        history = Column(np.zeros(0, dtype=np.int64)), Column(np.zeros(0, dtype=bool))
-        return cls(
-            shape, table, Column(np.zeros(size)), Column(np.zeros(size, dtype=bool)), history
-        )
+        trained = Column(np.zeros(size, dtype=bool))
+        return cls(shape, table, Column(np.zeros(size)), trained, History())
 
     @property
     def frozen(self) -> FrozenModel:
         return self.table.frozen
 
-    def branch(self) -> Adapter:
-        """A copy that may go its own way."""
-        first, second = self.history
+    def snapshot(self, values: Floats) -> Adapter:
+        """The adapter of now for readers, with the given parameters."""
         return Adapter(
             self.shape,
             self.table.branch(),
-            self.values.branch(),
-            self.trained.branch(),
-            (first.branch(), second.branch()),
-        )
-
-    def snapshot(self, values: Floats) -> Adapter:
-        """The adapter of now for readers, with the given parameters."""
-        first, second = self.history
-        return Adapter(
-            self.shape,
-            self.table.snapshot(),
             Column(values),
             self.trained.branch(),
-            (first.frozen(), second.frozen()),
+            self.history.frozen(),
         )
+
+    def fit(self) -> None:
+        """Room for what the table took over since: no parameters."""
+        more = self.table.entries.size - self.values.size
+        self.values.extend_by(more, 0.0)
+        self.trained.extend_by(more, False)
+
+    def parameters(self, entries: Ints) -> tuple[Ints, Floats]:
+        """Which of the entries are parameters, by their places, and their values."""
+        places = self.trained_among(entries)
+        return places, self.values.values[entries[places]]
+
+    def trained_among(self, entries: Ints) -> Ints:
+        """The places of parameters among entries."""
+        self.fit()
+        return np.flatnonzero(self.trained.values[entries])
 
     def lacks(self, entries: Ints) -> NDArray[np.bool_]:
         """[M] whether a token's deepest entry (-1 for none) leaves parameters to be admitted."""
@@ -133,6 +166,8 @@ class Adapter:
         Which pairs come in depends on the set of pairs alone, not on their order.
         """
         orders = keys.shape[0] + 1
+        self.table.fetch(keys.ravel(), tokens)
+        self.fit()
         chains = np.concatenate([np.repeat(ROOT, tokens.size)[None], keys])
         names = [entry_keys(chains[order], tokens) for order in range(orders)]
         parts: list[Rows] = []
@@ -155,37 +190,27 @@ class Adapter:
         """Which of the new pairs come in: the first by name, and names are scrambled."""
         if not self.shape.trains(order):
             return np.zeros(fresh.size, dtype=bool)
-        wanted = (at < 0) | ~self.trained.values[at] if self.trained.size else at < 0
+        wanted = (at < 0) | ~self.trained.values[at]
         room = max(self.shape.capacity - int(self.counts[order]), 0)
         return wanted & (np.cumsum(wanted) <= room)
 
     def replay(self, rows: Rows, becomes: NDArray[np.bool_]) -> Ints:
         """List the rows; those that become parameters get the value 0. Returns their entries."""
         entries = self.table.grow(rows)
-        more = self.table.entries.size - self.values.size
-        self.values.extend_by(more, 0.0)
-        self.trained.extend_by(more, False)
+        self.fit()
         self.trained.values[entries[becomes]] = True
         self.counts += np.bincount(rows.orders[becomes], minlength=self.counts.size)
         self.table.list_root(entries[becomes & (rows.orders == 0)])
-        self.history[0].extend(entries)
-        self.history[1].extend(becomes)
+        self.history.extend(rows, becomes, entries)
         return entries
 
     def packed(self) -> State:
         """The pairs as arrays, in the order they came; see `from_packed`."""
-        table, (entries, becomes) = self.table, (part.values for part in self.history)
-        contexts = table.context.values[entries]
-        shorter = np.maximum(table.context_parent.values[contexts], 0)
         return {
             "format": np.array([FORMAT]),
             "vocabulary_size": np.array([self.frozen.vocabulary_size]),
-            "pairs.orders": table.order.values[contexts].astype(np.int8),
-            "pairs.contexts": table.contexts.keys[contexts].view(np.int64),
-            "pairs.shorter": table.contexts.keys[shorter].view(np.int64),
-            "pairs.tokens": table.token.values[entries].astype(np.int32),
-            "pairs.trained": becomes.copy(),
-            "pairs.values": self.values.values[entries].astype(np.float32),
+            **self.history.packed(),
+            "pairs.values": self.values.values[self.history.entries.values].astype(np.float32),
         }
 
     @classmethod
@@ -197,13 +222,14 @@ class Adapter:
         Refuses those of another vocabulary or format.
         """
         _check(table.frozen, state)
-        adapter = cls.empty(shape, table.branch())
+        adapter = cls.empty(shape, table.over())
         rows = Rows(
             np.asarray(state["pairs.orders"], dtype=np.int64),
             np.ascontiguousarray(state["pairs.contexts"]).view(np.uint64),
             np.ascontiguousarray(state["pairs.shorter"]).view(np.uint64),
             np.asarray(state["pairs.tokens"], dtype=np.int64),
         )
+        adapter.table.fetch(np.concatenate([rows.contexts, rows.shorter]), rows.tokens)
         entries = adapter.replay(rows, np.asarray(state["pairs.trained"], dtype=bool))
         adapter.values.values[entries] = state["pairs.values"]
         return adapter, entries

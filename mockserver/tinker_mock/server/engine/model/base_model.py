@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 
@@ -12,16 +13,16 @@ from tinker_mock.server.engine.model.frozen_model import ORDERS, Corpus, FrozenM
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.engine.model.parameters import Parameters
+from tinker_mock.server.engine.model.resident import Resident
 from tinker_mock.server.engine.model.score import Scorer
 from tinker_mock.server.engine.model.scripted_answers import Decode, ScriptedAnswers
 from tinker_mock.server.engine.model.weights import Weights
-from tinker_mock.server.lru import LruCache
 
 Successors = list[tuple[int, float]]
 """Scripted tokens with the logs of their odds against all that are not."""
 
 MOST_RESIDENT = 8
-"""So many weights stay unpacked: contexts, normalisers and running sums are some megabytes."""
+"""So many weights stay unpacked: contexts, normalisers and running sums of what they were asked."""
 
 
 class BaseModel:
@@ -54,7 +55,9 @@ class BaseModel:
         self.context_length = context_length
         self.decode = decode
         self.scripted_answers = ScriptedAnswers(grammar, size)
-        self._resident: LruCache[Weights, Parameters] = LruCache(MOST_RESIDENT)
+        self._table: ContextTable | None = None
+        self._making = Lock()
+        self._resident = Resident(MOST_RESIDENT)
 
     @property
     def name(self) -> str:
@@ -64,19 +67,31 @@ class BaseModel:
     def vocabulary_size(self) -> int:
         return self.frozen.vocabulary_size
 
-    @cached_property
+    @property
     def table(self) -> ContextTable:
-        """What the untrained model lists."""
-        return ContextTable.of(self.frozen)
+        """What the untrained model lists; made once, whichever thread asks first."""
+        if self._table is None:
+            with self._making:
+                self._table = self._table or ContextTable.of(self.frozen)
+        return self._table
+
+    @property
+    def prepared(self) -> bool:
+        """Whether all that takes a moment to make is there."""
+        return self._table is not None
+
+    def prepare(self) -> None:
+        """Make it."""
+        assert self.table
 
     @cached_property
     def untrained(self) -> Parameters:
         """The model before any training: an adapter without parameters."""
-        return Parameters(Adapter.empty(AdapterShape(), self.table))
+        return Parameters(self.new_adapter(AdapterShape()))
 
     def new_adapter(self, shape: AdapterShape) -> Adapter:
         """An adapter to train: without parameters, over the table of the untrained model."""
-        return Adapter.empty(shape, self.table.branch())
+        return Adapter.empty(shape, self.table.over())
 
     def snapshot(self, adapter: Adapter) -> Weights:
         """An adapter that changes no more as immutable weights, which stay unpacked for a while."""
@@ -86,7 +101,7 @@ class BaseModel:
 
     def parameters(self, weights: Weights) -> Parameters:
         """The weights, unpacked."""
-        return self._resident.get_or_make(weights, lambda: Parameters(weights.unpacked(self.table)))
+        return self._resident.of(weights, lambda: weights.unpack(self.table))
 
     def scorer(self, weights: Weights | None = None, temperature: float = 1.0) -> Scorer:
         """Log-probabilities under the weights (None: untrained) at a temperature."""

@@ -38,5 +38,5 @@ class Column(Generic[D]):
         return Column(self.values.copy())
 
     def frozen(self) -> "Column[D]":
-        """The values of now, shared: for readers that neither append nor write."""
+        """The values of now, shared until either appends: for columns that nobody writes into."""
         return Column(self.values)

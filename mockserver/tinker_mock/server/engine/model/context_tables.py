@@ -4,6 +4,9 @@ Contexts form a tree: the parent of one is the next shorter, the root (number 0)
 Entries are (context, token) pairs, and form a tree as well: an entry's parent is the same token in
 the parent context, and is always there. What a context does not list weighs what it weighs in its
 parent, as in a back-off n-gram model. The table only grows, so numbers stay.
+
+What the untrained model lists is in one table that all share. An adapter's or a sampler's table is
+over it: it takes over a context when it is first asked for, and holds no others.
 """
 
 from __future__ import annotations
@@ -47,66 +50,107 @@ class Rows:
         )
 
 
+LISTED_ORDERS = 2
+"""The untrained model's contexts have that many tokens at most."""
+
+MANY = 256
+"""Whoever took over so many contexts takes over the rest at once: it costs as much as 30 times a
+few."""
+
+
 @dataclass
 class ContextTable:
     """Per context its order and parent; per entry its context, token, parent, grammar column and
     the frozen model's log weight. `listed` marks the entries that their context lists: all but
-    those of order 0 that are only there as parents."""
+    those of order 0 that are only there as parents. `untrained` is the table that this one is over,
+    None in that one itself; `taken` counts what this one took over."""
 
     frozen: FrozenModel
+    untrained: ContextTable | None
     contexts: HashIndex
-    order: Column[np.int64]
-    context_parent: Column[np.int64]
+    order: Column[np.int8]
+    context_parent: Column[np.int32]
     entries: HashIndex
-    context: Column[np.int64]
-    token: Column[np.int64]
-    parent: Column[np.int64]
-    column: Column[np.int64]
+    context: Column[np.int32]
+    token: Column[np.int32]
+    parent: Column[np.int32]
+    column: Column[np.int16]
     log_base: Column[np.float64]
     listed: Column[np.bool_]
     members: Members
+    taken: int = 0
 
     @classmethod
     def of(cls, frozen: FrozenModel) -> ContextTable:
         """The entries of the frozen model's listings."""
-        none = np.zeros(0, dtype=np.int64)
+        table = cls._rooted(frozen, None)
+        table._add_prior()
+        return table
+
+    def over(self) -> ContextTable:
+        """A table over this one, which does not change any more."""
+        return self._rooted(self.frozen, self)
+
+    @classmethod
+    def _rooted(cls, frozen: FrozenModel, untrained: ContextTable | None) -> ContextTable:
+        """The root, and token 0: arrays without an entry could not be looked into."""
         table = cls(
             frozen=frozen,
+            untrained=untrained,
             contexts=HashIndex(),
-            order=Column(none),
-            context_parent=Column(np.full(1, -1)),
+            order=Column(np.zeros(0, dtype=np.int8)),
+            context_parent=Column(np.full(1, -1, dtype=np.int32)),
             entries=HashIndex(),
-            context=Column(none),
-            token=Column(none),
-            parent=Column(none),
-            column=Column(none),
+            context=Column(np.zeros(0, dtype=np.int32)),
+            token=Column(np.zeros(0, dtype=np.int32)),
+            parent=Column(np.zeros(0, dtype=np.int32)),
+            column=Column(np.zeros(0, dtype=np.int16)),
             log_base=Column(np.zeros(0)),
             listed=Column(np.zeros(0, dtype=bool)),
             members=Members(),
         )
-        table._add_contexts(np.zeros(1, dtype=np.int64), ROOT)
-        table._add_prior()
+        zero = np.zeros(1, dtype=np.int64)
+        table._add_contexts(zero, ROOT)
+        table.grow(Rows(zero, ROOT, ROOT, zero))
         return table
 
     def branch(self) -> ContextTable:
-        """A copy that may go its own way."""
-        return self._copied("branch")
+        """A copy that may go its own way; shares what neither changes."""
+        return ContextTable(
+            self.frozen,
+            self.untrained,
+            self.contexts.branch(),
+            self.order.frozen(),
+            self.context_parent.frozen(),
+            self.entries.branch(),
+            self.context.frozen(),
+            self.token.frozen(),
+            self.parent.frozen(),
+            self.column.frozen(),
+            self.log_base.frozen(),
+            self.listed.branch(),
+            self.members.branch(),
+        )
 
-    def snapshot(self) -> ContextTable:
-        """What is listed now, for readers; shares all that does not change."""
-        taken = self._copied("frozen")
-        taken.listed = self.listed.branch()
-        return taken
-
-    def _copied(self, how: str) -> ContextTable:
-        parts = {name: part for name, part in vars(self).items() if name != "frozen"}
-        return ContextTable(self.frozen, **{n: getattr(p, how)() for n, p in parts.items()})
+    def __deepcopy__(self, memo: dict[int, object]) -> ContextTable:
+        return self if self.untrained is None else self.branch()
 
     def chains(self, keys: Hashes) -> Ints:
         """[orders, N] the contexts of every place, root first, -1 where none is listed."""
         found = np.zeros((keys.shape[0] + 1, keys.shape[1]), dtype=np.int64)
         found[1:] = self.contexts.find(keys.ravel()).reshape(keys.shape)
+        short = keys[:LISTED_ORDERS]
+        if self._take_over(short[found[1 : 1 + LISTED_ORDERS] < 0]):
+            found[1 : 1 + LISTED_ORDERS] = self.contexts.find(short.ravel()).reshape(short.shape)
         return found
+
+    def fetch(self, contexts: Hashes, tokens: Ints) -> None:
+        """Take over what the untrained model has of these contexts and tokens, before `grow`."""
+        self._take_over(contexts[self.contexts.find(contexts) < 0])
+        if self.untrained is not None:
+            names = entry_keys(np.repeat(ROOT, tokens.size), tokens)
+            at = self.untrained.entries.find(names)
+            self._copy_roots(self.untrained, at[at >= 0])
 
     def deepest_entries(self, chains: Ints, tokens: Ints) -> Ints:
         """[N] each token's entry in the longest context of its chain that has one, else -1."""
@@ -130,11 +174,6 @@ class ContextTable:
         at = self.entries.find(entry_keys(self.contexts.keys[contexts], tokens))
         return (at >= 0) & self.listed.values[at]
 
-    def by_order(self) -> list[Ints]:
-        """All contexts of each order."""
-        order = self.order.values
-        return [np.flatnonzero(order == number) for number in range(self.frozen.orders)]
-
     def ancestors(self, context: int) -> list[int]:
         """The context and all shorter ones, the root last."""
         found = [context]
@@ -143,8 +182,8 @@ class ContextTable:
         return found
 
     def grow(self, rows: Rows) -> Ints:
-        """The entry of every row, made where it was missing. Parents must be there or come along;
-        rows of order 0 are not listed by this."""
+        """The entry of every row, made where it was missing. Parents must be there or come along,
+        and what the untrained model has must be there; rows of order 0 are not listed by this."""
         deep = rows.orders > 0
         fresh = _first_of_each(rows.contexts, deep & (self.contexts.find(rows.contexts) < 0))
         self._add_contexts(rows.orders[fresh], rows.contexts[fresh])
@@ -160,6 +199,72 @@ class ContextTable:
         fresh = entries[~self.listed.values[entries]]
         self.listed.values[fresh] = True
         self.members.append(np.zeros(fresh.size, dtype=np.int64), fresh)
+
+    def as_if_whole(self, entries: Ints) -> tuple[Ints, Ints]:
+        """The numbers that entries and their contexts would have if all of the untrained model had
+        been taken over at first: they do not depend on what was asked for when."""
+        assert self.untrained is not None
+        whole, contexts = self.untrained, self.context.values[entries]
+        found = []
+        for ours, theirs, numbers in (
+            (self.entries, whole.entries, entries),
+            (self.contexts, whole.contexts, contexts),
+        ):
+            there = theirs.find(ours.keys[numbers])
+            found.append(np.where(there >= 0, there, theirs.size + numbers))
+        return found[0], found[1]
+
+    def take_over_rest(self) -> None:
+        """Have all that the untrained model lists."""
+        assert self.untrained is not None
+        names = self.untrained.contexts.keys
+        self._take_over(names[self.contexts.find(names) < 0])
+        self.taken = names.size
+
+    def _take_over(self, names: Hashes) -> bool:
+        """Have the untrained model's contexts of these names, which are not here yet; whether there
+        was any."""
+        whole = self.untrained
+        if whole is None or names.size == 0 or self.taken == whole.contexts.size:
+            return False
+        at = whole.contexts.find(names)
+        at = distinct(at[at >= 0])
+        if at.size == 0:
+            return False
+        at = distinct(at, whole.context_parent.values[at])  # shorter ones have smaller numbers
+        keys = whole.contexts.keys[at]
+        fresh = self.contexts.find(keys) < 0
+        at, keys = at[fresh], keys[fresh]
+        self._add_contexts(whole.order.values[at], keys)
+        shorter = whole.contexts.keys[whole.context_parent.values[at]]
+        self.context_parent.extend(self.contexts.find(shorter))
+        entries, _ = whole.members.of(at)
+        orders = whole.order.values[whole.context.values[entries]]
+        self._copy_roots(whole, whole.parent.values[entries[orders == 1]])
+        for order in range(1, 1 + LISTED_ORDERS):
+            self._copy_entries(whole, entries[orders == order])
+        self.taken += at.size
+        return True
+
+    def _copy_roots(self, whole: ContextTable, at: Ints) -> None:
+        """Have the untrained model's entries of order 0, as far as they are not here."""
+        at = distinct(at)
+        self._copy_entries(whole, at[self.entries.find(whole.entries.keys[at]) < 0])
+
+    def _copy_entries(self, whole: ContextTable, at: Ints) -> None:
+        """Have the untrained model's entries, whose contexts and parents are here."""
+        contexts = self.contexts.find(whole.contexts.keys[whole.context.values[at]])
+        parents = whole.parent.values[at]
+        ours = self.entries.find(whole.entries.keys[parents])
+        ids, listed = self.entries.size + np.arange(at.size), whole.listed.values[at]
+        self.context.extend(contexts)
+        self.token.extend(whole.token.values[at])
+        self.parent.extend(np.where(parents < 0, -1, ours))
+        self.column.extend(whole.column.values[at])
+        self.log_base.extend(whole.log_base.values[at])
+        self.listed.extend(listed)
+        self.members.append(contexts[listed], ids[listed])
+        self.entries.add(whole.entries.keys[at])  # found by other threads from here on
 
     def _add_contexts(self, orders: Ints, keys: Hashes) -> None:
         self.contexts.add(keys)
@@ -186,8 +291,7 @@ class ContextTable:
     def _add_prior(self) -> None:
         prior, space = self.frozen.prior, self.frozen.space
         pairs, triples = prior.pairs.keys, prior.triples.keys
-        # Token 0, so that there is always an entry: arrays without one cannot be looked into.
-        tokens = distinct(self.frozen.grammar.tokens, space.token_of(pairs), np.zeros(1, dtype=int))
+        tokens = distinct(self.frozen.grammar.tokens, space.token_of(pairs))
         root = np.repeat(ROOT, tokens.size)
         self.grow(Rows(np.zeros_like(tokens), root, root, tokens))
         last = space.context_of(pairs)

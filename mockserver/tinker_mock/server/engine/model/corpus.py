@@ -1,16 +1,18 @@
 """Text for the n-gram prior: short answers and thoughts, made with a seeded Faker.
 
-The sentences only need to look like language. Encoded once per tokenizer and kept on disk
-(`cache_folder.py`).
+The sentences only need to look like language. Written once, encoded once per tokenizer, and both
+kept on disk (`cache_folder.py`).
 """
 
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -119,7 +121,7 @@ _SOURCES = {
 
 def documents(encode: Encode, grammar: ChatGrammar) -> list[Ints]:
     """The texts as token ids, dressed as turns of this grammar and ended by its end token."""
-    answers, thoughts = texts()
+    answers, thoughts = kept_texts()
     thinks = grammar.thinks and grammar.think_open is not None and grammar.think_close is not None
     opened = [*grammar.header, *grammar.opening]
     found = []
@@ -137,18 +139,42 @@ def documents(encode: Encode, grammar: ChatGrammar) -> list[Ints]:
     return found
 
 
-def kept_documents(tokenizer_id: str, encode: Encode, grammar: ChatGrammar) -> list[Ints]:
-    """`documents`, from the disk if they were made before by the same code and words."""
+def kept_texts() -> tuple[list[str], list[str]]:
+    """`texts`, from the disk if they were made before; several who ask wait for one making."""
+    path = _place("texts", "json")
+    with _writing:
+        try:
+            answers, thoughts = json.loads(path.read_bytes()) if path else texts()
+        except (OSError, ValueError):
+            answers, thoughts = texts()
+            assert path
+            _keep(path, lambda file: file.write(json.dumps([answers, thoughts]).encode()))
+    return answers, thoughts
+
+
+_writing = Lock()
+
+
+def _place(kind: str, ending: str, *made_of: object) -> Path | None:
+    """Where what this code makes of that is kept; None for nowhere."""
     folder = cache_folder()
     if folder is None:
+        return None
+    recipe = repr((*made_of, digest_of(Path(__file__)), version("faker")))
+    return folder / f"{kind}-{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.{ending}"
+
+
+def kept_documents(tokenizer_id: str, encode: Encode, grammar: ChatGrammar) -> list[Ints]:
+    """`documents`, from the disk if they were made before by the same code and words."""
+    path = _place("corpus", "npy", tokenizer_id, grammar)
+    if path is None:
         return documents(encode, grammar)
-    recipe = repr((tokenizer_id, grammar, digest_of(Path(__file__)), version("faker")))
-    path = folder / f"corpus-{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.npy"
     try:
         return _read(path)
     except (OSError, ValueError, EOFError):
         made = documents(encode, grammar)
-        _keep(path, made)
+        sizes = [len(made), *(document.size for document in made)]
+        _keep(path, lambda file: np.save(file, np.concatenate([sizes, *made]).astype(np.int32)))
         return made
 
 
@@ -162,13 +188,12 @@ def _read(path: Path) -> list[Ints]:
     return np.split(kept[count + 1 :], ends[:-1])
 
 
-def _keep(path: Path, made: list[Ints]) -> None:
+def _keep(path: Path, write: Callable[[Any], object]) -> None:
     """Write whole or not at all; a disk that refuses is no reason to fail."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            sizes = [len(made), *(document.size for document in made)]
-            np.save(file, np.concatenate([sizes, *made]).astype(np.int32))
+            write(file)
         os.replace(file.name, path)
     except OSError:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.hashing import Hashes
@@ -16,12 +17,14 @@ SMALLEST = 64
 class HashIndex:
     """Distinct keys numbered 0, 1, 2, … in the order they came.
 
-    A frozen copy shares the slots and sees its own keys only: later ones have higher numbers.
+    A branch shares the slots until it adds keys of its own; what the other adds has higher numbers.
+    Keys may be added while other threads look for those that were there before.
     """
 
     def __init__(self) -> None:
         self._keys: Column[np.uint64] = Column(np.zeros(0, dtype=np.uint64))
         self._slots = np.full(SMALLEST, -1, dtype=np.int32)
+        self._shared = False
 
     @property
     def size(self) -> int:
@@ -34,7 +37,8 @@ class HashIndex:
 
     def find(self, wanted: Hashes) -> Ints:
         """The number of each key, -1 where it is not here."""
-        keys, slots = self.keys, self._slots
+        slots = self._slots  # before the keys: none of these slots is of a key that is not there
+        keys = self.keys
         if keys.size == 0 or wanted.size == 0:
             return np.full(wanted.shape, -1, dtype=np.int64)
         at = (wanted & np.uint64(slots.size - 1)).view(np.int64)
@@ -54,17 +58,24 @@ class HashIndex:
     def add(self, keys: Hashes) -> Ints:
         """Number keys that are distinct and new."""
         ids = np.arange(self.size, self.size + keys.size)
+        if ids.size == 0:
+            return ids
         self._keys.extend(keys)
         if self.size * SLOTS_A_KEY // 2 > self._slots.size:
             wanted = 1 << (self.size * SLOTS_A_KEY - 1).bit_length()
-            self._slots = np.full(wanted, -1, dtype=np.int32)
-            self._place(self.keys, np.arange(self.size))
-        else:
-            self._place(keys, ids)
+            slots = np.full(wanted, -1, dtype=np.int32)
+            self._place(slots, self.keys, np.arange(self.size))
+            self._slots, self._shared = slots, False
+            return ids
+        if self._shared:
+            slots = self._slots.copy()
+            slots[slots >= ids[0]] = -1  # the other's
+            self._slots, self._shared = slots, False
+        self._place(self._slots, keys, ids)
         return ids
 
-    def _place(self, keys: Hashes, ids: Ints) -> None:
-        slots = self._slots
+    @staticmethod
+    def _place(slots: NDArray[np.int32], keys: Hashes, ids: Ints) -> None:
         at = (keys & np.uint64(slots.size - 1)).view(np.int64)
         while ids.size:
             free = slots[at] < 0
@@ -75,11 +86,5 @@ class HashIndex:
     def branch(self) -> HashIndex:
         """A copy that may go its own way."""
         copy = HashIndex()
-        copy._keys, copy._slots = self._keys.branch(), self._slots.copy()
-        return copy
-
-    def frozen(self) -> HashIndex:
-        """The keys of now, for readers."""
-        copy = HashIndex()
-        copy._keys, copy._slots = self._keys.frozen(), self._slots
+        copy._keys, copy._slots, copy._shared = self._keys.frozen(), self._slots, True
         return copy

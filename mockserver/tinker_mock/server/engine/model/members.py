@@ -19,11 +19,11 @@ class Members:
     """Lists that grow: each has a stretch of the pool, and moves when it is full."""
 
     def __init__(self) -> None:
-        none = np.zeros(0, dtype=np.int64)
-        self.start: Column[np.int64] = Column(none)
-        self.length: Column[np.int64] = Column(none)
-        self.room: Column[np.int64] = Column(none)
-        self.pool: Column[np.int64] = Column(none)
+        none = np.zeros(0, dtype=np.int32)
+        self.start: Column[np.int32] = Column(none)
+        self.length: Column[np.int32] = Column(none)
+        self.room: Column[np.int32] = Column(none)
+        self.pool: Column[np.int32] = Column(none)
 
     def add(self, count: int) -> None:
         """That many lists more, empty."""
@@ -32,8 +32,9 @@ class Members:
 
     def of(self, lists: Ints) -> tuple[Ints, Ints]:
         """The members of the lists end to end, and each list's length."""
-        lengths = self.length.values[lists]
-        return self.pool.values[spans(self.start.values[lists], lengths)], lengths
+        lengths = self.length.values[lists].astype(np.int64)
+        places = spans(self.start.values[lists], lengths)
+        return self.pool.values[places].astype(np.int64), lengths
 
     def append(self, lists: Ints, members: Ints) -> None:
         """Append each member to its list, in the order given."""
@@ -59,12 +60,8 @@ class Members:
         start[full], room[full] = fresh, size
 
     def branch(self) -> Members:
-        """A copy that may go its own way."""
+        """A copy that may go its own way: lists move and grow in place, so nothing is shared."""
         copy = Members()
         copy.start, copy.length = self.start.branch(), self.length.branch()
         copy.room, copy.pool = self.room.branch(), self.pool.branch()
         return copy
-
-    def frozen(self) -> Members:
-        """A copy for readers: lists move and grow in place, so nothing is shared."""
-        return self.branch()

@@ -6,19 +6,24 @@ from tinker_mock.server.engine.model.keys import Ints
 
 
 class Numbering:
-    """A table of places that is kept, and cleared after use where it was written."""
+    """A table of places, which is kept for as long as the same members are asked about."""
 
     def __init__(self) -> None:
-        self._place = np.zeros(0, dtype=np.int64)
+        self._place = np.zeros(0, dtype=np.int32)
+        self._members = np.zeros(0, dtype=np.int64)
 
     def of(self, members: Ints, wanted: Ints, size: int) -> Ints:
         """The place of each wanted number among the distinct members, -1 where it is none.
 
-        All are below `size`; a wanted -1 has no place.
+        All are below `size`; a wanted -1 has no place. Members that were asked about must not have
+        changed since.
         """
         if self._place.size < size + 1:
-            self._place = np.full(2 * size + 1, -1, dtype=np.int64)
-        self._place[members] = np.arange(members.size)
-        found = self._place[wanted]  # the last place, which is that of -1, is never written
-        self._place[members] = -1
-        return found
+            self._place = np.full(2 * size + 1, -1, dtype=np.int32)
+            self._members = self._members[:0]
+        if members is not self._members:
+            self._place[self._members] = -1
+            self._place[members] = np.arange(members.size)
+            self._members = members
+        # The last place, which is that of -1, is never written.
+        return self._place[wanted].astype(np.int64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 from tinker_mock.server.engine.model.adapter import Adapter
 from tinker_mock.server.engine.model.normalisers import Normalisers
 from tinker_mock.server.engine.model.score import Scorer
@@ -15,6 +17,7 @@ class Parameters:
 
     def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
+        self._lock = Lock()
         self._scorers: LruCache[float, Scorer] = LruCache(KEPT_TEMPERATURES)
 
     def scorer(self, temperature: float = 1.0) -> Scorer:
@@ -22,7 +25,5 @@ class Parameters:
         return self._scorers.get_or_make(temperature, lambda: self._make_scorer(temperature))
 
     def _make_scorer(self, temperature: float) -> Scorer:
-        table, values = self.adapter.table, self.adapter.values.values
-        normalisers = Normalisers(table, lambda entries: values[entries], temperature)
-        normalisers.prepare(table.by_order())
-        return Scorer(table, normalisers)
+        normalisers = Normalisers(self.adapter.table, self.adapter.parameters, temperature)
+        return Scorer(self.adapter.table, normalisers, self._lock)

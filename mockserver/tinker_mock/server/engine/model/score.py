@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinker_mock.server.budget import checkpoint
-from tinker_mock.server.engine.model.context_tables import ContextTable
+from tinker_mock.server.engine.model.context_tables import LISTED_ORDERS, MANY, ContextTable
 from tinker_mock.server.engine.model.contexts import Contexts
-from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.hashing import Hashes
+from tinker_mock.server.engine.model.keys import Bools, Floats, Ints
 from tinker_mock.server.engine.model.normalisers import Normalisers, Prepared
 from tinker_mock.server.engine.model.numbering import Numbering
 
@@ -62,16 +65,21 @@ def deepest_of(chains: Ints) -> Ints:
 class Scorer:
     """Log-probabilities under one set of weights at one temperature.
 
-    A `live` scorer's weights may change: it prepares the contexts it is asked about every time.
+    Weights that may change have a scorer without `lock`: it prepares the contexts it is asked about
+    every time. Others prepare each context once, and then it is `ready` [contexts]; whoever adds
+    contexts to the table holds the lock.
     """
 
-    def __init__(self, table: ContextTable, normalisers: Normalisers, live: bool = False) -> None:
+    def __init__(
+        self, table: ContextTable, normalisers: Normalisers, lock: Lock | None = None
+    ) -> None:
         self.frozen = table.frozen
         self.table = table
         self.normalisers = normalisers
-        self.live = live
+        self.lock = lock
+        self.ready: Bools = np.zeros(0, dtype=bool)
         self.numbers = Numbering()
-        self._marks: Ints = np.zeros(0, dtype=np.int64)
+        self._marks: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
         self._derived: dict[Callable[[Scorer], Any], Any] = {}
 
     def derived(self, make: Callable[[Scorer], T]) -> T:
@@ -88,9 +96,9 @@ class Scorer:
     def answer(self, questions: Questions) -> Answers:
         """log p of every question."""
         contexts = questions.contexts
-        chains = self.table.chains(contexts.keys)
+        chains = self.chains(contexts.keys)
         checkpoint()
-        prepared = self.prepare(chains) if self.live else None
+        prepared = self.prepare(chains) if self.lock is None else None
         deepest = deepest_of(chains)
         asked = questions.spread(chains)
         checkpoint()
@@ -104,6 +112,37 @@ class Scorer:
         logprobs = weights - questions.spread(total)
         return Answers(questions, chains, deepest, entries, logprobs, total, prepared)
 
+    def chains(self, keys: Hashes) -> Ints:
+        """[orders, N] the contexts of every place, as `ContextTable.chains`; those of weights that
+        do not change are ready."""
+        if self.lock is None:
+            return self.table.chains(keys)
+        with self.lock:
+            chains = self.table.chains(keys)
+            self._fit()
+            if not self.ready[deepest_of(chains)].all():
+                self._make_ready(chains)
+        return chains
+
+    def _fit(self) -> None:
+        more = self.table.contexts.size - self.ready.size
+        if more:
+            self.ready = np.append(self.ready, np.zeros(more, dtype=bool))
+
+    def _make_ready(self, chains: Ints) -> None:
+        levels = self.levels(chains)
+        if self.table.taken > MANY:
+            self.table.take_over_rest()
+            self._fit()
+            rest = np.flatnonzero(~self.ready)
+            orders = self.table.order.values[rest]
+            levels[1 : LISTED_ORDERS + 1] = [
+                rest[orders == order] for order in range(1, LISTED_ORDERS + 1)
+            ]
+        levels = [level[~self.ready[level]] for level in levels]
+        self.normalisers.prepare(levels)
+        self.ready[np.concatenate(levels)] = True
+
     def prepare(self, chains: Ints) -> Prepared:
         """Have the normalisers ready for every context of the chains."""
         return self.normalisers.prepare(self.levels(chains))
@@ -111,7 +150,7 @@ class Scorer:
     def levels(self, chains: Ints) -> list[Ints]:
         """The distinct contexts of each order."""
         if self._marks.size < self.table.contexts.size:
-            self._marks = np.zeros(2 * self.table.contexts.size, dtype=np.int64)
+            self._marks = np.zeros(2 * self.table.contexts.size, dtype=np.int32)
         found = [np.zeros(1, dtype=np.int64)]
         for order in range(1, chains.shape[0]):
             here = chains[order][chains[order] >= 0]
@@ -122,7 +161,7 @@ class Scorer:
 
     def log_weights(self, contexts: Contexts, tokens: Ints) -> Floats:
         """Log weights with the grammar's factor, nothing scripted."""
-        entries = self.table.deepest_entries(self.table.chains(contexts.keys), tokens)
+        entries = self.table.deepest_entries(self.chains(contexts.keys), tokens)
         return self._log_weights(entries, contexts.state, tokens)
 
     def lifted_log_weights(self, contexts: Contexts, tokens: Ints) -> Floats:
@@ -135,7 +174,7 @@ class Scorer:
 
     def row(self, context: Contexts) -> Floats:
         """[vocabulary] lifted log weights of one context (arrays of length 1)."""
-        deepest = int(deepest_of(self.table.chains(context.keys))[0])
+        deepest = int(deepest_of(self.chains(context.keys))[0])
         factors = self.frozen.grammar.log_weights[context.state[0]] / self.normalisers.temperature
         found: Floats = self.normalisers.dense_log_weights(deepest)
         found += factors[self.frozen.column_of]
@@ -146,14 +185,21 @@ class Scorer:
 
     def totals(self, contexts: Contexts) -> Floats:
         """Normalisers with nothing scripted, [N]."""
-        return self._totals(deepest_of(self.table.chains(contexts.keys)), contexts.state)
+        return self._totals(deepest_of(self.chains(contexts.keys)), contexts.state)
+
+    def plain_log_weights(self, entries: Ints, tokens: Ints) -> Floats:
+        """Log weights without the grammar's factor; `entries` are the tokens' deepest ones."""
+        normalisers = self.normalisers
+        found = self.frozen.prior.root[tokens] / normalisers.temperature
+        # Entries that only came since are of order 0, and weigh what the root does.
+        there = np.flatnonzero((entries >= 0) & (entries < normalisers.shift.size))
+        found[there] = normalisers.log_weight(entries[there])
+        return found
 
     def _log_weights(self, entries: Ints, state: Ints, tokens: Ints) -> Floats:
-        frozen, normalisers = self.frozen, self.normalisers
-        root = frozen.prior.root[tokens] / normalisers.temperature
-        found = np.where(entries >= 0, normalisers.log_weight[entries], root)
-        factors = frozen.grammar.log_weights / normalisers.temperature
-        found += factors[state, frozen.column_of[tokens]]
+        found = self.plain_log_weights(entries, tokens)
+        factors = self.frozen.grammar.log_weights / self.normalisers.temperature
+        found += factors[state, self.frozen.column_of[tokens]]
         return found
 
     def _totals(self, deepest: Ints, state: Ints) -> Floats:

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from tinker_mock.server.engine.model.adapter import Adapter, AdapterShape, State
 from tinker_mock.server.engine.model.context_tables import ContextTable
+from tinker_mock.server.engine.model.parameters import Parameters
 
 
 class Weights:
     """A snapshot of an adapter. Later training does not change it."""
+
+    unpacked: Parameters | None = None
+    """Ready to compute with, for a while after they were used."""
 
     def __init__(self, shape: AdapterShape, state: State) -> None:
         self.shape = shape
@@ -22,9 +26,9 @@ class Weights:
     def __deepcopy__(self, memo: dict[int, object]) -> Weights:
         return self
 
-    def unpacked(self, untrained: ContextTable) -> Adapter:
-        """The adapter again; refuses another vocabulary."""
-        return Adapter.from_packed(self.shape, untrained, self._state)[0]
+    def unpack(self, untrained: ContextTable) -> Parameters:
+        """The parameters again; refuses another vocabulary."""
+        return Parameters(Adapter.from_packed(self.shape, untrained, self._state)[0])
 
     def state(self) -> State:
         """The packed arrays."""

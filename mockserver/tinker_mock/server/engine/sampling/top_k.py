@@ -85,7 +85,9 @@ class TopKTable:
 
     def places(self, contexts: Contexts) -> list[Place]:
         """What each context's distribution depends on; keys to keep things by."""
-        deepest = deepest_of(self.scorer.table.chains(contexts.keys))
+        chains = self.scorer.chains(contexts.keys)
+        self.listings.include(chains)
+        deepest = deepest_of(chains)
         parts = (deepest, contexts.state, contexts.scripted.T, contexts.log_lift.T)
         rows = zip(*(part.tolist() for part in parts), strict=True)
         return [Place(at, state, tuple(some), tuple(lift)) for at, state, some, lift in rows]
@@ -121,12 +123,12 @@ class TopKTable:
         weights: list[Floats] = []
         for context in self.scorer.table.ancestors(place.context)[:-1]:
             span = listings.span(context)
-            here = listings.tokens[span]
-            fresh = listings.ordinary[span] & (here < self.frozen.tokenizer_size)
+            here = listings.tokens.values[span]
+            fresh = listings.ordinary.values[span] & (here < self.frozen.tokenizer_size)
             for deeper in tokens:
                 fresh &= _absent(np.sort(deeper), here)
             tokens.append(here[fresh])
-            weights.append(weight[listings.entries[span][fresh]])
+            weights.append(weight[listings.entries.values[span][fresh]])
         if not tokens:
             return np.zeros(0, dtype=np.int64), np.zeros(0)
         return np.concatenate(tokens), np.concatenate(weights)
@@ -142,12 +144,10 @@ class TopKTable:
 
     def weight(self, place: Place, token: int) -> float:
         """What one token weighs there, the lift of a scripted one left out."""
-        table, normalisers = self.scorer.table, self.scorer.normalisers
-        chain = np.array(table.ancestors(place.context)[::-1])[:, None]
-        entry = int(table.deepest_entries(chain, np.array([token]))[0])
-        root = self.frozen.prior.root[token] / normalisers.temperature
-        log_weight = normalisers.log_weight[entry] if entry >= 0 else root
-        factor = normalisers.factors[place.state, self.frozen.column_of[token]]
+        chain = np.array(self.scorer.table.ancestors(place.context)[::-1])[:, None]
+        entries = self.scorer.table.deepest_entries(chain, np.array([token]))
+        log_weight = self.scorer.plain_log_weights(entries, np.array([token]))[0]
+        factor = self.scorer.normalisers.factors[place.state, self.frozen.column_of[token]]
         return float(np.exp(log_weight) * factor)
 
     def _build(self, place: Place, k: int) -> RankedTokens:
@@ -189,9 +189,9 @@ class TopKTable:
     def _listed_everywhere(self) -> tuple[Ints, Floats]:
         """The root's listed ordinary tokens, heaviest first."""
         span = self.listings.span(0)
-        ordinary = self.listings.ordinary[span]
-        tokens = self.listings.tokens[span][ordinary]
-        weights = self.scorer.normalisers.weight[self.listings.entries[span]][ordinary]
+        ordinary = self.listings.ordinary.values[span]
+        tokens = self.listings.tokens.values[span][ordinary]
+        weights = self.scorer.normalisers.weight[self.listings.entries.values[span]][ordinary]
         order = np.lexsort((tokens, -weights))
         return tokens[order], weights[order]
 

@@ -83,7 +83,8 @@ class TopPTable:
         weights = np.exp(self.frozen.prior.root / self.scorer.normalisers.temperature)
         listings = self.top_k.listings
         span = listings.span(0)
-        weights[listings.tokens[span]] = self.scorer.normalisers.weight[listings.entries[span]]
+        entries = listings.entries.values[span]
+        weights[listings.tokens.values[span]] = self.scorer.normalisers.weight[entries]
         weights = weights[: self.frozen.tokenizer_size]
         return np.where(self.frozen.column_of[: weights.size] == 0, weights, 0.0)
 

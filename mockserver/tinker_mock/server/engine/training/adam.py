@@ -30,38 +30,39 @@ def clip(gradient: Floats, limit: float) -> tuple[Floats, float]:
 class Adam:
     """The moments of an adapter's parameters, as of the step that last touched each.
 
-    The adapter's `values` are those of that step too: `values_of` says what they are by now.
+    The adapter's `values` are those of that step too: `parameters` says what they are by now.
     """
 
     state_key = "steps"
 
     def __init__(self, adapter: Adapter) -> None:
-        size = adapter.values.size
         self.adapter = adapter
-        self.first = Column(np.zeros(size))
-        self.second = Column(np.zeros(size))
-        self.touched = Column(np.zeros(size, dtype=np.int64))
-        self.rates = Column(self._rates_from(0))
+        self.first, self.second = Column(np.zeros(0)), Column(np.zeros(0))
+        self.touched = Column(np.zeros(0, dtype=np.int32))
+        self.rates = Column(np.zeros(0, dtype=np.float32))
         self.idle = IdleSteps()
+        self._fit()
 
     @property
     def step(self) -> int:
         return self.idle.step
 
-    def values_of(self, entries: Ints) -> Floats:
-        """The parameters of entries as they are now, 0 for those that are none."""
-        self._make_room()
-        found: Floats = self.adapter.values.values[entries]
-        late = np.flatnonzero(self.touched.values[entries] != self.step)
+    def parameters(self, entries: Ints) -> tuple[Ints, Floats]:
+        """Which of the entries are parameters, by their places, and what they are by now."""
+        places = self.adapter.trained_among(entries)
+        self._fit()
+        named = entries[places]
+        found: Floats = self.adapter.values.values[named]
+        late = np.flatnonzero(self.touched.values[named] != self.step)
         if late.size and not self.idle.decays:
-            late = late[self.first.values[entries[late]] != 0.0]
+            late = late[self.first.values[named[late]] != 0.0]
         if late.size:
-            found[late] = self._rounded(self._coasted(entries[late]))
-        return found
+            found[late] = self._rounded(self._coasted(named[late]))
+        return places, found
 
     def apply(self, gradient: Gradient, params: Mapping[str, float]) -> None:
         """One step: all parameters that the gradient does not name have none."""
-        self._make_room()
+        self._fit()
         entries, slopes = gradient.entries, gradient.slopes
         first, second = self._moments_of(entries)
         b1, b2, rate, step = (
@@ -85,11 +86,11 @@ class Adam:
 
     def packed(self, entries: Ints) -> State:
         """What a checkpoint keeps of it, for these entries."""
-        self._make_room()
+        self._fit()
         return {
             "pairs.first": self.first.values[entries],
             "pairs.second": self.second.values[entries],
-            "pairs.touched": self.touched.values[entries],
+            "pairs.touched": self.touched.values[entries].astype(np.int64),
             "pairs.at_touch": self.adapter.values.values[entries].astype(np.float32),
             "steps": self.idle.packed(),
         }
@@ -122,7 +123,7 @@ class Adam:
             self.adapter.values.values[entries],
             self.first.values[entries],
             self.second.values[entries],
-            self.rates.values[entries],
+            self.rates.values[entries].astype(np.float64),
             self.touched.values[entries],
         )
 
@@ -133,16 +134,14 @@ class Adam:
         found: Floats = bounded.astype(np.float32).astype(np.float64)
         return found
 
-    def _make_room(self) -> None:
-        more = self.adapter.values.size - self.first.size
+    def _fit(self) -> None:
+        """Room for the adapter's entries."""
+        self.adapter.fit()
+        begin, table = self.first.size, self.adapter.table
+        more = self.adapter.values.size - begin
         if more:
             self.first.extend_by(more, 0.0)
             self.second.extend_by(more, 0.0)
             self.touched.extend_by(more, self.step)
-            self.rates.extend(self._rates_from(self.rates.size))
-
-    def _rates_from(self, begin: int) -> Floats:
-        """What the learning rate is multiplied by, per entry."""
-        table = self.adapter.table
-        found: Floats = np.array(RATE)[table.order.values[table.context.values[begin:]]]
-        return found
+            # Whole numbers, exact in 24 bits.
+            self.rates.extend(np.array(RATE)[table.order.values[table.context.values[begin:]]])

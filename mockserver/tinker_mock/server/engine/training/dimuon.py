@@ -39,10 +39,9 @@ class Dimuon:
         self.momentum = Column(np.zeros(adapter.values.size))
         self.step = 0
 
-    def values_of(self, entries: Ints) -> Floats:
-        """The parameters of entries, 0 for those that are none."""
-        found: Floats = self.adapter.values.values[entries]
-        return found
+    def parameters(self, entries: Ints) -> tuple[Ints, Floats]:
+        """Which of the entries are parameters, by their places, and their values."""
+        return self.adapter.parameters(entries)
 
     def apply(self, gradient: Gradient, params: Mapping[str, float]) -> None:
         """One step with this gradient, which all other parameters have none of."""
@@ -52,8 +51,13 @@ class Dimuon:
         momentum[gradient.entries] += (1 - params["beta1"]) * gradient.slopes
         moving = np.flatnonzero(momentum)
         table, rank = self.adapter.table, self.adapter.shape.rank
-        contexts, tokens = table.context.values[moving], table.token.values[moving]
-        orders = table.order.values[contexts]
+        numbers, contexts = table.as_if_whole(moving)
+        sorted_ = np.argsort(numbers)  # sums are then the same to the bit after a resumption
+        moving, contexts = moving[sorted_], contexts[sorted_]
+        tokens, orders = (
+            table.token.values[moving],
+            table.order.values[table.context.values[moving]],
+        )
         rate = params["learning_rate"] * np.sqrt(rank)
         rate *= (REFERENCE_RANK / rank) ** params["rank_lr_correction_exponent"]
         for order in np.unique(orders):

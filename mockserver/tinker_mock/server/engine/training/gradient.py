@@ -143,8 +143,8 @@ def gradient(adapter: Adapter, scorer: Scorer, pending: PendingSlopes) -> Gradie
     checkpoint()
     push = _pushes(adapter, scorer, prepared, pending)
     slopes = _summed_up(adapter, scorer, prepared, pending, push)
-    trained = np.flatnonzero(adapter.trained.values[prepared.entries])
-    return Gradient(prepared.entries[trained], prepared.values[trained], GAIN * slopes[trained])
+    trained = prepared.trained
+    return Gradient(prepared.entries[trained], prepared.values, GAIN * slopes[trained])
 
 
 def _pushes(adapter: Adapter, scorer: Scorer, prepared: Prepared, pending: PendingSlopes) -> Floats:
@@ -170,8 +170,8 @@ def _pushes(adapter: Adapter, scorer: Scorer, prepared: Prepared, pending: Pendi
         at = (up[begin:end, None] - above) * width + columns
         more = np.bincount(at.ravel(), sums[begin:end].ravel(), (begin - above) * width)
         sums[above:begin] += more.reshape(-1, width)
-    places = np.repeat(np.arange(0, sums.size, width), prepared.lengths)
-    found: Floats = sums.ravel()[places + prepared.column]
+    found = np.repeat(sums[:, 0], prepared.lengths)
+    found[prepared.marked] = sums[prepared.owner, prepared.column]
     return found
 
 
@@ -179,19 +179,18 @@ def _summed_up(
     adapter: Adapter, scorer: Scorer, prepared: Prepared, pending: PendingSlopes, push: Floats
 ) -> Floats:
     """Per entry: the slope of its shift, its descendants' included."""
-    size = prepared.entries.size
+    size, numbers = prepared.entries.size, scorer.normalisers.numbers
     found = -push * prepared.weight
     for part in pending.parts:
         checkpoint()
-        at = scorer.numbers.of(prepared.entries, part.entries, adapter.table.entries.size)
+        at = numbers.of(prepared.entries, part.entries, adapter.table.entries.size)
         here = at >= 0
         found += np.bincount(at[here], part.pulls[here], size)
     carried, cuts = push * prepared.above, prepared.cuts.tolist()
     for level in range(len(cuts) - 2, 0, -1):
         above, begin, end = cuts[level - 1], cuts[level], cuts[level + 1]
         more = carried[begin:end] + found[begin:end]
-        to = prepared.up[begin:end]
-        if level == 1:  # order 0 has entries that nothing lists
-            more, to = more[to >= 0], to[to >= 0]
-        found[above:begin] += np.bincount(to - above, more, begin - above)
+        # Order 0 has entries that nothing lists: their place is -1.
+        at = prepared.up[begin:end] - (above - 1)
+        found[above:begin] += np.bincount(at, more, begin - above + 1)[1:]
     return found

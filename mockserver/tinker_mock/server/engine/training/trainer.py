@@ -74,8 +74,8 @@ class Trainer:
         """Go on from this state of training; a pending gradient is dropped."""
         self.optimizer = optimizer
         self.pending = PendingSlopes()
-        normalisers = Normalisers(self.adapter.table, optimizer.values_of)
-        self.scorer = Scorer(self.adapter.table, normalisers, live=True)
+        normalisers = Normalisers(self.adapter.table, optimizer.parameters)
+        self.scorer = Scorer(self.adapter.table, normalisers)
         self._snapshot: Weights | None = None
 
     @property
@@ -118,10 +118,7 @@ class Trainer:
             inputs_of(datum, i, loss, target.shape)
             for i, (datum, target) in enumerate(zip(data, targets, strict=True))
         ]
-        for i, (datum, target) in enumerate(zip(data, targets, strict=True)):
-            checkpoint()
-            check_tokens(self.base.frozen, datum.tokens, f"data[{i}].model_input")
-            check_tokens(self.base.frozen, target, f"data[{i}].loss_fn_inputs.target_tokens")
+        self._check_vocabulary(data, targets)
         answers = self.scorer.answer(self._questions(data, targets))
         logprobs = _split(answers.logprobs, targets)
         terms, metrics = evaluate(loss, logprobs, inputs, settings)
@@ -132,6 +129,15 @@ class Trainer:
             self.pending.gather(self.scorer, answers, slopes)
         outputs = [{"logprobs": p.astype(np.float32)} for p in logprobs]
         return LossResult(outputs, metrics, OUTPUT_TYPE)
+
+    def _check_vocabulary(self, data: Sequence[Datum], targets: Sequence[Ints]) -> None:
+        flat = [target.ravel() for target in targets]
+        whole = np.concatenate([*(datum.tokens for datum in data), *flat])
+        if not whole.size or int(whole.max()) < self.base.vocabulary_size:
+            return
+        for i, (datum, target) in enumerate(zip(data, targets, strict=True)):
+            check_tokens(self.base.frozen, datum.tokens, f"data[{i}].model_input")
+            check_tokens(self.base.frozen, target, f"data[{i}].loss_fn_inputs.target_tokens")
 
     def _questions(self, data: Sequence[Datum], targets: Sequence[Ints]) -> Questions:
         """One question per target; matrix targets share their position's context."""
@@ -161,9 +167,15 @@ class Trainer:
     def snapshot(self) -> Weights:
         """The weights as they are now; later steps do not change them."""
         if self._snapshot is None:
-            values = self.optimizer.values_of(np.arange(self.adapter.values.size))
-            self._snapshot = self.base.snapshot(self.adapter.snapshot(values))
+            self._snapshot = self.base.snapshot(self.adapter.snapshot(self.values()))
         return self._snapshot
+
+    def values(self) -> Floats:
+        """[entries] every parameter as it is now, 0 for entries that are none."""
+        found = np.zeros(self.adapter.table.entries.size)
+        trained, values = self.optimizer.parameters(np.arange(found.size))
+        found[trained] = values
+        return found
 
 
 def _split(flat: Floats, targets: Sequence[Ints]) -> list[Floats]:

@@ -1,8 +1,9 @@
 """How long a server takes to end under parked polls and half-sent requests.
 
-    python tests/bench/shutdown.py --polls 5000 --halves 500
+    make bench BENCH=shutdown    (or: bench_shutdown.py --polls 5000 --halves 500)
 
-Prints the seconds from SIGTERM to the end of the process and how the polls ended; fails above 3 s.
+Prints the seconds from SIGTERM to the end of the process, and how the polls ended: each with a 503,
+which SDKs repeat. Wanted: at most 3 s.
 """
 
 import argparse
@@ -108,7 +109,10 @@ def main() -> int:
         finally:
             assert server.process is not None
             server.process.kill()
-    print(f"{asked.polls} polls, {asked.halves} halves: {seconds:.2f} s; polls ended {dict(ended)}")
+    print(
+        f"{asked.polls} polls, {asked.halves} half-sent requests: {seconds:.2f} s "
+        f"(at most {LIMIT:g}); polls ended {dict(ended)}"
+    )
     return 0 if seconds <= LIMIT else 1
 
 
