@@ -187,7 +187,7 @@ def test_links_reach_live_promises() -> None:
     )
     assert not run.failures, "\n\n".join(dict.fromkeys(run.failures))
     seen = Counter((e.operation, e.status) for e in run.app.state.mock.journal.entries)
-    assert seen["retrieve_future", 200] + seen["retrieve_future", 408] >= 3 * EXAMPLES, seen
+    assert seen["retrieve_future", 200] + seen["retrieve_future", 408] >= EXAMPLES, seen
     assert seen["forward_backward", 200] >= EXAMPLES, seen
     assert seen["stream_sample", 200] >= 1, seen
 

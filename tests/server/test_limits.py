@@ -29,7 +29,7 @@ from tinker_mock.server.service import (
     training,
     turns,
 )
-from tinker_mock.server.serving import command, http2_guard
+from tinker_mock.server.serving import command, crowd, http2_frames, http2_guard
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.text import schema_size, schema_values
 from tinker_mock.server.wire import deadlines, decompression, nesting, problems, protobuf_requests
@@ -62,6 +62,13 @@ FIXED = {
     "MiB of memory of a custom loss's program": training.LARGEST_LOSS >> 20,
     "levels that JSON nests": nesting.DEEPEST,
     "HTTP/2 streams that a client takes back": http2_guard.FREE_RESETS,
+    "streams at a time on all HTTP/2 connections; one may have as many as it leaves to others": (
+        crowd.MOST_STREAMS
+    ),
+    "HTTP/2 frames that bring no request and no content (pings, settings, windows, priorities)": (
+        http2_frames.FREE_FRAMES
+    ),
+    "HTTP/2 settings that a client sends": http2_frames.MOST_SETTINGS,
     "samples of a request": sampling.MAX_SAMPLES,
     "elements of an array in a custom loss": values.LARGEST,
     "nodes of a custom loss": graph.MOST_NODES,
@@ -93,6 +100,7 @@ OF_THE_SERVER = {
     "seconds between requests on a connection, and for a head to arrive",
     "streams at a time on an HTTP/2 connection",
     "upgrades to WebSocket",
+    "`Content-Length` beside `Transfer-Encoding`",
     "references that lead out of such a schema",
 }
 """Hypercorn's, and what is not there at all."""
@@ -143,3 +151,6 @@ def test_what_the_page_says_of_shares_and_turns() -> None:
     assert f"pieces of {json_pieces.PIECE >> 10} KiB" in PAGE
     assert deadlines.SLOWEST == 64 * 1024
     assert archive.ALWAYS == 64 << 20
+    assert f"between\n{http2_frames.PORTION} frames" in PAGE
+    earned = http2_frames.A_SECOND, http2_frames.A_REQUEST, http2_frames.SENT_FOR_ONE
+    assert "{} a second, {} a request, one for {} bytes".format(*earned) in PAGE

@@ -58,6 +58,21 @@ def test_bodies(mock: tuple[str, ServerProcess]) -> None:
     assert answer.status_code == 413
 
 
+def test_a_body_with_two_ends(mock: tuple[str, ServerProcess]) -> None:
+    """What a proxy in front may read in another way ends the connection."""
+    body = b'22\r\n{"tags":[],"sdk_version":"0.38.0"}\r\n0\r\n\r\n'
+    smuggled = b"GET /api/v1/healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    head = HEAD + b"content-length: 6\r\ntransfer-encoding: chunked\r\n\r\n"
+    answers = b""
+    with socket.create_connection(("127.0.0.1", mock[1].port), timeout=60) as client:
+        client.sendall(head + body + smuggled)
+        while piece := client.recv(65536):
+            answers += piece
+    assert answers.count(b"HTTP/1.1 ") == 1
+    # hyper, under granian, reads the chunks and closes.
+    assert int(answers[9:12]) == (422 if mock[0] == "granian" else 400)
+
+
 def still_open(clients: list[socket.socket]) -> int:
     count = 0
     for client in clients:

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
@@ -73,3 +73,39 @@ def test_a_crowd_at_work_is_left_alone_and_the_next_one_told(server: RunningServ
             said = refused.recv(65536)
         assert said.startswith(b"HTTP/1.1 429 ")
         assert b"--max-connections" in said
+
+
+def deaf(server: RunningServer) -> socket.socket:
+    """A client that asks on and on and reads nothing, up to where it cannot send any more."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", server.settings.port))
+    client.settimeout(1)
+    with suppress(TimeoutError, ConnectionError):
+        for _ in range(5000):
+            client.sendall(ASKED * 200)
+    client.settimeout(60)
+    return client
+
+
+def test_a_client_that_takes_no_answers_is_let_go() -> None:
+    with RunningServer(Settings(port=0, read_timeout=1.0)) as server, deaf(server) as client:
+        assert httpx.get(f"{server.url}/api/v1/healthz", timeout=60).status_code == 200
+        with pytest.raises(ConnectionError):
+            client.sendall(bytes(1 << 24))
+
+
+def test_many_requests_at_once_are_answered_in_turn_with_others(server: RunningServer) -> None:
+    """A connection that has sent 400 requests does not go first with all of them."""
+    with connected(server) as many, connected(server) as one:
+        many.sendall(ASKED * 400)
+        answers = many.recv(1)
+        begun = asked(server)
+        assert ask(one).startswith(b"HTTP/1.1 200")
+        assert asked(server) - begun < 400
+        while answers.count(b"HTTP/1.1 200") < 400:
+            answers += many.recv(65536)
+
+
+def asked(server: RunningServer) -> int:
+    return sum(one.operation == "healthz" for one in server.mock.journal.entries)

@@ -103,6 +103,11 @@ def test_a_mark_tells_two_secrets_apart() -> None:
     assert one == redact_headers({"x-api-key": "a"})
 
 
+def test_nothing_is_no_secret() -> None:
+    """The thinking block of a stream begins with a signature of no characters."""
+    assert redact({"type": "thinking", "signature": ""})["signature"] == ""
+
+
 def test_what_is_no_secret_stays() -> None:
     body = {
         "target_tokens": {"data": [1, 2]},

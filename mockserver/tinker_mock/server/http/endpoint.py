@@ -10,7 +10,7 @@ from tinker_mock.server.access import Access
 from tinker_mock.server.errors import GoingDown, ServiceError
 from tinker_mock.server.faults.connection import cut
 from tinker_mock.server.http.aliases import rewrite_alias
-from tinker_mock.server.http.head import too_large
+from tinker_mock.server.http.head import refused_head
 from tinker_mock.server.http.request_check import RequestRules, decode_body, judge_parameters
 from tinker_mock.server.http.traffic import Traffic
 from tinker_mock.server.service.compute import Compute
@@ -74,7 +74,7 @@ class Endpoint:
     ) -> None:
         """Serve one request. `refusal` is what is wrong with one that has no operation."""
         exchange = self._exchange(operation, scope)
-        refusal = too_large(scope) or refusal
+        refusal = refused_head(scope, exchange.headers) or refusal
         async with Connection(receive, self.parked, self.intake) as connection:
             with self.traffic.watch(exchange):
                 try:

@@ -1,4 +1,4 @@
-"""The size of a request's head, whichever server read it."""
+"""What is wrong with a request's head, whichever server read it."""
 
 from collections.abc import Mapping
 from itertools import chain
@@ -19,8 +19,23 @@ class HeadTooLarge(ServiceError):
     kind = "too_large"
 
 
-def too_large(scope: Mapping[str, Any]) -> ServiceError | None:
-    """The refusal of a request whose head is too large."""
+class Ambiguous(ServiceError):
+    """Where the body ends depends on who reads the head."""
+
+    status = 400
+    kind = "bad_request"
+
+
+def refused_head(scope: Mapping[str, Any], headers: Mapping[str, str]) -> ServiceError | None:
+    """The refusal of a request with a head that is too large, or that a proxy in front of the
+    server may read in another way (RFC 9112, 6.1)."""
+    if "transfer-encoding" in headers and "content-length" in headers:
+        return Ambiguous(
+            "head: Content-Length and Transfer-Encoding in one request",
+            rule="one of them says where the body ends",
+            fix="send a Content-Length alone",
+            headers={"Connection": "close"},
+        )
     fields = scope["headers"]
     size = len(scope.get("raw_path") or scope["path"]) + len(scope.get("query_string", b""))
     size += BESIDE * len(fields) + sum(map(len, chain.from_iterable(fields)))

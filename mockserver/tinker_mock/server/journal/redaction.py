@@ -31,8 +31,8 @@ HINTS = re.compile(r"tml-|sk-|eyJ|earer|EARER|Basic|[=:]")
 
 
 def mark(secret: str) -> str:
-    """A mark that still tells two secrets apart."""
-    return f"<redacted {hashlib.sha256(secret.encode()).hexdigest()[:8]}>"
+    """A mark that still tells two secrets apart; nothing is no secret."""
+    return secret and f"<redacted {hashlib.sha256(secret.encode()).hexdigest()[:8]}>"
 
 
 def is_secret(name: str) -> bool:
