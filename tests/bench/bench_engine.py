@@ -15,6 +15,7 @@ import numpy as np
 
 from tinker_mock.server.engine import BaseModel, Datum, Sampler, SampleRequest, Trainer
 from tinker_mock.server.engine.model.frozen_model import ORDERS
+from tinker_mock.server.service.packing import weight_of
 
 BATCH, LENGTH = 128, 4096
 PEER_VOCABULARY = 4096
@@ -165,6 +166,20 @@ def memory() -> None:
     print(f"  wanted: {WANTED_RATIO}x")
 
 
+def sizes() -> None:
+    """What models hold of their own, beside the tables of the untrained model."""
+    base = BaseModel("bench/size", 151936, 151669, corpus=letters)
+    trainer, data = Trainer(base), chat(0, QUESTIONS)
+    found = [("a fresh model", weight_of(trainer))]
+    for _ in range(2):
+        trainer.forward_backward(data)
+        trainer.optim_step({"learning_rate": 1e-4})
+    found.append((f"{int(trainer.adapter.counts.sum()):,} pairs trained", weight_of(trainer)))
+    print(f"arrays of a model, beside {weight_of(base.table) >> 10:,} KiB that all share")
+    for name, size in found:
+        print(f"  {name:22} {size / 1024:8.1f} KiB")
+
+
 def together() -> None:
     """200 requests of one sample against one request of 200, 256 tokens each."""
     base = BaseModel("bench/together", 151936, 151669, corpus=letters)
@@ -189,6 +204,7 @@ def together() -> None:
 def main() -> None:
     """Print the table."""
     memory()
+    sizes()
     together()
     print(f"forward_backward, cross_entropy, {BATCH} x {LENGTH} tokens, one core")
     peer = plain_softmax(BATCH * LENGTH // 8)

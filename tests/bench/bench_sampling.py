@@ -1,6 +1,7 @@
 """What samples cost the server through the newest real SDK, by the operating system's count.
 
-Single requests against one request for as many samples, in the same run; and many short ones.
+Single requests against one request for as many samples, in the same run; and many short ones, once
+more over plain sockets: with their polls parked, and polled when they are ready.
 Needs the SDK environment: `tinker-mock sdk-env`. make bench BENCH=sampling
 """
 
@@ -13,11 +14,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from tests.bench.raw_http import RawClient, cpu_seconds
 from tinker_mock.suite.sdk.environment import newest, process
 
 MODEL = "Qwen/Qwen3-8B"
 WANTED_RATIO, WANTED_RATE = 2.0, 1500
+AT_ONCE, WANTED_EACH = 1000, 0.7
 
 CLIENT = """
 import sys, tinker
@@ -91,6 +95,47 @@ def cost(
     return found
 
 
+def at_once(pid: int, url: str, turn: int) -> tuple[float, float]:
+    """Milliseconds of the server's processor for each of many concurrent samples of 32 tokens, and
+    for each poll of them alone once they are ready; every client has its connection."""
+    clients = [RawClient(url) for _ in range(AT_ONCE)]
+    first = clients[0]
+    told: dict[str, Any] = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
+    session = first.post("create_session", told)["session_id"]
+    asked = {"session_id": session, "base_model": MODEL, "sampling_session_seq_id": 0}
+    sampler = first.post("create_sampling_session", asked)["sampling_session_id"]
+
+    def request(number: int) -> bytes:
+        begin = 1000 + turn * AT_ONCE + number
+        words = [151644, 872, 198, *range(begin, begin + 60), 151645, 198]
+        body = {
+            "sampling_session_id": sampler,
+            "seq_id": number,
+            "prompt": {"chunks": [{"type": "encoded_text", "tokens": words}]},
+            "sampling_params": {"max_tokens": 32, "temperature": 1.0, "stop": []},
+        }
+        return first.request("asample", body)
+
+    requests = [request(number) for number in range(AT_ONCE)]
+    begun = cpu_seconds(pid)
+    for client, content in zip(clients, requests, strict=True):
+        client.send(content)
+    polls = []
+    for client in clients:
+        promise = {"request_id": client.receive().value["request_id"]}
+        polls.append(client.request("retrieve_future", promise, Accept="application/x-protobuf"))
+        client.send(polls[-1])
+    assert all(client.receive().status == 200 for client in clients)
+    parked = cpu_seconds(pid)
+    for client, content in zip(clients, polls, strict=True):
+        client.send(content)
+        assert client.receive().status == 200
+    ready = cpu_seconds(pid)
+    for client in clients:
+        client.close()
+    return (parked - begun) / AT_ONCE * 1e3, (ready - parked) / AT_ONCE * 1e3
+
+
 def main() -> None:
     """Print the table."""
     if not Path("/proc/self/stat").exists():
@@ -106,6 +151,12 @@ def main() -> None:
         short = min(cost(running, url, 1000, 1, 32) for _ in range(3))
         print(f"  1,000 requests of one 32-token sample   {1e3 * short:7.0f} ms")
         print(f"  {1000 / short:,.0f} samples a second of CPU, wanted: {WANTED_RATE:,}")
+        runs = [at_once(running.pid, url, turn) for turn in range(4)]
+        each, poll = (min(column) for column in zip(*runs, strict=True))
+        print(f"  1,000 at once over sockets              {each:7.3f} ms a sample with its poll")
+        print(
+            f"  a poll of one that is ready             {poll:7.3f} ms, wanted: {WANTED_EACH} each"
+        )
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ ROWS = (
     Row(
         "first answer after start, idle memory",
         "startup",
-        rf"mock +{NUMBER} s +{NUMBER} MB\nbare[^\n]*?{NUMBER} s +{NUMBER} MB",
+        rf"mock +{NUMBER} s +{NUMBER} MB[^\n]*\nbare[^\n]*?{NUMBER} s +{NUMBER} MB",
         "{0} s, {1} MB",
         "bare Starlette + Hypercorn: {2} s, {3} MB",
     ),

@@ -123,7 +123,7 @@ def main() -> int:
     reached = (one for one in drawn(options.seed, rooms=("client",)) if changed(one) & entered)
     mutants = list(islice(reached, options.sample))
     found = judged(mutants, options.jobs, Kept(options.keep))
-    print(f"mutation score of the client audit: {summary(found)}")
+    print(f"mutation score of the client audit: {summary(found, 'the client')}")
     if options.page:
         known = len(everything(rooms=("client",)))
         options.page.write_text(client_page(found, options.seed, known), "utf-8")

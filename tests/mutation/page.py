@@ -17,12 +17,12 @@ class Played:
     argued: Argued | None = None
 
 
-def summary(found: Sequence[Played]) -> str:
+def summary(found: Sequence[Played], what: str = "the server") -> str:
     """The score in one phrase."""
     killed = sum(bool(one.noticed) for one in found)
     faults = killed + sum(not one.noticed and one.argued is None for one in found)
     return (
-        f"{killed} of {faults} mutants that make the server wrong are noticed "
+        f"{killed} of {faults} mutants that make {what} wrong are noticed "
         f"({100 * killed / max(1, faults):.0f} %); {len(found) - faults} of {len(found)} played "
         "are no faults"
     )
@@ -69,8 +69,11 @@ def earlier(before: Sequence[Played]) -> list[str]:
     """What reading the survivors brought."""
     if not before:
         return []
-    told = f"Of the same sample, before its survivors were read: {summary(before)}. What was missed"
-    return [f"{told} then and made a server wrong became checks, as far as it is not listed.", ""]
+    told = f"Of the same sample, before its survivors were read: {summary(before)}. Checks were"
+    more = (
+        "written for what was missed, and the survivors played again with the scenarios of these."
+    )
+    return [f"{told} {more}", ""]
 
 
 def noticing(found: Sequence[Played]) -> str:
@@ -91,8 +94,8 @@ def client_page(found: Sequence[Played], seed: int, known: int) -> str:
         "program that trains, samples and reports what it understood, in seven situations of the "
         "client audit.",
         "",
-        f"**{summary(found)}.** A sample of {len(found)} with seed {seed}, of the mutants in "
-        f"functions that the program enters; {known} places of the client can be mutated.",
+        f"**{summary(found, 'the client')}.** A sample of {len(found)} with seed {seed}, of the "
+        f"mutants in functions that the program enters; the client has {known} places to mutate.",
         "",
         "First noticed by:",
         "",

@@ -1,13 +1,18 @@
 """What an exchange makes the server do, counted: no time is measured."""
 
 import asyncio
+import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from hypercorn.asyncio import tcp_server
 
+from tinker_mock.contracts import Operation
 from tinker_mock.server.service import pace
 from tinker_mock.server.service.compute import Compute
 from tinker_mock.server.serving.in_thread import RunningServer
@@ -134,3 +139,51 @@ def test_a_poll_that_is_ready_takes_no_task_of_its_own(
     for _ in range(10):
         assert "metrics" in post(client, "retrieve_future", poll)
     assert not counts
+
+
+def test_usual_requests_need_none_of_hypercorns_protocols(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: Counter[str] = Counter()
+    counted(monkeypatch, tcp_server, "ProtocolWrapper", counts)
+    with RunningServer() as server, httpx.Client(base_url=f"{server.url}/api/v1/") as http:
+        http.headers.update(KEY)
+        step(http, model(http), 1)
+        assert not counts
+        http.get("healthz", headers={"Connection": "close"}).raise_for_status()
+    assert counts["ProtocolWrapper"] == 1, "what is unusual has them"
+
+
+def test_a_message_is_judged_once(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer; of a poll also the result that it brings. The request is looked at once."""
+    run = model(client)
+    poll = step(client, run, 1)
+    counts: Counter[str] = Counter()
+    counted(monkeypatch, Operation, "_judge", counts)
+    counted(monkeypatch, Operation, "knows", counts)
+    post(client, "optim_step", {"model_id": run, "seq_id": 3, "adam_params": {}})
+    assert counts == {"_judge": 1, "knows": 1}
+    post(client, "retrieve_future", poll)
+    assert counts == {"_judge": 3, "knows": 2}
+
+
+def test_a_start_imports_little_and_collects_no_garbage() -> None:
+    """`serve` up to where it would take requests."""
+    program = (
+        "import gc, sys\n"
+        "from tinker_mock.server.serving import command\n"
+        "from tinker_mock.server.settings import Settings\n"
+        "seen = []\n"
+        "def taken(app, settings, listener, ready, peers):\n"
+        "    seen.append([gc.isenabled(), len([m for m in sys.modules if 'tinker_mock' in m])])\n"
+        "    return 0\n"
+        "command.serve_until_signal = taken\n"
+        "collected = []\n"
+        "command.gc.callbacks.append(lambda phase, told: collected.append(phase))\n"
+        "with command.bind_socket('127.0.0.1', 0) as listener:\n"
+        "    before = len(collected)\n"
+        "    command.serve_one(Settings(), listener, ready=print)\n"
+        "print(seen[0], len(collected) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    enabled, modules, collections = re.findall(r"\w+", done.stdout)
+    assert (enabled, collections) == ("False", "0"), done.stderr
+    assert int(modules) < 185

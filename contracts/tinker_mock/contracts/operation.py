@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from jsonschema_rs import Draft202012Validator
 
+from tinker_mock.contracts.closed_schema import closable, closed
 from tinker_mock.contracts.integer_coercion import Coerce, compile_coercion
 from tinker_mock.contracts.pointer import join
 from tinker_mock.contracts.protobuf import check_message
@@ -194,6 +195,20 @@ class Operation:
         if not self._request_content:
             return []
         return self._check(self._request_content, body, content_type, f"{self.id}.request")
+
+    def knows(self, body: Any) -> bool:
+        """One look: whether a JSON body is valid, and the contract knows all of its fields.
+
+        False also where that takes more than a look: `check_request` and `unknown_fields` tell.
+        """
+        return self._closed is not None and self._closed.is_valid(body)
+
+    @cached_property
+    def _closed(self) -> Draft202012Validator | None:
+        schema = self.request_schema
+        if schema is None or not closable(self._schemas, schema):
+            return None
+        return self._validators.closed.get(f"{self.id}.request", closed(schema))
 
     def check_query(self, query: Mapping[str, Any]) -> list[Violation]:
         """Judge query parameters; text is read as the type the schema names."""

@@ -6,15 +6,24 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator, Registry
 
+from tinker_mock.contracts.closed_schema import closed
+
 
 class Validators:
     """Compiles schemas that refer to `#/components/…` of the document."""
 
     def __init__(self, name: str, document: dict[str, Any]) -> None:
+        self._name = name
         self._base = f"urn:contract:{name}"
         self._registry = Registry([(self._base, {"components": document.get("components", {})})])
         self._compiled: dict[str, Draft202012Validator] = {}
         self._document = document
+
+    @cached_property
+    def closed(self) -> "Validators":
+        """The same for schemas that are closed, with what they refer to."""
+        components = closed(self._document.get("components", {}))
+        return Validators(f"{self._name}:closed", {"components": components})
 
     @cached_property
     def names(self) -> frozenset[str]:

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from tinker_mock.server.engine import BaseModel
     from tinker_mock.server.service import operations
 else:
-    sharing = LazyModule("tinker_mock.server.cluster.sharing")
+    sharing = LazyModule("tinker_mock.server.cluster.sharing", rare=True)
     operations = LazyModule("tinker_mock.server.service.operations")
 
 

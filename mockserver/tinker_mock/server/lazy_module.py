@@ -49,13 +49,17 @@ class LazyFunction:
 
 
 class LazyModule:
-    """Stands for a module; each of its functions imports it when first called."""
+    """Stands for a module; each of its functions imports it when first called.
+
+    One that is `rare` is not imported before that.
+    """
 
     _named: ClassVar[set[str]] = set()
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, rare: bool = False) -> None:
         self._name = name
-        self._named.add(name)
+        if not rare:
+            self._named.add(name)
 
     def __getattr__(self, function: str) -> LazyFunction:
         return LazyFunction(self._name, function)

@@ -57,11 +57,6 @@ class Changes:
         """Something that answers may tell of is not kept."""
         return bool(self.everything or self.facts or self.counters or any(self.tables.values()))
 
-    @property
-    def unhurried(self) -> bool:
-        """There is something else to keep."""
-        return any(account.unhurried for account in self.tables.values())
-
     def put_back(self, change: Change) -> None:
         """What could not be kept is to be kept still."""
         self.everything |= change.everything
@@ -132,11 +127,11 @@ class Change:
 
 def gather(changes: Changes, state: State) -> Change:
     """Take what has changed. On the loop: nothing moves meanwhile."""
-    tables = state.tables()
-    changed = {name: list(keys | keys.unhurried) for name, keys in changes.tables.items()}
-    change = Change(changes.everything, changed)
+    change = Change(
+        changes.everything, {name: list(keys) for name, keys in changes.tables.items() if keys}
+    )
     for name, keys in change.keys.items():
-        table = tables[name]
+        table = getattr(state, name)
         for key in keys:
             record = table.get(key)
             row = None if record is None else row_of(record, change.filed)
@@ -154,7 +149,6 @@ def gather(changes: Changes, state: State) -> Change:
     changes.everything, changes.facts = False, {}
     for account in (*changes.tables.values(), changes.counters):
         account.clear()
-        account.unhurried.clear()
     return change
 
 

@@ -182,7 +182,7 @@ class StateKeeper:
 
     def _unhurried(self) -> None:
         self._later = None
-        if self._work is None and (self._changes or self._changes.unhurried):
+        if self._work is None and self._changes:
             with suppress(StorageFull):  # the next one who waits is told
                 self._commit()
 
@@ -227,7 +227,7 @@ class StateKeeper:
             self._work = None
         if not work.cancelled():
             work.exception()
-        if (self._changes or self._changes.unhurried) and self.failure is None:
+        if self._changes and self.failure is None:
             self._changed()
 
     def _finish(self, change: Change) -> None:

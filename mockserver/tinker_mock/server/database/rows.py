@@ -65,22 +65,23 @@ KEPT: dict[type[Record], tuple[str, ...]] = {
 }
 """The fields of a row."""
 
+GROWING = {list, dict}
+
 
 def row_of(record: Record, file: Callable[[Record, str, Any], Any]) -> dict[str, Any]:
     """A record's fields as they are now; `file` gives what stands for a filed one."""
     kind = type(record)
     filed = FILED.get(kind, ())
-    row: dict[str, Any] = {}
-    for name in KEPT[kind]:
-        value = getattr(record, name)
-        if name in filed:
-            row[name] = file(record, name, value) if value else None
-            if name == "weights" and value:
-                row["shape"] = asdict(value.shape)
-        elif isinstance(value, (list, dict)):
+    values = record.__dict__
+    row = {name: values[name] for name in KEPT[kind]}
+    for name, value in row.items():
+        if type(value) in GROWING:
             row[name] = value.copy()  # it may grow before it is written
-        else:
-            row[name] = value
+    for name in filed:
+        value = values[name]
+        row[name] = file(record, name, value) if value else None
+        if name == "weights" and value:
+            row["shape"] = asdict(value.shape)
     if isinstance(record, Lane):
         row["skipped"] = record.skipped()
     return row

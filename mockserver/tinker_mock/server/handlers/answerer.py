@@ -64,25 +64,17 @@ class MockAnswerer:
             return _awaited(outcome) if isinstance(outcome, Awaitable) else _answer(outcome)
         keeper.expect(len(exchange.raw_body))
         reads = operation.method == "GET" or operation.id in READS
-        if keeper.failure is not None or reads:
-            return self._kept(exchange, operation, keeper, reads)
+        if keeper.failure is not None and not reads:
+            return self._tried(exchange, operation, keeper)
         outcome = self.handlers[operation.id](self.backend, exchange)
-        if isinstance(outcome, Awaitable) or not keeper.keep_now():
-            return _kept(outcome, keeper)
+        if isinstance(outcome, Awaitable) or not _kept_now(keeper, reads):
+            return _kept(outcome, keeper, reads)
         return _answer(outcome)
 
-    async def _kept(
-        self, exchange: Exchange, operation: Operation, keeper: Keeper, reads: bool
-    ) -> Answer:
-        """As `_kept`; but nothing new is begun while nothing can be kept, and what is there can be
-        read all the same. Raises StorageFull."""
-        if not reads:
-            await keeper.kept()
-        outcome = self.handlers[operation.id](self.backend, exchange)
-        told = await outcome if isinstance(outcome, Awaitable) else outcome
-        with suppress(*([StorageFull] if reads else [])):
-            await keeper.kept()
-        return _answer(told)
+    async def _tried(self, exchange: Exchange, operation: Operation, keeper: Keeper) -> Answer:
+        """Nothing new is begun while nothing can be kept. Raises StorageFull."""
+        await keeper.kept()
+        return await _kept(self.handlers[operation.id](self.backend, exchange), keeper, False)
 
     def refused(self, exchange: Exchange, error: ServiceError) -> None:
         """Say which requirement is enforced; do not wait for a number that was used up."""
@@ -107,10 +99,22 @@ async def _awaited(outcome: Awaitable[Outcome]) -> Answer:
     return _answer(await outcome)
 
 
-async def _kept(outcome: Outcome | Awaitable[Outcome], keeper: Keeper) -> Answer:
-    """The answer, once everything that it may tell of is kept. Raises StorageFull."""
+def _kept_now(keeper: Keeper, reads: bool) -> bool:
+    """Everything is kept, or what is there is only read. Raises StorageFull."""
+    try:
+        return keeper.keep_now()
+    except StorageFull:
+        if reads:
+            return True
+        raise
+
+
+async def _kept(outcome: Outcome | Awaitable[Outcome], keeper: Keeper, reads: bool) -> Answer:
+    """The answer, once everything that it may tell of is kept; what is there can be read all the
+    same. Raises StorageFull."""
     told = await outcome if isinstance(outcome, Awaitable) else outcome
-    await keeper.kept()
+    with suppress(*([StorageFull] if reads else [])):
+        await keeper.kept()
     return _answer(told)
 
 

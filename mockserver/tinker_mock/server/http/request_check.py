@@ -96,7 +96,8 @@ def _decode(
     exchange.weight += VALUE_SIZE * values_of(content)
     exchange.body = read_json(content, connection.take)
     checkpoint()
-    exchange.request_violations = operation.check_request(exchange.body)
+    known = operation.knows(exchange.body)
+    exchange.request_violations = [] if known else operation.check_request(exchange.body)
     checkpoint()
     if exchange.request_violations:
         raise contract_breach(exchange.request_violations)
@@ -107,7 +108,7 @@ def _decode(
         large, sort = len(content) >= IN_THREAD, orjson.OPT_SORT_KEYS
         whole = () if large else (orjson.dumps(exchange.body, option=sort),)
         exchange.fingerprint = _fingerprint(operation, whole or json_pieces(exchange.body, sort))
-    exchange.unknown_fields = operation.unknown_fields(exchange.body)
+    exchange.unknown_fields = [] if known else operation.unknown_fields(exchange.body)
     if exchange.unknown_fields and rules.strict:
         raise _unknown(exchange.unknown_fields)
 

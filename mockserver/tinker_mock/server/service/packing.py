@@ -1,6 +1,6 @@
 """Idle models give way under `--memory-limit`: their weights are packed, or left to the disk.
 
-A trainer that is ready to compute takes a few MiB of tables; packed it takes what was trained.
+A trainer that is ready to compute takes several times what was trained; packed, that alone.
 """
 
 from collections.abc import Mapping

@@ -123,6 +123,8 @@ def serve_one(
     `drawn` tells of the seed once the settings are known to work.
     """
     with ExitStack() as stack:
+        gc.disable()  # until the collector begins
+        stack.callback(gc.enable)
         peers = None
         if settings.store is not None:
             peers = stack.enter_context(bind_socket(settings.peer_host, 0))

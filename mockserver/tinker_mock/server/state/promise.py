@@ -26,8 +26,7 @@ class Promise(Record):
     """One accepted operation. `payload` is the request in its JSON shape and is dropped
     when the operation has ended; results are encoded only when somebody asks."""
 
-    FLEETING: ClassVar[frozenset[str]] = frozenset({"polls", "started_at"})
-    UNHURRIED: ClassVar[frozenset[str]] = frozenset({"acknowledged"})
+    FLEETING: ClassVar[frozenset[str]] = frozenset({"acknowledged", "polls", "started_at"})
     request_id: str
     operation: str
     tenant_id: str

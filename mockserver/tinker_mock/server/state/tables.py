@@ -12,22 +12,16 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 
 class Account(set[str]):
-    """Keys of what has changed; `unhurried`: of what nobody waits for until it is kept. `told` is
-    called when there is one more."""
+    """Keys of what has changed. `told` is called when there is one more."""
 
     def __init__(self, told: Callable[[], None] = lambda: None) -> None:
         super().__init__()
-        self.unhurried: set[str] = set()
         self._told = told
 
     def add(self, key: str) -> None:
-        super().add(key)
-        self._told()
-
-    def add_unhurried(self, key: str) -> None:
-        """This is to be kept along with others, or a moment later."""
-        self.unhurried.add(key)
-        self._told()
+        if key not in self:
+            super().add(key)
+            self._told()
 
 
 class Record:
@@ -38,18 +32,12 @@ class Record:
 
     FLEETING: ClassVar[frozenset[str]] = frozenset()
     """Fields whose change alone is not worth keeping; they are kept along with others."""
-    UNHURRIED: ClassVar[frozenset[str]] = frozenset()
-    """Fields whose change is kept, but no answer tells of it."""
     _account: Account | None = None
     _key: str = ""
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.__dict__[name] = value
-        if self._account is None or name in self.FLEETING:
-            return
-        if name in self.UNHURRIED:
-            self._account.add_unhurried(self._key)
-        else:
+        if self._account is not None and name not in self.FLEETING:
             self._account.add(self._key)
 
     def touch(self) -> None:

@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from tinker_mock.server.quirks import ActiveQuirks, Quirk
-from tinker_mock.server.text.model_names import NOT_ON_OFFER
 from tinker_mock.server.wire.exchange import Answer
 
 OPENAI, ANTHROPIC = "/oai/api/", "/anthropic/api/"
+NOT_ON_OFFER = "text/models/on-offer"
+"""The rule that a base model which is not on offer breaks."""
 MODELS = "/models/"
 """Where a model is asked for by name: one that is not there is not found."""
 OPENAI_TYPES = {

@@ -1,19 +1,23 @@
 """What the `model` of a text request may be: a base model, a sampler checkpoint, or both."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tinker_mock.server.catalog import CatalogModel
-from tinker_mock.server.engine import Weights
 from tinker_mock.server.errors import BadRequest, NotFound
 from tinker_mock.server.service import checkpoints, offer
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.records import Checkpoint, Tenant
+from tinker_mock.server.text.error_shapes import NOT_ON_OFFER
+
+if TYPE_CHECKING:
+    from tinker_mock.server.engine import Weights
 
 CHECKPOINT = "tinker://"
 BOTH = ";"
 """Between base model and checkpoint: `Qwen/Qwen3-8B:peft:131072;tinker://…`."""
-NOT_ON_OFFER = "text/models/on-offer"
-"""The rule that a base model which is not on offer breaks."""
 
 
 @dataclass(frozen=True)

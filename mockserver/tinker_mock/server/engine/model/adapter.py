@@ -161,12 +161,12 @@ class Adapter:
 
     def admit(self, keys: Hashes, tokens: Ints) -> None:
         """Add parameters (value 0) for tokens in the contexts of their chains, as far as the rank
-        allows. `keys` [orders - 1, N] name the contexts.
+        allows. `keys` [orders - 1, N] name the contexts, which the table was asked for before.
 
         Which pairs come in depends on the set of pairs alone, not on their order.
         """
         orders = keys.shape[0] + 1
-        self.table.fetch(keys.ravel(), tokens)
+        self.table.fetch_roots(tokens)
         self.fit()
         chains = np.concatenate([np.repeat(ROOT, tokens.size)[None], keys])
         names = [entry_keys(chains[order], tokens) for order in range(orders)]
@@ -229,7 +229,8 @@ class Adapter:
             np.ascontiguousarray(state["pairs.shorter"]).view(np.uint64),
             np.asarray(state["pairs.tokens"], dtype=np.int64),
         )
-        adapter.table.fetch(np.concatenate([rows.contexts, rows.shorter]), rows.tokens)
+        adapter.table.fetch(np.concatenate([rows.contexts, rows.shorter]))
+        adapter.table.fetch_roots(rows.tokens)
         entries = adapter.replay(rows, np.asarray(state["pairs.trained"], dtype=bool))
         adapter.values.values[entries] = state["pairs.values"]
         return adapter, entries

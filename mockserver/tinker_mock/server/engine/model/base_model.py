@@ -99,14 +99,14 @@ class BaseModel:
         self._resident.put(weights, Parameters(adapter))
         return weights
 
-    def parameters(self, weights: Weights) -> Parameters:
-        """The weights, unpacked."""
+    def parameters(self, weights: Weights | None = None) -> Parameters:
+        """The weights (None: the untrained model's), unpacked."""
+        if weights is None:
+            return self.untrained
         return self._resident.of(weights, lambda: weights.unpack(self.table))
 
     def scorer(self, weights: Weights | None = None, temperature: float = 1.0) -> Scorer:
         """Log-probabilities under the weights (None: untrained) at a temperature."""
-        if weights is None:
-            return self.untrained.scorer(temperature)
         return self.parameters(weights).scorer(temperature)
 
     def read(self, sequences: Sequence[Ints]) -> Contexts:

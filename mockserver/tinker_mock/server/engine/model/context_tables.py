@@ -20,7 +20,7 @@ from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.frozen_model import FrozenModel
 from tinker_mock.server.engine.model.hash_index import HashIndex
 from tinker_mock.server.engine.model.hashing import Hashes, entry_keys, features, joined
-from tinker_mock.server.engine.model.keys import Bools, Ints, distinct
+from tinker_mock.server.engine.model.keys import Bools, Ints, Narrow, distinct
 from tinker_mock.server.engine.model.members import Members
 
 ROOT = np.full(1, 0x6A09E667F3BCC908, dtype=np.uint64)
@@ -144,12 +144,15 @@ class ContextTable:
             found[1 : 1 + LISTED_ORDERS] = self.contexts.find(short.ravel()).reshape(short.shape)
         return found
 
-    def fetch(self, contexts: Hashes, tokens: Ints) -> None:
-        """Take over what the untrained model has of these contexts and tokens, before `grow`."""
+    def fetch(self, contexts: Hashes) -> None:
+        """Take over the untrained model's contexts of these names."""
         self._take_over(contexts[self.contexts.find(contexts) < 0])
+
+    def fetch_roots(self, tokens: Ints) -> None:
+        """Take over the untrained model's entries of order 0 of these tokens."""
         if self.untrained is not None:
-            names = entry_keys(np.repeat(ROOT, tokens.size), tokens)
-            at = self.untrained.entries.find(names)
+            tokens = distinct(tokens)
+            at = self.untrained.entries.find(entry_keys(np.repeat(ROOT, tokens.size), tokens))
             self._copy_roots(self.untrained, at[at >= 0])
 
     def deepest_entries(self, chains: Ints, tokens: Ints) -> Ints:
@@ -183,16 +186,20 @@ class ContextTable:
 
     def grow(self, rows: Rows) -> Ints:
         """The entry of every row, made where it was missing. Parents must be there or come along,
-        and what the untrained model has must be there; rows of order 0 are not listed by this."""
+        and what the untrained model has of the contexts and tokens must be there (`chains` or
+        `fetch`, and `fetch_roots`); rows of order 0 are not listed by this."""
         deep = rows.orders > 0
         fresh = _first_of_each(rows.contexts, deep & (self.contexts.find(rows.contexts) < 0))
         self._add_contexts(rows.orders[fresh], rows.contexts[fresh])
         self.context_parent.extend(self.contexts.find(rows.shorter[fresh]))
         keys = entry_keys(rows.contexts, rows.tokens)
-        fresh = _first_of_each(keys, self.entries.find(keys) < 0)
+        found = self.entries.find(keys)
+        missing = found < 0
+        fresh = _first_of_each(keys, missing)
         if fresh.size:
             self._add_entries(rows.take(fresh), keys[fresh])
-        return self.entries.find(keys)
+            found[missing] = self.entries.find(keys[missing])
+        return found
 
     def list_root(self, entries: Ints) -> None:
         """Have the root list entries of order 0."""
@@ -246,7 +253,7 @@ class ContextTable:
         self.taken += at.size
         return True
 
-    def _copy_roots(self, whole: ContextTable, at: Ints) -> None:
+    def _copy_roots(self, whole: ContextTable, at: Narrow) -> None:
         """Have the untrained model's entries of order 0, as far as they are not here."""
         at = distinct(at)
         self._copy_entries(whole, at[self.entries.find(whole.entries.keys[at]) < 0])
@@ -266,7 +273,7 @@ class ContextTable:
         self.members.append(contexts[listed], ids[listed])
         self.entries.add(whole.entries.keys[at])  # found by other threads from here on
 
-    def _add_contexts(self, orders: Ints, keys: Hashes) -> None:
+    def _add_contexts(self, orders: Narrow, keys: Hashes) -> None:
         self.contexts.add(keys)
         self.order.extend(orders)
         self.members.add(keys.size)

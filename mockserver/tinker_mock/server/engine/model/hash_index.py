@@ -12,6 +12,10 @@ from tinker_mock.server.engine.model.keys import Ints
 SLOTS_A_KEY = 8
 """Few keys share a run of slots then, so that most look-ups end at the first."""
 SMALLEST = 64
+FEW = 2**15 * SLOTS_A_KEY // 2
+"""So many slots are never of more keys than 16 bits can number."""
+
+Slots = NDArray[np.int16] | NDArray[np.int32]
 
 
 class HashIndex:
@@ -23,7 +27,7 @@ class HashIndex:
 
     def __init__(self) -> None:
         self._keys: Column[np.uint64] = Column(np.zeros(0, dtype=np.uint64))
-        self._slots = np.full(SMALLEST, -1, dtype=np.int32)
+        self._slots = _empty(SMALLEST)
         self._shared = False
 
     @property
@@ -63,7 +67,7 @@ class HashIndex:
         self._keys.extend(keys)
         if self.size * SLOTS_A_KEY // 2 > self._slots.size:
             wanted = 1 << (self.size * SLOTS_A_KEY - 1).bit_length()
-            slots = np.full(wanted, -1, dtype=np.int32)
+            slots = _empty(wanted)
             self._place(slots, self.keys, np.arange(self.size))
             self._slots, self._shared = slots, False
             return ids
@@ -75,7 +79,7 @@ class HashIndex:
         return ids
 
     @staticmethod
-    def _place(slots: NDArray[np.int32], keys: Hashes, ids: Ints) -> None:
+    def _place(slots: Slots, keys: Hashes, ids: Ints) -> None:
         at = (keys & np.uint64(slots.size - 1)).view(np.int64)
         while ids.size:
             free = slots[at] < 0
@@ -88,3 +92,9 @@ class HashIndex:
         copy = HashIndex()
         copy._keys, copy._slots, copy._shared = self._keys.frozen(), self._slots, True
         return copy
+
+
+def _empty(size: int) -> Slots:
+    if size <= FEW:
+        return np.full(size, -1, dtype=np.int16)
+    return np.full(size, -1, dtype=np.int32)

@@ -5,6 +5,7 @@ most significant digit, so that entries which share a shorter context lie next t
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from tinker_mock.server.engine.errors import EngineError
 
 Ints = NDArray[np.int64]
+Narrow = NDArray[np.signedinteger[Any]]
+"""Whole numbers of any width: kept in as few bytes as they need."""
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -67,7 +70,7 @@ class KeySpace:
         return self.token_of(keys)
 
 
-def find(keys: Ints, wanted: Ints) -> Ints:
+def find(keys: Narrow, wanted: Narrow) -> Ints:
     """Positions of `wanted` in the sorted `keys`, -1 where absent."""
     if keys.size == 0:
         return np.full(wanted.shape, -1, dtype=np.int64)
@@ -76,7 +79,7 @@ def find(keys: Ints, wanted: Ints) -> Ints:
     return np.where(keys[at] == wanted, at, -1)
 
 
-def distinct(*parts: Ints) -> Ints:
+def distinct(*parts: Narrow) -> Ints:
     """All values of the arrays, sorted, each once; faster here than numpy's hashing `unique`."""
     values = np.sort(np.concatenate(parts))
     return values[segment_starts(values)]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from tinker_mock.server.engine.model.columns import Column
-from tinker_mock.server.engine.model.keys import Ints, segment_starts
+from tinker_mock.server.engine.model.keys import Ints, Narrow, segment_starts
 
 
-def spans(starts: Ints, lengths: Ints) -> Ints:
+def spans(starts: Narrow, lengths: Narrow) -> Ints:
     """The numbers start, start + 1, … of every span, end to end."""
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if ends.size else 0

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.context_tables import ContextTable
-from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.keys import Floats, Ints, Narrow
 from tinker_mock.server.engine.model.numbering import Numbering
 
 GAIN = 1 / 32
@@ -29,7 +29,7 @@ at this share, and those that are left still sum to one within 1e-9.
 """
 
 
-Parameters = Callable[[Ints], tuple[Ints, Floats]]
+Among = Callable[[Ints], tuple[Ints, Floats]]
 """Which of some entries are parameters, by their places, and the values of those."""
 
 
@@ -55,7 +55,7 @@ class Prepared:
     values: Floats
     marked: Ints
     owner: Ints
-    column: Ints
+    column: Narrow
 
 
 class Normalisers:
@@ -67,9 +67,7 @@ class Normalisers:
     `shift` is raised to `1 / temperature`.
     """
 
-    def __init__(
-        self, table: ContextTable, parameters: Parameters, temperature: float = 1.0
-    ) -> None:
+    def __init__(self, table: ContextTable, parameters: Among, temperature: float = 1.0) -> None:
         frozen = table.frozen
         self.table = table
         self.parameters = parameters

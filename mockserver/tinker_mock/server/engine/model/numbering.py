@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinker_mock.server.engine.model.keys import Ints
+from tinker_mock.server.engine.model.keys import Ints, Narrow
 
 
 class Numbering:
@@ -12,14 +12,14 @@ class Numbering:
         self._place = np.zeros(0, dtype=np.int32)
         self._members = np.zeros(0, dtype=np.int64)
 
-    def of(self, members: Ints, wanted: Ints, size: int) -> Ints:
+    def of(self, members: Ints, wanted: Narrow, size: int) -> Ints:
         """The place of each wanted number among the distinct members, -1 where it is none.
 
         All are below `size`; a wanted -1 has no place. Members that were asked about must not have
         changed since.
         """
         if self._place.size < size + 1:
-            self._place = np.full(2 * size + 1, -1, dtype=np.int32)
+            self._place = np.full(size + size // 4 + 1, -1, dtype=np.int32)
             self._members = self._members[:0]
         if members is not self._members:
             self._place[self._members] = -1

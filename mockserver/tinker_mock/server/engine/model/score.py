@@ -6,10 +6,9 @@ on what else is in the batch. float64 throughout; callers round once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,6 @@ from tinker_mock.server.engine.model.hashing import Hashes
 from tinker_mock.server.engine.model.keys import Bools, Floats, Ints
 from tinker_mock.server.engine.model.normalisers import Normalisers, Prepared
 from tinker_mock.server.engine.model.numbering import Numbering
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -80,14 +77,6 @@ class Scorer:
         self.ready: Bools = np.zeros(0, dtype=bool)
         self.numbers = Numbering()
         self._marks: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
-        self._derived: dict[Callable[[Scorer], Any], Any] = {}
-
-    def derived(self, make: Callable[[Scorer], T]) -> T:
-        """What `make` computes from this distribution: made once, kept as long as the scorer."""
-        if make not in self._derived:
-            self._derived[make] = make(self)
-        found: T = self._derived[make]
-        return found
 
     def score(self, contexts: Contexts, tokens: Ints) -> Floats:
         """log p(token | context), [N]."""
@@ -150,7 +139,7 @@ class Scorer:
     def levels(self, chains: Ints) -> list[Ints]:
         """The distinct contexts of each order."""
         if self._marks.size < self.table.contexts.size:
-            self._marks = np.zeros(2 * self.table.contexts.size, dtype=np.int32)
+            self._marks = np.zeros(self.table.contexts.size * 5 // 4, dtype=np.int32)
         found = [np.zeros(1, dtype=np.int64)]
         for order in range(1, chains.shape[0]):
             here = chains[order][chains[order] >= 0]

@@ -40,7 +40,7 @@ class Sampler:
 
     def tables(self, temperature: float = 1.0) -> SamplingTables:
         """The scorer of a temperature, with what drawing from it needs."""
-        return self.base.scorer(self.weights, temperature).derived(SamplingTables)
+        return self.base.parameters(self.weights).derived(temperature, SamplingTables)
 
     def sample(self, request: SampleRequest) -> SampleResult:
         """Everything the request asks for.

@@ -12,7 +12,7 @@ from tinker_mock.server.engine.sampling.top_p import TopPTable
 class SamplingTables:
     """Each table is made when it is first used.
 
-    `scorer.derived(SamplingTables)` gives the scorer's own: samplers come and go, tables stay.
+    `Parameters.derived` keeps them: samplers come and go, tables stay.
     """
 
     def __init__(self, scorer: Scorer) -> None:

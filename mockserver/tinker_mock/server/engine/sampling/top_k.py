@@ -15,7 +15,7 @@ import numpy as np
 
 from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.model.contexts import Contexts
-from tinker_mock.server.engine.model.keys import Bools, Floats, Ints, find
+from tinker_mock.server.engine.model.keys import Bools, Floats, Ints, Narrow, find
 from tinker_mock.server.engine.model.score import Scorer, deepest_of
 from tinker_mock.server.engine.sampling.counter_rng import Seeds, uniform
 from tinker_mock.server.engine.sampling.listings import Listings
@@ -119,7 +119,7 @@ class TopKTable:
     def listed(self, place: Place) -> tuple[Ints, Floats]:
         """The ordinary tokens that the context and shorter ones list, but the root's."""
         listings, weight = self.listings, self.scorer.normalisers.weight
-        tokens: list[Ints] = []
+        tokens: list[Narrow] = []
         weights: list[Floats] = []
         for context in self.scorer.table.ancestors(place.context)[:-1]:
             span = listings.span(context)
@@ -203,6 +203,6 @@ class TopKTable:
         return order, np.exp(self.frozen.prior.root[order] / self.scorer.normalisers.temperature)
 
 
-def _absent(ordered: Ints, tokens: Ints) -> Bools:
+def _absent(ordered: Narrow, tokens: Narrow) -> Bools:
     """Whether each token is missing from the sorted tokens."""
     return find(ordered, tokens) < 0

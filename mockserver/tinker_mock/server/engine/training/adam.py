@@ -16,7 +16,7 @@ import numpy as np
 
 from tinker_mock.server.engine.model.adapter import MAX_VALUE, RATE, Adapter, State
 from tinker_mock.server.engine.model.columns import Column
-from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.keys import Floats, Ints, Narrow
 from tinker_mock.server.engine.training.gradient import Gradient
 from tinker_mock.server.engine.training.idle_steps import IdleSteps
 
@@ -74,7 +74,8 @@ class Adam:
         first = b1 * first + (1 - b1) * slopes
         second = b2 * second + (1 - b2) * slopes * slopes
         spread = np.sqrt(second / (1 - b2**step)) + params["eps"]
-        spread[spread == 0.0] = 1.0  # no gradient ever: the first moment is 0 as well
+        if params["eps"] == 0.0:
+            spread[spread == 0.0] = 1.0  # no gradient ever: the first moment is 0 as well
         update = first / spread
         update *= self.rates.values[entries]
         update *= rate / (1 - b1**step)
@@ -84,7 +85,7 @@ class Adam:
         self.touched.values[entries] = step
         self.idle.record(params)
 
-    def packed(self, entries: Ints) -> State:
+    def packed(self, entries: Narrow) -> State:
         """What a checkpoint keeps of it, for these entries."""
         self._fit()
         return {

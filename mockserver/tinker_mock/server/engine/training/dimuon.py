@@ -22,7 +22,7 @@ import numpy as np
 
 from tinker_mock.server.engine.model.adapter import MAX_VALUE, RATE, Adapter, State
 from tinker_mock.server.engine.model.columns import Column
-from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.keys import Floats, Ints, Narrow
 from tinker_mock.server.engine.training.gradient import Gradient
 
 REFERENCE_RANK = 32
@@ -72,7 +72,7 @@ class Dimuon:
             self.adapter.values.values[places] = rounded.astype(np.float64)
         self.step += 1
 
-    def packed(self, entries: Ints) -> State:
+    def packed(self, entries: Narrow) -> State:
         """What a checkpoint keeps of it, for these entries."""
         self.momentum.extend_by(self.adapter.values.size - self.momentum.size, 0.0)
         return {MOMENTUM: self.momentum.values[entries], STEPS: np.array([self.step])}
@@ -86,7 +86,7 @@ class Dimuon:
         return found
 
 
-def unit_direction(values: Floats, rows: Ints, columns: Ints, damping: float) -> Floats:
+def unit_direction(values: Floats, rows: Ints, columns: Narrow, damping: float) -> Floats:
     """The preconditioned values of one matrix's entries, with Frobenius norm 1."""
     squares = values * values
     scale = np.ones(values.size)

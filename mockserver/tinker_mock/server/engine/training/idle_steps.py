@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinker_mock.server.engine.model.columns import Column
-from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.keys import Floats, Narrow
 
 TERMS = 5
 """Of the power series; the last one tells how much is missing."""
@@ -77,7 +77,7 @@ class IdleSteps:
             column.extend_by(1, 0.0)
 
     def values_after(
-        self, values: Floats, first: Floats, second: Floats, rates: Floats, since: Ints
+        self, values: Floats, first: Floats, second: Floats, rates: Floats, since: Narrow
     ) -> Floats:
         """Where parameters are by now that were last touched at the steps `since`.
 
@@ -100,7 +100,7 @@ class IdleSteps:
             )
         return found
 
-    def _moved(self, inverse: Floats, since: Ints) -> Floats:
+    def _moved(self, inverse: Floats, since: Narrow) -> Floats:
         """The sum of the series; NaN where it does not converge."""
         terms = [column.values[since] * (-inverse) ** n for n, column in enumerate(self.series)]
         exact = np.abs(terms[-1]) <= TOLERANCE * terms[0]
@@ -108,7 +108,7 @@ class IdleSteps:
         return found
 
     def _walked(
-        self, values: Floats, first: Floats, second: Floats, rates: Floats, since: Ints
+        self, values: Floats, first: Floats, second: Floats, rates: Floats, since: Narrow
     ) -> Floats:
         """Step by step, where eps is not small beside the gradient."""
         for step in range(int(since.min()) + 1, self.step + 1):
@@ -124,7 +124,7 @@ class IdleSteps:
                 break
         return values
 
-    def moments_after(self, first: Floats, second: Floats, since: Ints) -> tuple[Floats, Floats]:
+    def moments_after(self, first: Floats, second: Floats, since: Narrow) -> tuple[Floats, Floats]:
         """What is left of moments that were last touched at the steps `since`."""
         return first * self.first.values[since], second * self.second.values[since]
 
