@@ -24,6 +24,8 @@ from typing import Protocol, TypeVar
 from tinker_mock.server.timers import Timer, TimerQueue
 
 DEFAULT_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z, where a manual clock starts
+LATEST = 253_402_300_799.0
+"""The last second that times on the wire have a form for: they have years of four digits."""
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 """Seconds of each unit that a duration may be written in: `250ms`, `2s`, `5m`, `1h`."""
 SOCKET_PATIENCE = 0.005  # real seconds clients behind a socket get to react before a jump
@@ -234,7 +236,7 @@ class ScaledClock(_TimerClock):
         return self._origin + (time.monotonic() - self._origin) * self.rate
 
     def now(self) -> float:
-        return self._unix_origin + (self.monotonic() - self._origin) + skew.get()
+        return _sayable(self._unix_origin + (self.monotonic() - self._origin) + skew.get())
 
     def forward_to(self, moment: float) -> None:
         self._unix_origin += max(0.0, moment - self.now())
@@ -293,7 +295,7 @@ class ManualClock(_TimerClock):
         return self._elapsed
 
     def now(self) -> float:
-        return self.start + self._elapsed + skew.get()
+        return _sayable(self.start + self._elapsed + skew.get())
 
     def forward_to(self, moment: float) -> None:
         self.start += max(0.0, moment - self.now())
@@ -360,6 +362,11 @@ class ManualClock(_TimerClock):
         self._elapsed = max(self._elapsed, head.when)
         self._fire_due(self._elapsed)
         self._changed()
+
+
+def _sayable(moment: float) -> float:
+    """A Unix time from 1970 to the year 9999."""
+    return moment if 0.0 <= moment <= LATEST else min(max(moment, 0.0), LATEST)
 
 
 def machine_seconds() -> float:

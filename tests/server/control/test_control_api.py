@@ -79,6 +79,18 @@ def test_a_key_protects_everything_but_health(console: Console) -> None:
     assert console.control("get_state").status_code == 200
 
 
+@pytest.mark.tinker_mock(clock="manual")
+@pytest.mark.parametrize("seconds", [2.6e11, 1e308])
+def test_time_does_not_leave_what_the_wire_can_say(console: Console, seconds: float) -> None:
+    refused = console.control("advance_clock", {"seconds": seconds})
+    assert (refused.status_code, refused.json()["error"]["field"]) == (400, "/seconds")
+    assert console.control("advance_clock", {"seconds": 2.5e11}).status_code == 200
+    far = {"X-Tinker-Mock-Effect": "skew-99999999999h", "Authorization": "Bearer tml-a"}
+    for path in ("/api/v1/audit", "/oai/api/v1/models", "/api/v1/sessions"):
+        assert console.http.get(path, headers=far).status_code == 200
+    assert console.control("query_journal").status_code == 200
+
+
 @pytest.mark.tinker_mock(control=False)
 def test_switched_off_there_is_no_control_api_and_no_effect_header(console: Console) -> None:
     assert console.http.get("/_mock/state").status_code == 404

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tinker_mock.server.clock import ManualClock, RealClock, ScaledClock
+from tinker_mock.server.clock import LATEST, ManualClock, RealClock, ScaledClock
 from tinker_mock.server.control.mock_control import MockControl
-from tinker_mock.server.errors import Conflict
+from tinker_mock.server.errors import BadRequest, Conflict
 from tinker_mock.server.wire.exchange import Exchange
 
 
@@ -35,5 +35,13 @@ async def advance_clock(control: MockControl, exchange: Exchange) -> dict[str, A
             rule="real and scaled clocks run by themselves",
             fix="start the mock with --clock manual or --clock auto",
         )
-    await clock.run_for(exchange.body["seconds"])
+    seconds = exchange.body["seconds"]
+    if clock.now() + seconds > LATEST:
+        raise BadRequest(
+            f"seconds: {seconds} lead beyond the year 9999",
+            pointer="/seconds",
+            rule="times on the wire have years of four digits",
+            fix=f"advance by at most {LATEST - clock.now():.0f}",
+        )
+    await clock.run_for(seconds)
     return clock_state(clock)

@@ -3,17 +3,22 @@
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
+from tinker_mock.server.clock import LATEST
 from tinker_mock.server.errors import BadRequest
 
 
 def wire_time(seconds: float) -> str:
-    """Unix seconds as RFC 3339 in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+    """Unix seconds as RFC 3339 in UTC; what lies beyond the year 9999 is its end."""
+    return _moment(seconds).isoformat().replace("+00:00", "Z")
 
 
 def http_date(seconds: float) -> str:
     """Unix seconds as an HTTP date (`Sun, 06 Nov 1994 08:49:37 GMT`)."""
-    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)
+    return format_datetime(_moment(seconds), usegmt=True)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(min(max(seconds, 0.0), LATEST), UTC)
 
 
 def parse_time(text: str, pointer: str) -> float:

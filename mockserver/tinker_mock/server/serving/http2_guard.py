@@ -19,6 +19,20 @@ FREE_RESETS = 500
 """Streams that a client may take back; beyond, no more than half of what it opens."""
 
 
+class Nobody:
+    """Takes what comes for a stream that has ended, or that was refused."""
+
+    async def handle(self, event: object) -> None:
+        pass
+
+
+class Streams(dict[int, Any]):
+    """Those under way. A body that was answered before it was whole goes to nobody."""
+
+    def __missing__(self, stream_id: int) -> Nobody:
+        return Nobody()
+
+
 class GuardedH2(H2Protocol):
     """Ends connections that keep it busy for nothing, and those that break the protocol."""
 
@@ -31,6 +45,7 @@ class GuardedH2(H2Protocol):
         self.connection = CountedStreams(config=given.config)
         self.connection.local_settings = given.local_settings
         vars(self)["priority"] = Turns()
+        self.streams = Streams()
 
     async def handle(self, event: Event) -> None:
         try:
@@ -59,28 +74,27 @@ class GuardedH2(H2Protocol):
         if self.resets > FREE_RESETS + self.keep_alive_requests // 2:
             await self._end(ErrorCodes.ENHANCE_YOUR_CALM)
             return
-        opened: set[int] = set()
-        widened: set[int | None] = set()
-        await super()._handle_events([e for e in events if self._heeded(e, opened, widened)])
+        await super()._handle_events(self._heeded(events))
 
-    def _heeded(self, event: h2.events.Event, opened: set[int], widened: set[int | None]) -> bool:
-        """Whether it is more than noise; `opened` and `widened` are streams of the same portion."""
-        if isinstance(event, h2.events.RequestReceived):
-            if len(self.streams) + len(opened) >= self.crowd.room_for_streams():
-                self.connection.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
-                return False
-            opened.add(event.stream_id)
-        elif isinstance(event, h2.events.DataReceived):
-            if event.stream_id not in self.streams and event.stream_id not in opened:
-                # The rest of a body that was answered before it was whole.
-                size = event.flow_controlled_length
-                self.connection.acknowledge_received_data(size, event.stream_id)
-                return False
-        elif isinstance(event, h2.events.WindowUpdated):
-            if event.stream_id in widened:
-                return False
-            widened.add(event.stream_id)
-        return not isinstance(event, h2.events.PriorityUpdated)
+    def _heeded(self, events: list[h2.events.Event]) -> list[h2.events.Event]:
+        """Those that are more than noise; requests beyond what there is room for are refused."""
+        found = []
+        widened: set[int | None] = set()
+        room = self.crowd.room_for_streams() - len(self.streams)
+        for event in events:
+            if isinstance(event, h2.events.RequestReceived):
+                room -= 1
+                if room < 0:
+                    self.connection.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
+                    continue
+            elif isinstance(event, h2.events.WindowUpdated):
+                if event.stream_id in widened:
+                    continue
+                widened.add(event.stream_id)
+            elif isinstance(event, h2.events.PriorityUpdated):
+                continue
+            found.append(event)
+        return found
 
     async def _create_stream(self, request: h2.events.RequestReceived) -> None:
         before = len(self.streams)

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from typing import Any
 
 from h2.connection import H2Connection
-from priority import DeadlockError, DuplicateStreamError, MissingStreamError
+from priority.priority import DeadlockError, DuplicateStreamError, MissingStreamError
 
 UNCOUNTED = 64
 """Streams that may be opened until they are counted again."""

@@ -28,12 +28,12 @@ class GuardedStream(HTTPStream):
             raise ConnectionResetError("the client left before its answer was sent")
         await super().app_send(message)
 
-    async def handle(self, event: StreamEvent) -> None:  # type: ignore[override]
+    async def handle(self, event: StreamEvent) -> None:
         if isinstance(event, StreamClosed) and not self.closed:
             unread: asyncio.Queue[Any] = self.app_put.__self__  # type: ignore[attr-defined]
             while not unread.empty():
                 unread.get_nowait()
-        await super().handle(event)  # type: ignore[arg-type]
+        await super().handle(event)
 
 
 class GuardedH11(H11Protocol):
