@@ -34,9 +34,9 @@ def main() -> None:
     sys.argv = sys.argv[1:]
     leave = os._exit
 
-    def left(code: int) -> NoReturn:
+    def left(status: int) -> NoReturn:
         write()
-        leave(code)
+        leave(status)
 
     os._exit = left  # a program that must not wait for its threads ends so
     threading.setprofile(note)

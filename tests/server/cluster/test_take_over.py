@@ -15,7 +15,7 @@ from tinker_mock.suite.postgres import postgres
 
 def test_every_acknowledged_operation_runs_exactly_once_and_in_order(store: str) -> None:
     """A short form of `make crash`."""
-    assert crash(("--store", store), points=10, clients=4, seed=7, longest=0.6, servers=3) > 0
+    assert crash(("--store", store), points=20, clients=4, seed=7, longest=0.4, servers=3) > 0
 
 
 def test_a_server_that_starts_again_has_everything(store: str) -> None:

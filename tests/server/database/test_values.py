@@ -1,5 +1,6 @@
 """What is kept is what was there: JSON, arrays, results, and text that looks like the format."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from tinker_mock.server.database.values import MARK, Unreadable, decode, encode
 from tinker_mock.server.engine import LossResult, SampledSequence, SampleResult, TopK
+from tinker_mock.server.lazy_module import IMPORTING
 from tinker_mock.server.state.promise import Outcome
 
 TEXT = st.one_of(st.text(max_size=8), st.sampled_from([MARK, MARK * 2, "part", f'"{MARK}":']))
@@ -69,3 +71,13 @@ def test_no_code_and_no_objects_come_out_of_a_file() -> None:
         decode(foreign)
     with pytest.raises(Unreadable):
         decode(encode({"a": np.arange(2)}).replace(b'"<i8"', b'"|O8"', 1))
+
+
+def test_a_thread_that_reads_arrays_waits_while_another_imports_numpy() -> None:
+    data = encode([np.arange(3.0)])
+    with ThreadPoolExecutor(1) as threads:
+        with IMPORTING:
+            reading = threads.submit(decode, data)
+            with pytest.raises(TimeoutError):
+                reading.result(0.2)
+        assert reading.result(60)[0].tolist() == [0.0, 1.0, 2.0]

@@ -12,6 +12,7 @@ from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 from tinker_mock.server.database.weight_files import Filed
+from tinker_mock.server.lazy_module import IMPORTING
 from tinker_mock.server.state.promise import Lane, Promise
 from tinker_mock.server.state.records import (
     AuditEntry,
@@ -117,8 +118,9 @@ def _unfiled(each: Any, name: str | None, shape: Any, files: Any) -> Any:
     filed: Any = Filed(files, name)
     if each.name != "weights":
         return filed
-    from tinker_mock.server.engine import Weights
-    from tinker_mock.server.engine.model.adapter import AdapterShape
+    with IMPORTING:
+        from tinker_mock.server.engine import Weights
+        from tinker_mock.server.engine.model.adapter import AdapterShape
 
     return Weights(AdapterShape(**shape), filed)
 

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 import orjson
+
+from tinker_mock.server.lazy_module import IMPORTING
 
 MARK = "\u0001"
 OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_NON_STR_KEYS
@@ -91,7 +94,8 @@ def decode(data: bytes) -> Any:
 
 
 def _parts(data: bytes, at: int, shapes: list[Any]) -> list[Any]:
-    import numpy as np
+    with IMPORTING:
+        import numpy as np
 
     parts: list[Any] = []
     for dtype, shape in shapes:
@@ -131,9 +135,11 @@ def _made(kind: str, told: Any) -> Any:
     return makers[kind](told)
 
 
+@cache
 def _makers() -> dict[str, Callable[[Any], Any]]:
-    from tinker_mock.server.engine import LossResult, SampledSequence, SampleResult, TopK
-    from tinker_mock.server.state.promise import Outcome
+    with IMPORTING:
+        from tinker_mock.server.engine import LossResult, SampledSequence, SampleResult, TopK
+        from tinker_mock.server.state.promise import Outcome
 
     kinds: tuple[type[Any], ...] = (Outcome, LossResult, SampleResult, SampledSequence, TopK)
     return {kind.__name__: _taker(kind) for kind in kinds}

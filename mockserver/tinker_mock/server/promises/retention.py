@@ -6,8 +6,6 @@ have been read after it. What has expired is remembered for as long again.
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
-from functools import cache
 from typing import Any
 
 from tinker_mock.server.budget import MIB
@@ -140,14 +138,5 @@ def weight_of(result: Any) -> int:
         return VALUE + sum(map(weight_of, result.values()))
     if isinstance(result, list | tuple):
         return VALUE + sum(map(weight_of, result))
-    return VALUE + sum(map(weight_of, _parts_of(result)))
-
-
-def _parts_of(result: Any) -> list[Any]:
-    return [getattr(result, name) for name in _names_of(type(result))]
-
-
-@cache
-def _names_of(kind: type) -> tuple[str, ...]:
-    """The fields of a dataclass."""
-    return tuple(each.name for each in fields(kind)) if is_dataclass(kind) else ()
+    names = getattr(result, "__dataclass_fields__", ())
+    return VALUE + sum(weight_of(getattr(result, name)) for name in names)

@@ -6,8 +6,6 @@ A trainer that is ready to compute takes several times what was trained; packed,
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from tinker_mock.server.budget import MIB
 from tinker_mock.server.engine import export_state
 from tinker_mock.server.service.backend import Backend
@@ -62,12 +60,12 @@ def _idle(backend: Backend, run: TrainingRun) -> bool:
 def weight_of(thing: Any, counted: set[int] | None = None) -> int:
     """Bytes of the arrays of a trainer; what is in it twice counts once."""
     counted = set() if counted is None else counted
-    while isinstance(thing, np.ndarray) and isinstance(thing.base, np.ndarray):
-        thing = thing.base  # a view takes nothing
+    while hasattr(getattr(thing, "base", None), "nbytes"):
+        thing = thing.base  # a view of an array takes nothing
     if id(thing) in counted:
         return 0
     counted.add(id(thing))
-    if isinstance(thing, np.ndarray):
+    if hasattr(thing, "nbytes"):
         return int(thing.nbytes)
     if isinstance(thing, (list, tuple)):
         return sum(weight_of(part, counted) for part in thing)

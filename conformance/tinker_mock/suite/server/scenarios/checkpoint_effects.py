@@ -148,8 +148,8 @@ def copies(context: ScenarioContext) -> None:
     with context.check("weights/copy/same"):
         shelf.bench.same(shelf.inside(copy), then, "the same weights")
     with context.check("weights/copy/optimizer"):
-        own, other = shelf.resumed(path), shelf.resumed(copy)
-        expect_equal(own.tolist(), other.tolist(), "the next step from it is that from its source")
+        ways = [shelf.resumed(one).tolist() for one in (path, copy)]
+        expect_equal(ways[1], ways[0], "the next step from it is that from its source")
     with context.check("weights/copy/idempotent"):
         expect_equal(copied(), copy, "the same key, the same copy")
         second = copied({"x-idempotency-key": f"conformance-{model.model}-2"})

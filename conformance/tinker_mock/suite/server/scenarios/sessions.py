@@ -109,11 +109,11 @@ def contents(context: ScenarioContext) -> None:
         found = search(context, session_id=session).at("/sessions/0/project_id")
         expect_equal(found, "blue", "a search tells its project")
     with context.check("runs/list/project"):
-        where = ("list_training_runs", "/training_runs")
         there = {
             project: listed(
                 context,
-                *where,
+                "list_training_runs",
+                "/training_runs",
                 lambda run: run.get("training_run_id") in models,
                 project_id=project,
             )

@@ -10,7 +10,14 @@ from tinker_mock.suite.core.http import Reply
 from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
-from tinker_mock.suite.server.scenarios.text import HELLO, TOOL, chunks, offered, prompt_size
+from tinker_mock.suite.server.scenarios.text import (
+    HELLO,
+    PARAMETERS,
+    TOOL,
+    chunks,
+    offered,
+    prompt_size,
+)
 
 LIMIT = 12
 TALK = [
@@ -23,7 +30,7 @@ SEEDS = 6
 """So many are tried for an answer that runs into its limit."""
 RARE = {str(token): 100 for token in range(300, 316)}
 WEATHER = "What is the weather in Oslo, and what is the time there?"
-CLOCK = {**TOOL, "function": {**TOOL["function"], "name": "get_time"}}
+CLOCK = {**TOOL, "function": {"name": "get_time", "parameters": PARAMETERS}}
 
 
 @dataclass(frozen=True)
@@ -214,9 +221,9 @@ def messages_by_value(context: ScenarioContext) -> None:
         expect_equal(found, ("stop_sequence", stop, text[: text.index(stop)]), "cut before it")
     with context.check("text/messages/cache-misses"):
         strange = hashlib.sha512(str(time.time()).encode()).hexdigest()
-        told = reader.message(messages=[{"role": "user", "content": strange}], max_tokens=1)
-        known = told.require(200).at("/usage").get("cache_read_input_tokens") or 0
-        expect(known < prompt_size(told) / 2, "what was never sent is not known", "few", known)
+        new_one = reader.message(messages=[{"role": "user", "content": strange}], max_tokens=1)
+        known = new_one.require(200).at("/usage").get("cache_read_input_tokens") or 0
+        expect(known < prompt_size(new_one) / 2, "what was never sent is not known", "few", known)
     with context.check("text/messages/stream-equal"):
         events = chunks(reader.message(max_tokens=64, stream=True).require(200))
         last = next(one for one in events if one["type"] == "message_delta")

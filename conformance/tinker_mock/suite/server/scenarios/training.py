@@ -193,8 +193,9 @@ def more_inputs(context: ScenarioContext, model: str) -> None:
         first = seen if len(seen) == len(plain) else seen[::2]
         expect_all_close(first, plain, 1e-4, "the log-probabilities of its targets")
     with context.check("training/inputs/many-data"):
-        data = [datum(11, 12, 13)] * 1023 + [datum(21, 22, 23, 24)]
-        many = forward(context, model, context.number(model), data)
+        full: list[object] = [datum(11, 12, 13)] * 1023
+        full.append(datum(21, 22, 23, 24))
+        many = forward(context, model, context.number(model), full)
         expect_equal(len(many.at("/loss_fn_outputs")), 1024, "a full chunk of 1024 data")
         sizes = [len(bodies.logprobs(many, place)) for place in (0, 1022, 1023)]
         expect_equal(sizes, [2, 2, 3], "answered in their order")
@@ -207,14 +208,15 @@ def more_inputs(context: ScenarioContext, model: str) -> None:
         expect_close(told, want, 0.05 * abs(want), "weights have the digits of a float32")
     with context.check("training/inputs/large-ids"):
         tokens = (70_000, 70_001, 70_002)
-        seen = []
-        for data in (datum(*tokens), datum(*(token & 0xFFFF for token in tokens))):
-            body = bodies.forward(model, context.number(model), data=[data])
+        scored = []
+        for one in (datum(*tokens), datum(*(token & 0xFFFF for token in tokens))):
+            body = bodies.forward(model, context.number(model), data=[one])
             outcome = context.submit("forward", body).outcome()
             if outcome.failed:
                 raise Inapplicable("the vocabulary has no such ids")
-            seen.append(bodies.logprobs(outcome))
-        expect(seen[0] != seen[1], "ids above 65535 are tokens of their own", "others", seen[0])
+            scored.append(bodies.logprobs(outcome))
+        fine = scored[0] != scored[1]
+        expect(fine, "ids above 65535 are tokens of their own", "others", scored[0])
     with context.check("training/inputs/no-shape"):
         flat = datum()
         for field in flat["loss_fn_inputs"].values():

@@ -66,8 +66,8 @@ def counts(context: ScenarioContext) -> None:
         for one in rows:
             begin, end = (datetime.fromisoformat(one[n]) for n in ("bucket_start", "bucket_end"))
             expect_equal((end - begin).total_seconds(), 3600.0, "a bucket is an hour")
-            told = abs(begin.timestamp() - time.time()) < 7200
-            expect(told, "the hour in which it was used", "now", one["bucket_start"])
+            fresh = abs(begin.timestamp() - time.time()) < 7200
+            expect(fresh, "the hour in which it was used", "now", one["bucket_start"])
     with context.check("billing/usage/sessions"):
         told = owners(context.client)
         if not told:
@@ -155,7 +155,7 @@ def elsewhen(context: ScenarioContext, session: str) -> None:
 
     def stored() -> float:
         rows = [one["event_info"] for one in events(context.client, session)]
-        return sum(one["gigabyte_hours"] for one in rows if one.get("type") == "storage")
+        return sum(float(one["gigabyte_hours"]) for one in rows if one.get("type") == "storage")
 
     with context.check("billing/usage/storage-ends"):
         first, second = stored(), stored()

@@ -239,41 +239,39 @@ class ContextTable:
         if at.size == 0:
             return False
         at = distinct(at, whole.context_parent.values[at])  # shorter ones have smaller numbers
-        keys = whole.contexts.keys[at]
-        fresh = self.contexts.find(keys) < 0
-        at, keys = at[fresh], keys[fresh]
-        self._add_contexts(whole.order.values[at], keys)
+        at = at[self.contexts.find(whole.contexts.keys[at]) < 0]
         shorter = whole.contexts.keys[whole.context_parent.values[at]]
+        entries, lengths = whole.members.of(at)
+        cut = int(lengths[whole.order.values[at] == 1].sum())
+        self._copy_roots(whole, whole.parent.values[entries[:cut]])
+        owners = np.repeat(self.contexts.add(whole.contexts.keys[at]), lengths)
+        self.order.extend(whole.order.values[at])
         self.context_parent.extend(self.contexts.find(shorter))
-        entries, _ = whole.members.of(at)
-        orders = whole.order.values[whole.context.values[entries]]
-        self._copy_roots(whole, whole.parent.values[entries[orders == 1]])
-        for order in range(1, 1 + LISTED_ORDERS):
-            self._copy_entries(whole, entries[orders == order])
+        self.members.add_full(lengths, self.entries.size + np.arange(entries.size))
+        self._copy_entries(whole, entries[:cut], owners[:cut])
+        self._copy_entries(whole, entries[cut:], owners[cut:])
         self.taken += at.size
         return True
 
     def _copy_roots(self, whole: ContextTable, at: Narrow) -> None:
         """Have the untrained model's entries of order 0, as far as they are not here."""
         at = distinct(at)
-        self._copy_entries(whole, at[self.entries.find(whole.entries.keys[at]) < 0])
+        at = at[self.entries.find(whole.entries.keys[at]) < 0]
+        self._copy_entries(whole, at, np.zeros(at.size, dtype=np.int64))
 
-    def _copy_entries(self, whole: ContextTable, at: Ints) -> None:
-        """Have the untrained model's entries, whose contexts and parents are here."""
-        contexts = self.contexts.find(whole.contexts.keys[whole.context.values[at]])
+    def _copy_entries(self, whole: ContextTable, at: Ints, contexts: Ints) -> None:
+        """Have the untrained model's entries, whose parents are here, in these contexts."""
         parents = whole.parent.values[at]
         ours = self.entries.find(whole.entries.keys[parents])
-        ids, listed = self.entries.size + np.arange(at.size), whole.listed.values[at]
         self.context.extend(contexts)
         self.token.extend(whole.token.values[at])
         self.parent.extend(np.where(parents < 0, -1, ours))
         self.column.extend(whole.column.values[at])
         self.log_base.extend(whole.log_base.values[at])
-        self.listed.extend(listed)
-        self.members.append(contexts[listed], ids[listed])
+        self.listed.extend(whole.listed.values[at])
         self.entries.add(whole.entries.keys[at])  # found by other threads from here on
 
-    def _add_contexts(self, orders: Narrow, keys: Hashes) -> None:
+    def _add_contexts(self, orders: Ints, keys: Hashes) -> None:
         self.contexts.add(keys)
         self.order.extend(orders)
         self.members.add(keys.size)

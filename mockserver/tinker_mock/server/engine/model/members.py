@@ -30,6 +30,13 @@ class Members:
         for column in (self.start, self.length, self.room):
             column.extend_by(count, 0)
 
+    def add_full(self, lengths: Ints, members: Ints) -> None:
+        """Lists more, with these members end to end."""
+        self.start.extend(self.pool.size + np.cumsum(lengths) - lengths)
+        self.length.extend(lengths)
+        self.room.extend(lengths)
+        self.pool.extend(members)
+
     def of(self, lists: Ints) -> tuple[Ints, Ints]:
         """The members of the lists end to end, and each list's length."""
         lengths = self.length.values[lists].astype(np.int64)
