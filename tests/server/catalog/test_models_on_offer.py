@@ -150,5 +150,5 @@ def test_a_wrong_file_is_refused_with_its_place(text: str, tmp_path: Path) -> No
 def test_a_file_that_no_reader_can_hold_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "models.yaml"
     file.write_text(text, "utf-8")
-    with pytest.raises(ConfigurationError, match="models.yaml: "):
+    with pytest.raises(ConfigurationError, match=r"models\.yaml: "):
         Catalog.load(file)
