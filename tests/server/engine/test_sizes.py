@@ -3,6 +3,7 @@
 import gc
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -175,3 +176,21 @@ def test_threads_that_sample_the_same_weights_do_not_disturb_each_other(wordy: B
     for thread in threads:
         thread.join()
     assert [found[number] for number in range(len(asked))] == alone
+
+
+def test_equal_trainings_at_once_have_the_numbers_of_one_alone(wordy: BaseModel) -> None:
+    """Together they keep more samplers than stay unpacked, and ask the oldest last."""
+
+    def train(_: int) -> list[bytes]:
+        trainer, samplers = Trainer(wordy, rank=8), []
+        for number in range(MOST_RESIDENT // 2):
+            step(trainer, batch(number, 2))
+            samplers.append(Sampler(wordy, trainer.snapshot()))
+            step(trainer, batch(50 + number, 2))
+        trained = trainer.forward(batch(9, 2)).outputs[0]["logprobs"].tobytes()
+        return [trained, *(drawn(sampler, ask(3)) for sampler in samplers)]
+
+    alone = train(0)
+    assert len(set(alone)) == len(alone)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(train, range(4))) == [alone] * 4
