@@ -80,6 +80,7 @@ FIXED = {
     "a body in the journal": bodies.BODY_LIMIT >> 20,
     "characters of a scenario": yaml_section.LONGEST,
     "values of a scenario, aliases counted as what they stand for": yaml_section.MOST_NODES,
+    "levels that a models file nests": reading.DEEPEST,
     "tokens of a vocabulary in a models file": reading.LARGEST["vocabulary_size"],
     "growth of an archive when the client unpacks it": archive.MOST_TIMES,
     "size of a cassette, unpacked": cassette.LARGEST >> 20,

@@ -130,7 +130,9 @@ def read_section(text: str, source: str) -> Section:
         _check_size(text, source)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except ScenarioError:
+        raise
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: the 99th month, 5000 digits
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         raise ScenarioError(source, line, "", f"is no YAML: {error.__class__.__name__}") from None

@@ -142,3 +142,13 @@ def test_a_wrong_file_is_refused_with_its_place(text: str, tmp_path: Path) -> No
     file.write_text(text)
     with pytest.raises(ConfigurationError, match=WRONG[text]):
         Catalog.load(file)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 50_000, "{a: " * 30_000, "a: 2001-99-99", "a: " + "9" * 5000]
+)
+def test_a_file_that_no_reader_can_hold_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "models.yaml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(ConfigurationError, match=r"models\.yaml: "):
+        Catalog.load(file)

@@ -30,6 +30,8 @@ HOSTILE = {
     "dashes": "- " * 3000,
     "questions": "? " * 5000,
     "length": "a: " + "x" * 200_000,
+    "month": "a: 2001-99-99",
+    "digits": "a: " + "9" * 5000,
     "width": "a: [" + "1," * 10_000 + "1]",
     "tag": "a: !!python/object/apply:os.system ['true']",
 }

@@ -14,6 +14,7 @@ from tinker_mock.server.catalog.model import SAMPLING_ONLY, CatalogModel
 from tinker_mock.server.errors import ConfigurationError
 
 SHIPPED = Path(__file__).with_name("models.yaml")
+DEEPEST = 32
 ARCHITECTURES = Path(__file__).with_name("architectures.yaml")
 VARIANT = re.compile(r"peft:(?P<length>[1-9]\d*)(:sampling-\w+)?")
 REQUIRED = ("vocabulary_size", "context_length", "end_tokens")
@@ -47,13 +48,26 @@ def _shipped_text(path: Path) -> str:
 def _load(path: Path) -> Any:
     shipped = path in (SHIPPED, ARCHITECTURES)
     text = _shipped_text(path) if shipped else path.read_text(encoding="utf-8")
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    if not shipped:
+        _refuse_depth(text, loader)
+    return yaml.load(text, Loader=loader) or {}
+
+
+def _refuse_depth(text: str, loader: Any) -> None:
+    """Raises ValueError for a document that would end the process: libyaml goes down in C."""
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ValueError(f"nests deeper than {DEEPEST}")
 
 
 def _document(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         document = _load(path)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise ConfigurationError(f"models: {path}: {reason}") from error
     if not isinstance(document, dict) or not isinstance(document.get("models"), dict):

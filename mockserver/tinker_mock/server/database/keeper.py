@@ -191,9 +191,6 @@ class StateKeeper:
 
         Raises StorageFull.
         """
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
         change = gather(self._changes, self._state)
         if self.now() >= self._told + 1 or self.now() < self._told:
             self._told = self.now()

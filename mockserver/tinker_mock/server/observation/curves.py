@@ -24,7 +24,7 @@ class BatchFigures:
     means: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Point:
     """One optimizer step. `at`: Unix seconds of the server's clock."""
 

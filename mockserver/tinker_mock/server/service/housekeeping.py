@@ -27,7 +27,7 @@ OWNED = ("sample", "unnumbered-request", "session")
 """Counters that mean nothing once their sampler, lane or tenant is gone."""
 MOST_LINES = 100_000
 """Lines of an account that are kept at most."""
-MOST_ENDED = 1_000
+MOST_ENDED = 300
 """Sessions that have ended, without checkpoints, that are kept at most."""
 ROOM = 0.1
 """The part of a full table that is freed at once."""

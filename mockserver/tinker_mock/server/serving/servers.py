@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tinker_mock.server.errors import ConfigurationError
+from tinker_mock.server.serving.admission import Admission
 from tinker_mock.server.serving.crowd import Crowd, allowed
 from tinker_mock.server.settings import Settings
 
@@ -132,7 +133,7 @@ async def _granian(app: Any, settings: Settings, listener: socket.socket, stoppe
     # granian binds for itself: the port stays reserved, which keeps everybody else away from it.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     server = Server(
-        app,
+        Admission(app),
         address=host,
         port=port,
         interface=Interfaces.ASGI,
