@@ -66,7 +66,11 @@ def served_process(
             yield ServerProcess(server.pid, told)
         finally:
             server.send_signal(signal.SIGTERM)
-            server.communicate(timeout=60)
+            try:
+                server.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                server.kill()  # or the end of the block would wait for it without an end
+                raise
         assert server.returncode == expected_code, _text(errors)
 
 

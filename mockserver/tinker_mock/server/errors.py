@@ -1,7 +1,9 @@
 """What can go wrong, as types. Only `wire/problems.py` knows how they look on the wire."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+E = TypeVar("E", bound=Exception)
 
 
 @dataclass(eq=False)
@@ -23,6 +25,15 @@ class ServiceError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+def forgetful(error: E) -> E:
+    """The same, without the frames it came through: they hold the whole request.
+
+    A request that keeps its error would keep itself, with its body, until a garbage collection.
+    """
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
 
 
 class BadRequest(ServiceError):

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from tinker_mock.contracts import Operation
 from tinker_mock.server.access import Access
-from tinker_mock.server.errors import GoingDown, ServiceError
+from tinker_mock.server.errors import GoingDown, ServiceError, forgetful
 from tinker_mock.server.faults.connection import cut
 from tinker_mock.server.http.aliases import rewrite_alias
 from tinker_mock.server.http.head import refused_head
@@ -131,12 +131,12 @@ class Endpoint:
         except ClientGone:
             raise
         except ServiceError as error:
-            exchange.error = error
+            exchange.error = forgetful(error)
             self.answerer.refused(exchange, error)
             answer = problem(error)
         except Exception as error:
             log.exception("%s %s", exchange.method, exchange.path)
-            exchange.error = error
+            exchange.error = forgetful(error)
             answer = internal_error(error)
         return await self.traffic.after(exchange, self.shaped(exchange.path, answer))
 
@@ -150,7 +150,7 @@ class Endpoint:
         except ServiceError as error:
             if self.rules.refuse:
                 raise
-            exchange.error = error
+            exchange.error = forgetful(error)
         self.traffic.prepare(exchange)
         answer = self.answerer.answer(exchange)
         return answer if isinstance(answer, Answer) else await connection.wait_for(answer)

@@ -179,6 +179,7 @@ class Compute:
             self._hand_out()
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             work.loop.call_soon_threadsafe(work.settle, result, error)
+        del error  # it remembers this frame
 
     def _rest(self, work: Work) -> None:
         """At a checkpoint: when the turn is over and others wait, let them go first."""

@@ -90,11 +90,17 @@ class Crowd:
         """Streams that one HTTP/2 connection may have: no more than are left for all others."""
         return MOST_STREAMS - self.streams
 
-    def close(self) -> None:
-        """The server goes down: who is idle ends now, the others with their answer."""
+    def close(self, patience: float) -> None:
+        """The server goes down: who is idle ends now, the others with their answer or after so
+        many seconds. From Python 3.12 on a server waits for every connection before it ends."""
         self._closed = True
         for connection in self._idle:
             connection.close()
+        machine_timer(patience, self._cut)
+
+    def _cut(self) -> None:
+        for connection in list(self._all):
+            connection.abort()
 
     def _look_after(self, seconds: float) -> None:
         self._looking = True

@@ -68,6 +68,13 @@ class CrowdedConnection(TCPServer):
     def _occupied(self, busy: bool) -> None:
         (self.crowd.busy if busy else self.crowd.idle)(self.writer.transport)
 
+    async def _close(self) -> None:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # The server ends: a client that does not read would never have taken the rest.
+            self.writer.transport.abort()
+        await super()._close()
+
     async def run(self) -> None:
         current.set(self.writer.transport)
         if not self.crowd.enter(self.writer.transport):

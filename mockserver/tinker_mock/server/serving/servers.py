@@ -23,6 +23,8 @@ IDLE = 75
 """Seconds between requests on a connection, and for a head to arrive."""
 HEAD = 64 * 1024
 """Bytes that granian reads of a head; the mock itself refuses smaller ones."""
+LAST_WORDS = 0.2
+"""Seconds for what is answered to those whose time is over."""
 STREAMS = 10_000
 """Of an HTTP/2 connection."""
 
@@ -45,7 +47,7 @@ async def serve_peers(app: Any, listener: socket.socket, stopped: asyncio.Event)
 
     async def trigger() -> None:
         await stopped.wait()
-        config.crowd.close()
+        config.crowd.close(config.graceful_timeout + LAST_WORDS)
 
     await serve(app, config, shutdown_trigger=trigger)
 
@@ -62,7 +64,7 @@ async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stop
     async def trigger() -> None:
         await stopped()
         app.state.mock.control.close()
-        config.crowd.close()
+        config.crowd.close(config.graceful_timeout + LAST_WORDS)
 
     await serve(app, config, shutdown_trigger=trigger)
 

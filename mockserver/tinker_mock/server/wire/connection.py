@@ -40,6 +40,7 @@ class ParkedWork:
         """What the work comes to. Raises ClientGone when the future that `watch` gives is done
         before, GoingDown when the server is."""
         wait = _Wait(watch)
+        reason = None
         self._waits.add(wait)
         try:
             return await work
@@ -49,6 +50,7 @@ class ParkedWork:
                 raise
             raise reason from None
         finally:
+            del reason  # it remembers this frame
             self._waits.discard(wait)
             wait.over()
 
@@ -89,6 +91,7 @@ class _Wait:
     def over(self) -> None:
         """Nobody waits any more."""
         self._is_over = True
+        self._reason = None
         if self._begin is not None:
             self._begin.cancel()
         if self._watched is not None:
@@ -124,8 +127,9 @@ class Connection:
 
     async def __aexit__(self, *_: object) -> None:
         self._intake.release(self._load)
-        if self._gone is not None:
-            await _ended(self._gone)
+        gone, self._gone = self._gone, None  # what ends it remembers the connection
+        if gone is not None:
+            await _ended(gone)
 
     async def body(self, declared: str = "") -> bytes:
         """The whole body; `declared` is its Content-Length.
