@@ -236,7 +236,7 @@ class ScaledClock(_TimerClock):
         return self._origin + (time.monotonic() - self._origin) * self.rate
 
     def now(self) -> float:
-        return _sayable(self._unix_origin + (self.monotonic() - self._origin) + skew.get())
+        return sayable(self._unix_origin + (self.monotonic() - self._origin) + skew.get())
 
     def forward_to(self, moment: float) -> None:
         self._unix_origin += max(0.0, moment - self.now())
@@ -295,7 +295,7 @@ class ManualClock(_TimerClock):
         return self._elapsed
 
     def now(self) -> float:
-        return _sayable(self.start + self._elapsed + skew.get())
+        return sayable(self.start + self._elapsed + skew.get())
 
     def forward_to(self, moment: float) -> None:
         self.start += max(0.0, moment - self.now())
@@ -364,7 +364,7 @@ class ManualClock(_TimerClock):
         self._changed()
 
 
-def _sayable(moment: float) -> float:
+def sayable(moment: float) -> float:
     """A Unix time from 1970 to the year 9999."""
     return moment if 0.0 <= moment <= LATEST else min(max(moment, 0.0), LATEST)
 

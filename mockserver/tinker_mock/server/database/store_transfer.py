@@ -16,15 +16,15 @@ from tinker_mock.server.database.postgres import Connection, opened
 from tinker_mock.server.database.rows import KINDS
 from tinker_mock.server.database.schema import BEHAVIOUR
 from tinker_mock.server.database.shared_schema import VERSION
+from tinker_mock.server.database.shared_store import FACT, storable, stored
 from tinker_mock.server.database.shared_store import WEIGHTS as KEEP_WEIGHTS
-from tinker_mock.server.database.shared_store import storable, stored
 from tinker_mock.server.database.sqlite import Database, Statement
 from tinker_mock.server.database.units import unit_of_row
 from tinker_mock.server.database.weight_files import write_whole
 from tinker_mock.server.errors import ConfigurationError
 
 VALUES = (*store_copies.VALUES, "facts")
-FACT = "INSERT INTO facts (id, value) VALUES"
+ADD_FACT = "INSERT INTO facts (id, value) VALUES"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,6 @@ class Tables:
 
 
 STATE = Tables()
-SECRET_FACT = "SELECT value FROM facts WHERE id = %s"
 NAMED = (
     "SELECT id, value FROM weights "
     "WHERE id IN (SELECT id FROM files UNION SELECT id FROM kept_files)"
@@ -86,11 +85,11 @@ def to_directory(address: str, path: Path) -> None:
 
     def copy(connection: Connection) -> None:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        directory.secret(connection.execute(SECRET_FACT, (SECRET,)).fetchone()[0])  # type: ignore[index]
+        directory.secret(connection.execute(FACT, (SECRET,)).fetchone()[0])  # type: ignore[index]
         directory.database.write(_taken(connection, STATE))
         for name, time in store_copies.names(connection).items():
             snapshot = Database(directory.snapshots / f"{name}.sqlite")
-            taken = (f"{FACT} (?, ?)", (TIME, orjson.dumps(time)))
+            taken = (f"{ADD_FACT} (?, ?)", (TIME, orjson.dumps(time)))
             snapshot.write([*_taken(connection, Tables(name)), taken])
             snapshot.close()
         for weights, value in connection.execute(NAMED):
@@ -142,7 +141,7 @@ def _given(directory: DataDirectory) -> Iterator[Statement]:
     for key in directory.database.rows("SELECT id FROM sessions"):
         yield "INSERT INTO leases (unit, server) VALUES (%s, '')", key  # anybody's
     secret = (directory.path / SECRET).read_bytes()
-    yield f"{FACT} (%s, %s)", (SECRET, secret)
+    yield f"{ADD_FACT} (%s, %s)", (SECRET, secret)
     for name, time in directory.copies().items():
         yield (
             "INSERT INTO snapshots (name, taken) VALUES (%s, %s)",

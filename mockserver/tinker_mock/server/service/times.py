@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-from tinker_mock.server.clock import LATEST
+from tinker_mock.server.clock import sayable
 from tinker_mock.server.errors import BadRequest
 
 
@@ -18,7 +18,7 @@ def http_date(seconds: float) -> str:
 
 
 def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(min(max(seconds, 0.0), LATEST), UTC)
+    return datetime.fromtimestamp(sayable(seconds), UTC)
 
 
 def parse_time(text: str, pointer: str) -> float:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tinker_mock.suite.core.context import ScenarioContext
-from tinker_mock.suite.core.http import RecordingClient
+from tinker_mock.suite.core.http import RecordingClient, Reply
 from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.bodies import TOKENS
@@ -16,14 +16,19 @@ HOUR = "%Y-%m-%dT%H:00:00Z"
 DRAWN, SAMPLES = 8, 3
 
 
+def report(client: RecordingClient, zone: str = "Z", hours: tuple[int, int] = (-1, 2)) -> Reply:
+    """The report of some hours around this one."""
+    now = time.time()
+    begin, end = (time.strftime(HOUR, time.gmtime(now + 3600 * hour)) for hour in hours)
+    query = {"starting_on": begin.replace("Z", zone), "ending_before": end.replace("Z", zone)}
+    return client.call("get_billing_usage", query=query)
+
+
 def events(
     client: RecordingClient, session: str, zone: str = "Z", hours: tuple[int, int] = (-1, 2)
 ) -> list[dict[str, Any]]:
     """What a session used, by the report of these hours; Inapplicable without reports."""
-    now = time.time()
-    begin, end = (time.strftime(HOUR, time.gmtime(now + 3600 * hour)) for hour in hours)
-    query = {"starting_on": begin.replace("Z", zone), "ending_before": end.replace("Z", zone)}
-    reply = client.call("get_billing_usage", query=query)
+    reply = report(client, zone, hours)
     if reply.status in (404, 405, 403):
         raise Inapplicable("the server has no usage reports")
     rows: list[dict[str, Any]] = reply.require().at("/data")
@@ -32,11 +37,7 @@ def events(
 
 def owners(client: RecordingClient) -> dict[str, Any]:
     """What the report of these hours says of the sessions in it."""
-    now = time.time()
-    begin, end = (time.strftime(HOUR, time.gmtime(now + 3600 * hour)) for hour in (-1, 2))
-    query = {"starting_on": begin, "ending_before": end}
-    reply = client.call("get_billing_usage", query=query).require()
-    return dict(reply.json().get("sessions") or {})
+    return dict(report(client).require().json().get("sessions") or {})
 
 
 def tokens(rows: list[dict[str, Any]], kind: str) -> int:

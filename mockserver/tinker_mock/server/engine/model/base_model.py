@@ -71,8 +71,8 @@ class BaseModel:
     def table(self) -> ContextTable:
         """What the untrained model lists; made once, whichever thread asks first."""
         if self._table is None:
-            with self._making:
-                self._table = self._table or ContextTable.of(self.frozen)
+            self.prepare()
+        assert self._table is not None
         return self._table
 
     @property
@@ -82,7 +82,8 @@ class BaseModel:
 
     def prepare(self) -> None:
         """Make it."""
-        assert self.table
+        with self._making:
+            self._table = self._table or ContextTable.of(self.frozen)
 
     @cached_property
     def untrained(self) -> Parameters:
