@@ -149,13 +149,13 @@ class Adapter:
 
     def values_of(self, entries: Ints) -> Floats:
         """The parameters of entries."""
-        found: Floats = self.values.values[entries]
+        found: Floats = self.values.values.take(entries)
         return found
 
     def trained_among(self, entries: Ints) -> Ints:
         """The places of parameters among entries."""
         self.fit()
-        return np.flatnonzero(self.trained.values[entries])
+        return np.flatnonzero(self.trained.values.take(entries))
 
     def lacks(self, entries: Ints) -> NDArray[np.bool_]:
         """[M] whether a token's deepest entry (-1 for none) leaves parameters to be admitted."""

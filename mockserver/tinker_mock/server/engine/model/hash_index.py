@@ -46,15 +46,15 @@ class HashIndex:
         if keys.size == 0 or wanted.size == 0:
             return np.full(wanted.shape, -1, dtype=np.int64)
         at = (wanted & np.uint64(slots.size - 1)).view(np.int64)
-        there = slots[at].astype(np.int64)
-        # An empty slot (-1) is compared with the last key: equal to none that has no slot.
-        same = keys[np.minimum(there, keys.size - 1)] == wanted
+        there = slots.take(at).astype(np.int64)
+        # Clipped: an empty slot (-1) is compared with some key, and says -1 whether equal or not.
+        same = keys.take(there, mode="clip") == wanted
         found: Ints = np.where(same, there, -1)
         other = np.flatnonzero(same < (there >= 0))
         while other.size:
             at[other] = (at[other] + 1) & (slots.size - 1)
-            there = slots[at[other]].astype(np.int64)
-            same = keys[np.minimum(there, keys.size - 1)] == wanted[other]
+            there = slots.take(at[other]).astype(np.int64)
+            same = keys.take(there, mode="clip") == wanted[other]
             found[other] = np.where(same, there, -1)
             other = other[same < (there >= 0)]
         return found
