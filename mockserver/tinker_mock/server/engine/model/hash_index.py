@@ -9,10 +9,10 @@ from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.hashing import Hashes
 from tinker_mock.server.engine.model.keys import Ints
 
-SLOTS_A_KEY = 8
-"""Few keys share a run of slots then, so that most look-ups end at the first."""
+SLOTS_A_KEY = 4
+"""At least: few keys share a run of slots then, so that most look-ups end at the first."""
 SMALLEST = 64
-FEW = 2**15 * SLOTS_A_KEY // 2
+FEW = 2**15 * SLOTS_A_KEY
 """So many slots are never of more keys than 16 bits can number."""
 
 Slots = NDArray[np.int16] | NDArray[np.int32]
@@ -65,8 +65,8 @@ class HashIndex:
         if ids.size == 0:
             return ids
         self._keys.extend(keys)
-        if self.size * SLOTS_A_KEY // 2 > self._slots.size:
-            wanted = 1 << (self.size * SLOTS_A_KEY - 1).bit_length()
+        if self.size * SLOTS_A_KEY > self._slots.size:
+            wanted = 1 << (self.size * (SLOTS_A_KEY + 1) - 1).bit_length()
             slots = _empty(wanted)
             self._place(slots, self.keys, np.arange(self.size))
             self._slots, self._shared = slots, False
