@@ -91,11 +91,11 @@ class Scorer:
         return Answers(questions, place, logprobs, total, prepared)
 
     def _place(self, questions: Questions) -> Place:
-        chains = self.chains(questions.contexts.keys)
+        chains, deepest = self._located(questions.contexts.keys)
         checkpoint()
         entries = self.table.deepest_entries(questions.spread(chains), questions.tokens)
         checkpoint()
-        return Place(chains, deepest_of(chains), entries)
+        return Place(chains, deepest, entries)
 
     def asked(self, name: bytes) -> Questions | None:
         """The questions of this name, if they are remembered."""
@@ -141,14 +141,23 @@ class Scorer:
     def chains(self, keys: Hashes) -> Ints:
         """[orders, N] the contexts of every place, as `ContextTable.chains`; those of weights that
         do not change are ready."""
+        return self._located(keys)[0]
+
+    def deepest(self, keys: Hashes) -> Ints:
+        """[N] the longest listed context of every place; see `chains`."""
+        return self._located(keys)[1]
+
+    def _located(self, keys: Hashes) -> tuple[Ints, Ints]:
         if self.lock is None:
-            return self.table.chains(keys)
+            chains = self.table.chains(keys)
+            return chains, deepest_of(chains)
         with self.lock:
             chains = self.table.chains(keys)
+            deepest = deepest_of(chains)
             self._fit()
-            if not self.ready[deepest_of(chains)].all():
+            if not self.ready.take(deepest).all():
                 self._make_ready(chains)
-        return chains
+        return chains, deepest
 
     def _fit(self) -> None:
         more = self.table.contexts.size - self.ready.size
@@ -200,7 +209,7 @@ class Scorer:
 
     def row(self, context: Contexts) -> Floats:
         """[vocabulary] lifted log weights of one context (arrays of length 1)."""
-        deepest = int(deepest_of(self.chains(context.keys))[0])
+        deepest = int(self.deepest(context.keys)[0])
         factors = self.frozen.grammar.log_weights[context.state[0]] / self.normalisers.temperature
         found: Floats = self.normalisers.dense_log_weights(deepest)
         found += factors[self.frozen.column_of]
@@ -211,7 +220,7 @@ class Scorer:
 
     def totals(self, contexts: Contexts) -> Floats:
         """Normalisers with nothing scripted, [N]."""
-        return self._totals(deepest_of(self.chains(contexts.keys)), contexts.state)
+        return self._totals(self.deepest(contexts.keys), contexts.state)
 
     def plain_log_weights(self, entries: Ints, tokens: Ints) -> Floats:
         """Log weights without the grammar's factor; `entries` are the tokens' deepest ones."""
