@@ -17,8 +17,8 @@ import yaml
 from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.suite.client.checks import (
     calls,
-    limits,
     lifetimes,
+    limits,
     pace,
     protocol,
     requests,

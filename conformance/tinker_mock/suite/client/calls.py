@@ -104,7 +104,9 @@ def claim(made: Made, candidates: list[RecordedExchange], taken: set[int]) -> No
     free = [one for one in candidates if one.entry["number"] not in taken]
     cut = made.line["operation"] in PASSES and "data" in made.asked
     for first in range(len(free)):
-        pieces = pieces_of(free[first:], len(made.asked["data"])) if cut else free[first : first + 1]
+        pieces = (
+            pieces_of(free[first:], len(made.asked["data"])) if cut else free[first : first + 1]
+        )
         gap = difference(made.asked, joined(pieces))
         if not gap:
             made.became = pieces
@@ -181,6 +183,6 @@ def unclaimed(traffic: Traffic, made: Sequence[Made]) -> Iterator[RecordedExchan
             yield one
 
 
-def shown(texts: Iterator[str], most: int = 3) -> list[str]:
-    """The first few of many findings."""
+def few(texts: Iterator[str], most: int = 3) -> list[str]:
+    """The first of many findings."""
     return list(islice(texts, most))

@@ -1,6 +1,7 @@
 """What an exchange asked for, in one flat object, and how two values differ."""
 
 import re
+from datetime import datetime
 from functools import cache
 from typing import Any
 from urllib.parse import unquote
@@ -58,14 +59,32 @@ def difference(want: Any, got: Any, where: str = "") -> str:
         pairs = enumerate(zip(want, got, strict=True))
         gaps = (difference(one, two, f"{where}/{place}") for place, (one, two) in pairs)
         return next(filter(None, gaps), "")
-    return "" if same(want, got) else f"{where}: {got!r} instead of {want!r}"
+    return "" if same(want, got) else f"{where}: {shown(got)} instead of {shown(want)}"
 
 
 def same(want: Any, got: Any) -> bool:
-    """Whether two single values are equal."""
+    """Whether two single values are equal: numbers as float32 are, times by their moment."""
     if isinstance(got, str) and not isinstance(want, str):
         return str(want).lower() == got.lower()
-    numbers = isinstance(want, int | float) and isinstance(got, int | float)
-    if numbers and not isinstance(want, bool):
-        return bool(abs(want - got) <= CLOSE * max(1e-3, abs(want), abs(got)))
+    if isinstance(want, bool) or isinstance(got, bool):
+        return want is got
+    if isinstance(want, int | float) and isinstance(got, int | float):
+        return bool(want == got or abs(want - got) <= CLOSE * max(abs(want), abs(got)))
+    if isinstance(want, str) and isinstance(got, str) and want != got:
+        moments = moment(want), moment(got)
+        return moments[0] is not None and moments[0] == moments[1]
     return bool(want == got)
+
+
+def moment(text: str) -> datetime | None:
+    """The time that a text names."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def shown(value: Any) -> str:
+    """A value for people, cut where it is long."""
+    text = repr(value)
+    return text if len(text) < 80 else f"{text[:77]}..."

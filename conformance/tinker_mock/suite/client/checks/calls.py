@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
-from tinker_mock.suite.client.calls import Made, answer_of, calls_made, lanes, shown, unclaimed
+from tinker_mock.suite.client.calls import Made, answer_of, calls_made, few, lanes, unclaimed
 from tinker_mock.suite.client.fields import difference
 from tinker_mock.suite.client.judging import judges, need
 from tinker_mock.suite.client.traffic import Traffic
@@ -25,7 +25,7 @@ def asked(traffic: Traffic) -> None:
     """What was asked for is what was sent."""
     missing = (f"{one.name}: {one.nearest or 'never sent'}" for one in reported(traffic)
                if not one.became)  # fmt: skip
-    gaps = shown(missing)
+    gaps = few(missing)
     expect(not gaps, "each call is sent as the program made it", "its fields", gaps)
 
 
@@ -33,7 +33,7 @@ def told(traffic: Traffic) -> None:
     """What the program got is what the server told of that call."""
     made = [one for one in reported(traffic) if "told" in one.line and one.became]
     need(made, "no call's answer is reported")
-    gaps = shown(f"{one.name}{gap}" for one in made if (gap := misunderstood(traffic, one)))
+    gaps = few(f"{one.name}{gap}" for one in made if (gap := misunderstood(traffic, one)))
     expect(not gaps, "each call's answer reaches the program", "as the journal has it", gaps)
 
 
@@ -51,14 +51,16 @@ def ordered(traffic: Traffic) -> None:
     for lane in made.values():
         numbers = [(one.name, int(one.became[0].body.get("seq_id") or 0)) for one in lane]
         wrong = [f"{b[0]} before {a[0]}" for a, b in pairwise(numbers) if b[1] < a[1]]
-        expect(not wrong, "operations are numbered in the order of the calls", "in order", wrong[:3])
+        expect(
+            not wrong, "operations are numbered in the order of the calls", "in order", wrong[:3]
+        )
 
 
 def nothing_else(traffic: Traffic) -> None:
     """Nothing is done twice, or that nobody asked for."""
     made = reported(traffic)
     need(lanes(made), "no model was trained")
-    extra = shown(f"{one.operation} {one.body.get('seq_id')}" for one in unclaimed(traffic, made))
+    extra = few(f"{one.operation} {one.body.get('seq_id')}" for one in unclaimed(traffic, made))
     expect(not extra, "a model's operations are the calls of the program", "nothing else", extra)
 
 
@@ -87,7 +89,8 @@ judges("client/understood/asked")(asked)
 judges("client/understood/told")(told)
 judges("client/understood/order")(ordered)
 judges("client/understood/refusals")(refusals)
-judges("client/failed/understood", "failed")(refusals)
+for situation in ("failed", "failing", "denied"):
+    judges(f"client/{situation}/understood", situation)(refusals)
 judges("client/understood/nothing-else")(nothing_else)
 for situation in TROUBLED:
     judges(f"client/{situation}/told", situation)(told)

@@ -99,10 +99,7 @@ def known_operations(traffic: Traffic) -> None:
 @judges("client/wire/valid-requests")
 def valid_requests(traffic: Traffic) -> None:
     expected = {
-        one.entry["number"]
-        for made in calls_made(traffic)
-        if made.refused
-        for one in made.became
+        one.entry["number"] for made in calls_made(traffic) if made.refused for one in made.became
     }
     broken = [
         f"{one.operation}: {one.entry.get('violations')}"

@@ -246,7 +246,9 @@ def failed_message(traffic: Traffic) -> None:
 def failed_not_repeated(traffic: Traffic) -> None:
     ids = [one.body.get("request_id") for one in failures(traffic)]
     need(ids, "no operation failed")
-    expect_equal(len(ids), len(set(ids)), "work that failed by the user's fault is not asked for again")
+    expect_equal(
+        len(ids), len(set(ids)), "work that failed by the user's fault is not asked for again"
+    )
     works = {one.identity for one in traffic.of("optim_step")}
     expect_equal(len(works), len(ids), "nor done again")
 

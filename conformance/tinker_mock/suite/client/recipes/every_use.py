@@ -93,7 +93,11 @@ class Pass:
         self.future = getattr(client, name)([one for one, _ in data], loss, **given)
 
     def wait(self):
-        self.line["told"] = told_of(self.future.result())
+        try:
+            self.line["told"] = told_of(self.future.result())
+        except Exception as error:
+            self.line["error"] = told_as(error)
+            raise
 
 
 def optim_step(client, **params):
