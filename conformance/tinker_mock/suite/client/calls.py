@@ -59,8 +59,8 @@ def calls_made(traffic: Traffic) -> list[Made]:
 def resolved(traffic: Traffic, made: Sequence[Made], value: Any) -> Any:
     """A request's fields, those filled in that are to be what an earlier call was told.
 
-    `{"told_by": "save_weights_for_sampler 2", "field": "sampling_session_id"}` is such a field; what
-    that call was not told may be anything.
+    `{"told_by": "save_weights_for_sampler 2", "field": "sampling_session_id"}` is such a field;
+    what that call was not told may be anything.
     """
     if not isinstance(value, dict):
         return value
@@ -136,7 +136,7 @@ def joined(pieces: Sequence[RecordedExchange]) -> dict[str, Any]:
 
 
 def answer_of(traffic: Traffic, made: Made) -> dict[str, Any]:
-    """What the server told of a call: the answer, or the result of its promise, or of all pieces."""
+    """What the server told of a call: the answer, or its promise's result, or that of all pieces."""
     told = [traffic.result(one) or one.answer for one in made.became]
     if len(told) < 2:
         return told[0] if told else {}

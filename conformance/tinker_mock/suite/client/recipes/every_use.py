@@ -303,8 +303,9 @@ def address(path):
 def listed(rest, client):
     line = call("list_training_runs", {"limit": 1, "offset": 1})
     page = rest.list_training_runs(limit=1, offset=1).result()
-    line["told"] = {"training_runs": [{"training_run_id": one.training_run_id,
-                                       "lora_rank": one.lora_rank} for one in page.training_runs]}  # fmt: skip
+    line["told"] = {"training_runs": [
+        {"training_run_id": one.training_run_id, "lora_rank": one.lora_rank}
+        for one in page.training_runs]}  # fmt: skip
     if hasattr(rest, "list_user_checkpoints"):
         line = call("list_user_checkpoints", {"limit": 2, "offset": 1})
         found = rest.list_user_checkpoints(limit=2, offset=1).result().checkpoints
