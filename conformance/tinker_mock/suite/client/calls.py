@@ -136,7 +136,7 @@ def joined(pieces: Sequence[RecordedExchange]) -> dict[str, Any]:
 
 
 def answer_of(traffic: Traffic, made: Made) -> dict[str, Any]:
-    """What the server told of a call: the answer, or its promise's result, or that of all pieces."""
+    """What the server told of a call: the answer, its promise's result, or that of all pieces."""
     told = [traffic.result(one) or one.answer for one in made.became]
     if len(told) < 2:
         return told[0] if told else {}
