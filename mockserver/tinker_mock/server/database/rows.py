@@ -13,7 +13,7 @@ from typing import Any
 
 from tinker_mock.server.database.weight_files import Filed
 from tinker_mock.server.lazy_module import IMPORTING
-from tinker_mock.server.state.promise import Lane, Promise
+from tinker_mock.server.state.promise import DONE, Lane, Promise
 from tinker_mock.server.state.records import (
     AuditEntry,
     Checkpoint,
@@ -100,7 +100,7 @@ def record_of(table: str, row: Mapping[str, Any], files: Any) -> Record:
             value = _unfiled(each, value, row.get("shape"), files)
         told[each.name] = value
     if kind is Promise:
-        told["payload"] = {}
+        told["payload"] = DONE
     record = kind(**told)
     record.__dict__["_filed"] = {
         name: (getattr(record, name), row[name])

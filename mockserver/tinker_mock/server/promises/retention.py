@@ -11,7 +11,7 @@ from typing import Any
 from tinker_mock.server.budget import MIB
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.settings import MAX_RESULTS
-from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.promise import DONE, Promise
 from tinker_mock.server.state.store import Store
 
 VALUE = 32
@@ -103,7 +103,7 @@ class Retention:
         self._expired[request_id] = self.clock.now()
         promise = self.store.current.promises.get(request_id)
         if promise is not None:
-            promise.state, promise.outcome, promise.payload = "expired", None, {}
+            promise.state, promise.outcome, promise.payload = "expired", None, DONE
         if len(self._expired) > self.most:
             self._forget_oldest()
 

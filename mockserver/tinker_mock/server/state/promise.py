@@ -8,6 +8,8 @@ from tinker_mock.server.state.tables import Record
 PromiseState = Literal["queued", "running", "completed", "failed", "cancelled", "expired"]
 LARGE = 1 << 20
 """Bytes of memory from which on a request is looked through in a thread."""
+DONE: dict[str, Any] = {}
+"""The payload of every operation that has ended."""
 OPEN: tuple[PromiseState, ...] = ("queued", "running")
 
 
