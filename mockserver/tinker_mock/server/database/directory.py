@@ -86,6 +86,7 @@ class DataDirectory:
     """
 
     at_once = IN_THREAD
+    shared = False
     failures = (sqlite3.Error, OSError)
 
     def __init__(self, path: Path) -> None:

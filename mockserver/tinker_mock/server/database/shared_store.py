@@ -76,6 +76,7 @@ class SharedStore:
     """The database as one server uses it. `me` is its id, once it takes part."""
 
     at_once = 0
+    shared = True
     failures = (psycopg.Error, OSError, Replaced)
 
     def __init__(self, address: str) -> None:
@@ -138,7 +139,7 @@ class SharedStore:
 
     def _sharing(self, change: Change) -> Iterable[Statement]:
         """What others have to know beside the rows."""
-        for table, key, row in change.rows:
+        for table, key, row, _ in change.rows:
             if row is None and table in COPIED:
                 yield "INSERT INTO gone (kind, id) VALUES (%s, %s)", (table, key)
             if table == "sessions" and row is None:

@@ -16,8 +16,11 @@ from tinker_mock.server.state.store import Store
 
 VALUE = 32
 """Bytes of a value of plain data."""
+NONE: list[str] = []
+"""The sequences of every promise that has expired."""
 Due = OrderedDict[str, float]
-"""Request ids, and the Unix time since when they are what they are; oldest first."""
+"""Request ids, and the Unix time since when they are what they are where that counts; oldest
+first."""
 
 
 class Retention:
@@ -72,7 +75,7 @@ class Retention:
     def read(self, promise: Promise) -> None:
         """Its outcome is being told to the client."""
         if promise.request_id in self._finished:
-            self._read[promise.request_id] = self.clock.now()
+            self._read[promise.request_id] = 0.0
             self._read.move_to_end(promise.request_id)
         while len(self._read) > self.most:
             self._expire(next(iter(self._read)))
@@ -104,6 +107,7 @@ class Retention:
         promise = self.store.current.promises.get(request_id)
         if promise is not None:
             promise.state, promise.outcome, promise.payload = "expired", None, DONE
+            promise.sequence_ids = NONE
         if len(self._expired) > self.most:
             self._forget_oldest()
 

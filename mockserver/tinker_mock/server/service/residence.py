@@ -14,10 +14,9 @@ from tinker_mock.server.service.inputs import training_data
 from tinker_mock.server.service.packing import make_room
 from tinker_mock.server.service.trainers import make_trainer
 from tinker_mock.server.service.training import loss_of
-from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.promise import REPLAYED, Promise
 from tinker_mock.server.state.records import TrainingRun
 
-REPLAYED = ("forward_backward", "optim_step")
 KEEP_AFTER = 64
 """Requests that are done again at most before a step is kept instead."""
 

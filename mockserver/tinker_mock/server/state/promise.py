@@ -10,6 +10,9 @@ LARGE = 1 << 20
 """Bytes of memory from which on a request is looked through in a thread."""
 DONE: dict[str, Any] = {}
 """The payload of every operation that has ended."""
+REPLAYED = ("forward_backward", "optim_step")
+"""Operations that are done again to have a model's weights: the same from the same, and nobody but
+their model is another one for it."""
 OPEN: tuple[PromiseState, ...] = ("queued", "running")
 
 
