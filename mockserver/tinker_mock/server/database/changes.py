@@ -1,4 +1,4 @@
-"""What has changed in a state since the last commit, and the statements that keep it."""
+"""What has changed in a state since the last commit."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from tinker_mock.server.database.rows import FILED, KINDS, row_of
-from tinker_mock.server.database.sqlite import Statement
-from tinker_mock.server.database.values import OPTIONS, encode
+from tinker_mock.server.database.values import OPTIONS
 from tinker_mock.server.database.weight_files import Filed
 from tinker_mock.server.state.promise import REPLAYED, Promise
 from tinker_mock.server.state.records import TrainingRun
@@ -22,12 +21,6 @@ HEAVY, ROW = 1024 * 1024, 512
 GROWING = {list, dict}
 NOTHING = "nothing"
 """What is kept of a promise that is new, instead of its outcome."""
-UPDATE = "ON CONFLICT(id) DO UPDATE SET"
-UPSERTS = {
-    table: f"INSERT INTO {table} (id, row) VALUES (?, ?) {UPDATE} row=excluded.row"
-    for table in KINDS
-}
-"""SQL that writes a record of each table."""
 OWNERS = {table: FILED[kind] for table, kind in KINDS.items() if kind in FILED}
 """Tables whose records have files, and the fields that have."""
 
@@ -123,6 +116,11 @@ class Row(NamedTuple):
     fields: dict[str, Any] | None
     body: bytes | None
 
+    @property
+    def owner(self) -> str:
+        """What it is called where its files are listed."""
+        return f"{self.table} {self.key}"
+
 
 @dataclass
 class Change:
@@ -188,7 +186,7 @@ def gather(changes: Changes, state: State) -> Change:
             if any(isinstance(row[each], Filing) and not row[each].name for each in filed):
                 change.rows.append(Row(name, key, _as_it_is(row), None))
             else:
-                change.rows.append(Row(name, key, row, _body(row)))
+                change.rows.append(Row(name, key, row, body_of(row)))
             if isinstance(record, Promise):
                 _promise(changes, change, record)
             elif isinstance(record, TrainingRun):
@@ -215,7 +213,8 @@ def _as_it_is(row: dict[str, Any]) -> dict[str, Any]:
     return {name: one.copy() if type(one) in GROWING else one for name, one in row.items()}
 
 
-def _body(row: dict[str, Any]) -> bytes:
+def body_of(row: dict[str, Any]) -> bytes:
+    """The bytes of a row, whose files have their names."""
     return orjson.dumps(row, default=_in_row, option=OPTIONS)
 
 
@@ -271,55 +270,6 @@ def _gone(changes: Changes, change: Change, table: str, key: str) -> None:
         change.outcomes_gone.add(key)
         if key not in changes.held:
             change.requests_done.add(key)
-
-
-def upsert(table: str, key: str, row: dict[str, Any], body: bytes) -> Statement:
-    """SQL that writes one record."""
-    return UPSERTS[table], (key, body)
-
-
-def statements(change: Change, written: Callable[..., Statement] = upsert) -> list[Statement]:
-    """SQL for a change whose files are written; `written` makes that of one record."""
-    found: list[Statement] = []
-    for row in change.rows:
-        if row.table in OWNERS:
-            found += _with_files(row, written, steady=f"{row.table} {row.key}" in change.steady)
-        else:
-            found.append(_row(row, written))
-    update = f"{UPDATE} value=excluded.value"
-    for table, values in (("requests", change.requests), ("outcomes", change.outcomes)):
-        for key, value in values:
-            sql = f"INSERT INTO {table} (id, value) VALUES (?, ?) {update}"
-            found.append((sql, (key, encode(value))))
-    for table, keys in (("requests", change.requests_done), ("outcomes", change.outcomes_gone)):
-        found += [(f"DELETE FROM {table} WHERE id = ?", (key,)) for key in keys]
-    for table, told in (("counters", change.counters), ("facts", change.facts)):
-        for key, value in told.items():
-            if value is None:
-                found.append((f"DELETE FROM {table} WHERE id = ?", (key,)))
-                continue
-            found.append((f"INSERT INTO {table} (id, value) VALUES (?, ?) {update}", (key, value)))
-    return found
-
-
-def _row(row: Row, written: Callable[..., Statement]) -> Statement:
-    if row.fields is None:
-        return f"DELETE FROM {row.table} WHERE id = ?", (row.key,)
-    body = _body(row.fields) if row.body is None else row.body
-    return written(row.table, row.key, row.fields, body)
-
-
-def _with_files(row: Row, written: Callable[..., Statement], *, steady: bool) -> list[Statement]:
-    """A row, and which files it names unless the database knows."""
-    if steady:
-        return [_row(row, written)]
-    owner = f"{row.table} {row.key}"
-    found = [("DELETE FROM files WHERE owner = ?", (owner,)), _row(row, written)]
-    for name in OWNERS[row.table] if row.fields is not None else ():
-        told = row.fields[name]
-        if told is not None:
-            found.append(("INSERT INTO files VALUES (?, ?, ?)", (name_of(told), owner, name)))
-    return found
 
 
 def _in_row(thing: Any) -> Any:

@@ -16,11 +16,12 @@ import psycopg
 
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.database import store_copies
-from tinker_mock.server.database.changes import Change, statements
+from tinker_mock.server.database.changes import Change
 from tinker_mock.server.database.loading import Pairs, load_state
 from tinker_mock.server.database.place import SEED, TIME
 from tinker_mock.server.database.postgres import Connection, Postgres, Statement, opened
 from tinker_mock.server.database.shared_schema import COPIED, EMPTIED
+from tinker_mock.server.database.statements import statements
 from tinker_mock.server.database.units import unit_of_counter, unit_of_row
 from tinker_mock.server.database.values import Unreadable, decode, encode
 from tinker_mock.server.errors import ConfigurationError, StorageAway, StorageFull
