@@ -8,6 +8,8 @@ One JSON object a line, each with its kind in `value`; a program reports what it
   sample          seed of the request; tokens, logprobs and stop_reasons of its sequences
   prompt_logprobs seed of the request; logprobs, null for the first
   queue           says: what it was told of a queue that stands still
+  call            operation; asked: fields of its request, told: fields of its answer, both as the
+                  contract spells them; error: status, category, and what it says
 """
 
 import json
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 ENVIRONMENT = "TINKER_MOCK_REPORT"
-KINDS = ("sent", "logprobs", "loss", "sample", "prompt_logprobs", "queue")
+KINDS = ("sent", "logprobs", "loss", "sample", "prompt_logprobs", "queue", "call")
 Line = dict[str, Any]
 
 

@@ -69,9 +69,16 @@ def decode_forward_backward(content: bytes) -> dict[str, Any]:
             chunks.append({"type": kind, "tokens": tokens, "expected_tokens": count})
         inputs = {name: decode_tensor(field) for name, field in datum.loss_fn_inputs.items()}
         data.append({"model_input": {"chunks": chunks}, "loss_fn_inputs": inputs})
-    work = {"data": data, "loss_fn": message.loss_fn}
+    config = {name: decode_setting(value) for name, value in message.loss_fn_config_v2.items()}
+    work: dict[str, Any] = {"data": data, "loss_fn": message.loss_fn}
+    work["loss_fn_config"] = config or dict(message.loss_fn_config) or None
     body = {"model_id": message.model_id, "forward_backward_input": work}
     return {**body, "seq_id": message.seq_id, "forward_only": message.forward_only}
+
+
+def decode_setting(value: Any) -> float | str:
+    """A setting of a loss: a number or a text."""
+    return str(value.text) if value.HasField("text") else float(value.number)
 
 
 def decode_tensor(field: Any) -> dict[str, Any]:
