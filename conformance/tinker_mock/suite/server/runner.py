@@ -41,6 +41,7 @@ from tinker_mock.suite.server.scenarios import (
     promise_effects,
     protobuf,
     protobuf_values,
+    rankings,
     runs,
     sampling,
     searches,
@@ -61,7 +62,7 @@ from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 
 MODULES = (
     service, auth, tenants, borrowing, sessions, models, listings, training, losses, custom_losses,
-    optimizer, between, lessons, dimuon, sampling, draws, stop_strings, chunks, futures,
+    optimizer, between, lessons, dimuon, sampling, draws, rankings, stop_strings, chunks, futures,
     promise_effects, weights, checkpoint_effects, adapters, checkpoints, searches, runs, telemetry,
     billing, usage, errors, protobuf, protobuf_values, streaming, text, text_values, kimi, cases,
 )  # fmt: skip
