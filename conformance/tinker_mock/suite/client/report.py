@@ -2,12 +2,19 @@
 
 One JSON object a line, each with its kind in `value`; a program reports what it likes:
 
-  sent            data: the targets of each datum, in the order they were given to the client
+  sent            data: the targets of each datum, in the order they were given to the client;
+                  `model`, here and in the next two: the lines are about that model alone
   logprobs        data: the log-probabilities of each datum, in that order
   loss            sum: loss:sum of one call
   sample          seed of the request; tokens, logprobs and stop_reasons of its sequences
   prompt_logprobs seed of the request; logprobs, null for the first
   queue           says: what it was told of a queue that stands still
+  asked           operation, and the fields that the program meant its request to have: of the
+                  path, the query and the body; `input` for what a pass works on. Fields in
+                  `usual` hold what is meant when nothing is said: they may be left out
+  told            operation, and the fields of the answer or result that the program got; `of`
+                  has fields of the request
+  error           operation; says: the error's text; status and category, if the program knows them
 """
 
 import json
@@ -15,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 ENVIRONMENT = "TINKER_MOCK_REPORT"
-KINDS = ("sent", "logprobs", "loss", "sample", "prompt_logprobs", "queue")
+KINDS = (
+    "sent", "logprobs", "loss", "sample", "prompt_logprobs", "queue", "asked", "told", "error",
+)  # fmt: skip
 Line = dict[str, Any]
 
 

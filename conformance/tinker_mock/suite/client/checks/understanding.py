@@ -3,13 +3,12 @@
 from typing import Any
 
 from tinker_mock.suite.client.judging import judges, need
+from tinker_mock.suite.client.likeness import gaps
 from tinker_mock.suite.client.report import KINDS, Line
 from tinker_mock.suite.client.traffic import RecordedExchange, Traffic
 from tinker_mock.suite.core.verdict import expect, expect_equal
 
 PASSES = ("forward", "forward_backward")
-CLOSE = 1e-5
-"""Of a number: a client may hold it as float32."""
 
 
 def said(traffic: Traffic, kind: str) -> list[Line]:
@@ -19,9 +18,17 @@ def said(traffic: Traffic, kind: str) -> list[Line]:
     return found
 
 
-def in_order(traffic: Traffic) -> list[RecordedExchange]:
-    """The passes that were taken, by model and number: the order in which they were meant."""
-    taken = {one.identity: one for one in traffic.of(*PASSES) if one.ok}
+def in_order(traffic: Traffic, lines: list[Line]) -> list[RecordedExchange]:
+    """The passes that were taken, by model and number: the order in which they were meant.
+
+    Those of the models that the lines name, if they name any.
+    """
+    models = {line["model"] for line in lines if "model" in line}
+    taken = {
+        one.identity: one
+        for one in traffic.of(*PASSES)
+        if one.ok and (not models or one.body.get("model_id") in models)
+    }
     return sorted(taken.values(), key=lambda one: (one.body.get("model_id", ""), number_of(one)))
 
 
@@ -40,11 +47,7 @@ def targets_of(exchange: RecordedExchange) -> list[list[int]]:
 
 def close(left: Any, right: Any) -> bool:
     """Whether two values are equal, numbers as float32 are."""
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(close, left, right))
-    if isinstance(left, int | float) and isinstance(right, int | float):
-        return abs(left - right) <= CLOSE * max(1.0, abs(left), abs(right))
-    return bool(left == right)
+    return next(gaps(left, right), None) is None
 
 
 def first_gap(left: list[Any], right: list[Any]) -> str:
@@ -70,17 +73,19 @@ def form(traffic: Traffic) -> None:
 
 @judges("client/understood/sent")
 def sent(traffic: Traffic) -> None:
-    meant = [datum for line in said(traffic, "sent") for datum in line["data"]]
-    went = [datum for one in in_order(traffic) for datum in targets_of(one)]
+    lines = said(traffic, "sent")
+    meant = [datum for line in lines for datum in line["data"]]
+    went = [datum for one in in_order(traffic, lines) for datum in targets_of(one)]
     expect_same(meant, went, "data are sent as they were given, in their order")
 
 
 @judges("client/understood/logprobs")
 def logprobs(traffic: Traffic) -> None:
-    got = [datum for line in said(traffic, "logprobs") for datum in line["data"]]
+    lines = said(traffic, "logprobs")
+    got = [datum for line in lines for datum in line["data"]]
     told = [
         [float(value) for value in output["logprobs"]["data"]]
-        for one in in_order(traffic)
+        for one in in_order(traffic, lines)
         for output in traffic.result(one).get("loss_fn_outputs") or ()
     ]
     expect_same(got, told, "each datum's log-probabilities, in the order of the data")
@@ -88,8 +93,9 @@ def logprobs(traffic: Traffic) -> None:
 
 @judges("client/understood/loss")
 def loss(traffic: Traffic) -> None:
-    got = sum(float(line["sum"]) for line in said(traffic, "loss"))
-    metrics = [traffic.result(one).get("metrics") or {} for one in in_order(traffic)]
+    lines = said(traffic, "loss")
+    got = sum(float(line["sum"]) for line in lines)
+    metrics = [traffic.result(one).get("metrics") or {} for one in in_order(traffic, lines)]
     told = sum(float(one.get("loss:sum", 0.0)) for one in metrics)
     expect(close(got, told), "loss:sum is added up over the requests of a call", told, got)
 

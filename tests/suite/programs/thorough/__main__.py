@@ -1,0 +1,74 @@
+"""A program that uses whatever an official release has, and reports what it meant and understood.
+
+On a healthy server it does everything; where something goes wrong, a step and a sample.
+"""
+
+import logging
+import os
+import sys
+
+import tinker
+from keeping import changed, described, loaded, saved
+from sampling import computed, sample, told_of_prompt
+from saying import asked, known, listen, resolved, told
+from training import many, own_loss, train
+
+MODEL = os.environ["TINKER_MOCK_MODEL"]
+SITUATION = os.environ["TINKER_MOCK_SITUATION"]
+WHO = {"team": "audit"}
+
+
+def trained(service):
+    create = service.create_lora_training_client
+    lora = {"rank": 8, "seed": 7, "train_attn": False}
+    given = known(create, **lora, user_metadata={"run": "thorough"})
+    client = resolved(create(base_model=MODEL, **given))
+    config = {name: value for name, value in given.items() if name in lora}
+    more = known(create, user_metadata={"run": "thorough"})
+    asked("create_model", base_model=MODEL, lora_config=config, **more)
+    told("get_info", client.get_info())
+    listen(client)
+    return client
+
+
+def everything(service, client):
+    own_loss(client)
+    many(resolved(service.create_lora_training_client(base_model=MODEL, rank=4)))
+    state, weights = saved(client)
+    kept = resolved(service.create_sampling_client(model_path=weights))
+    asked("create_sampling_session", model_path=weights)
+    told_of_prompt(kept)
+    computed(kept)
+    base = resolved(service.create_sampling_client(base_model=MODEL))
+    asked("create_sampling_session", base_model=MODEL)
+    computed(base)
+    described(service, client, state, weights)
+    loaded(service, MODEL, state)
+    changed(service, state, weights)
+
+
+def main():
+    service = tinker.ServiceClient(user_metadata=WHO)
+    client = trained(service)
+    asked("create_session", user_metadata=WHO)
+    train(client)
+    sample(resolved(client.save_weights_and_get_sampling_client(name="thorough")))
+    if SITUATION == "healthy":
+        everything(service, client)
+    if hasattr(service, "close"):
+        service.close("success").result()
+        asked("finish_session", reason={"type": "success"})
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
+    status = 0
+    try:
+        main()
+    except Exception as error:
+        logging.exception("it ends")
+        status = 1
+    # The threads of several releases sometimes abort an interpreter as it ends: all is said by now.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,79 @@
+"""Checkpoints, and what there is to be read of runs, sessions and samplers."""
+
+from saying import asked, known, resolved, told
+
+METADATA = {"epoch": "3"}
+
+
+def saved(client):
+    """Names of what was saved, by kind."""
+    options = known(client.save_state, ttl_seconds=7200, user_metadata=METADATA, overwrite=True)
+    state = client.save_state("kept", **options).result()
+    asked("save_weights", path="kept", **options)
+    told("save_weights", state)
+    options = known(client.save_weights_for_sampler, ttl_seconds=3600, user_metadata=METADATA)
+    weights = client.save_weights_for_sampler("drawn", **options).result()
+    asked("save_weights_for_sampler", path="drawn", **options)
+    told("save_weights_for_sampler", weights)
+    return state.path, weights.path
+
+
+def loaded(service, model, path):
+    for method, optimizer in (("load_state", False), ("load_state_with_optimizer", True)):
+        client = resolved(service.create_lora_training_client(base_model=model, rank=8))
+        if hasattr(client, method):
+            asked("load_weights", path=path, optimizer=optimizer)
+            told("load_weights", getattr(client, method)(path).result())
+    create = service.create_training_client_from_state
+    made = resolved(create(path, **known(create, user_metadata={"from": "state"})))
+    asked("load_weights", path=path, usual={"optimizer": False})
+    told("get_info", made.get_info())
+
+
+def described(service, client, state, weights):
+    rest = service.create_rest_client()
+    run = client.model_id if hasattr(client, "model_id") else state.split("/")[2]
+    pages(rest)
+    read(rest.get_training_run, "get_training_run", run)
+    read(rest.get_weights_info_by_tinker_path, "get_weights_info", state)
+    read(rest.list_checkpoints, "list_run_checkpoints", run)
+    session = run.split(":train:")[0]
+    found = read(rest.get_session, "get_session", session)
+    for name in found.sampler_ids[:1]:
+        read(rest.get_sampler, "get_sampler", name)
+    told("get_server_capabilities", service.get_server_capabilities())
+
+
+def pages(rest):
+    for method, operation in (
+        (rest.list_training_runs, "list_training_runs"),
+        (rest.list_user_checkpoints, "list_user_checkpoints"),
+        (rest.list_sessions, "list_sessions"),
+    ):
+        asked(operation, limit="2", offset="1")
+        got = method(limit=2, offset=1).result()
+        told(operation, got, of={"limit": "2", "offset": "1"})
+
+
+def read(method, operation, name):
+    got = method(name).result()
+    told(operation, got)
+    return got
+
+
+def changed(service, state, weights):
+    rest = service.create_rest_client()
+    parts = state.split("/")
+    of = {"run_id": parts[2], "kind": parts[3], "name": parts[4]}
+    rest.publish_checkpoint_from_tinker_path(state).result()
+    asked("publish_checkpoint", **of)
+    rest.unpublish_checkpoint_from_tinker_path(state).result()
+    asked("unpublish_checkpoint", **of)
+    if hasattr(rest, "set_checkpoint_ttl_from_tinker_path"):
+        rest.set_checkpoint_ttl_from_tinker_path(state, 5400).result()
+        asked("set_checkpoint_ttl", ttl_seconds=5400, **of)
+    archive = rest.get_checkpoint_archive_url_from_tinker_path(weights).result()
+    if not str(archive.url).startswith("http"):
+        raise AssertionError(f"the archive is at {archive.url}")
+    rest.delete_checkpoint_from_tinker_path(state).result()
+    asked("delete_checkpoint", **of)

@@ -1,0 +1,81 @@
+"""Samples with every option, and what is told of prompts."""
+
+from saying import asked, known, plain, report, told
+from tinker import types
+
+TEXT = [9707, 11, 1879, 13, 358, 1079, 264, 2613]
+PARAMS = (
+    {"max_tokens": 6, "temperature": 0.75, "top_k": 40, "top_p": 0.875, "seed": 11},
+    {"max_tokens": 40, "temperature": 1.0, "seed": 12, "stop": [13, 11, 0]},
+    {"max_tokens": 12, "temperature": 1.0, "seed": 13, "stop": []},
+    {"max_tokens": 300, "seed": 14},
+)
+TARGETS = [token for at in TEXT[1:] for token in (at, 42)]
+
+
+def prompt():
+    chunks = [types.EncodedTextChunk(tokens=TEXT[:3]), types.EncodedTextChunk(tokens=TEXT[3:])]
+    return types.ModelInput(chunks=chunks)
+
+
+def ask(sampler, count, options, **extra):
+    """A sample under way."""
+    given = known(sampler.sample, **extra)
+    said = {"prompt": {"chunks": [{"tokens": TEXT[:3]}, {"tokens": TEXT[3:]}]},
+            "sampling_params": options, "num_samples": count}  # fmt: skip
+    wire = {"include_prompt_logprobs": "prompt_logprobs"}
+    said |= {wire.get(name, name): plain(value) for name, value in given.items()}
+    asked("asample", **said)
+    params = types.SamplingParams(**options)
+    return sampler.sample(prompt(), num_samples=count, sampling_params=params, **given)
+
+
+def sample(sampler):
+    under_way = [(options, ask(sampler, 3, options)) for options in PARAMS]
+    for options, one in under_way:
+        found = one.result().sequences
+        report(
+            "sample",
+            seed=options["seed"],
+            tokens=[list(one.tokens) for one in found],
+            logprobs=[[float(v) for v in one.logprobs or ()] for one in found],
+            stop_reasons=[str(one.stop_reason) for one in found],
+        )
+
+
+def told_of_prompt(sampler):
+    options = {"max_tokens": 3, "seed": 21}
+    targets = types.TensorData(data=TARGETS, dtype="int64", shape=[len(TEXT) - 1, 2])
+    extra = {
+        "include_prompt_logprobs": True,
+        "topk_prompt_logprobs": 3,
+        "topk_sample_logprobs": 2,
+        "target_prompt_logprobs": targets,
+        "prompt_alt_tokens_k": 2,
+    }
+    found = ask(sampler, 1, options, **extra).result()
+    answer = {"prompt_logprobs": list(found.prompt_logprobs)}
+    answer["topk_prompt_logprobs"] = plain(found.topk_prompt_logprobs)
+    for name in ("target_prompt_logprobs", "prompt_alt_tokens", "prompt_cache_hit_tokens"):
+        if getattr(found, name, None) is not None:
+            answer[name] = plain(getattr(found, name))
+    if "prompt_alt_tokens" in answer:
+        drawn = answer["prompt_alt_tokens"].items()
+        answer["prompt_alt_tokens"] = {name: {"data": flat(one)} for name, one in drawn}
+    if getattr(found.sequences[0], "topk_logprobs", None) is not None:
+        rows = [{"topk_logprobs": plain(one.topk_logprobs)} for one in found.sequences]
+        answer["sequences"] = rows
+    told("asample", answer, of={"sampling_params": {"seed": 21}})
+    report("prompt_logprobs", seed=21, logprobs=list(found.prompt_logprobs))
+
+
+def flat(tensor):
+    """The values of a tensor, which is a matrix in some releases."""
+    return tensor["data"] if isinstance(tensor, dict) else sum(tensor, [])
+
+
+def computed(sampler):
+    given = known(sampler.compute_logprobs, prompt_logprobs_last_n=3)
+    asked("asample", prompt_logprobs=True, num_samples=1, **given)
+    found = list(sampler.compute_logprobs(prompt(), **given).result())
+    told("asample", {"prompt_logprobs": found}, of={"prompt_logprobs": True, **given})

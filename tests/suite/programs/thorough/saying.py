@@ -1,0 +1,76 @@
+"""The report: what was meant, and what was understood. For official releases of any age."""
+
+import inspect
+import json
+import os
+from dataclasses import fields, is_dataclass
+from enum import Enum
+
+
+def report(value, **told):
+    with open(os.environ["TINKER_MOCK_REPORT"], "a", encoding="utf-8") as file:
+        print(json.dumps({"value": value, **told}), file=file)
+
+
+def asked(operation, usual=None, **meant):
+    report("asked", operation=operation, fields=meant, usual=usual or {})
+
+
+def told(operation, got, of=None):
+    report("told", operation=operation, fields=plain(got), of=of or {})
+
+
+def failed(operation, error):
+    status = getattr(error, "status_code", None)
+    category = getattr(error, "category", None)
+    said = getattr(category, "value", category)
+    report("error", operation=operation, says=str(error), status=status, category=said)
+
+
+def plain(value):
+    """A value of the SDK as JSON; what it says of its own kind is left out."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, str | int | float | type(None)):
+        return value
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    names = named(value)
+    if names is not None:
+        return {name: plain(getattr(value, name)) for name in names if name != "type"}
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return [plain(one) for one in value]
+
+
+def named(value):
+    """The names of what a value consists of; None for a list."""
+    if hasattr(value, "to_numpy"):
+        return ["data", "dtype", "shape"]
+    found = getattr(type(value), "model_fields", None)
+    if is_dataclass(value):
+        found = [one.name for one in fields(value)]
+    return found if found is None else [name for name in found if not name.startswith("_")]
+
+
+def known(function, **given):
+    """Those of the arguments that this release knows."""
+    names = inspect.signature(function).parameters
+    return {name: value for name, value in given.items() if name in names}
+
+
+def resolved(client):
+    """Newer releases give a future of a client."""
+    return client.result() if type(client).__name__.startswith("Backcompat") else client
+
+
+def listen(client):
+    def heard(state, reason=None):
+        report("queue", says=f"{getattr(state, 'name', state)}: {reason}")
+
+    # Where a release tells of queues differs.
+    for one in (client, getattr(client, "_queue_state_logger", None)):
+        if one is not None:
+            one.on_queue_state_change = heard
