@@ -28,9 +28,12 @@ from tinker_mock.suite.client.audit import judge_check, record_traffic
 from tinker_mock.suite.client.judging import CLIENT_CHECKS
 from tinker_mock.suite.server.kill_matrix import NOT_OK
 
-PROGRAM = Path(__file__).parents[1] / "suite" / "programs" / "reporting.py"
+PROGRAM = Path(__file__).parents[1] / "suite" / "programs" / "thorough"
 TRACER = Path(__file__).with_name("entered.py")
-SITUATIONS = ("healthy", "lost", "throttled", "pending", "ill", "failing", "paused")
+SITUATIONS = (
+    "healthy", "pending", "lost", "throttled", "unavailable", "ill", "noise", "gone", "failing",
+    "denied", "paused",
+)  # fmt: skip
 PATIENCE = 90.0
 """Seconds for one run of the program."""
 

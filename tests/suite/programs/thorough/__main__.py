@@ -3,19 +3,21 @@
 On a healthy server it does everything; where something goes wrong, a step and a sample.
 """
 
-import logging
 import os
 import sys
+import traceback
 
 import tinker
 from keeping import changed, described, loaded, saved
 from sampling import computed, sample, told_of_prompt
-from saying import asked, known, listen, resolved, told
+from saying import asked, failed, known, listen, resolved, told
 from training import many, own_loss, train
 
 MODEL = os.environ["TINKER_MOCK_MODEL"]
 SITUATION = os.environ["TINKER_MOCK_SITUATION"]
 WHO = {"team": "audit"}
+REFUSED = {"denied": "create_session", "failing": "forward", "failed": "forward"}
+"""What a situation lets go wrong for good."""
 
 
 def trained(service):
@@ -27,7 +29,6 @@ def trained(service):
     more = known(create, user_metadata={"run": "thorough"})
     asked("create_model", base_model=MODEL, lora_config=config, **more)
     told("get_info", client.get_info())
-    listen(client)
     return client
 
 
@@ -48,11 +49,14 @@ def everything(service, client):
 
 
 def main():
+    listen()
     service = tinker.ServiceClient(user_metadata=WHO)
     client = trained(service)
     asked("create_session", user_metadata=WHO)
     train(client)
     sample(resolved(client.save_weights_and_get_sampling_client(name="thorough")))
+    if SITUATION == "guided":
+        many(client, 10)
     if SITUATION == "healthy":
         everything(service, client)
     if hasattr(service, "close"):
@@ -61,12 +65,13 @@ def main():
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING)
     status = 0
     try:
         main()
     except Exception as error:
-        logging.exception("it ends")
+        if SITUATION in REFUSED:
+            failed(REFUSED[SITUATION], error)
+        traceback.print_exc()
         status = 1
     # The threads of several releases sometimes abort an interpreter as it ends: all is said by now.
     sys.stdout.flush()

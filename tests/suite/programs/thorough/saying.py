@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import logging
 import os
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -66,11 +67,14 @@ def resolved(client):
     return client.result() if type(client).__name__.startswith("Backcompat") else client
 
 
-def listen(client):
-    def heard(state, reason=None):
-        report("queue", says=f"{getattr(state, 'name', state)}: {reason}")
+class Hearing(logging.Handler):
+    """What a client logs of queues, as its user reads it."""
 
-    # Where a release tells of queues differs.
-    for one in (client, getattr(client, "_queue_state_logger", None)):
-        if one is not None:
-            one.on_queue_state_change = heard
+    def emit(self, record):
+        if "paused" in record.getMessage():
+            report("queue", says=record.getMessage())
+
+
+def listen():
+    logging.getLogger().addHandler(logging.StreamHandler())
+    logging.getLogger().addHandler(Hearing())

@@ -71,7 +71,9 @@ def told(traffic: Traffic) -> None:
         expect(fits, f"the program gets what {operation} was answered", "as it came", near)
 
 
-@judges("client/understood/errors")
+@judges("client/failing/error", "failing")
+@judges("client/failed/error", "failed")
+@judges("client/denied/error", "denied")
 def errors(traffic: Traffic) -> None:
     for line in said(traffic, "error"):
         operation = line["operation"]

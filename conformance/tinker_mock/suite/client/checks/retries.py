@@ -58,7 +58,7 @@ for situation in TROUBLES:
     judges(f"client/{situation}/repeats", situation)(repeated)
     judges(f"client/{situation}/same-number", situation)(same_body)
     judges(f"client/{situation}/backs-off", situation)(backs_off)
-for situation in ("pending", "unavailable", "throttled", "lost", "ill", "noise", "gone"):
+for situation in (*TROUBLES, "pending", "lost", "ill", "noise", "gone", "busy", "guided"):
     for name, judge in EVERYWHERE.items():
         judges(f"client/{situation}/{name}", situation)(judge)
 
@@ -90,7 +90,7 @@ def retry_after(traffic: Traffic) -> None:
 
 @judges("client/lost/repeats", "lost")
 def lost_repeats(traffic: Traffic) -> None:
-    lost = [one for one in traffic.exchanges if "lose" in str(one.entry.get("effects"))]
+    lost = [one for one in traffic.exchanges if "lose" in one.effects]
     need(lost, "no answer was lost")
     for one in lost:
         again = [two for two in traffic.exchanges if two.identity == one.identity and two.ok]
@@ -142,7 +142,7 @@ def not_resubmitted(traffic: Traffic) -> None:
 
 @judges("client/ill/polls-again", "ill")
 def ill_polls_again(traffic: Traffic) -> None:
-    ill = [one for one in traffic.polls if one.status in (502, 503)]
+    ill = [one for one in traffic.polls if one.status in (502, 503) or "drop" in one.effects]
     need(ill, "no poll was answered 5xx")
     for one in ill:
         later = [
@@ -150,7 +150,17 @@ def ill_polls_again(traffic: Traffic) -> None:
             for two in traffic.polls
             if two.body.get("request_id") == one.body.get("request_id") and two.at > one.at
         ]
-        expect(later, "a poll that got 5xx is repeated", "again", one.body)
+        expect(later, "a poll that got 5xx, or no answer, is repeated", "again", one.body)
+
+
+@judges("client/busy/polls-again", "busy")
+def busy_polls_again(traffic: Traffic) -> None:
+    need(traffic.release >= 21 or not traffic.release, "fatal for releases before 0.21")
+    waits = poll_gaps(traffic, 429)
+    refused = [one for one in traffic.polls if one.status == 429]
+    need(refused, "no poll was refused")
+    expect(len(waits) == len(refused), "a poll that got 429 is repeated", "again", "never")
+    expect(min(waits) > 0.2, "a pause before the repetition", "> 0.2 s", waits)
 
 
 @judges("client/noise/polls-again", "noise")
@@ -183,14 +193,16 @@ def not_polled_on(traffic: Traffic) -> None:
 
 
 @judges("client/failing/not-repeated", "failing")
+@judges("client/failed/not-repeated", "failed")
 def not_repeated(traffic: Traffic) -> None:
-    failed = [one for one in traffic.of(*TRAINING) if one.status == 400]
+    failed = traffic.of(*TRAINING)
     need(failed, "no training request was made")
     identities = [one.identity for one in failed]
     expect_equal(len(set(identities)), len(identities), "a user's mistake is not repeated")
 
 
 @judges("client/failing/reported", "failing")
+@judges("client/failed/reported", "failed")
 def failing_reported(traffic: Traffic) -> None:
     need(traffic.of(*TRAINING), "no training request was made")
     expect(traffic.exit_code not in (0, None), "the program tells", "exit code > 0", 0)
@@ -204,6 +216,7 @@ def failing_message(traffic: Traffic) -> None:
 
 
 @judges("client/failing/soon", "failing")
+@judges("client/failed/soon", "failed")
 def failing_soon(traffic: Traffic) -> None:
     need(traffic.of(*TRAINING), "no training request was made")
     expect(traffic.exit_code is not None, "the program ends", "an end", "stopped")
