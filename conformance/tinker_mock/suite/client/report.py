@@ -14,6 +14,7 @@ One JSON object a line, each with its kind in `value`; a program reports what it
                   `usual` hold what is meant when nothing is said: they may be left out
   told            operation, and the fields of the answer or result that the program got; `of`
                   has fields of the request
+  mistake         what the program did wrong on purpose, and whether it was told so
   error           operation; says: the error's text; status and category, if the program knows them
 """
 
@@ -24,6 +25,7 @@ from typing import Any
 ENVIRONMENT = "TINKER_MOCK_REPORT"
 KINDS = (
     "sent", "logprobs", "loss", "sample", "prompt_logprobs", "queue", "asked", "told", "error",
+    "mistake",
 )  # fmt: skip
 Line = dict[str, Any]
 

@@ -9,8 +9,10 @@ import traceback
 
 import tinker
 from keeping import changed, described, loaded, saved
+from mistakes import mistakes
+from newest import accounts, copies, handed_over, pictured, provenance, traced
 from sampling import computed, sample, told_of_prompt
-from saying import asked, failed, known, listen, resolved, told
+from saying import PRESET, asked, failed, known, listen, resolved, told
 from training import many, own_loss, train
 
 MODEL = os.environ["TINKER_MOCK_MODEL"]
@@ -43,6 +45,13 @@ def everything(service, client):
     base = resolved(service.create_sampling_client(base_model=MODEL))
     asked("create_sampling_session", base_model=MODEL)
     computed(base)
+    if not PRESET:  # older ones have none of this
+        provenance(client)
+        traced(service, client)
+        copies(service, client, state)
+        handed_over(kept)
+        accounts(service)
+    pictured(service)
     described(service, client, state, weights)
     loaded(service, MODEL, state)
     changed(service, state, weights)
@@ -51,6 +60,9 @@ def everything(service, client):
 def main():
     listen()
     service = tinker.ServiceClient(user_metadata=WHO)
+    if SITUATION == "mistaken":
+        mistakes(service, MODEL)
+        return
     client = trained(service)
     asked("create_session", user_metadata=WHO)
     train(client)
@@ -61,7 +73,8 @@ def main():
         everything(service, client)
     if hasattr(service, "close"):
         service.close("success").result()
-        asked("finish_session", reason={"type": "success"})
+        if not PRESET:
+            asked("finish_session", reason={"type": "success"})
 
 
 if __name__ == "__main__":

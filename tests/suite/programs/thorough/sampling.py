@@ -1,15 +1,16 @@
 """Samples with every option, and what is told of prompts."""
 
-from saying import asked, known, plain, report, told
+from saying import PRESET, asked, known, plain, report, told
 from tinker import types
 
 TEXT = [9707, 11, 1879, 13, 358, 1079, 264, 2613]
 PARAMS = (
     {"max_tokens": 6, "temperature": 0.75, "top_k": 40, "top_p": 0.875, "seed": 11},
-    {"max_tokens": 40, "temperature": 1.0, "seed": 12, "stop": [13, 11, 0]},
-    {"max_tokens": 12, "temperature": 1.0, "seed": 13, "stop": []},
+    {"max_tokens": 40, "temperature": 0.9, "seed": 12, "stop": [13, 11, 0]},
+    {"max_tokens": 12, "temperature": 1.1, "seed": 13, "stop": []},
     {"max_tokens": 300, "seed": 14},
 )
+USUAL = {"temperature": 1.0, "top_k": -1, "top_p": 1.0}
 TARGETS = [token for at in TEXT[1:] for token in (at, 42)]
 
 
@@ -25,7 +26,8 @@ def ask(sampler, count, options, **extra):
             "sampling_params": options, "num_samples": count}  # fmt: skip
     wire = {"include_prompt_logprobs": "prompt_logprobs"}
     said |= {wire.get(name, name): plain(value) for name, value in given.items()}
-    asked("asample", **said)
+    usual = {name: value for name, value in USUAL.items() if name not in options}
+    asked("asample", **said, usual={"sampling_params": usual})
     params = types.SamplingParams(**options)
     return sampler.sample(prompt(), num_samples=count, sampling_params=params, **given)
 
@@ -46,13 +48,11 @@ def sample(sampler):
 def told_of_prompt(sampler):
     options = {"max_tokens": 3, "seed": 21}
     targets = types.TensorData(data=TARGETS, dtype="int64", shape=[len(TEXT) - 1, 2])
-    extra = {
-        "include_prompt_logprobs": True,
-        "topk_prompt_logprobs": 3,
-        "topk_sample_logprobs": 2,
-        "target_prompt_logprobs": targets,
-        "prompt_alt_tokens_k": 2,
-    }
+    extra = {"include_prompt_logprobs": True, "topk_prompt_logprobs": 3}
+    newer = {
+        "topk_sample_logprobs": 2, "target_prompt_logprobs": targets, "prompt_alt_tokens_k": 2
+    }  # fmt: skip
+    extra |= {} if PRESET else newer
     found = ask(sampler, 1, options, **extra).result()
     answer = {"prompt_logprobs": list(found.prompt_logprobs)}
     answer["topk_prompt_logprobs"] = plain(found.topk_prompt_logprobs)
@@ -75,7 +75,7 @@ def flat(tensor):
 
 
 def computed(sampler):
-    given = known(sampler.compute_logprobs, prompt_logprobs_last_n=3)
+    given = {} if PRESET else known(sampler.compute_logprobs, prompt_logprobs_last_n=3)
     asked("asample", prompt_logprobs=True, num_samples=1, **given)
     found = list(sampler.compute_logprobs(prompt(), **given).result())
     told("asample", {"prompt_logprobs": found}, of={"prompt_logprobs": True, **given})

@@ -7,6 +7,9 @@ import os
 from dataclasses import fields, is_dataclass
 from enum import Enum
 
+PRESET = os.environ.get("TINKER_MOCK_CLIENT_PRESET")
+"""The release that this project's own client is to be like, if not the newest."""
+
 
 def report(value, **told):
     with open(os.environ["TINKER_MOCK_REPORT"], "a", encoding="utf-8") as file:

@@ -11,25 +11,24 @@ from tinker_mock.suite.client.traffic import RecordedExchange, Traffic
 from tinker_mock.suite.core.verdict import expect
 
 
-def nearest(want: Any, candidates: list[Any]) -> str:
+def nearest(found: list[list[str]]) -> str:
     """How the candidate that has most of it differs, for people."""
-    found = [list(gaps(want, one)) for one in candidates]
-    best: list[str] = min(found, key=len, default=["no such request was taken"])
+    best = min(found, key=len, default=["no such request was taken"])
     return "; ".join(best[:3])
 
 
-def meant(line: Line, exchange: RecordedExchange) -> dict[str, Any]:
-    """What a request may say less than the line: fields that hold what is usual."""
-    wanted: dict[str, Any] = dict(line["fields"])
-    usual: dict[str, Any] = line.get("usual") or {}
-    return wanted | {name: thinned(value, exchange.asked.get(name)) for name, value in usual.items()}
+def unsaid(line: Line, exchange: RecordedExchange) -> list[str]:
+    """What a request lacks of what the line meant, or says against what is usual."""
+    usual = thinned(line.get("usual") or {}, exchange.asked)
+    return [*gaps(line["fields"], exchange.asked), *gaps(usual, exchange.asked)]
 
 
 def thinned(usual: Any, have: Any) -> Any:
     """The usual values without those that were left out."""
     if isinstance(usual, dict) and isinstance(have, dict):
-        return {name: thinned(value, have[name]) for name, value in usual.items() if name in have}
-    return usual if have is not None else None
+        told = {name: value for name, value in usual.items() if have.get(name) is not None}
+        return {name: thinned(value, have[name]) for name, value in told.items()}
+    return usual
 
 
 def once(taken: list[RecordedExchange]) -> list[RecordedExchange]:
@@ -45,14 +44,14 @@ def asked(traffic: Traffic) -> None:
         wants = [line for line in lines if line["operation"] == operation]
         taken = once(traffic.taken(operation))
         fitting = {
-            place: [n for n, one in enumerate(taken) if not list(gaps(meant(line, one), one.asked))]
+            place: [n for n, one in enumerate(taken) if not unsaid(line, one)]
             for place, line in enumerate(wants)
         }
         met = paired(wants, fitting)
         for place, line in enumerate(wants):
             if place not in met:
                 alone = not fitting[place]
-                near = nearest(line["fields"], [one.asked for one in taken])
+                near = nearest([unsaid(line, one) for one in taken])
                 told = near if alone else "fewer such requests than were meant"
                 expect(False, f"{operation} says what the program meant", line["fields"], told)
 
@@ -67,7 +66,7 @@ def told(traffic: Traffic) -> None:
             if not list(gaps(of, one.asked))
         ]
         fits = any(not list(gaps(line["fields"], answer)) for answer in answers)
-        near = "" if fits else nearest(line["fields"], answers)
+        near = "" if fits else nearest([list(gaps(line["fields"], one)) for one in answers])
         expect(fits, f"the program gets what {operation} was answered", "as it came", near)
 
 

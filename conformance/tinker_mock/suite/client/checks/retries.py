@@ -208,6 +208,15 @@ def failing_reported(traffic: Traffic) -> None:
     expect(traffic.exit_code not in (0, None), "the program tells", "exit code > 0", 0)
 
 
+@judges("client/mistaken/told", "mistaken")
+def mistakes_told(traffic: Traffic) -> None:
+    made = [line for line in traffic.report if line["value"] == "mistake"]
+    need(made, "the program reports no mistake (TINKER_MOCK_REPORT)")
+    silent = [line["what"] for line in made if not line.get("told")]
+    expect(not silent, "each mistake ends in an error", "told", silent[:5])
+    succeeds(traffic)
+
+
 @judges("client/failing/message", "failing")
 def failing_message(traffic: Traffic) -> None:
     need(traffic.of(*TRAINING), "no training request was made")
