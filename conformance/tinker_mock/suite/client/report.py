@@ -8,7 +8,8 @@ One JSON object a line, each with its kind in `value`; a program reports what it
   loss            sum: loss:sum of one call
   sample          seed of the request; tokens, logprobs and stop_reasons of its sequences
   prompt_logprobs seed of the request; logprobs, null for the first
-  queue           says: what it was told of a queue that stands still
+  queue           says: what it was told of a queue that stands still; `logged`: true if that is
+                  what its client logs
   asked           operation, and the fields that the program meant its request to have: of the
                   path, the query and the body; `input` for what a pass works on. Fields in
                   `usual` hold what is meant when nothing is said: they may be left out

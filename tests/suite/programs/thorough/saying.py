@@ -75,7 +75,7 @@ class Hearing(logging.Handler):
 
     def emit(self, record):
         if "paused" in record.getMessage():
-            report("queue", says=record.getMessage())
+            report("queue", says=record.getMessage(), logged=True)
 
 
 def listen():

@@ -9,6 +9,7 @@ from tinker_mock.suite.client.traffic import RecordedExchange, Traffic
 from tinker_mock.suite.core.verdict import expect, expect_equal
 
 TRAINING = ("forward", "forward_backward")
+TRACE = "Traceback (most recent call last)"
 TROUBLES = {
     "unavailable": ((*TRAINING, "optim_step", "asample"), (503,)),
     "throttled": ((*TRAINING, "asample"), (429,)),
@@ -61,6 +62,18 @@ for situation in TROUBLES:
 for situation in (*TROUBLES, "pending", "lost", "ill", "noise", "gone", "busy", "guided"):
     for name, judge in EVERYWHERE.items():
         judges(f"client/{situation}/{name}", situation)(judge)
+
+
+def quiet(traffic: Traffic) -> None:
+    """What a client gets over leaves no trace of an error of its own."""
+    need(traffic.exit_code == 0, "the program did not succeed")
+    told = traffic.output.partition(TRACE)[1:]
+    shown = "".join(told)[:400]
+    expect(not shown, "no error of the client's own is logged", "no traceback", shown)
+
+
+for situation in ("healthy", "pending", "paused", "guided"):
+    judges(f"client/{situation}/quiet", situation)(quiet)
 
 
 @judges("client/unavailable/same-key", "unavailable")
@@ -177,6 +190,16 @@ def sampled_again(traffic: Traffic) -> None:
     need(gone, "no promise was gone")
     late = [one for one in traffic.of("asample") if one.at > gone[0].at]
     expect(late, "a sample whose promise is gone is asked for anew", "asample", "never")
+
+
+@judges("client/gone/backs-off", "gone")
+def gone_backs_off(traffic: Traffic) -> None:
+    gone = [one for one in traffic.polls if one.status == 410]
+    need(gone, "no promise was gone")
+    late = [one.at for one in traffic.of("asample") if one.at > gone[0].until]
+    need(late, "it was not asked for anew")
+    wait = late[0] - gone[0].until
+    expect(wait > 0.2, "a pause before a sample is asked for anew", "> 0.2 s", wait)
 
 
 @judges("client/gone/not-polled-on", "gone")
