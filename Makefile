@@ -136,6 +136,7 @@ cookbook: $(STAMP) $(COOKBOOK)/.installed ## Run tinker-cookbook, unmodified, ag
 .PHONY: contract
 contract: $(STAMP) ## Bundle the OpenAPI chapters and compile the messages after an edit
 	$(BIN)/python -m tinker_mock.contracts
+	$(BIN)/python -c "from tinker_mock.server.catalog import shipped; print(shipped.write_bundle().name)"
 	$(BIN)/python -m grpc_tools.protoc --proto_path=contracts/tinker --include_source_info \
 	  --descriptor_set_out=contracts/tinker/tinker.pb tinker.proto
 

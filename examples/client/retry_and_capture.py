@@ -6,7 +6,7 @@ from tinker_mock.client import ApiStatusError, AsyncServiceClient, RetryConfig, 
 
 
 async def main():
-    async with AsyncServiceClient() as service:
+    async with AsyncServiceClient(telemetry_enabled=True) as service:
         await service.create_sampling_client(base_model="Qwen/Qwen3-8B")
         tries = []
 

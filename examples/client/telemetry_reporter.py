@@ -2,7 +2,7 @@
 
 from tinker_mock.client import ServiceClient, capture_exceptions
 
-with ServiceClient() as service:
+with ServiceClient(telemetry_enabled=True) as service:
     service.create_sampling_client(base_model="Qwen/Qwen3-8B")
     reporter = service.telemetry_reporter()
     print("found room:", reporter.log("demo.started", {"items": 3}))

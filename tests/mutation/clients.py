@@ -35,8 +35,8 @@ PROGRAM = Path(__file__).parents[1] / "suite" / "programs" / "thorough"
 TRACER = Path(__file__).with_name("entered.py")
 PLAYS = {
     **{one: (one, "") for one in (
-        "healthy", "mistaken", "guided", "pending", "lost", "throttled", "unavailable", "ill",
-        "noise", "busy", "gone", "failing", "failed", "denied", "expired", "paused",
+        "healthy", "mistaken", "guided", "small", "pending", "lost", "throttled", "unavailable",
+        "ill", "noise", "busy", "gone", "failing", "failed", "denied", "tokens", "paused",
     )},
     "healthy as 0.24": ("healthy", "python-0.24"),
     "healthy as 0.7": ("healthy", "python-0.7"),

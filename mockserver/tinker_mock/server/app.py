@@ -18,7 +18,6 @@ from tinker_mock.server.control import across_servers
 from tinker_mock.server.control.answerer import ControlAnswerer
 from tinker_mock.server.control.front_door import FrontDoor
 from tinker_mock.server.control.mock_control import MockControl
-from tinker_mock.server.database.directory import lasting
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.faults.injector import FaultInjector
 from tinker_mock.server.faults.plans import Plans
@@ -56,9 +55,11 @@ from tinker_mock.server.yaml_section import ScenarioError
 if TYPE_CHECKING:
     from tinker_mock.server.cluster import sharing
     from tinker_mock.server.cluster.cluster import Cluster
+    from tinker_mock.server.database import directory
     from tinker_mock.server.engine import BaseModel
     from tinker_mock.server.service import operations
 else:
+    directory = LazyModule("tinker_mock.server.database.directory", rare=True)
     sharing = LazyModule("tinker_mock.server.cluster.sharing", rare=True)
     operations = LazyModule("tinker_mock.server.service.operations")
 
@@ -197,10 +198,10 @@ def _store(settings: Settings, clock: Clock) -> tuple[Store, bytes]:
         return store, given or secret
     if settings.data_dir is None:
         return Store(), given or drawn_secret()
-    keeper, directory = lasting(settings.data_dir, settings.seed, clock)
+    keeper, kept = directory.lasting(settings.data_dir, settings.seed, clock)
     store = Store(keeper)
     store.current = keeper.load()
-    return store, given or directory.secret(drawn_secret())
+    return store, given or kept.secret(drawn_secret())
 
 
 def _backend(

@@ -203,18 +203,20 @@ _vocabularies: dict[str, Vocabulary] = {}
 def _sources(model: NamedModel) -> Iterator[tuple[str, str | None]]:
     """Candidates, best first, with the table of Kimi's special tokens to use, if one is to."""
     name, tokenizer_id = model.name, model.tokenizer_id
-    if Path(tokenizer_id).exists():
+    if os.path.exists(tokenizer_id):
         yield tokenizer_id, None
     parts = model.family.split("_")
     families = ["_".join(parts[:end]) for end in range(len(parts), 0, -1)]
-    for root in (tokenizer_directory(), SHIPPED):
+    for root in map(str, (tokenizer_directory(), SHIPPED)):
         for own in (tokenizer_id, name):
             for directory in (own.replace("/", "__"), own.split("/")[-1]):
-                if (root / directory).is_dir():
-                    yield str(root / directory), None
+                folder = os.path.join(root, directory)
+                if os.path.isdir(folder):
+                    yield folder, None
         for directory in families:
-            if directory and (root / directory).is_dir():
-                yield str(root / directory), _kimi_table(name)
+            folder = os.path.join(root, directory)
+            if directory and os.path.isdir(folder):
+                yield folder, _kimi_table(name)
     yield tokenizer_id, None
     taken = own_folder(model)
     if taken is not None:
@@ -224,15 +226,17 @@ def _sources(model: NamedModel) -> Iterator[tuple[str, str | None]]:
 def _state_of(source: str) -> tuple[str, ...]:
     """The files from which a tokenizer would be read; () for none."""
     files = [file for folder in _directories(source) for file in sorted(folder.glob("*tok*"))]
-    files += [Path(source)] if Path(source).is_file() else []
+    files += [Path(source)] if os.path.isfile(source) else []
     return tuple(f"{file}:{file.stat().st_mtime_ns}" for file in files)
 
 
 def _directories(source: str) -> list[Path]:
     """The source itself, or its downloads in the Hugging Face cache."""
-    if Path(source).is_dir():
+    if os.path.isdir(source):
         return [Path(source)]
-    repository = _hub_cache() / f"models--{source.replace('/', '--')}"
+    repository = Path(_hub_cache(), f"models--{source.replace('/', '--')}")
+    if not os.path.isdir(repository):
+        return []
     found = sorted((repository / "snapshots").glob("*"))
     main = repository / "refs" / "main"
     wanted = main.read_text().strip() if main.is_file() else ""
@@ -240,10 +244,10 @@ def _directories(source: str) -> list[Path]:
     return [folder for folder in found if not (folder / MARK).is_file()]
 
 
-def _hub_cache() -> Path:
+def _hub_cache() -> str:
     """Where huggingface_hub keeps downloads."""
-    home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
-    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
+    home = os.environ.get("HF_HOME") or os.path.expanduser("~/.cache/huggingface")
+    return os.environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")
 
 
 def _kimi_table(name: str) -> str | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from tinker_mock.server.clock import UNITS
+
+if TYPE_CHECKING:
+    import yaml
 
 LONGEST, MOST_NODES, DEEPEST = 100_000, 5_000, 32
 """Of a document: characters, values and levels."""
@@ -126,6 +127,8 @@ class Section:
 
 def read_section(text: str, source: str) -> Section:
     """The document's top mapping. Raises ScenarioError for anything that is not one."""
+    import yaml  # takes long, and most servers start without a scenario
+
     try:
         _check_size(text, source)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -148,6 +151,8 @@ def _check_size(text: str, source: str) -> None:
 
     An alias counts as much as what it stands for.
     """
+    import yaml
+
     if len(text) > LONGEST:
         raise ScenarioError(source, 1, "", f"is longer than {LONGEST} characters")
     open_nodes: list[tuple[str | None, int]] = []  # anchor, and the count where it began
@@ -175,11 +180,11 @@ def _check_size(text: str, source: str) -> None:
 
 def _number_lines(node: yaml.Node, path: str, lines: dict[str, int]) -> None:
     lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
+    if node.id == "mapping":
         for key, child in node.value:
             inner = f"{path}.{key.value}".strip(".")
             lines[inner] = key.start_mark.line + 1
             _number_lines(child, inner, lines)
-    elif isinstance(node, yaml.SequenceNode):
+    elif node.id == "sequence":
         for index, child in enumerate(node.value):
             _number_lines(child, f"{path}[{index}]", lines)

@@ -16,7 +16,17 @@ import httpx
 import yaml
 
 from tinker_mock.contracts.ledger import requirement_of
-from tinker_mock.suite.client.checks import guidance, meaning, pace, protocol, requests, retries, understanding
+from tinker_mock.suite.client.checks import (
+    calls,
+    guidance,
+    lifetimes,
+    limits,
+    pace,
+    protocol,
+    requests,
+    retries,
+    understanding,
+)
 from tinker_mock.suite.client.judging import CLIENT_CHECKS, ClientCheck
 from tinker_mock.suite.client.report import ENVIRONMENT as REPORT
 from tinker_mock.suite.client.report import read_report
@@ -24,7 +34,7 @@ from tinker_mock.suite.client.traffic import RecordedExchange, Traffic
 from tinker_mock.suite.core.verdict import Status, Verdict, judging
 from tinker_mock.suite.mock_process import mock_server
 
-MODULES = (protocol, requests, retries, pace, understanding, meaning, guidance)
+MODULES = (protocol, requests, retries, pace, understanding, calls, lifetimes, limits, guidance)
 """Whose import fills the table of checks."""
 KEY = "tml-audited-client"
 MODEL = "Qwen/Qwen3-8B"

@@ -10,13 +10,10 @@ One JSON object a line, each with its kind in `value`; a program reports what it
   prompt_logprobs seed of the request; logprobs, null for the first
   queue           says: what it was told of a queue that stands still; `logged`: true if that is
                   what its client logs
-  asked           operation, and the fields that the program meant its request to have: of the
-                  path, the query and the body; `input` for what a pass works on. Fields in
-                  `usual` hold what is meant when nothing is said: they may be left out
-  told            operation, and the fields of the answer or result that the program got; `of`
-                  has fields of the request
-  mistake         what the program did wrong on purpose, and whether it was told so
-  error           operation; says: the error's text; status and category, if the program knows them
+  call            operation; asked: fields of its request, told: fields of its answer, both as the
+                  contract spells them; error: status, category, and what it says; usual: fields
+                  that may be left out, for they hold what is meant when nothing is said
+  mistake         what the program did wrong on purpose; told: whether it was told so
 """
 
 import json
@@ -24,10 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ENVIRONMENT = "TINKER_MOCK_REPORT"
-KINDS = (
-    "sent", "logprobs", "loss", "sample", "prompt_logprobs", "queue", "asked", "told", "error",
-    "mistake",
-)  # fmt: skip
+KINDS = ("sent", "logprobs", "loss", "sample", "prompt_logprobs", "queue", "call", "mistake")
 Line = dict[str, Any]
 
 

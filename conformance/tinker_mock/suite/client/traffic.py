@@ -51,24 +51,6 @@ class RecordedExchange:
             content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
         return decode_forward_backward(content)
 
-    @cached_property
-    def work(self) -> str:
-        """What it asks for, however it is written: a pass without gradients is `forward`."""
-        return "forward" if self.body.get("forward_only") else self.operation
-
-    @cached_property
-    def asked(self) -> dict[str, Any]:
-        """Everything it says: the path's and the query's parameters, and the body.
-
-        What a pass works on is in `input`, whatever its name in the body.
-        """
-        operation = load_contract("tinker").operations.get(self.operation)
-        template = re.sub(r"\{(\w+)\}", r"(?P<\1>.+)", operation.path) if operation else ""
-        named = re.fullmatch(template, str(self.entry["path"]))
-        found = {**(named.groupdict() if named else {}), **self.entry["query"], **self.body}
-        given = found.pop("forward_input", None) or found.pop("forward_backward_input", None)
-        return found | ({"input": given} if given else {})
-
     @property
     def answer(self) -> dict[str, Any]:
         """The JSON answer; empty for others."""
@@ -156,16 +138,6 @@ class Traffic:
             one for one in self.polls if one.body.get("request_id") == promise and one.status == 200
         ]
         return told[-1].told(submitted.operation) if promise and told else {}
-
-    def taken(self, work: str) -> list[RecordedExchange]:
-        """Accepted requests for this work, in order."""
-        return [one for one in self.exchanges if one.work == work and one.ok]
-
-    def outcome(self, taken: RecordedExchange) -> dict[str, Any]:
-        """What was answered in the end, in its JSON shape."""
-        if taken.operation in load_contract("tinker").promised:
-            return self.result(taken)
-        return taken.answer
 
     @cached_property
     def release(self) -> int:

@@ -69,10 +69,9 @@ def decode_forward_backward(content: bytes) -> dict[str, Any]:
             if spans := getattr(datum, name):
                 one[name] = [decode_span(span) for span in spans]
         data.append(one)
-    config = {name: value for name, value in message.loss_fn_config.items()}
-    for name, either in message.loss_fn_config_v2.items():
-        config[name] = getattr(either, either.WhichOneof("value") or "number")
-    work = {"data": data, "loss_fn": message.loss_fn, "loss_fn_config": config}
+    config = {name: decode_setting(value) for name, value in message.loss_fn_config_v2.items()}
+    work: dict[str, Any] = {"data": data, "loss_fn": message.loss_fn}
+    work["loss_fn_config"] = config or dict(message.loss_fn_config) or None
     body = {"model_id": message.model_id, "forward_backward_input": work}
     return {**body, "seq_id": message.seq_id, "forward_only": message.forward_only}
 
@@ -95,6 +94,11 @@ def decode_span(span: Any) -> dict[str, Any]:
     part = getattr(span, kind)
     where = {"sequence_id": part.sequence_id, "offset": part.offset, "length": part.length}
     return {"type": kind, **where}
+
+
+def decode_setting(value: Any) -> float | str:
+    """A setting of a loss: a number or a text."""
+    return str(value.text) if value.HasField("text") else float(value.number)
 
 
 def decode_tensor(field: Any) -> dict[str, Any]:

@@ -4,18 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tinker_mock.server.catalog.model import SAMPLING_ONLY, CatalogModel
+from tinker_mock.server.catalog.shipped import MODELS, shipped_document
 from tinker_mock.server.errors import ConfigurationError
 
-SHIPPED = Path(__file__).with_name("models.yaml")
 DEEPEST = 32
-ARCHITECTURES = Path(__file__).with_name("architectures.yaml")
 VARIANT = re.compile(r"peft:(?P<length>[1-9]\d*)(:sampling-\w+)?")
 REQUIRED = ("vocabulary_size", "context_length", "end_tokens")
 LARGEST = {"vocabulary_size": 1 << 24, "tokenizer_size": 1 << 24, "context_length": 1 << 26}
@@ -30,8 +26,13 @@ def read_models(extra: Path | None = None) -> Rows:
 
     Raises ConfigurationError naming file and model.
     """
-    families, models = _document(SHIPPED)
-    rows = _rows(SHIPPED, families, _with_architectures(models))
+    document = shipped_document()
+    families, known = document["families"], document["architectures"]
+    models = {
+        name: {**given, "architecture": known[name]} if name in known else given
+        for name, given in document["models"].items()
+    }
+    rows = _rows(MODELS, families, models)
     if extra is not None:
         more_families, more = _document(extra)
         for name in more:
@@ -40,33 +41,14 @@ def read_models(extra: Path | None = None) -> Rows:
     return rows
 
 
-@cache
-def _shipped_text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
-
-
-def _load(path: Path) -> Any:
-    shipped = path in (SHIPPED, ARCHITECTURES)
-    text = _shipped_text(path) if shipped else path.read_text(encoding="utf-8")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    if not shipped:
-        _refuse_depth(text, loader)
-    return yaml.load(text, Loader=loader) or {}
-
-
-def _refuse_depth(text: str, loader: Any) -> None:
-    """Raises ValueError for a document that would end the process: libyaml goes down in C."""
-    depth = 0
-    for event in yaml.parse(text, Loader=loader):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise ValueError(f"nests deeper than {DEEPEST}")
-
-
 def _document(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    import yaml
+
     try:
-        document = _load(path)
+        text = path.read_text(encoding="utf-8")
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        _refuse_depth(text, loader)
+        document = yaml.load(text, Loader=loader) or {}
     except (OSError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise ConfigurationError(f"models: {path}: {reason}") from error
@@ -75,12 +57,16 @@ def _document(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return document.get("families") or {}, document["models"]
 
 
-def _with_architectures(models: Mapping[str, Any]) -> dict[str, Any]:
-    known = _load(ARCHITECTURES)
-    return {
-        name: {**given, "architecture": known[name]} if name in known else given
-        for name, given in models.items()
-    }
+def _refuse_depth(text: str, loader: Any) -> None:
+    """Raises ValueError for a document that would end the process: libyaml goes down in C."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ValueError(f"nests deeper than {DEEPEST}")
 
 
 def _rows(path: Path, families: Mapping[str, Any], models: Mapping[str, Any]) -> Rows:

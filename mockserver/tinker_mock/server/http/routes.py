@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, compile_path
 
 from tinker_mock.contracts import Operation
 from tinker_mock.server.errors import MethodNotAllowed, NotFound, ServiceError
@@ -70,6 +70,23 @@ class Unmatched:
         )
 
 
+class LateRoute(Route):
+    """Starlette's for one path, whose pattern is compiled for the first request that needs it: most
+    are answered before routes are tried."""
+
+    def __init__(self, path: str, app: PathApp) -> None:
+        self.path = self.name = path
+        self.endpoint = self.app = app
+        self.methods = None
+        self.include_in_schema = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("path_regex", "path_format", "param_convertors"):
+            raise AttributeError(name)
+        self.path_regex, self.path_format, self.param_convertors = compile_path(self.path)
+        return vars(self)[name]
+
+
 def routes_for(endpoint: Endpoint, operations: Iterable[Operation]) -> list[BaseRoute]:
     """One route per path; paths without parameters first, so that none is shadowed."""
     paths: dict[str, PathApp] = {}
@@ -80,7 +97,7 @@ def routes_for(endpoint: Endpoint, operations: Iterable[Operation]) -> list[Base
             app = paths.setdefault(path, PathApp(endpoint, path))
             app.operations[method.upper()] = operation
     ordered = sorted(paths, key=lambda path: path.count("{"))
-    return [Route(pattern(path), endpoint=paths[path], methods=None) for path in ordered]
+    return [LateRoute(pattern(path), paths[path]) for path in ordered]
 
 
 class DirectApp(Starlette):

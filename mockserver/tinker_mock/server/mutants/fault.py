@@ -10,8 +10,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from tinker_mock.server.mutants.grafting import Edit
 from tinker_mock.server.mutants.mutant import MutantError
 
@@ -44,6 +42,8 @@ class Fault:
 @cache
 def load_faults() -> dict[str, Fault]:
     """Every fault by its name; raises MutantError."""
+    import yaml
+
     found: dict[str, Fault] = {}
     folder = files("tinker_mock.server.mutants") / "planted"
     for file in sorted(folder.iterdir(), key=lambda one: one.name):

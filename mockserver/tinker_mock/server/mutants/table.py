@@ -3,8 +3,6 @@
 from functools import cache
 from importlib.resources import files
 
-import yaml
-
 from tinker_mock.server.mutants.fault import load_faults
 from tinker_mock.server.mutants.grafting import Edit, Graft, GraftError
 from tinker_mock.server.mutants.mutant import Mutant, MutantError
@@ -14,6 +12,8 @@ from tinker_mock.server.wire.exchange import Answer, Exchange
 @cache
 def load_mutants() -> dict[str, Mutant]:
     """Every mutant by the check that it breaks; raises MutantError."""
+    import yaml
+
     mutants: dict[str, Mutant] = {}
     folder = files("tinker_mock.server.mutants") / "broken"
     for file in sorted(folder.iterdir(), key=lambda one: one.name):

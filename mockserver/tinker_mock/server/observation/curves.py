@@ -2,7 +2,7 @@
 
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from statistics import fmean
+from math import fsum
 
 POINTS_KEPT = 10_000
 """Steps per model that are kept; the oldest go first."""
@@ -61,7 +61,8 @@ class Curves:
             total = sum(found)
             values[name] = total if name.endswith(":sum") else total / len(found)
         for name in sorted({name for figures, _ in gathered for name in figures.means}):
-            values[name] = fmean(f.means[name] for f, _ in gathered if name in f.means)
+            means = [figures.means[name] for figures, _ in gathered if name in figures.means]
+            values[name] = fsum(means) / len(means)
         if gathered:
             values["tokens"] = tokens
             values["loss per token"] = values.get("loss:sum", 0.0) / weight if weight else 0.0

@@ -8,10 +8,16 @@ import fnmatch
 import math
 from dataclasses import dataclass
 from importlib import resources
-from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 from tinker_mock.server.ids import draw
+from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.yaml_section import ScenarioError, Section, read_section
+
+if TYPE_CHECKING:
+    import statistics
+else:
+    statistics = LazyModule("statistics", rare=True)
 
 SPREADS = ("fixed", "normal", "log-normal")
 CLAMP = 0.7  # a normal draw stays within ±70 % of its mean, so that no time is negative
@@ -30,7 +36,7 @@ class Cost:
 
     def seconds(self, chance: float, prompt_tokens: int, tokens: int) -> float:
         """`chance` in [0, 1) is the luck of this request: the same one, the same time."""
-        score = NormalDist().inv_cdf(min(max(chance, 1e-9), 1 - 1e-9))
+        score = statistics.NormalDist().inv_cdf(min(max(chance, 1e-9), 1 - 1e-9))
         factor = 1.0
         if self.spread == "normal":
             factor = 1 + min(max(self.deviation * score, -CLAMP), CLAMP)

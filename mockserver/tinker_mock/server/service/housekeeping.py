@@ -8,16 +8,21 @@
 """
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinker_mock.server.clock import machine_seconds
 from tinker_mock.server.errors import LimitReached
-from tinker_mock.server.memory import give_back
+from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.service import sessions
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.state.promise import Lane
 from tinker_mock.server.state.records import Session
 from tinker_mock.server.state.tables import Table
+
+if TYPE_CHECKING:
+    from tinker_mock.server import memory
+else:
+    memory = LazyModule("tinker_mock.server.memory")
 
 GIVE_BACK_EVERY = 1.0
 """Seconds of the machine's: weights that come and go leave gigabytes behind in a busy minute."""
@@ -50,7 +55,7 @@ class Housekeeper:
         moment = machine_seconds()
         if moment >= self._free:
             self._free = moment + GIVE_BACK_EVERY
-            asyncio.get_running_loop().run_in_executor(None, give_back)
+            asyncio.get_running_loop().run_in_executor(None, memory.give_back)
 
 
 def tidy(backend: Backend) -> None:

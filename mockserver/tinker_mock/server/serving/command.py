@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from tinker_mock.server.errors import ConfigurationError
@@ -94,6 +93,8 @@ def serve(settings: Settings, seed_drawn: bool = False, workers: int = 1) -> int
         listener = stack.enter_context(bind_socket(settings.host, settings.port, shared=shared))
         settings = replace(control_key.guarded(settings), port=listener.getsockname()[1])
         if settings.tls and settings.certfile is None:
+            from tempfile import TemporaryDirectory
+
             from tinker_mock.server.serving.servers import make_certificate
 
             directory = Path(stack.enter_context(TemporaryDirectory()))

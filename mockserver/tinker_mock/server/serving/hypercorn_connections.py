@@ -1,23 +1,24 @@
-"""Hypercorn's connections: known to faults and to the crowd, and short for usual requests."""
+"""Hypercorn's connections: known to the crowd, for whatever is not of the usual kind."""
 
 import asyncio
-from contextlib import suppress
+from pathlib import Path
+from ssl import SSLContext
 from typing import Any
 
-import hypercorn.asyncio.run
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.tcp_server import TCPServer
-from hypercorn.asyncio.worker_context import AsyncioSingleTask
+from hypercorn.asyncio.worker_context import AsyncioSingleTask, WorkerContext
 from hypercorn.config import Config
 from hypercorn.events import Event, RawData, Updated
-from hypercorn.utils import parse_socket_addr
 
-from tinker_mock.server.clock import machine_pause, machine_seconds
-from tinker_mock.server.faults.connection import current
-from tinker_mock.server.serving.crowd import Crowd
+from tinker_mock.server.clock import machine_seconds
+from tinker_mock.server.serving.crowd import PATIENCE, Crowd
 from tinker_mock.server.serving.http2_guard import GuardedH2
-from tinker_mock.server.serving.plain_http import PlainConnection
+from tinker_mock.server.serving.hypercorn_guards import guard_hypercorn
 from tinker_mock.server.serving.request_heads import Field
+
+STREAMS = 10_000
+"""Of an HTTP/2 connection."""
 
 
 class CrowdedConfig(Config):
@@ -27,6 +28,11 @@ class CrowdedConfig(Config):
         super().__init__()
         self.crowd = crowd
         self._made: tuple[tuple[str, float], list[Field]] = ("", 0.0), []
+        # The defaults close connections after 1000 requests and queue streams beyond 100.
+        self.keep_alive_max_requests = 1_000_000
+        self.h2_max_concurrent_streams = STREAMS
+        self.keep_alive_timeout = PATIENCE
+        self.loglevel = "WARNING"
 
     def response_headers(self, protocol: str) -> list[Field]:
         """The fields that say who answers and when, made once a second."""
@@ -49,24 +55,20 @@ class NoTask(AsyncioSingleTask):
 
 
 class CrowdedConnection(TCPServer):
-    """Hypercorn's connection, remembered for the requests that arrive on it."""
+    """Hypercorn's connection, from the request on whose beginning is `unread`."""
 
-    def __init__(self, *args: Any) -> None:
+    def __init__(self, *args: Any, unread: bytes) -> None:
         super().__init__(*args)
         self.idle_task = NoTask()
-        self._unread = b""
-        """Of a request that Hypercorn is to read."""
+        self._unread = unread
         assert isinstance(self.config, CrowdedConfig)
         self.crowd = self.config.crowd
 
     async def protocol_send(self, event: Event) -> None:
         if isinstance(event, Updated):
-            self._occupied(not event.idle)
+            (self.crowd.idle if event.idle else self.crowd.busy)(self.writer.transport)
         elif not (isinstance(event, RawData) and self.writer.transport.is_closing()):
             await super().protocol_send(event)
-
-    def _occupied(self, busy: bool) -> None:
-        (self.crowd.busy if busy else self.crowd.idle)(self.writer.transport)
 
     async def _close(self) -> None:
         task = asyncio.current_task()
@@ -76,73 +78,50 @@ class CrowdedConnection(TCPServer):
         await super()._close()
 
     async def run(self) -> None:
-        current.set(self.writer.transport)
-        if not self.crowd.enter(self.writer.transport):
-            return
         try:
-            await self._serve()
+            await super().run()
+        except BaseExceptionGroup as group:
+            # So it ends when a stream does while its connection is being cancelled.
+            if group.split(RuntimeError)[1] is not None:
+                raise
         finally:
-            self.crowd.leave(self.writer.transport)
             http = getattr(getattr(self, "protocol", None), "protocol", None)
             if isinstance(http, GuardedH2):
                 http.leave()
-
-    async def _serve(self) -> None:
-        # At shutdown asyncio would log each cancelled connection with a traceback.
-        try:
-            with suppress(asyncio.CancelledError):
-                await self._begin()
-        except BaseExceptionGroup as group:
-            # So it does when a stream ends while its connection is being cancelled.
-            if group.split(RuntimeError)[1] is not None:
-                raise
-
-    async def _begin(self) -> None:
-        """Hypercorn's protocols are made for connections that need them: most never do."""
-        secured = self.writer.get_extra_info("ssl_object")
-        if secured is None or secured.selected_alpn_protocol() != "h2":
-            try:
-                self._unread = await self._answer_plain("http" if secured is None else "https")
-            finally:
-                if not self._unread:
-                    await self._close()
-            if not self._unread:
-                return
-        await super().run()
 
     async def _read_data(self) -> None:
         if self._unread:
             await self.protocol.handle(RawData(self._unread))
         await super()._read_data()
 
-    async def _answer_plain(self, scheme: str) -> bytes:
-        """Answer until a request is not of the usual kind; what was read of that."""
-        told = self.writer.get_extra_info
-        family = told("socket").family
-        place = {
-            "scheme": scheme,
-            "client": parse_socket_addr(family, told("peername")),
-            "server": parse_socket_addr(family, told("sockname")),
-            "state": self.state,
-        }
-        assert isinstance(self.app, ASGIWrapper)
-        plain = PlainConnection(self.app.app, (self.reader, self.writer), place, self._own_fields)
-        while True:
-            head, unread = await plain.next_head()
-            if head is None:
-                return unread
-            self._occupied(True)
-            if not await plain.answer(head):
-                return b""
-            self._occupied(False)
-            if plain.is_ahead:
-                await machine_pause(0)  # whoever sends many requests at once is not alone
 
-    def _own_fields(self) -> list[Field]:
-        return self.config.response_headers("h11")
+class Hypercorn:
+    """What a server needs for the connections that are Hypercorn's."""
+
+    def __init__(self, app: Any, crowd: Crowd, state: dict[str, Any]) -> None:
+        guard_hypercorn()
+        self._app = ASGIWrapper(app)
+        self._config = CrowdedConfig(crowd)
+        self._context = WorkerContext(None)
+        self._state = state
+
+    async def take_over(
+        self, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], unread: bytes
+    ) -> None:
+        """Serve the rest of a connection."""
+        loop = asyncio.get_running_loop()
+        given = self._app, loop, self._config, self._context, self._state, *streams
+        await CrowdedConnection(*given, unread=unread)
+
+    async def end(self) -> None:
+        """Connections end with the answers under way."""
+        await self._context.terminated.set()
 
 
-def use_crowded_connections() -> None:
-    """Let Hypercorn make its connections so; call once before serving. The configuration brings the
-    `crowd`."""
-    vars(hypercorn.asyncio.run)["TCPServer"] = CrowdedConnection
+def secured(certfile: Path, keyfile: Path | None) -> SSLContext:
+    """TLS as Hypercorn has it, with HTTP/2 on offer."""
+    config = Config()
+    config.certfile, config.keyfile = str(certfile), str(keyfile)
+    context = config.create_ssl_context()
+    assert context is not None
+    return context

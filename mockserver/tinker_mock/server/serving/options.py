@@ -3,15 +3,20 @@
 import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tinker_mock.server.database.directory import stored_seed
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.journal.request_log import LOGS
+from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.serving import control_key, limit_options
 from tinker_mock.server.settings import Settings
 from tinker_mock.server.signer import VARIABLE, checked_secret, drawn_seed, secret_from
 from tinker_mock.server.yaml_section import seconds
+
+if TYPE_CHECKING:
+    from tinker_mock.server.database import directory
+else:
+    directory = LazyModule("tinker_mock.server.database.directory", rare=True)
 
 
 def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
@@ -135,10 +140,10 @@ def check_store(arguments: argparse.Namespace) -> None:
 
 def _seed(arguments: argparse.Namespace) -> int:
     """The seed of a run that was given none: that of its data directory or store, or a new one."""
-    directory = getattr(arguments, "data_dir", None)
+    folder = getattr(arguments, "data_dir", None)
     if getattr(arguments, "store", None):
         return seed_of_store(arguments.store)
-    known = stored_seed(directory) if directory else None
+    known = directory.stored_seed(folder) if folder else None
     return drawn_seed() if known is None else known
 
 

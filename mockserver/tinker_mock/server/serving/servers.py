@@ -7,26 +7,39 @@ are optional and several times faster: for load tests.
 import asyncio
 import shutil
 import socket
+import ssl
 import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinker_mock.server.errors import ConfigurationError
+from tinker_mock.server.lazy_module import LazyModule
 from tinker_mock.server.serving.admission import Admission
-from tinker_mock.server.serving.crowd import Crowd, allowed
+from tinker_mock.server.serving.connections import Connections
+from tinker_mock.server.serving.crowd import PATIENCE, Crowd, allowed
+from tinker_mock.server.serving.lifespan import Lifespan
 from tinker_mock.server.settings import Settings
+
+if TYPE_CHECKING:
+    from tinker_mock.server.serving import hypercorn_connections
+else:
+    hypercorn_connections = LazyModule(
+        "tinker_mock.server.serving.hypercorn_connections", rare=True
+    )
 
 Wait = Callable[[], Awaitable[None]]
 BACKLOG = 2048
-IDLE = 75
+IDLE = int(PATIENCE)
 """Seconds between requests on a connection, and for a head to arrive."""
+PEERS_GRACE = 0.1
+"""Seconds for requests of other servers that are under way at the end."""
 HEAD = 64 * 1024
 """Bytes that granian reads of a head; the mock itself refuses smaller ones."""
 LAST_WORDS = 0.2
 """Seconds for what is answered to those whose time is over."""
 STREAMS = 10_000
-"""Of an HTTP/2 connection."""
+"""Of an HTTP/2 connection of granian's."""
 
 
 async def serve_app(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:
@@ -39,54 +52,50 @@ async def serve_app(app: Any, settings: Settings, listener: socket.socket, stopp
 
 async def serve_peers(app: Any, listener: socket.socket, stopped: asyncio.Event) -> None:
     """Serve what other servers of a store ask for, until `stopped` is set."""
-    from hypercorn.asyncio import serve
+    crowd = Crowd(allowed(Settings.max_connections))
 
-    config = _config(Settings.max_connections)
-    config.bind = [f"fd://{listener.detach()}"]
-    config.graceful_timeout = 0.1
-
-    async def trigger() -> None:
+    async def until_stopped() -> None:
         await stopped.wait()
-        config.crowd.close(config.graceful_timeout + LAST_WORDS)
+        crowd.close(PEERS_GRACE + LAST_WORDS)
 
-    await serve(app, config, shutdown_trigger=trigger)
+    await _serve_connections(app, listener, crowd, until_stopped, PEERS_GRACE)
 
 
 async def _hypercorn(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:
-    from hypercorn.asyncio import serve
+    """Hypercorn, and for usual requests less than that: `connections.py`."""
+    crowd, grace = Crowd(allowed(settings.max_connections)), settings.graceful_timeout
 
-    config = _config(settings.max_connections)
-    config.bind = [f"fd://{listener.detach()}"]
-    config.graceful_timeout = settings.graceful_timeout
-    if settings.certfile:
-        config.certfile, config.keyfile = str(settings.certfile), str(settings.keyfile)
-
-    async def trigger() -> None:
+    async def until_stopped() -> None:
         await stopped()
         app.state.mock.control.close()
-        config.crowd.close(config.graceful_timeout + LAST_WORDS)
+        crowd.close(grace + LAST_WORDS)
 
-    await serve(app, config, shutdown_trigger=trigger)
+    context = None
+    if settings.certfile:
+        context = hypercorn_connections.secured(settings.certfile, settings.keyfile)
+    await _serve_connections(app, listener, crowd, until_stopped, grace, context)
 
 
-def _config(connections: int) -> Any:
-    """Hypercorn's configuration for so many connections at a time."""
-    from tinker_mock.server.serving.hypercorn_connections import (
-        CrowdedConfig,
-        use_crowded_connections,
-    )
-    from tinker_mock.server.serving.hypercorn_guards import guard_hypercorn
-
-    use_crowded_connections()
-    guard_hypercorn()
-    config = CrowdedConfig(Crowd(allowed(connections)))
-    # The defaults close connections after 1000 requests and queue streams beyond 100.
-    config.keep_alive_max_requests = 1_000_000
-    config.h2_max_concurrent_streams = STREAMS
-    config.keep_alive_timeout = float(IDLE)
-    config.backlog = BACKLOG
-    config.loglevel = "WARNING"
-    return config
+async def _serve_connections(
+    app: Any,
+    listener: socket.socket,
+    crowd: Crowd,
+    stopped: Wait,
+    grace: float,
+    context: ssl.SSLContext | None = None,
+) -> None:
+    """From the app's beginning to its end; connections have `grace` seconds after `stopped`."""
+    lifespan = Lifespan(app)
+    await lifespan.start()
+    connections = Connections(app, crowd, lifespan.state)
+    server = await asyncio.start_server(connections, sock=listener, backlog=BACKLOG, ssl=context)
+    try:
+        await stopped()
+    finally:
+        server.close()
+        await connections.end(grace)
+        await server.wait_closed()
+        await lifespan.end()
 
 
 async def _uvicorn(app: Any, settings: Settings, listener: socket.socket, stopped: Wait) -> None:

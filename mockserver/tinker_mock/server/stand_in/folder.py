@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -84,6 +83,8 @@ def configuration(model: NamedModel, bos: str | None, eos: str | None) -> dict[s
 
 def write(path: Path, text: str) -> None:
     """The file, whole or not at all."""
+    import tempfile
+
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
         file.write(text)
     os.chmod(file.name, 0o644)  # a client may be another user
@@ -108,4 +109,6 @@ def _writable(folder: Path) -> bool:
 
 @cache
 def _of_this_run() -> Path:
+    import tempfile
+
     return Path(tempfile.mkdtemp(prefix="tinker-mock-"))

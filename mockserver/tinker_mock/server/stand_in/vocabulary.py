@@ -11,8 +11,6 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
-
 HERE = Path(__file__).parent
 Merge = tuple[bytes, bytes]
 SYLLABLES = tuple(c + v for c in "bdfghjklmnprstvwyz" for v in "aeiou")
@@ -150,6 +148,8 @@ def _facts_of(family: str) -> dict[str, Any]:
 
 @cache
 def _facts() -> dict[str, Any]:
+    import yaml
+
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = (HERE / "families.yaml").read_text(encoding="utf-8")
     return dict(yaml.load(text, Loader=loader))

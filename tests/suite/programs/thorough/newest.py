@@ -4,9 +4,10 @@ import base64
 import struct
 import zlib
 
-from saying import asked, known, plain, report, resolved, told
+from sampling import sequences_of
+from saying import asked, known, resolved, told
 from tinker import types
-from training import COUNT, TEXT, WEIGHTS, datum, passed, understood
+from training import COUNT, TEXT, WEIGHTS, datum, outputs_of, passed, understood
 
 VISION = "Qwen/Qwen3.5-4B"
 """Takes a picture of 8 x 8 pixels as 64 tokens."""
@@ -23,7 +24,7 @@ def provenance(client):
     wire = [{"sequence_id": "seq", "offset": at, "length": size} for _, _, at, size in spans]
     made = made.with_provenance(model_input=built, loss_fn_inputs=built)
     said |= {"model_input_spans": wire, "loss_fn_input_spans": wire}
-    understood(client.forward_backward, *passed(client.forward_backward, [(made, said)], "ppo"))
+    understood(*passed(client.forward_backward, [(made, said)], "ppo"))
 
 
 def traced(service, client):
@@ -37,8 +38,9 @@ def traced(service, client):
 
     handle = service.create_custom_loss(loss, {"logprobs": 1, "weights": 1}).result()
     found = client.forward_backward_custom([datum(weights=WEIGHTS)[0]], handle).result()
-    outputs = [{"logprobs": plain(one["logprobs"])} for one in found.loss_fn_outputs]
-    told("forward_backward", {"loss_fn_outputs": outputs})
+    outputs = outputs_of(found)["loss_fn_outputs"]
+    asked("forward")
+    told(asked("forward_backward"), {"loss_fn_outputs": outputs})
     want = -2 * sum(w * lp for w, lp in zip(WEIGHTS, outputs[0]["logprobs"]["data"], strict=True))
     if abs(found.metrics["custom/mine:sum"] - want) > 1e-3 * abs(want):
         raise AssertionError(f"custom/mine:sum is {found.metrics['custom/mine:sum']}, not {want}")
@@ -47,8 +49,8 @@ def traced(service, client):
 def copies(service, client, state):
     if hasattr(client, "save_weights_external"):
         options = known(client.save_weights_external, ttl_seconds=7200)
-        asked("save_weights_external", path="outside", **options)
-        path = client.save_weights_external("outside", **options).result().path
+        line = asked("save_weights_external", path="outside", **options)
+        path = told(line, client.save_weights_external("outside", **options).result()).path
         rest = service.create_rest_client()
         if hasattr(rest, "get_external_weights_urls"):
             urls = rest.get_external_weights_urls(path).result().urls
@@ -82,11 +84,11 @@ def pictured(service):
     picture = types.ImageChunk(data=png(), format="png", **known(types.ImageChunk, expected_tokens=64))
     text = types.EncodedTextChunk(tokens=TEXT[:3])
     image = {"format": "png", "data": base64.b64encode(png()).decode()}
-    asked("asample", prompt={"chunks": [{"tokens": TEXT[:3]}, image, {"tokens": TEXT[:3]}]})
+    line = asked("asample", prompt={"chunks": [{"tokens": TEXT[:3]}, image, {"tokens": TEXT[:3]}]})
     params = types.SamplingParams(max_tokens=3, seed=41)
     prompt = types.ModelInput(chunks=[text, picture, text])
-    (found,) = sampler.sample(prompt, num_samples=1, sampling_params=params).result().sequences
-    report("sample", seed=41, tokens=[list(found.tokens)])
+    found = sampler.sample(prompt, num_samples=1, sampling_params=params).result()
+    told(line, {"sequences": sequences_of(found)})
 
 
 def png():
@@ -108,8 +110,8 @@ def accounts(service):
         ("get_audit_log", "get_audit_log"),
     ):
         if hasattr(rest, name):
-            told(operation, getattr(rest, name)().result())
+            told(asked(operation), getattr(rest, name)().result())
     if hasattr(rest, "search_sessions") and hasattr(types, "SessionSearchRequest"):
         request = types.SessionSearchRequest(user_metadata={"team": "audit"}, limit=7)
-        asked("search_sessions", user_metadata={"team": "audit"}, limit=7)
-        told("search_sessions", rest.search_sessions(request).result())
+        line = asked("search_sessions", user_metadata={"team": "audit"}, limit=7)
+        told(line, rest.search_sessions(request).result())

@@ -1,6 +1,6 @@
 """Samples with every option, and what is told of prompts."""
 
-from saying import PRESET, asked, known, plain, report, told
+from saying import PRESET, asked, known, plain, told
 from tinker import types
 
 TEXT = [9707, 11, 1879, 13, 358, 1079, 264, 2613]
@@ -20,41 +20,44 @@ def prompt():
 
 
 def ask(sampler, count, options, **extra):
-    """A sample under way."""
+    """A sample under way, and its line in the report."""
     given = known(sampler.sample, **extra)
     said = {"prompt": {"chunks": [{"tokens": TEXT[:3]}, {"tokens": TEXT[3:]}]},
             "sampling_params": options, "num_samples": count}  # fmt: skip
     wire = {"include_prompt_logprobs": "prompt_logprobs"}
     said |= {wire.get(name, name): plain(value) for name, value in given.items()}
     usual = {name: value for name, value in USUAL.items() if name not in options}
-    asked("asample", **said, usual={"sampling_params": usual})
+    line = asked("asample", **said, usual={"sampling_params": usual})
     params = types.SamplingParams(**options)
-    return sampler.sample(prompt(), num_samples=count, sampling_params=params, **given)
+    return line, sampler.sample(prompt(), num_samples=count, sampling_params=params, **given)
+
+
+def sequences_of(found):
+    return [
+        {
+            "tokens": list(one.tokens),
+            "logprobs": [float(value) for value in one.logprobs or ()],
+            "stop_reason": str(one.stop_reason),
+        }
+        for one in found.sequences
+    ]
 
 
 def sample(sampler):
-    under_way = [(options, ask(sampler, 3, options)) for options in PARAMS]
-    for options, one in under_way:
-        found = one.result().sequences
-        report(
-            "sample",
-            seed=options["seed"],
-            tokens=[list(one.tokens) for one in found],
-            logprobs=[[float(v) for v in one.logprobs or ()] for one in found],
-            stop_reasons=[str(one.stop_reason) for one in found],
-        )
+    for line, one in [ask(sampler, 3, options) for options in PARAMS]:
+        told(line, {"sequences": sequences_of(one.result())})
 
 
 def told_of_prompt(sampler):
-    options = {"max_tokens": 3, "seed": 21}
     targets = types.TensorData(data=TARGETS, dtype="int64", shape=[len(TEXT) - 1, 2])
     extra = {"include_prompt_logprobs": True, "topk_prompt_logprobs": 3}
     newer = {
         "topk_sample_logprobs": 2, "target_prompt_logprobs": targets, "prompt_alt_tokens_k": 2
     }  # fmt: skip
     extra |= {} if PRESET else newer
-    found = ask(sampler, 1, options, **extra).result()
-    answer = {"prompt_logprobs": list(found.prompt_logprobs)}
+    line, under_way = ask(sampler, 1, {"max_tokens": 3, "seed": 21}, **extra)
+    found = under_way.result()
+    answer = {"prompt_logprobs": list(found.prompt_logprobs), "sequences": sequences_of(found)}
     answer["topk_prompt_logprobs"] = plain(found.topk_prompt_logprobs)
     for name in ("target_prompt_logprobs", "prompt_alt_tokens", "prompt_cache_hit_tokens"):
         if getattr(found, name, None) is not None:
@@ -63,10 +66,8 @@ def told_of_prompt(sampler):
         drawn = answer["prompt_alt_tokens"].items()
         answer["prompt_alt_tokens"] = {name: {"data": flat(one)} for name, one in drawn}
     if getattr(found.sequences[0], "topk_logprobs", None) is not None:
-        rows = [{"topk_logprobs": plain(one.topk_logprobs)} for one in found.sequences]
-        answer["sequences"] = rows
-    told("asample", answer, of={"sampling_params": {"seed": 21}})
-    report("prompt_logprobs", seed=21, logprobs=list(found.prompt_logprobs))
+        answer["sequences"][0]["topk_logprobs"] = plain(found.sequences[0].topk_logprobs)
+    told(line, answer)
 
 
 def flat(tensor):
@@ -76,6 +77,5 @@ def flat(tensor):
 
 def computed(sampler):
     given = {} if PRESET else known(sampler.compute_logprobs, prompt_logprobs_last_n=3)
-    asked("asample", prompt_logprobs=True, num_samples=1, **given)
-    found = list(sampler.compute_logprobs(prompt(), **given).result())
-    told("asample", {"prompt_logprobs": found}, of={"prompt_logprobs": True, **given})
+    line = asked("asample", prompt_logprobs=True, num_samples=1, **given)
+    told(line, {"prompt_logprobs": list(sampler.compute_logprobs(prompt(), **given).result())})

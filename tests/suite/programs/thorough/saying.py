@@ -4,31 +4,51 @@ import inspect
 import json
 import logging
 import os
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from enum import Enum
 
 PRESET = os.environ.get("TINKER_MOCK_CLIENT_PRESET")
 """The release that this project's own client is to be like, if not the newest."""
+LINES = []
 
 
-def report(value, **told):
-    with open(os.environ["TINKER_MOCK_REPORT"], "a", encoding="utf-8") as file:
-        print(json.dumps({"value": value, **told}), file=file)
+def report(value, **said):
+    """A line; what is put into it later counts too."""
+    LINES.append({"value": value, **said})
+    return LINES[-1]
+
+
+def write_report():
+    with open(os.environ["TINKER_MOCK_REPORT"], "w", encoding="utf-8") as file:
+        for line in LINES:
+            print(json.dumps(line), file=file)
 
 
 def asked(operation, usual=None, **meant):
-    report("asked", operation=operation, fields=meant, usual=usual or {})
+    """A call that is made now, and what it is to say; `usual` may be left out of it."""
+    return report("call", operation=operation, asked=meant, usual=usual or {})
 
 
-def told(operation, got, of=None):
-    report("told", operation=operation, fields=plain(got), of=of or {})
+def told(line, got):
+    """What a call was answered; gives it back."""
+    line["told"] = plain(got)
+    return got
 
 
-def failed(operation, error):
-    status = getattr(error, "status_code", None)
-    category = getattr(error, "category", None)
-    said = getattr(category, "value", category)
-    report("error", operation=operation, says=str(error), status=status, category=said)
+@contextmanager
+def refusable(line):
+    """What a call ends in, if it is an error."""
+    try:
+        yield
+    except Exception as error:
+        category = getattr(error, "category", None)
+        line["error"] = {
+            "says": str(error),
+            "status": getattr(error, "status_code", None),
+            "category": getattr(category, "value", category),
+        }
+        raise
 
 
 def plain(value):

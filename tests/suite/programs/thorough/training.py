@@ -1,6 +1,6 @@
 """Passes and steps: every loss, every setting, inputs of every form."""
 
-from saying import asked, known, plain, report, told
+from saying import asked, known, plain, refusable, told
 from tinker import types
 
 TEXT = [9707, 11, 1879, 13, 358, 1079, 264, 2613, 1614, 429]
@@ -47,32 +47,38 @@ def datum(tokens=TEXT, cut=4, **more):
 
 
 def passed(call, data, loss, config=None):
-    """One pass, reported as it was meant and as it was understood."""
+    """One pass under way, and its line in the report."""
     given = known(call, loss_fn_config=config) if config else {}
-    work = {"data": [said for _, said in data], "loss_fn": loss}
-    asked(call.__name__, input=work | ({"loss_fn_config": config} if given else {}))
-    result = call([one for one, _ in data], loss, **given)
-    return result, {"input": work}
+    meant = {"data": [said for _, said in data], "loss_fn": loss, **given}
+    line = asked(call.__name__, **meant)
+    with refusable(line):
+        return line, call([one for one, _ in data], loss, **given)
 
 
-def understood(call, result, of):
-    found = result.result()
-    outputs = [{name: plain(one) for name, one in row.items()} for row in found.loss_fn_outputs]
-    told(call.__name__, {"loss_fn_outputs": outputs, "metrics": {
-        name: value for name, value in found.metrics.items() if name.endswith(":sum")}}, of)
+def understood(line, under_way):
+    with refusable(line):
+        found = under_way.result()
+    told(line, outputs_of(found, metrics=True))
     return found
+
+
+def outputs_of(found, metrics=False):
+    """Every tensor of every datum, and the metrics that are sums."""
+    outputs = [{name: plain(one) for name, one in row.items()} for row in found.loss_fn_outputs]
+    sums = {name: value for name, value in found.metrics.items() if name.endswith(":sum")}
+    return {"loss_fn_outputs": outputs, **({"metrics": sums} if metrics else {})}
 
 
 def train(client):
     plainly = [datum(weights=WEIGHTS), datum(TEXT[2:], 1, weights=WEIGHTS[2:])]
-    understood(client.forward, *passed(client.forward, plainly, "cross_entropy"))
+    understood(*passed(client.forward, plainly, "cross_entropy"))
     for (loss, config), options in zip(POLICIES.items(), (*STEPS, {}, None), strict=True):
         policy = [datum(logprobs=OLD, advantages=ADVANTAGES)] * 2
         under_way = passed(client.forward_backward, policy, loss, config)
         if options is not None:
             step(client, options)
-        understood(client.forward_backward, *under_way)
-    understood(client.forward_backward, *passed(client.forward_backward, [matrix()], "cross_entropy"))
+        understood(*under_way)
+    understood(*passed(client.forward_backward, [matrix()], "cross_entropy"))
 
 
 def matrix():
@@ -99,12 +105,13 @@ def matrix():
 def step(client, options):
     options = known(types.AdamParams, **options)
     usual = {name: value for name, value in USUAL.items() if name not in options}
-    asked("optim_step", adam_params=options, usual={"adam_params": usual})
-    client.optim_step(types.AdamParams(**options)).result()
+    line = asked("optim_step", adam_params=options, usual={"adam_params": usual})
+    with refusable(line):
+        client.optim_step(types.AdamParams(**options)).result()
 
 
 def own_loss(client):
-    """The mean square of the log-probabilities: its gradient is what the second pass carries."""
+    """The squares of the log-probabilities: their gradient is what the second pass carries."""
     seen = []
 
     def loss(data, logprobs):
@@ -114,29 +121,18 @@ def own_loss(client):
 
     data = [datum(), datum(TEXT[3:], 2)]
     found = client.forward_backward_custom([one for one, _ in data], loss).result()
+    line = asked("forward", data=[said for _, said in data], loss_fn="cross_entropy")
+    told(line, {"loss_fn_outputs": [{"logprobs": {"data": one}} for one in seen[0]]})
     slopes = [[-2 * value for value in one] for one in seen[0]]
     weighted = [{"loss_fn_inputs": {"weights": {"data": one}}} for one in slopes]
-    told("forward", {"loss_fn_outputs": [{"logprobs": {"data": one}} for one in seen[0]]})
-    asked("forward_backward", input={"data": weighted, "loss_fn": "cross_entropy"})
-    report_squares(found, seen[0])
-
-
-def report_squares(found, logprobs):
-    """The metrics of a loss of one's own are those that it gave."""
-    want = sum(value * value for one in logprobs for value in one)
+    told(asked("forward_backward", data=weighted), outputs_of(found))
+    want = sum(value * value for one in seen[0] for value in one)
     got = found.metrics["squares:sum"]
     if abs(got - want) > 1e-3 * want:
         raise AssertionError(f"squares:sum is {got}, not {want}")
-    outputs = [{"logprobs": plain(one["logprobs"])} for one in found.loss_fn_outputs]
-    told("forward_backward", {"loss_fn_outputs": outputs})
 
 
 def many(client, count=1030):
-    """More than go into one request, with a model of their own."""
-    model = client.get_info().model_id
-    data = [datum([n % 90 + 10, 7, 9], 1, weights=[1.0, 1.0])[0] for n in range(count)]
-    report("sent", data=[[7, 9]] * count, model=model)
-    found = client.forward_backward(data, "cross_entropy").result()
-    rows = [[float(value) for value in one["logprobs"].data] for one in found.loss_fn_outputs]
-    report("logprobs", data=rows, model=model)
-    report("loss", sum=found.metrics["loss:sum"], model=model)
+    """More than go into one request."""
+    data = [datum([n % 90 + 10, 7, n % 50 + 9], 1, weights=[1.0, 0.5]) for n in range(count)]
+    understood(*passed(client.forward_backward, data, "cross_entropy"))

@@ -216,16 +216,14 @@ def not_polled_on(traffic: Traffic) -> None:
 
 
 @judges("client/failing/not-repeated", "failing")
-@judges("client/failed/not-repeated", "failed")
 def not_repeated(traffic: Traffic) -> None:
-    failed = traffic.of(*TRAINING)
+    failed = [one for one in traffic.of(*TRAINING) if one.status == 400]
     need(failed, "no training request was made")
     identities = [one.identity for one in failed]
     expect_equal(len(set(identities)), len(identities), "a user's mistake is not repeated")
 
 
 @judges("client/failing/reported", "failing")
-@judges("client/failed/reported", "failed")
 def failing_reported(traffic: Traffic) -> None:
     need(traffic.of(*TRAINING), "no training request was made")
     expect(traffic.exit_code not in (0, None), "the program tells", "exit code > 0", 0)
@@ -248,7 +246,6 @@ def failing_message(traffic: Traffic) -> None:
 
 
 @judges("client/failing/soon", "failing")
-@judges("client/failed/soon", "failed")
 def failing_soon(traffic: Traffic) -> None:
     need(traffic.of(*TRAINING), "no training request was made")
     expect(traffic.exit_code is not None, "the program ends", "an end", "stopped")
@@ -271,3 +268,33 @@ def denied_reported(traffic: Traffic) -> None:
 def denied_no_work(traffic: Traffic) -> None:
     need(traffic.of("create_session"), "no session was asked for")
     expect(not traffic.submits, "no work without a session", "none", len(traffic.submits))
+
+
+@judges("client/failed/reported", "failed")
+def failed_reported(traffic: Traffic) -> None:
+    need(failures(traffic), "no operation failed")
+    expect(traffic.exit_code not in (0, None), "the program tells", "exit code > 0", 0)
+
+
+@judges("client/failed/message", "failed")
+def failed_message(traffic: Traffic) -> None:
+    words = [str(one.answer.get("error")) for one in failures(traffic)]
+    need(words, "no operation failed")
+    said = any(word in traffic.output for word in words)
+    expect(said, "the server's words reach the user", words[0], traffic.output[-300:])
+
+
+@judges("client/failed/not-repeated", "failed")
+def failed_not_repeated(traffic: Traffic) -> None:
+    ids = [one.body.get("request_id") for one in failures(traffic)]
+    need(ids, "no operation failed")
+    expect_equal(
+        len(ids), len(set(ids)), "work that failed by the user's fault is not asked for again"
+    )
+    works = {one.identity for one in traffic.of("optim_step")}
+    expect_equal(len(works), len(ids), "nor done again")
+
+
+def failures(traffic: Traffic) -> list[RecordedExchange]:
+    """Polls that were told of a failure."""
+    return [one for one in traffic.polls if one.ok and one.answer.get("error")]

@@ -142,15 +142,20 @@ class Adapter:
         self.values.extend_by(more, 0.0)
         self.trained.extend_by(more, False)
 
-    def parameters(self, entries: Ints) -> tuple[Ints, Floats]:
-        """Which of the entries are parameters, by their places, and their values."""
-        places = self.trained_among(entries)
-        return places, self.values.values[entries[places]]
+    @property
+    def revision(self) -> int:
+        """How many rows there were: greater whenever a pair came or became a parameter."""
+        return self.history.entries.size
+
+    def values_of(self, entries: Ints) -> Floats:
+        """The parameters of entries."""
+        found: Floats = self.values.values.take(entries)
+        return found
 
     def trained_among(self, entries: Ints) -> Ints:
         """The places of parameters among entries."""
         self.fit()
-        return np.flatnonzero(self.trained.values[entries])
+        return np.flatnonzero(self.trained.values.take(entries))
 
     def lacks(self, entries: Ints) -> NDArray[np.bool_]:
         """[M] whether a token's deepest entry (-1 for none) leaves parameters to be admitted."""

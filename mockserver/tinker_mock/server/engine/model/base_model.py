@@ -13,6 +13,7 @@ from tinker_mock.server.engine.model.frozen_model import ORDERS, Corpus, FrozenM
 from tinker_mock.server.engine.model.grammar import ChatGrammar
 from tinker_mock.server.engine.model.keys import Ints
 from tinker_mock.server.engine.model.parameters import Parameters
+from tinker_mock.server.engine.model.plans import Plans
 from tinker_mock.server.engine.model.resident import Resident
 from tinker_mock.server.engine.model.score import Scorer
 from tinker_mock.server.engine.model.scripted_answers import Decode, ScriptedAnswers
@@ -58,6 +59,7 @@ class BaseModel:
         self._table: ContextTable | None = None
         self._making = Lock()
         self._resident = Resident(MOST_RESIDENT)
+        self.plans = Plans()
 
     @property
     def name(self) -> str:

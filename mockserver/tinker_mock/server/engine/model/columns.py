@@ -23,7 +23,7 @@ class Column(Generic[D]):
         """Append; what others hold of the values so far stays as it is."""
         wanted = self.size + more.size
         if wanted > self._room.size:
-            grown = np.empty(max(wanted, 2 * self.size), dtype=self._room.dtype)
+            grown = np.empty(max(wanted, self.size * 3 // 2), dtype=self._room.dtype)
             grown[: self.size] = self.values
             self._room = grown
         self._room[self.size : wanted] = more

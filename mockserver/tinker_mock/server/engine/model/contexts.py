@@ -136,9 +136,10 @@ def _prefixes(tokens: Ints, place: Ints, first: Ints) -> Hashes:
 
 
 class Trail:
-    """What the context names of growing sequences are computed from: one row per sequence.
+    """What the context names of growing sequences are computed from: one column per sequence.
 
-    `keys` [orders - 1, rows] name the contexts at their ends. Row i continues `prompts[rows[i]]`.
+    `keys` [orders - 1, sequences] name the contexts at their ends; they are new at every step.
+    Sequence i continues `prompts[rows[i]]`.
     """
 
     def __init__(self, frozen: FrozenModel, prompts: Sequence[Ints], rows: Ints) -> None:
@@ -152,27 +153,34 @@ class Trail:
         if frozen.whole_prefix:
             keys.append(scrambled(sums.copy()))
         self._place, self._sum = lengths[rows], sums[rows]
-        self._history = [level[rows] for level in history]
+        self._history = [np.ascontiguousarray(level[rows].T) for level in history]
         self.keys = np.stack(keys)[:, rows]
 
-    def advance(self, rows: Ints, tokens: Ints) -> None:
-        """Append a token to each of the rows."""
+    def advance(self, tokens: Ints) -> None:
+        """Append a token to each sequence."""
         windows, order, size = self.frozen.windows, 0, 1
-        grams = features(tokens)
+        keys, grams = np.empty_like(self.keys), features(tokens)
         for level in range(len(self._history) + 1):
             if size in windows:
-                self.keys[order, rows] = grams
+                keys[order] = grams
                 order += 1
             if level < len(self._history):
-                column = self._length % size
-                far = self._history[level][rows, column]
-                self._history[level][rows, column] = grams
+                latest = self._history[level][self._length % size]
+                far = latest.copy()
+                latest[:] = grams
                 grams, size = joined(grams, far), 2 * size
         if self.frozen.whole_prefix:
-            self._sum[rows] += placed(tokens, self._place[rows])
-            self.keys[-1, rows] = scrambled(self._sum[rows])
-        self._place[rows] += 1
+            self._sum += placed(tokens, self._place)
+            keys[-1] = scrambled(self._sum.copy())
+        self.keys = keys
+        self._place += 1
         self._length += 1
+
+    def keep(self, index: Ints) -> None:
+        """Go on with these sequences alone."""
+        self._place, self._sum = self._place[index], self._sum[index]
+        self._history = [level[:, index] for level in self._history]
+        self.keys = self.keys[:, index]
 
 
 def _ends(frozen: FrozenModel, prompts: Sequence[Ints]) -> tuple[list[Hashes], list[Hashes]]:

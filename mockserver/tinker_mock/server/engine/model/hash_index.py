@@ -9,10 +9,10 @@ from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.hashing import Hashes
 from tinker_mock.server.engine.model.keys import Ints
 
-SLOTS_A_KEY = 8
-"""Few keys share a run of slots then, so that most look-ups end at the first."""
+SLOTS_A_KEY = 4
+"""At least: few keys share a run of slots then, so that most look-ups end at the first."""
 SMALLEST = 64
-FEW = 2**15 * SLOTS_A_KEY // 2
+FEW = 2**15 * SLOTS_A_KEY
 """So many slots are never of more keys than 16 bits can number."""
 
 Slots = NDArray[np.int16] | NDArray[np.int32]
@@ -46,15 +46,15 @@ class HashIndex:
         if keys.size == 0 or wanted.size == 0:
             return np.full(wanted.shape, -1, dtype=np.int64)
         at = (wanted & np.uint64(slots.size - 1)).view(np.int64)
-        there = slots[at].astype(np.int64)
-        # An empty slot (-1) is compared with the last key: equal to none that has no slot.
-        same = keys[np.minimum(there, keys.size - 1)] == wanted
+        there = slots.take(at).astype(np.int64)
+        # Clipped: an empty slot (-1) is compared with some key, and says -1 whether equal or not.
+        same = keys.take(there, mode="clip") == wanted
         found: Ints = np.where(same, there, -1)
         other = np.flatnonzero(same < (there >= 0))
         while other.size:
             at[other] = (at[other] + 1) & (slots.size - 1)
-            there = slots[at[other]].astype(np.int64)
-            same = keys[np.minimum(there, keys.size - 1)] == wanted[other]
+            there = slots.take(at[other]).astype(np.int64)
+            same = keys.take(there, mode="clip") == wanted[other]
             found[other] = np.where(same, there, -1)
             other = other[same < (there >= 0)]
         return found
@@ -65,8 +65,8 @@ class HashIndex:
         if ids.size == 0:
             return ids
         self._keys.extend(keys)
-        if self.size * SLOTS_A_KEY // 2 > self._slots.size:
-            wanted = 1 << (self.size * SLOTS_A_KEY - 1).bit_length()
+        if self.size * SLOTS_A_KEY > self._slots.size:
+            wanted = 1 << (self.size * (SLOTS_A_KEY + 1) - 1).bit_length()
             slots = _empty(wanted)
             self._place(slots, self.keys, np.arange(self.size))
             self._slots, self._shared = slots, False

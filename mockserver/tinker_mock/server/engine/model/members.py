@@ -41,7 +41,7 @@ class Members:
         """The members of the lists end to end, and each list's length."""
         lengths = self.length.values[lists].astype(np.int64)
         places = spans(self.start.values[lists], lengths)
-        return self.pool.values[places].astype(np.int64), lengths
+        return self.pool.values.take(places).astype(np.int64), lengths
 
     def append(self, lists: Ints, members: Ints) -> None:
         """Append each member to its list, in the order given."""

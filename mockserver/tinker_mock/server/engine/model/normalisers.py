@@ -7,7 +7,6 @@ so a normaliser costs what is listed, not the vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,7 +14,8 @@ import numpy as np
 
 from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.context_tables import ContextTable
-from tinker_mock.server.engine.model.keys import Floats, Ints, Narrow
+from tinker_mock.server.engine.model.keys import Floats, Ints
+from tinker_mock.server.engine.model.layouts import Layout, ParameterValues, laid_out
 from tinker_mock.server.engine.model.numbering import Numbering
 
 GAIN = 1 / 32
@@ -29,33 +29,16 @@ at this share, and those that are left still sum to one within 1e-9.
 """
 
 
-Among = Callable[[Ints], tuple[Ints, Floats]]
-"""Which of some entries are parameters, by their places, and the values of those."""
-
-
 @dataclass(frozen=True)
 class Prepared:
-    """Contexts that are ready, shorter ones first, and their entries end to end.
+    """A layout's entries with their weights: per entry its `shift`, its `weight` and its parent's,
+    `above`; `values` are those of its parameters. `shift` has a 0 more at its end."""
 
-    `levels` cut the contexts, `cuts` the entries by order; `lengths` counts each context's entries.
-    Per entry: `up` the place of its parent (-1 for one that is not among them), its `weight` and
-    its parent's, `above`. `trained` are the places of parameters, `values` theirs; `marked` those
-    of grammar tokens, with the place of their context, `owner`, and their grammar `column`.
-    """
-
-    contexts: Ints
-    levels: Ints
-    lengths: Ints
-    entries: Ints
-    cuts: Ints
-    up: Ints
+    layout: Layout
+    values: Floats
+    shift: Floats
     weight: Floats
     above: Floats
-    trained: Ints
-    values: Floats
-    marked: Ints
-    owner: Ints
-    column: Narrow
 
 
 class Normalisers:
@@ -67,7 +50,9 @@ class Normalisers:
     `shift` is raised to `1 / temperature`.
     """
 
-    def __init__(self, table: ContextTable, parameters: Among, temperature: float = 1.0) -> None:
+    def __init__(
+        self, table: ContextTable, parameters: ParameterValues, temperature: float = 1.0
+    ) -> None:
         frozen = table.frozen
         self.table = table
         self.parameters = parameters
@@ -98,77 +83,64 @@ class Normalisers:
         self.ordinary, self._peak = (c.values for c in self._contexts)
         self.grammar = self._grammar.values.reshape(table.contexts.size, -1)
 
-    def prepare(self, levels: list[Ints]) -> Prepared:
-        """Compute for the contexts of each order (distinct). All shorter ones are among them, or
-        are ready."""
+    def lay_out(self, levels: list[Ints]) -> Layout:
+        """Where the contexts of each order (distinct) and their entries lie. All shorter contexts
+        are among them, or are ready."""
         self._make_room()
-        contexts = np.concatenate(levels)
-        entries, lengths = self.table.members.of(contexts)
-        ends = np.zeros(contexts.size + 1, dtype=np.int64)
-        np.cumsum(lengths, out=ends[1:])
-        bounds = np.cumsum([0, *(level.size for level in levels)])
-        ready = self._weighed(contexts, bounds, lengths, entries, ends)
-        self._sum_up(ready, ends)
+        return laid_out(self.table, self.parameters, levels, self.numbers)
+
+    def prepare(self, layout: Layout) -> Prepared:
+        """Make the contexts ready, and keep what their entries weigh."""
+        ready = self.sum_up(layout)
+        entries = layout.entries
+        self.shift[entries], self.weight[entries] = ready.shift[:-1], ready.weight
         return ready
 
-    def _weighed(
-        self, contexts: Ints, bounds: Ints, lengths: Ints, entries: Ints, ends: Ints
-    ) -> Prepared:
-        """Set the entries' weights."""
-        table, cuts = self.table, ends[bounds]
-        root = int(cuts[1])
-        parent = table.parent.values[entries]
-        up = self.numbers.of(entries, parent, table.entries.size)
-        outside = root + np.flatnonzero(up[root:] < 0)
-        trained, values = self.parameters(entries)
-        room = np.zeros(entries.size + 1)  # the last is that of what is not among them
-        room[trained] = values * GAIN
-        room[outside] += self.shift[parent[outside]]
-        for begin, end in pairwise(cuts[1:].tolist()):
-            room[begin:end] += room[up[begin:end]]
-        shift, base = room[:-1], table.log_base.values[entries]
-        weight = np.exp(self._tempered(base + shift))
-        above = weight[up]
-        above[:root] = np.exp(self._tempered(base[:root]))
-        above[outside] = self.weight[parent[outside]]
-        self.shift[entries], self.weight[entries] = shift, weight
-        columns = table.column.values[entries]
-        marked = np.flatnonzero(columns)
-        owner, column = np.searchsorted(ends, marked, "right") - 1, columns[marked]
-        return Prepared(
-            contexts,
-            bounds,
-            lengths,
-            entries,
-            cuts,
-            up,
-            weight,
-            above,
-            trained,
-            values,
-            marked,
-            owner,
-            column,
-        )
+    def sum_up(self, layout: Layout) -> Prepared:
+        """Set the contexts' sums; what the entries weigh is told, not kept."""
+        self._make_room()
+        ready = self._weighed(layout)
+        self._sum_up(ready)
+        return ready
 
-    def _tempered(self, log_weights: Floats) -> Floats:
+    def _weighed(self, layout: Layout) -> Prepared:
+        up, root, outside = layout.up, layout.cuts[1], layout.outside
+        values = self.parameters.values_of(layout.parameters)
+        shift = np.zeros(layout.entries.size + 1)  # the last is that of what is not among them
+        shift[layout.trained] = values * GAIN
+        if outside.size:
+            shift[outside] += self.shift.take(layout.outside_parent)
+        for begin, end in pairwise(layout.cuts[1:]):
+            shift[begin:end] += shift.take(up[begin:end])
+        weight = layout.base + shift[:-1]
+        np.exp(self.tempered(weight), out=weight)
+        above = weight.take(up)
+        above[:root] = np.exp(self.tempered(layout.base[:root]))
+        if outside.size:
+            above[outside] = self.weight.take(layout.outside_parent)
+        return Prepared(layout, values, shift, weight, above)
+
+    def tempered(self, log_weights: Floats) -> Floats:
+        """At the normalisers' temperature."""
         return log_weights if self.temperature == 1.0 else log_weights / self.temperature
 
     def log_weight(self, entries: Ints) -> Floats:
-        """Of entries that are ready."""
-        return self._tempered(self.table.log_base.values[entries] + self.shift[entries])
+        """Of entries whose weights are kept."""
+        return self.tempered(self.table.log_base.values[entries] + self.shift[entries])
 
-    def _sum_up(self, ready: Prepared, ends: Ints) -> None:
-        """Set the contexts' sums, shorter ones first."""
-        table, contexts = self.table, ready.contexts
-        sums, listing, marked = np.zeros(contexts.size), ready.lengths > 0, ready.marked
-        if ready.entries.size:
+    def _sum_up(self, ready: Prepared) -> None:
+        """Shorter contexts first."""
+        table, layout = self.table, ready.layout
+        contexts, marked = layout.contexts, layout.marked
+        sums = np.zeros(contexts.size)
+        if layout.entries.size:
             gain = ready.weight - ready.above
             gain[marked] = 0.0
-            sums[listing] = np.add.reduceat(gain, ends[:-1][listing])
-        owner, column, weight = contexts[ready.owner], ready.column - 1, ready.weight[marked]
-        at = np.searchsorted(marked, ready.cuts).tolist()
-        for level, (begin, end) in enumerate(pairwise(ready.levels.tolist())):
+            listing = layout.listing
+            sums[listing] = np.add.reduceat(gain, layout.ends[listing])
+        owner, column, weight = contexts[layout.owner], layout.column - 1, ready.weight[marked]
+        at = np.searchsorted(marked, layout.cuts).tolist()
+        for level, (begin, end) in enumerate(pairwise(layout.levels)):
             here = contexts[begin:end]
             if begin == end:
                 continue
@@ -181,12 +153,12 @@ class Normalisers:
                 self.ordinary[here] = self.ordinary[up] + sums[begin:end]
                 self._peak[here] = self._peak[up]
                 self.grammar[here] = self.grammar[up]
-            if at[level] < at[level + 1]:
+            if marked.size:
                 special = slice(at[level], at[level + 1])
                 self.grammar[owner[special], column[special]] = weight[special]
-            self._repair(here)
+            self._repair(ready, here)
 
-    def _repair(self, contexts: Ints) -> None:
+    def _repair(self, ready: Prepared, contexts: Ints) -> None:
         """Sum over the whole vocabulary where subtraction lost the digits."""
         total, peak = self.ordinary[contexts], self._peak[contexts]
         # Not `total <= …`: a NaN compares false with everything and is repaired as well.
@@ -194,6 +166,7 @@ class Normalisers:
         self._peak[contexts] = np.maximum(total, peak)
         if kept.all():
             return
+        self.shift[ready.layout.entries] = ready.shift[:-1]
         ordinary = self.table.frozen.column_of == 0
         for context in contexts[~kept].tolist():
             self.ordinary[context] = np.exp(self.dense_log_weights(context))[ordinary].sum()

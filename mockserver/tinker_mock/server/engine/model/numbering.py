@@ -26,4 +26,4 @@ class Numbering:
             self._place[members] = np.arange(members.size)
             self._members = members
         # The last place, which is that of -1, is never written.
-        return self._place[wanted].astype(np.int64)
+        return self._place.take(wanted).astype(np.int64)

@@ -40,5 +40,5 @@ class Parameters:
         return found
 
     def _make_scorer(self, temperature: float) -> Scorer:
-        normalisers = Normalisers(self.adapter.table, self.adapter.parameters, temperature)
+        normalisers = Normalisers(self.adapter.table, self.adapter, temperature)
         return Scorer(self.adapter.table, normalisers, self._lock)

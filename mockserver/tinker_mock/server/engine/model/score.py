@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,35 +17,21 @@ from tinker_mock.server.engine.model.context_tables import LISTED_ORDERS, MANY, 
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.hashing import Hashes
 from tinker_mock.server.engine.model.keys import Bools, Floats, Ints
+from tinker_mock.server.engine.model.layouts import Layout
 from tinker_mock.server.engine.model.normalisers import Normalisers, Prepared
 from tinker_mock.server.engine.model.numbering import Numbering
-
-
-@dataclass(frozen=True)
-class Questions:
-    """M tokens, each asked at one of N contexts: `owner` [M], None where M = N, one each."""
-
-    contexts: Contexts
-    tokens: Ints
-    owner: Ints | None = None
-
-    def spread(self, values: Any) -> Any:
-        """What is known per context, per token."""
-        return values if self.owner is None else values[..., self.owner]
+from tinker_mock.server.engine.model.plans import Place, Plan, Plans, Questions
 
 
 @dataclass(frozen=True)
 class Answers:
     """Log-probabilities [M], and what they were made of.
 
-    `chains` [orders, N]; `deepest` [N] the longest listed context; `entries` [M]; `log_total` [N]
-    the log normaliser without scripted answers, `log_lifted` [N] with them.
+    `log_total` [N] is the log normaliser without scripted answers, `log_lifted` [N] with them.
     """
 
     questions: Questions
-    chains: Ints
-    deepest: Ints
-    entries: Ints
+    place: Place
     logprobs: Floats
     log_lifted: Floats
     prepared: Prepared | None
@@ -68,7 +53,11 @@ class Scorer:
     """
 
     def __init__(
-        self, table: ContextTable, normalisers: Normalisers, lock: Lock | None = None
+        self,
+        table: ContextTable,
+        normalisers: Normalisers,
+        lock: Lock | None = None,
+        plans: Plans | None = None,
     ) -> None:
         self.frozen = table.frozen
         self.table = table
@@ -76,6 +65,7 @@ class Scorer:
         self.lock = lock
         self.ready: Bools = np.zeros(0, dtype=bool)
         self.numbers = Numbering()
+        self.plans = plans
         self._marks: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
 
     def score(self, contexts: Contexts, tokens: Ints) -> Floats:
@@ -84,34 +74,90 @@ class Scorer:
 
     def answer(self, questions: Questions) -> Answers:
         """log p of every question."""
-        contexts = questions.contexts
-        chains = self.chains(contexts.keys)
+        contexts, state = questions.contexts, questions.contexts.state
+        prepared, place = None, self._place(questions) if self.lock else self.plan(questions)
+        if isinstance(place, Plan):
+            # Scripted answers look weights up.
+            keep, normalisers = contexts.scripted.size > 0, self.normalisers
+            prepared = (normalisers.prepare if keep else normalisers.sum_up)(place.layout)
+            shifted = place.base + prepared.shift.take(place.places)
+            weights = normalisers.tempered(shifted) + place.factor
+        else:
+            weights = self._log_weights(place.entries, questions.spread(state), questions.tokens)
         checkpoint()
-        prepared = self.prepare(chains) if self.lock is None else None
-        deepest = deepest_of(chains)
-        asked = questions.spread(chains)
-        checkpoint()
-        entries = self.table.deepest_entries(asked, questions.tokens)
-        checkpoint()
-        state = questions.spread(contexts.state)
-        weights = self._log_weights(entries, state, questions.tokens)
-        checkpoint()
-        total = np.log(self._totals(deepest, contexts.state))
-        self._apply_scripted(questions, chains, weights, total)
+        total = np.log(self._totals(place.deepest, state))
+        self._apply_scripted(questions, place.chains, weights, total)
         logprobs = weights - questions.spread(total)
-        return Answers(questions, chains, deepest, entries, logprobs, total, prepared)
+        return Answers(questions, place, logprobs, total, prepared)
+
+    def _place(self, questions: Questions) -> Place:
+        chains, deepest = self._located(questions.contexts.keys)
+        checkpoint()
+        entries = self.table.deepest_entries(questions.spread(chains), questions.tokens)
+        checkpoint()
+        return Place(chains, deepest, entries)
+
+    def asked(self, name: bytes) -> Questions | None:
+        """The questions of this name, if they are remembered."""
+        known = None if self.plans is None else self.plans.get(self, name)
+        return None if known is None else known.questions
+
+    def plan(self, questions: Questions) -> Plan:
+        """Where the questions lie, and what their answers take. That of questions which are
+        expected again is kept until the table lists more."""
+        if self.plans is None or questions.name is None:
+            return self._planned(questions)
+        known = self.plans.get(self, questions.name)
+        if known is None or known.revision != self._revision():
+            known = self._planned(questions)
+            self.plans.put(self, questions.name, known)
+        return known
+
+    def _planned(self, questions: Questions) -> Plan:
+        place, tokens = self._place(questions), questions.tokens
+        layout = self.lay_out(place.chains)
+        checkpoint()
+        numbers, size = self.normalisers.numbers, self.table.entries.size
+        places = numbers.of(layout.entries, place.entries, size)
+        base, there = self.frozen.prior.root[tokens], np.flatnonzero(places >= 0)
+        base[there] = layout.base[places[there]]
+        state = questions.spread(questions.contexts.state)
+        return Plan(
+            place.chains,
+            place.deepest,
+            place.entries,
+            questions=questions,
+            revision=self._revision(),
+            layout=layout,
+            places=places,
+            base=base,
+            factor=self._log_factors(state, tokens),
+        )
+
+    def _revision(self) -> tuple[int, ...]:
+        table = self.table
+        return (table.contexts.size, table.entries.size, self.normalisers.parameters.revision)
 
     def chains(self, keys: Hashes) -> Ints:
         """[orders, N] the contexts of every place, as `ContextTable.chains`; those of weights that
         do not change are ready."""
+        return self._located(keys)[0]
+
+    def deepest(self, keys: Hashes) -> Ints:
+        """[N] the longest listed context of every place; see `chains`."""
+        return self._located(keys)[1]
+
+    def _located(self, keys: Hashes) -> tuple[Ints, Ints]:
         if self.lock is None:
-            return self.table.chains(keys)
+            chains = self.table.chains(keys)
+            return chains, deepest_of(chains)
         with self.lock:
             chains = self.table.chains(keys)
+            deepest = deepest_of(chains)
             self._fit()
-            if not self.ready[deepest_of(chains)].all():
+            if not self.ready.take(deepest).all():
                 self._make_ready(chains)
-        return chains
+        return chains, deepest
 
     def _fit(self) -> None:
         more = self.table.contexts.size - self.ready.size
@@ -129,12 +175,12 @@ class Scorer:
                 rest[orders == order] for order in range(1, LISTED_ORDERS + 1)
             ]
         levels = [level[~self.ready[level]] for level in levels]
-        self.normalisers.prepare(levels)
+        self.normalisers.prepare(self.normalisers.lay_out(levels))
         self.ready[np.concatenate(levels)] = True
 
-    def prepare(self, chains: Ints) -> Prepared:
-        """Have the normalisers ready for every context of the chains."""
-        return self.normalisers.prepare(self.levels(chains))
+    def lay_out(self, chains: Ints) -> Layout:
+        """Every context of the chains, with what it lists."""
+        return self.normalisers.lay_out(self.levels(chains))
 
     def levels(self, chains: Ints) -> list[Ints]:
         """The distinct contexts of each order."""
@@ -163,7 +209,7 @@ class Scorer:
 
     def row(self, context: Contexts) -> Floats:
         """[vocabulary] lifted log weights of one context (arrays of length 1)."""
-        deepest = int(deepest_of(self.chains(context.keys))[0])
+        deepest = int(self.deepest(context.keys)[0])
         factors = self.frozen.grammar.log_weights[context.state[0]] / self.normalisers.temperature
         found: Floats = self.normalisers.dense_log_weights(deepest)
         found += factors[self.frozen.column_of]
@@ -174,7 +220,7 @@ class Scorer:
 
     def totals(self, contexts: Contexts) -> Floats:
         """Normalisers with nothing scripted, [N]."""
-        return self._totals(deepest_of(self.chains(contexts.keys)), contexts.state)
+        return self._totals(self.deepest(contexts.keys), contexts.state)
 
     def plain_log_weights(self, entries: Ints, tokens: Ints) -> Floats:
         """Log weights without the grammar's factor; `entries` are the tokens' deepest ones."""
@@ -187,8 +233,12 @@ class Scorer:
 
     def _log_weights(self, entries: Ints, state: Ints, tokens: Ints) -> Floats:
         found = self.plain_log_weights(entries, tokens)
+        found += self._log_factors(state, tokens)
+        return found
+
+    def _log_factors(self, state: Ints, tokens: Ints) -> Floats:
         factors = self.frozen.grammar.log_weights / self.normalisers.temperature
-        found += factors[state, self.frozen.column_of[tokens]]
+        found: Floats = factors[state, self.frozen.column_of[tokens]]
         return found
 
     def _totals(self, deepest: Ints, state: Ints) -> Floats:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.keys import Bools, Floats, Ints
-from tinker_mock.server.engine.model.score import Scorer, deepest_of
+from tinker_mock.server.engine.model.score import Scorer
 from tinker_mock.server.engine.sampling.counter_rng import Seeds, uniform
 from tinker_mock.server.engine.sampling.listings import SHARE, Listings
 
@@ -27,6 +27,8 @@ AT_ONCE = 128
 
 BELOW_ONE = 1.0 - 2**-53
 """The largest float64 below 1: a share of 1 would pick the entry after the last."""
+
+TINY = float(np.finfo(float).tiny)
 
 FROZEN = -1
 """Stands for the frozen model's own distribution, above the root."""
@@ -54,9 +56,8 @@ class Drawer:
 
     def draw(self, contexts: Contexts, seeds: Seeds) -> Ints:
         """One token per context, a function of its context and seed."""
-        chains = self.scorer.chains(contexts.keys)
-        listings, deepest = self.listings, deepest_of(chains)
-        listings.include(chains)
+        listings, deepest = self.listings, self.scorer.deepest(contexts.keys)
+        listings.include(deepest)
         ordinary = listings.listed.values[deepest] + listings.rest.values[deepest]
         ordinary = ordinary * self.scorer.normalisers.ordinary[deepest]
         special = self._special_weights(contexts, deepest)
@@ -68,10 +69,13 @@ class Drawer:
         if chosen.size:
             column = (target[chosen, None] >= running[chosen]).sum(axis=1)
             tokens[chosen] = self._special_tokens(contexts.take(chosen), column)
-        left = np.flatnonzero(tokens < 0)
-        share = _share((target[left] - whole[left]) / ordinary[left])
-        tokens[left] = self._ordinary(deepest[left], share, seeds[left])
-        return tokens
+            left = np.flatnonzero(tokens < 0)
+            target, whole, ordinary = target[left], whole[left], ordinary[left]
+            tokens[left] = self._ordinary(
+                deepest[left], _share((target - whole) / ordinary), seeds[left]
+            )
+            return tokens
+        return self._ordinary(deepest, _share((target - whole) / ordinary), seeds)
 
     def _special_weights(self, contexts: Contexts, deepest: Ints) -> Floats:
         """[N, G + K] weights of grammar tokens, and what scripted tokens gain."""
@@ -96,14 +100,16 @@ class Drawer:
     def _ordinary(self, deepest: Ints, share: Floats, seeds: Seeds) -> Ints:
         """Draws are tried until one fits; several at once, of which the first that decides counts:
         a token that fits, or a draw that went further up, from where it goes on."""
-        tokens = np.full(deepest.size, -1, dtype=np.int64)
-        open_ = np.arange(deepest.size)
-        source, below = deepest.copy(), np.full(deepest.size, -1)
-        tries, ways = np.zeros(deepest.size, dtype=np.int64), 1
+        found = self._descend(deepest.copy(), np.full(deepest.size, -1), share)
+        rejected = self._listed_below(found)
+        tokens, source, below = found.tokens, found.source, found.below
+        open_ = np.flatnonzero(rejected)
+        tokens[open_] = -1
+        tries = np.ones(deepest.size, dtype=np.int64)
         while open_.size:
+            ways = max(2, AT_ONCE // open_.size)
             number = tries[open_, None] + np.arange(ways)
-            if ways > 1 or tries[open_[0]]:
-                share = uniform(np.repeat(seeds[open_], ways), number.ravel())
+            share = uniform(np.repeat(seeds[open_], ways), number.ravel())
             found = self._descend(
                 np.repeat(source[open_], ways), np.repeat(below[open_], ways), share
             )
@@ -124,7 +130,6 @@ class Drawer:
             for i in open_[tries[open_] >= TRIES]:
                 tokens[i] = self._dense(int(source[i]), int(below[i]), seeds[i : i + 1])
             open_ = open_[tries[open_] < TRIES]
-            ways = max(2, AT_ONCE // max(open_.size, 1))
         return tokens
 
     def _descend(self, source: Ints, below: Ints, share: Floats) -> Descent:
@@ -133,20 +138,28 @@ class Drawer:
         open_ = np.flatnonzero(source != FROZEN)
         sums, parents = self.listings, self.scorer.table.context_parent.values
         starts, running = sums.starts.values, sums.running.values
+        at = source.take(open_)
         while open_.size:
-            at = found.source[open_]
-            listed, rest = sums.listed.values[at], sums.rest.values[at]
-            target = found.share[open_] * (listed + rest)
-            inside = target < listed
-            steps = (target[inside] * SHARE).astype(np.int64)
-            spot = np.searchsorted(running, running[starts[at[inside]]] + steps, "right") - 1
-            found.tokens[open_[inside]] = sums.tokens.values[spot]
-            up = ~inside
-            room = np.maximum(rest[up], np.finfo(float).tiny)
-            open_ = open_[up]
-            found.share[open_] = _share((target[up] - listed[up]) / room)
-            found.below[open_], found.source[open_] = at[up], parents[at[up]]
-            open_ = open_[found.source[open_] != FROZEN]
+            listed = sums.listed.values.take(at)
+            rest = sums.rest.values.take(at)
+            target = share.take(open_)
+            target *= listed + rest
+            here = np.flatnonzero(target < listed)
+            if here.size:
+                steps = (target.take(here) * SHARE).astype(np.int64)
+                begun = running.take(starts.take(at.take(here)))
+                spot = np.searchsorted(running, begun + steps, "right") - 1
+                found.tokens[open_.take(here)] = sums.tokens.values.take(spot)
+                if here.size == open_.size:
+                    break
+            up = np.flatnonzero(target >= listed)
+            room = np.maximum(rest.take(up), TINY)
+            open_, below_ = open_.take(up), at.take(up)
+            found.share[open_] = _share((target.take(up) - listed.take(up)) / room)
+            at = parents.take(below_).astype(np.int64)
+            found.below[open_], found.source[open_] = below_, at
+            further = np.flatnonzero(at != FROZEN)
+            open_, at = open_.take(further), at.take(further)
         rooted = np.flatnonzero(found.tokens < 0)
         if rooted.size:
             root = sums.root_cumulative

@@ -8,11 +8,13 @@ from tinker_mock.server.budget import checkpoint, reserve
 from tinker_mock.server.engine.model.base_model import BaseModel
 from tinker_mock.server.engine.model.contexts import Contexts, Trail
 from tinker_mock.server.engine.model.grammar import ASSISTANT, state_of
-from tinker_mock.server.engine.model.keys import Ints
+from tinker_mock.server.engine.model.keys import Bools, Ints
 from tinker_mock.server.engine.sampling.counter_rng import Seeds, mixed
 from tinker_mock.server.engine.sampling.scripted_run import Begin, ScriptedRun
 from tinker_mock.server.engine.sampling.stops import Stops
 
+SEEDS_AHEAD = 32
+"""Steps whose seeds are mixed in one go."""
 STEP_BYTES = 64
 """A token and the context it was drawn in."""
 
@@ -38,20 +40,23 @@ class Generation:
         count = len(prompts)
         self.length = 0
         self.limits = np.array(limits, dtype=np.int64)
-        self.active = np.flatnonzero(self.limits > 0)
+        self.active = np.arange(count)
         self.stopped = np.zeros(count, dtype=bool)
         self.tokens = np.zeros((count, 64), dtype=np.int64)
         self.lengths = np.zeros(count, dtype=np.int64)
         self._seeds: Seeds = np.array(seeds, dtype=np.uint64)
+        self._ahead = np.zeros((0, count), dtype=np.uint64)
         number = {id(prompt): place for place, prompt in enumerate(prompts)}
         distinct = list(dict.fromkeys(number.values()))
         place_of = {place: row for row, place in enumerate(distinct)}
         rows = np.array([place_of[number[id(prompt)]] for prompt in prompts], dtype=np.int64)
         ends = self._ends([prompts[place] for place in distinct])
-        self._kind, self._distance, self._tail = (end[rows] for end in ends)
+        self._kind, self._distance = ends[0][rows], ends[1][rows]
+        self._tail = list(ends[2][rows].T)
         self._trail = Trail(base.frozen, [prompts[place] for place in distinct], rows)
         self._steps: list[tuple[Ints, Contexts]] = []
         self._scripts = ScriptedRun(base, prompts, begins) if base.scripted_answers else None
+        self._keep(np.flatnonzero(self.limits > 0))
 
     def _ends(self, prompts: Sequence[Ints]) -> tuple[Ints, Ints, Ints]:
         """Grammar state (kind, distance) and last tokens of every prompt."""
@@ -73,8 +78,8 @@ class Generation:
         run = self.active
         reserve(run.size * STEP_BYTES)
         at = Contexts(
-            keys=self._trail.keys[:, run],
-            state=state_of(self._kind[run], self._distance[run]),
+            keys=self._trail.keys,
+            state=state_of(self._kind, self._distance),
             scripted=np.zeros((0, run.size), dtype=np.int64),
             log_lift=np.zeros((0, run.size)),
         )
@@ -87,34 +92,63 @@ class Generation:
 
     def seeds(self) -> Seeds:
         """[running] one seed per sequence, for its next token."""
-        return mixed(self._seeds[self.active], self.length)
+        step = self.length % SEEDS_AHEAD
+        if step == 0:
+            numbers = self.length + np.arange(SEEDS_AHEAD)
+            self._ahead = mixed(self._seeds, numbers[:, None])
+        found: Seeds = self._ahead[step]
+        return found
 
     def advance(self, drawn: Ints) -> None:
         """Append one token to every running sequence and end those that stop."""
-        frozen, run = self.base.frozen, self.active
+        run = self.active
         if self.length == self.tokens.shape[1]:
             self.tokens = np.concatenate([self.tokens, np.zeros_like(self.tokens)], axis=1)
         self.tokens[run, self.length] = drawn
         self.length += 1
         self.lengths[run] = self.length
-        self._tail[run, :-1] = self._tail[run, 1:]
-        self._tail[run, -1] = drawn
-        self._trail.advance(run, drawn)
-        kind = frozen.mark_table[drawn]
-        header = frozen.grammar.header
-        if header:
-            kind[(self._tail[run, -len(header) :] == np.array(header)).all(axis=1)] = ASSISTANT
-        marked = kind >= 0
-        kind[marked] = frozen.grammar.kind_after(
-            kind[marked], self._kind[run][marked], drawn[marked]
-        )
-        self._kind[run] = np.where(marked, kind, self._kind[run])
-        self._distance[run] = np.where(marked, 0, self._distance[run] + 1)
+        self._trail.advance(drawn)
+        opened = self._mark(drawn)
         if self._scripts is not None:
-            self._scripts.advance(run, self.tokens[run, : self.length], kind == ASSISTANT)
-        ended = self.stops.reached(self.tokens[run, : self.length])
+            self._scripts.advance(run, self.tokens[run, : self.length], opened)
+        ended = self.stops.reached(drawn, self._written)
         self.stopped[run[ended]] = True
-        self.active = run[~ended & (self.limits[run] > self.length)]
+        going = ~ended & (self.limits[run] > self.length)
+        if not going.all():
+            self._keep(np.flatnonzero(going))
+
+    def _written(self, most: int) -> Ints:
+        """[running, most] the last tokens of every running sequence, or all."""
+        return self.tokens[self.active, max(self.length - most, 0) : self.length]
+
+    def _mark(self, drawn: Ints) -> Bools:
+        """Bring the grammar's state up to date; which sequences opened an assistant's turn."""
+        frozen, tail = self.base.frozen, self._tail
+        header, kind = frozen.grammar.header, frozen.mark_table[drawn]
+        tail.append(drawn)
+        del tail[0]
+        if header and (drawn == header[-1]).any():
+            opened = np.logical_and.reduce([t == h for t, h in zip(tail, header, strict=True)])
+            kind[opened] = ASSISTANT
+        marked = kind >= 0
+        self._distance = self._distance + 1
+        if marked.any():
+            kind[marked] = frozen.grammar.kind_after(
+                kind[marked], self._kind[marked], drawn[marked]
+            )
+            self._kind = np.where(marked, kind, self._kind)
+            self._distance[marked] = 0
+        found: Bools = kind == ASSISTANT
+        return found
+
+    def _keep(self, index: Ints) -> None:
+        """Go on with these of the running sequences."""
+        if index.size < self._kind.size:
+            self._kind, self._distance = self._kind[index], self._distance[index]
+            self._tail = [tokens[index] for tokens in self._tail]
+            self._seeds, self._ahead = self._seeds[index], self._ahead[:, index]
+            self._trail.keep(index)
+        self.active = self.active[index]
 
     def result(self, begin: int = 0) -> tuple[Ints, Ints, Contexts]:
         """All tokens end to end, each sequence's length, and every token's context.

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.keys import Bools, Floats, Ints
-from tinker_mock.server.engine.model.score import Scorer, deepest_of
+from tinker_mock.server.engine.model.score import Scorer
 
 SHARE = 2.0**42
 """What a whole context weighs in running sums. They are whole numbers, so that what is drawn from a
@@ -32,11 +32,10 @@ class Listings:
         self.starts = Column(np.zeros(0, dtype=np.int32))
         self.ends = Column(np.zeros(0, dtype=np.int32))
         self.listed, self.rest = Column(np.zeros(0)), Column(np.zeros(0))
-        self.include(scorer.chains(np.zeros((scorer.frozen.orders - 1, 1), dtype=np.uint64)))
+        self.include(scorer.deepest(np.zeros((scorer.frozen.orders - 1, 1), dtype=np.uint64)))
 
-    def include(self, chains: Ints) -> None:
-        """Lay out the contexts of chains, and what else the scorer has ready."""
-        deepest = deepest_of(chains)
+    def include(self, deepest: Ints) -> None:
+        """Lay out these contexts and all shorter ones, and what else the scorer has ready."""
         if deepest.max() < self.ends.size and self.ends.values[deepest].min() >= 0:
             return
         assert self.scorer.lock is not None

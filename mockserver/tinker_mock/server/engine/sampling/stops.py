@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,12 +44,13 @@ class Stops:
             )
         return cls(np.array(ends + numbers, dtype=np.int64), strings, base.decode)
 
-    def reached(self, tokens: Ints) -> Bools:
-        """[sequences] whether the last token of each row [sequences, length] ends it."""
-        ended = np.isin(tokens[:, -1], self.tokens)
+    def reached(self, last: Ints, written: Callable[[int], Ints]) -> Bools:
+        """[sequences] whether the last token of each ends it. `written` gives the last few tokens
+        of each, [sequences, as many]."""
+        ended: Bools = (last[:, None] == self.tokens).any(axis=1)
         if self.strings and self.decode is not None:
             span = SLACK + max(len(s.encode()) for s in self.strings)
-            for i, row in enumerate(tokens[:, -span:].tolist()):
+            for i, row in enumerate(written(span).tolist()):
                 text = self.decode(row)
                 ended[i] |= any(s in text for s in self.strings)
         return ended

@@ -16,7 +16,7 @@ import numpy as np
 from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.keys import Bools, Floats, Ints, Narrow, find
-from tinker_mock.server.engine.model.score import Scorer, deepest_of
+from tinker_mock.server.engine.model.score import Scorer
 from tinker_mock.server.engine.sampling.counter_rng import Seeds, uniform
 from tinker_mock.server.engine.sampling.listings import Listings
 from tinker_mock.server.engine.sampling.results import EMPTY_LOGPROB, TopK
@@ -85,9 +85,8 @@ class TopKTable:
 
     def places(self, contexts: Contexts) -> list[Place]:
         """What each context's distribution depends on; keys to keep things by."""
-        chains = self.scorer.chains(contexts.keys)
-        self.listings.include(chains)
-        deepest = deepest_of(chains)
+        deepest = self.scorer.deepest(contexts.keys)
+        self.listings.include(deepest)
         parts = (deepest, contexts.state, contexts.scripted.T, contexts.log_lift.T)
         rows = zip(*(part.tolist() for part in parts), strict=True)
         return [Place(at, state, tuple(some), tuple(lift)) for at, state, some, lift in rows]

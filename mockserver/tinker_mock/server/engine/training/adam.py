@@ -30,7 +30,7 @@ def clip(gradient: Floats, limit: float) -> tuple[Floats, float]:
 class Adam:
     """The moments of an adapter's parameters, as of the step that last touched each.
 
-    The adapter's `values` are those of that step too: `parameters` says what they are by now.
+    The adapter's `values` are those of that step too: `values_of` says what they are by now.
     """
 
     state_key = "steps"
@@ -47,18 +47,25 @@ class Adam:
     def step(self) -> int:
         return self.idle.step
 
-    def parameters(self, entries: Ints) -> tuple[Ints, Floats]:
-        """Which of the entries are parameters, by their places, and what they are by now."""
-        places = self.adapter.trained_among(entries)
+    @property
+    def revision(self) -> int:
+        """Greater whenever an entry became a parameter."""
+        return self.adapter.revision
+
+    def trained_among(self, entries: Ints) -> Ints:
+        """The places of parameters among entries."""
+        return self.adapter.trained_among(entries)
+
+    def values_of(self, entries: Ints) -> Floats:
+        """What parameters are by now."""
         self._fit()
-        named = entries[places]
-        found: Floats = self.adapter.values.values[named]
-        late = np.flatnonzero(self.touched.values[named] != self.step)
+        found: Floats = self.adapter.values.values.take(entries)
+        late = np.flatnonzero(self.touched.values.take(entries) != self.step)
         if late.size and not self.idle.decays:
-            late = late[self.first.values[named[late]] != 0.0]
+            late = late[self.first.values[entries[late]] != 0.0]
         if late.size:
-            found[late] = self._rounded(self._coasted(named[late]))
-        return places, found
+            found[late] = self._rounded(self._coasted(entries[late]))
+        return found
 
     def apply(self, gradient: Gradient, params: Mapping[str, float]) -> None:
         """One step: all parameters that the gradient does not name have none."""
@@ -77,7 +84,7 @@ class Adam:
         if params["eps"] == 0.0:
             spread[spread == 0.0] = 1.0  # no gradient ever: the first moment is 0 as well
         update = first / spread
-        update *= self.rates.values[entries]
+        update *= self.rates.values.take(entries)
         update *= rate / (1 - b1**step)
         kept = 1 - rate * params["weight_decay"]
         self.adapter.values.values[entries] = self._rounded(kept * gradient.values - update)
@@ -109,9 +116,9 @@ class Adam:
 
     def _moments_of(self, entries: Ints) -> tuple[Floats, Floats]:
         """What is left of the moments of entries."""
-        first: Floats = self.first.values[entries]
-        second: Floats = self.second.values[entries]
-        since = self.touched.values[entries]
+        first: Floats = self.first.values.take(entries)
+        second: Floats = self.second.values.take(entries)
+        since = self.touched.values.take(entries)
         late = np.flatnonzero(since != self.step)
         if late.size:
             first[late], second[late] = self.idle.moments_after(

@@ -39,9 +39,18 @@ class Dimuon:
         self.momentum = Column(np.zeros(adapter.values.size))
         self.step = 0
 
-    def parameters(self, entries: Ints) -> tuple[Ints, Floats]:
-        """Which of the entries are parameters, by their places, and their values."""
-        return self.adapter.parameters(entries)
+    @property
+    def revision(self) -> int:
+        """Greater whenever an entry became a parameter."""
+        return self.adapter.revision
+
+    def trained_among(self, entries: Ints) -> Ints:
+        """The places of parameters among entries."""
+        return self.adapter.trained_among(entries)
+
+    def values_of(self, entries: Ints) -> Floats:
+        """The parameters of entries."""
+        return self.adapter.values_of(entries)
 
     def apply(self, gradient: Gradient, params: Mapping[str, float]) -> None:
         """One step with this gradient, which all other parameters have none of."""

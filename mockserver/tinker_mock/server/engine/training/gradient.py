@@ -11,17 +11,17 @@ entry and all that descend from it, so slopes are summed up from the longest con
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tinker_mock.server.budget import checkpoint
 from tinker_mock.server.engine.model.adapter import Adapter
-from tinker_mock.server.engine.model.contexts import Contexts
 from tinker_mock.server.engine.model.keys import Floats, Ints
 from tinker_mock.server.engine.model.normalisers import GAIN, Prepared
-from tinker_mock.server.engine.model.score import Answers, Scorer, deepest_of
+from tinker_mock.server.engine.model.plans import Place, Questions
+from tinker_mock.server.engine.model.score import Answers, Scorer
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Slopes:
     Pushes [N]: per context the summed slopes divided by its normaliser.
     """
 
-    contexts: Contexts
+    questions: Questions
+    place: Place
     owner: Ints
     tokens: Ints
     pulls: Floats
     entries: Ints
     pushes: Floats
-    chains: Ints
     prepared: Prepared | None
 
 
@@ -54,56 +54,44 @@ class PendingSlopes:
     @property
     def size(self) -> int:
         """The positions and targets they come from."""
-        return sum(part.contexts.size + part.tokens.size for part in self.parts)
+        return sum(part.questions.contexts.size + part.tokens.size for part in self.parts)
 
     def gather(self, scorer: Scorer, answers: Answers, slopes: Floats) -> None:
         """Add one call's slopes (dL/dlogp, [M])."""
-        if not np.any(slopes):
+        if not slopes.any():
             return
-        questions, size = answers.questions, answers.chains.shape[1]
+        questions, size = answers.questions, answers.questions.contexts.size
         owner = np.arange(size) if questions.owner is None else questions.owner
         weighted = slopes
         if questions.owner is not None:
             weighted = np.bincount(owner, slopes, size).astype(np.float64)
         used = np.flatnonzero(slopes)
-        parts = [
-            (owner[used], questions.tokens[used], slopes[used], answers.entries[used]),
-            *_scripted(scorer, answers, weighted),
-        ]
-        owners, tokens, pulls, entries = (np.concatenate(part) for part in zip(*parts, strict=True))
+        pulls = (owner[used], questions.tokens[used], slopes[used], answers.place.entries[used])
+        for more in _scripted(scorer, answers, weighted):
+            parts = [np.concatenate(pair) for pair in zip(pulls, more, strict=True)]
+            pulls = (parts[0], parts[1], parts[2], parts[3])
         pushes = weighted * np.exp(-answers.log_lifted)
         self.parts.append(
-            Slopes(
-                questions.contexts,
-                owners,
-                tokens,
-                pulls,
-                entries,
-                pushes,
-                answers.chains,
-                answers.prepared,
-            )
+            Slopes(questions, answers.place, *pulls, pushes=pushes, prepared=answers.prepared)
         )
 
-    def admitted(self, adapter: Adapter) -> None:
+    def admitted(self, adapter: Adapter, scorer: Scorer) -> None:
         """Make parameters of all that is pulled on, as far as the rank allows."""
         keys, tokens = [], []
         for part in self.parts:
             lacking = np.flatnonzero(adapter.lacks(part.entries))
-            keys.append(part.contexts.keys[:, part.owner[lacking]])
+            keys.append(part.questions.contexts.keys[:, part.owner[lacking]])
             tokens.append(part.tokens[lacking])
         if not sum(one.size for one in tokens):
             return
         adapter.admit(np.concatenate(keys, axis=1), np.concatenate(tokens))
-        self.parts = [self._found_again(adapter, part) for part in self.parts]
+        self.parts = [self._found_again(scorer, part) for part in self.parts]
 
     @staticmethod
-    def _found_again(adapter: Adapter, part: Slopes) -> Slopes:
-        chains = adapter.table.chains(part.contexts.keys)
-        entries = adapter.table.deepest_entries(chains[:, part.owner], part.tokens)
-        return Slopes(
-            part.contexts, part.owner, part.tokens, part.pulls, entries, part.pushes, chains, None
-        )
+    def _found_again(scorer: Scorer, part: Slopes) -> Slopes:
+        place = scorer.plan(part.questions)
+        entries = scorer.table.deepest_entries(place.chains[:, part.owner], part.tokens)
+        return replace(part, place=place, entries=entries, prepared=None)
 
 
 def _scripted(
@@ -116,7 +104,7 @@ def _scripted(
         tokens = scripted[due]
         share = np.exp(scorer.log_weights(contexts.take(due), tokens) - answers.log_lifted[due])
         pulls = -slopes[due] * share * np.expm1(log_lift[due])
-        entries = scorer.table.deepest_entries(answers.chains[:, due], tokens)
+        entries = scorer.table.deepest_entries(answers.place.chains[:, due], tokens)
         yield due, tokens, pulls, entries
 
 
@@ -136,42 +124,47 @@ class Gradient:
 
 def gradient(adapter: Adapter, scorer: Scorer, pending: PendingSlopes) -> Gradient:
     """The gradient of all that was gathered."""
-    (first, *others) = pending.parts
-    prepared = first.prepared
-    if prepared is None or others:
-        prepared = scorer.prepare(np.concatenate([part.chains for part in pending.parts], axis=1))
+    prepared = _prepared(scorer, pending.parts)
     checkpoint()
     push = _pushes(adapter, scorer, prepared, pending)
     slopes = _summed_up(adapter, scorer, prepared, pending, push)
-    trained = prepared.trained
-    return Gradient(prepared.entries[trained], prepared.values, GAIN * slopes[trained])
+    layout = prepared.layout
+    return Gradient(layout.parameters, prepared.values, GAIN * slopes.take(layout.trained))
+
+
+def _prepared(scorer: Scorer, parts: Sequence[Slopes]) -> Prepared:
+    """All contexts that the slopes reach."""
+    (first, *others) = parts
+    if others:
+        chains = np.concatenate([part.place.chains for part in parts], axis=1)
+        return scorer.normalisers.sum_up(scorer.lay_out(chains))
+    return first.prepared or scorer.normalisers.sum_up(scorer.plan(first.questions).layout)
 
 
 def _pushes(adapter: Adapter, scorer: Scorer, prepared: Prepared, pending: PendingSlopes) -> Floats:
     """Per entry: slopes over normalisers, times the grammar's factor, of all that go through its
     context."""
-    table, factors = adapter.table, scorer.normalisers.factors
-    width, contexts = factors.shape[1], prepared.contexts
+    table, factors, layout = adapter.table, scorer.normalisers.factors, prepared.layout
+    width, contexts = factors.shape[1], layout.contexts
     columns = np.arange(width)
     sums = np.zeros(contexts.size * width)
     for part in pending.parts:
         checkpoint()
         used = np.flatnonzero(part.pushes)
-        deepest = deepest_of(part.chains[:, used])
-        at = scorer.numbers.of(contexts, deepest, table.contexts.size)
-        weights = part.pushes[used, None] * factors[part.contexts.state[used]]
+        at = scorer.numbers.of(contexts, part.place.deepest[used], table.contexts.size)
+        weights = part.pushes[used, None] * factors[part.questions.contexts.state[used]]
         sums += np.bincount((at[:, None] * width + columns).ravel(), weights.ravel(), sums.size)
     sums = sums.reshape(contexts.size, width)
     parents = table.context_parent.values[contexts]
     up = scorer.numbers.of(contexts, parents, table.contexts.size)
-    levels = prepared.levels.tolist()
+    levels = layout.levels
     for level in range(len(levels) - 2, 0, -1):
         above, begin, end = levels[level - 1], levels[level], levels[level + 1]
         at = (up[begin:end, None] - above) * width + columns
         more = np.bincount(at.ravel(), sums[begin:end].ravel(), (begin - above) * width)
         sums[above:begin] += more.reshape(-1, width)
-    found = np.repeat(sums[:, 0], prepared.lengths)
-    found[prepared.marked] = sums[prepared.owner, prepared.column]
+    found = np.repeat(sums[:, 0], layout.lengths)
+    found[layout.marked] = sums[layout.owner, layout.column]
     return found
 
 
@@ -179,18 +172,20 @@ def _summed_up(
     adapter: Adapter, scorer: Scorer, prepared: Prepared, pending: PendingSlopes, push: Floats
 ) -> Floats:
     """Per entry: the slope of its shift, its descendants' included."""
-    size, numbers = prepared.entries.size, scorer.normalisers.numbers
-    found = -push * prepared.weight
+    layout, numbers = prepared.layout, scorer.normalisers.numbers
+    size, cuts = layout.entries.size, layout.cuts
+    found = -push
+    found *= prepared.weight
     for part in pending.parts:
         checkpoint()
-        at = numbers.of(prepared.entries, part.entries, adapter.table.entries.size)
+        at = numbers.of(layout.entries, part.entries, adapter.table.entries.size)
         here = at >= 0
         found += np.bincount(at[here], part.pulls[here], size)
-    carried, cuts = push * prepared.above, prepared.cuts.tolist()
+    push *= prepared.above
     for level in range(len(cuts) - 2, 0, -1):
         above, begin, end = cuts[level - 1], cuts[level], cuts[level + 1]
-        more = carried[begin:end] + found[begin:end]
+        more = push[begin:end] + found[begin:end]
         # Order 0 has entries that nothing lists: their place is -1.
-        at = prepared.up[begin:end] - (above - 1)
+        at = layout.up[begin:end] - (above - 1)
         found[above:begin] += np.bincount(at, more, begin - above + 1)[1:]
     return found

@@ -13,13 +13,12 @@ untouched for a thousand steps costs no more than one that was touched at the la
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.keys import Floats, Narrow
 
 TERMS = 5
@@ -31,50 +30,57 @@ NOTHING_LEFT = 1e-20
 PARAMS = ("learning_rate", "beta1", "beta2", "eps", "weight_decay")
 
 
+PRODUCTS, SERIES, TOLD = slice(0, 3), slice(3, 3 + TERMS), slice(3 + TERMS, None)
+
+
 class IdleSteps:
     """Per step t0: the products of beta1, beta2 and decay since, and the series' coefficients."""
 
     def __init__(self) -> None:
-        self.first = Column(np.ones(1))
-        self.second = Column(np.ones(1))
-        self.kept = Column(np.ones(1))
-        self.series = [Column(np.zeros(1)) for _ in range(TERMS)]
-        self.params = [Column(np.zeros(1)) for _ in PARAMS]
+        self._room = np.zeros((3 + TERMS + len(PARAMS), 8))
+        self._room[PRODUCTS, 0] = 1.0
+        self._size = 1
         self.decays = False
         self._coasting = 0
 
     @property
     def step(self) -> int:
         """How many steps there were."""
-        return self.first.size - 1
+        return self._size - 1
+
+    @property
+    def _rows(self) -> Floats:
+        """[products, series and parameters, steps + 1]."""
+        return self._room[:, : self._size]
 
     def record(self, params: Mapping[str, float]) -> None:
         """One more step, for all that it leaves untouched."""
         b1, b2, rate = params["beta1"], params["beta2"], params["learning_rate"]
         step, kept = self.step + 1, 1 - rate * params["weight_decay"]
-        self.first.values[:] *= b1
-        self.second.values[:] *= b2
+        first, second, left, *_ = rows = self._rows
+        first *= b1
+        second *= b2
         begin = self._coasting
-        first, second = self.first.values[begin:], self.second.values[begin:]
         self.decays = self.decays or kept != 1.0
         if kept != 1.0:
-            self.kept.values[:] *= kept
-            for column in self.series:
-                column.values[:] *= kept
+            left *= kept
+            rows[SERIES] *= kept
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            root = np.sqrt(second / (1 - b2**step))
-            moved = (rate / (1 - b1**step)) * first / root
-            for power, column in enumerate(self.series):
-                column.values[begin:] += moved * (params["eps"] / root) ** power
-            total = self.series[0].values[begin:]
-            done = np.flatnonzero(~(moved <= NOTHING_LEFT * total))
-        self._coasting = begin + int(done[0]) if done.size else self.first.size
-        for column, name in zip(self.params, PARAMS, strict=True):
-            column.extend_by(1, params[name])
-        for column in (self.first, self.second, self.kept):
-            column.extend_by(1, 1.0)
-        for column in self.series:
-            column.extend_by(1, 0.0)
+            root = np.sqrt(second[begin:] / (1 - b2**step))
+            moved = (rate / (1 - b1**step)) * first[begin:] / root
+            share = params["eps"] / root
+            for power, series in enumerate(rows[SERIES, begin:]):
+                series += moved * share**power
+            done = np.flatnonzero(~(moved <= NOTHING_LEFT * rows[SERIES, begin:][0]))
+        self._coasting = begin + int(done[0]) if done.size else self._size
+        self._append([params[name] for name in PARAMS])
+
+    def _append(self, told: Sequence[float]) -> None:
+        if self._size == self._room.shape[1]:
+            self._room = np.concatenate([self._room, np.zeros_like(self._room)], axis=1)
+        self._room[PRODUCTS, self._size] = 1.0
+        self._room[TOLD, self._size] = told
+        self._size += 1
 
     def values_after(
         self, values: Floats, first: Floats, second: Floats, rates: Floats, since: Narrow
@@ -83,12 +89,13 @@ class IdleSteps:
 
         `rates` are their groups' factors on the learning rate.
         """
-        found: Floats = self.kept.values[since] * values
+        kept, series = self._rows[2], self._rows[SERIES]
+        found: Floats = kept.take(since) * values
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             inverse = 1.0 / np.sqrt(second)
-            moved = self.series[0].values[since]
+            moved = series[0].take(since)
             slow = np.flatnonzero(
-                ~(self.series[1].values[since] * inverse <= TOLERANCE * moved) & (first != 0.0)
+                ~(series[1].take(since) * inverse <= TOLERANCE * moved) & (first != 0.0)
             )
             if slow.size:
                 moved[slow] = self._moved(inverse[slow], since[slow])
@@ -102,9 +109,14 @@ class IdleSteps:
 
     def _moved(self, inverse: Floats, since: Narrow) -> Floats:
         """The sum of the series; NaN where it does not converge."""
-        terms = [column.values[since] * (-inverse) ** n for n, column in enumerate(self.series)]
-        exact = np.abs(terms[-1]) <= TOLERANCE * terms[0]
-        found: Floats = np.where(exact, sum(terms[:-1]), np.nan)
+        first, *others = (column.take(since) for column in self._rows[SERIES])
+        total, power, term = np.zeros(inverse.size), np.ones(inverse.size), first
+        for factor in others:
+            total += term
+            power *= -inverse
+            term = factor * power
+        exact = np.abs(term) <= TOLERANCE * first
+        found: Floats = np.where(exact, total, np.nan)
         return found
 
     def _walked(
@@ -112,7 +124,7 @@ class IdleSteps:
     ) -> Floats:
         """Step by step, where eps is not small beside the gradient."""
         for step in range(int(since.min()) + 1, self.step + 1):
-            lr, b1, b2, eps, decay = (float(column.values[step]) for column in self.params)
+            lr, b1, b2, eps, decay = self._rows[TOLD, step].tolist()
             on = since < step
             first, second = np.where(on, first * b1, first), np.where(on, second * b2, second)
             spread = np.sqrt(second / (1 - b2**step)) + eps
@@ -126,11 +138,11 @@ class IdleSteps:
 
     def moments_after(self, first: Floats, second: Floats, since: Narrow) -> tuple[Floats, Floats]:
         """What is left of moments that were last touched at the steps `since`."""
-        return first * self.first.values[since], second * self.second.values[since]
+        return first * self._rows[0].take(since), second * self._rows[1].take(since)
 
     def packed(self) -> NDArray[Any]:
         """[5, steps] the parameters of every step: all else follows from them."""
-        return np.stack([column.values[1:] for column in self.params])
+        return self._rows[TOLD, 1:].copy()
 
     @classmethod
     def from_packed(cls, params: NDArray[Any]) -> IdleSteps:
