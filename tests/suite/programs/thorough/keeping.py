@@ -20,7 +20,8 @@ def loaded(service, model, path):
     for method, optimizer in (("load_state", False), ("load_state_with_optimizer", True)):
         client = resolved(service.create_lora_training_client(base_model=model, rank=8))
         if hasattr(client, method):
-            line = asked("load_weights", path=path, optimizer=optimizer)
+            model_id = client.get_info().model_id
+            line = asked("load_weights", path=path, optimizer=optimizer, model_id=model_id)
             told(line, getattr(client, method)(path).result())
     create = service.create_training_client_from_state
     made = resolved(create(path, **known(create, user_metadata={"from": "state"})))
