@@ -18,10 +18,12 @@ import yaml
 from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.suite.client.checks import (
     calls,
+    candour,
     guidance,
     lifetimes,
     limits,
     pace,
+    patience,
     protocol,
     requests,
     retries,
@@ -34,7 +36,10 @@ from tinker_mock.suite.client.traffic import RecordedExchange, Traffic
 from tinker_mock.suite.core.verdict import Status, Verdict, judging
 from tinker_mock.suite.mock_process import mock_server
 
-MODULES = (protocol, requests, retries, pace, understanding, calls, lifetimes, limits, guidance)
+MODULES = (
+    protocol, requests, retries, patience, candour, pace, understanding, calls, lifetimes, limits,
+    guidance,
+)  # fmt: skip
 """Whose import fills the table of checks."""
 KEY = "tml-audited-client"
 MODEL = "Qwen/Qwen3-8B"

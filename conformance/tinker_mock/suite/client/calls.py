@@ -108,7 +108,9 @@ def claim(made: Made, candidates: list[RecordedExchange], taken: set[int]) -> No
             pieces_of(free[first:], len(made.asked["data"])) if cut else free[first : first + 1]
         )
         said = joined(pieces)
-        gap = difference(made.asked, said) or difference(thinned(made.line.get("usual"), said), said)
+        gap = difference(made.asked, said) or difference(
+            thinned(made.line.get("usual"), said), said
+        )
         if not gap:
             made.became = pieces
             taken |= {one.entry["number"] for one in pieces}

@@ -81,7 +81,9 @@ def handed_over(sampler):
 def pictured(service):
     """A picture between two pieces of text."""
     sampler = resolved(service.create_sampling_client(base_model=VISION))
-    picture = types.ImageChunk(data=png(), format="png", **known(types.ImageChunk, expected_tokens=64))
+    picture = types.ImageChunk(
+        data=png(), format="png", **known(types.ImageChunk, expected_tokens=64)
+    )
     text = types.EncodedTextChunk(tokens=TEXT[:3])
     image = {"format": "png", "data": base64.b64encode(png()).decode()}
     line = asked("asample", prompt={"chunks": [{"tokens": TEXT[:3]}, image, {"tokens": TEXT[:3]}]})
@@ -95,7 +97,9 @@ def png():
     """A grey picture of 8 x 8 pixels."""
 
     def part(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     head = part(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0))
     rows = zlib.compress(b"".join(b"\0" + b"\x80" * 8 for _ in range(8)))

@@ -72,7 +72,7 @@ def told_of_prompt(sampler):
 
 def flat(tensor):
     """The values of a tensor, which is a matrix in some releases."""
-    return tensor["data"] if isinstance(tensor, dict) else sum(tensor, [])
+    return tensor["data"] if isinstance(tensor, dict) else [one for row in tensor for one in row]
 
 
 def computed(sampler):

@@ -9,7 +9,6 @@ from tinker_mock.suite.client.traffic import RecordedExchange, Traffic
 from tinker_mock.suite.core.verdict import expect, expect_equal
 
 TRAINING = ("forward", "forward_backward")
-TRACE = "Traceback (most recent call last)"
 TROUBLES = {
     "unavailable": ((*TRAINING, "optim_step", "asample"), (503,)),
     "throttled": ((*TRAINING, "asample"), (429,)),
@@ -62,18 +61,6 @@ for situation in TROUBLES:
 for situation in (*TROUBLES, "pending", "lost", "ill", "noise", "gone", "busy", "guided"):
     for name, judge in EVERYWHERE.items():
         judges(f"client/{situation}/{name}", situation)(judge)
-
-
-def quiet(traffic: Traffic) -> None:
-    """What a client gets over leaves no trace of an error of its own."""
-    need(traffic.exit_code == 0, "the program did not succeed")
-    told = traffic.output.partition(TRACE)[1:]
-    shown = "".join(told)[:400]
-    expect(not shown, "no error of the client's own is logged", "no traceback", shown)
-
-
-for situation in ("healthy", "pending", "paused", "guided"):
-    judges(f"client/{situation}/quiet", situation)(quiet)
 
 
 @judges("client/unavailable/same-key", "unavailable")
@@ -166,16 +153,6 @@ def ill_polls_again(traffic: Traffic) -> None:
         expect(later, "a poll that got 5xx, or no answer, is repeated", "again", one.body)
 
 
-@judges("client/busy/polls-again", "busy")
-def busy_polls_again(traffic: Traffic) -> None:
-    need(traffic.release >= 21 or not traffic.release, "fatal for releases before 0.21")
-    waits = poll_gaps(traffic, 429)
-    refused = [one for one in traffic.polls if one.status == 429]
-    need(refused, "no poll was refused")
-    expect(len(waits) == len(refused), "a poll that got 429 is repeated", "again", "never")
-    expect(min(waits) > 0.2, "a pause before the repetition", "> 0.2 s", waits)
-
-
 @judges("client/noise/polls-again", "noise")
 def noise_polls_again(traffic: Traffic) -> None:
     need(traffic.release >= 15 or not traffic.release, "fatal for releases before 0.15")
@@ -190,16 +167,6 @@ def sampled_again(traffic: Traffic) -> None:
     need(gone, "no promise was gone")
     late = [one for one in traffic.of("asample") if one.at > gone[0].at]
     expect(late, "a sample whose promise is gone is asked for anew", "asample", "never")
-
-
-@judges("client/gone/backs-off", "gone")
-def gone_backs_off(traffic: Traffic) -> None:
-    gone = [one for one in traffic.polls if one.status == 410]
-    need(gone, "no promise was gone")
-    late = [one.at for one in traffic.of("asample") if one.at > gone[0].until]
-    need(late, "it was not asked for anew")
-    wait = late[0] - gone[0].until
-    expect(wait > 0.2, "a pause before a sample is asked for anew", "> 0.2 s", wait)
 
 
 @judges("client/gone/not-polled-on", "gone")
@@ -227,15 +194,6 @@ def not_repeated(traffic: Traffic) -> None:
 def failing_reported(traffic: Traffic) -> None:
     need(traffic.of(*TRAINING), "no training request was made")
     expect(traffic.exit_code not in (0, None), "the program tells", "exit code > 0", 0)
-
-
-@judges("client/mistaken/told", "mistaken")
-def mistakes_told(traffic: Traffic) -> None:
-    made = [line for line in traffic.report if line["value"] == "mistake"]
-    need(made, "the program reports no mistake (TINKER_MOCK_REPORT)")
-    silent = [line["what"] for line in made if not line.get("told")]
-    expect(not silent, "each mistake ends in an error", "told", silent[:5])
-    succeeds(traffic)
 
 
 @judges("client/failing/message", "failing")
