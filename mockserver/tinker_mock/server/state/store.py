@@ -99,6 +99,9 @@ class Keeper(Protocol):
     def keep_now(self) -> bool:
         """As `kept`, if it takes no time; False when it has to be waited for."""
 
+    def keep_new(self, promise: Promise) -> bool:
+        """As `keep_now`, for an answer that tells of nothing but this promise's acceptance."""
+
     async def kept(self) -> None:
         """Return once everything that has changed so far is kept. Raises StorageFull."""
 
