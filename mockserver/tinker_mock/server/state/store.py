@@ -66,7 +66,7 @@ class State:
     """By number, in order."""
     telemetry: Table[TelemetrySummary] = field(default_factory=Table)
     """By session."""
-    prompt_blocks: dict[str, int] = field(default_factory=dict)
+    prompt_blocks: dict[bytes, int] = field(default_factory=dict)
     """Digests of what prompts began with, oldest first; see `service/prompt_cache.py`."""
     counters: Counters = field(default_factory=lambda: Counters())
     """The id source's counters."""
