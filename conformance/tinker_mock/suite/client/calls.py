@@ -107,12 +107,23 @@ def claim(made: Made, candidates: list[RecordedExchange], taken: set[int]) -> No
         pieces = (
             pieces_of(free[first:], len(made.asked["data"])) if cut else free[first : first + 1]
         )
-        gap = difference(made.asked, joined(pieces))
+        said = joined(pieces)
+        gap = difference(made.asked, said) or difference(
+            thinned(made.line.get("usual"), said), said
+        )
         if not gap:
             made.became = pieces
             taken |= {one.entry["number"] for one in pieces}
             return
         made.nearest = made.nearest or gap
+
+
+def thinned(usual: Any, said: Any) -> Any:
+    """The usual values of those fields that a request has at all."""
+    if isinstance(usual, dict) and isinstance(said, dict):
+        there = {name: value for name, value in usual.items() if said.get(name) is not None}
+        return {name: thinned(value, said[name]) for name, value in there.items()}
+    return usual if usual is not None else {}
 
 
 def pieces_of(passes: Sequence[RecordedExchange], count: int) -> list[RecordedExchange]:
