@@ -1,13 +1,12 @@
 """Text endpoints with several choices, tools and streams: each piece where it belongs."""
 
-import json
 from typing import Any
 
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.http import Reply
 from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_equal
 from tinker_mock.suite.server.scenario import scenario
-from tinker_mock.suite.server.scenarios.text import HELLO, TOOL, chunks, offered
+from tinker_mock.suite.server.scenarios.text import HELLO, TOOL, chunks, offered, parsed
 from tinker_mock.suite.server.scenarios.text_values import CLOCK, WEATHER
 
 STREAM = {"stream": True, "stream_options": {"include_usage": True}}
@@ -132,6 +131,6 @@ def tools(context: ScenarioContext) -> None:
         expect_equal(len({one["id"] for one in calls}), len(calls), "each call has its own id")
     with context.check("text/stream/tools"):
         pieces = assembled(asker.chat(**asked, tool_choice="required", **STREAM))
-        got = [json.loads(text) for _, text in sorted(pieces[0]["calls"].items())]
-        want = [json.loads(one["function"]["arguments"]) for one in calls]
+        got = [parsed(text) for _, text in sorted(pieces[0]["calls"].items())]
+        want = [parsed(one["function"]["arguments"]) for one in calls]
         expect_equal(got, want, "the arguments of every call, whole")
