@@ -135,7 +135,7 @@ def audit_client(
     jobs: int = 2,
 ) -> list[Verdict]:
     """Verdicts of every check, in the order of the table."""
-    wanted = list(names or situations())
+    wanted = sorted(names or situations(), key=lambda name: not situations()[name].get("patient"))
 
     def play(name: str) -> Traffic:
         traffic = record_traffic(command, name, timeout, environment)
