@@ -7,6 +7,7 @@ import pytest
 
 from tests.suite.conftest import target
 from tinker_mock.contracts.ledger import requirement_of
+from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.deadline import (
     LEAST,
     Deadline,
@@ -16,9 +17,12 @@ from tinker_mock.suite.core.deadline import (
     share_of,
 )
 from tinker_mock.suite.core.http import Exchange, RecordingClient, Routes
+from tinker_mock.suite.core.results import Run
 from tinker_mock.suite.core.target import Target
-from tinker_mock.suite.core.verdict import OutOfTime, Status
+from tinker_mock.suite.core.verdict import OutOfTime, Status, Verdict
+from tinker_mock.suite.server import runner
 from tinker_mock.suite.server.runner import load_scenarios, play_scenario
+from tinker_mock.suite.server.scenario import Scenario
 
 ROUTES = Routes("tinker")
 
@@ -59,15 +63,48 @@ def test_the_slowest_answer_is_named() -> None:
         exchange = Exchange(0.0, "POST", "/api/v1/retrieve_future", headers, b"")
         exchange.operation, exchange.elapsed = ROUTES.operations["retrieve_future"], seconds
         client.exchanges.append(exchange)
-    with pytest.raises(OutOfTime, match="not judged: its time was over; retrieve_future of Create"):
+    with pytest.raises(OutOfTime, match="its time was over; retrieve_future of Create"):
         client.call("healthz")
     client.close()
+
+
+def test_what_had_not_enough_time_is_played_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario, rules = load_scenarios()["training/one-step"], requirement_of()
+    shares: list[float | None] = []
+
+    def play(one: Scenario, asked: Target, *_: object) -> tuple[list[Verdict], list[Exchange]]:
+        shares.append(asked.share)
+        status = Status.NOT_JUDGED if len(shares) == 1 else Status.PASS
+        return [Verdict(name, rules[name], status) for name in one.checks], []
+
+    monkeypatch.setattr(runner, "play_scenario", play)
+    asked = Target("http://127.0.0.1:1", deadline=time.monotonic() + 600.0, share=60.0)
+    found = runner.Playing(Run(asked), ROUTES, rules, None, 2).all_of([scenario])
+    assert {one.status for one in found[scenario.id]} == {Status.PASS}
+    assert shares[0] == 60.0
+    assert shares[1] is not None
+    assert shares[1] > 1000.0
+
+
+def test_what_an_earlier_check_had_no_time_for_is_not_the_suites_fault(quick_mock: str) -> None:
+    def play(context: ScenarioContext) -> None:
+        found: list[str] = []
+        with context.check("models/create/promise"):
+            found.append(context.model())
+        with context.check("models/info/lora"):
+            assert found[0]
+        raise IndexError(found[1])
+
+    checks = ("models/create/promise", "models/info/lora", "models/create/id-form")
+    asked = replace(target(quick_mock), share=0.0)
+    verdicts, _ = play_scenario(Scenario("late", checks, play), asked, ROUTES, requirement_of())
+    assert {one.status for one in verdicts} == {Status.NOT_JUDGED}
 
 
 def test_a_scenario_whose_time_is_over_blames_nobody_and_cleans_up(quick_mock: str) -> None:
     scenario, rules = load_scenarios()["training/one-step"], requirement_of()
     asked = replace(target(quick_mock), share=0.0)
     verdicts, sent = play_scenario(scenario, asked, ROUTES, rules)
-    assert {one.status for one in verdicts if one.level == "MUST"} == {Status.NOT_TESTABLE}
+    assert {one.status for one in verdicts} == {Status.NOT_JUDGED}
     assert all("the run's budget" in one.message for one in verdicts)
     assert not sent

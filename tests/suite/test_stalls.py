@@ -4,7 +4,7 @@ from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.suite.core.http import Exchange, Routes
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Status, Verdict
-from tinker_mock.suite.server.stalls import STALL_CHECK, find_stalls, judge_stalls
+from tinker_mock.suite.server.stalls import STALL_CHECK, find_stalls, judge_holds, judge_stalls
 
 ROUTES = Routes("tinker")
 
@@ -40,6 +40,15 @@ def test_a_slow_answer_beside_quick_ones_is_no_stall() -> None:
         exchange("create_session", 6.5, 0.1),
     ]
     assert find_stalls(busy) == []
+
+
+def test_a_poll_held_too_long_anywhere_fails_the_rule_of_it() -> None:
+    rule = requirement_of()["futures/hold/within-45s"]
+    for took, expected in ((45.1, Status.FAIL), (10.0, Status.PASS)):
+        verdict = Verdict(rule.id, rule, Status.PASS)
+        polled = exchange("retrieve_future", 3.0, took, 0)
+        judge_holds([polled], [verdict], Target("http://x"))
+        assert verdict.status is expected
 
 
 def test_polls_may_be_held() -> None:

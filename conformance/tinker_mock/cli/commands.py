@@ -50,8 +50,8 @@ GROUPS = {
 NOTES = {
     "": "tinker-mock help COMMAND explains one command; tinker-mock --version says which this is.",
     "conformance": """exit codes:
-  0  conformant (or nothing asked for was wrong)
-  1  not conformant: a MUST failed or could not be tested, or the baseline is stale
+  0  conformant, or as the baseline (or nothing asked for was wrong)
+  1  not conformant: a MUST failed, could not be tested or was not judged, or the baseline is stale
   2  wrong usage, or the suite itself failed""",
 }
 

@@ -44,7 +44,7 @@ def calls_made(traffic: Traffic) -> list[Made]:
     """Every reported call, in the program's order. An exchange is what became of one call only."""
     counts: dict[str, int] = {}
     taken: set[int] = set()
-    found = []
+    found: list[Made] = []
     for line in traffic.report:
         if line["value"] == "call":
             operation = str(line.get("operation"))
@@ -186,7 +186,7 @@ def unclaimed(traffic: Traffic, made: Sequence[Made]) -> Iterator[RecordedExchan
     """Work of the models whose calls the program reports that no call asked for."""
     models = lanes(made)
     claimed = {one.identity for each in made for one in each.became}
-    seen = set()
+    seen: set[tuple[Any, ...]] = set()
     for one in traffic.ordered:
         known = str(one.body.get("model_id")) in models and one.ok
         if known and one.identity not in claimed | seen:

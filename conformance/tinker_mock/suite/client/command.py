@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     moment = started.isoformat(timespec="seconds")
     results = document(verdicts, about, 0, moment, seconds)
     judged = apply_baseline(results, baseline, whole=not (patterns or names))
-    results["conformant"] = judged.ok
+    judged.mark(results)
     terminal.findings(judged.unexpected(results))
     for text in judged.lines():
         terminal.line(text)

@@ -112,7 +112,7 @@ def conclude(
         print(f"tinker-mock: no check matches {arguments.select!r}", file=sys.stderr)
         return 2
     judged = apply_baseline(results, baseline, strict=arguments.strict, whole=not arguments.select)
-    results["conformant"] = judged.ok
+    judged.mark(results)
     if not arguments.quiet:
         terminal.findings(judged.unexpected(results))
     for text in judged.lines():

@@ -1,6 +1,6 @@
 """Baselines: what is known to fail, and why. Four outcomes a check, two of them wrong.
 
-A baseline is YAML: `{failing: {check: reason}, flaky: {check: reason}}`.
+A baseline is YAML: `{failing: {check: reason}, flaky: {check: reason}, slow: reason}`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 BAD = ("fail", "not-testable", "error")
+LATE = "not-judged"
 LISTS = ("failing", "flaky")
 
 
@@ -20,10 +21,12 @@ class BaselineError(ValueError):
 
 @dataclass(frozen=True)
 class Baseline:
-    """Checks that may fail, each with a reason; flaky ones may also pass."""
+    """Checks that may fail, each with a reason; flaky ones may also pass. With a reason to be
+    `slow` any may be not judged."""
 
     failing: Mapping[str, str] = field(default_factory=dict)
     flaky: Mapping[str, str] = field(default_factory=dict)
+    slow: str = ""
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Judged:
     known: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
     passed: int = 0
 
     @property
@@ -41,10 +45,20 @@ class Judged:
         """Nothing fails that is not listed, nothing is listed that does not fail."""
         return not (self.unlisted or self.stale or self.unused)
 
+    def mark(self, results: dict[str, Any]) -> None:
+        """Note in the results what the baseline makes of them."""
+        moved = set(self.stale) | set(self.unused)
+        rows = {row["check"]: row["status"] for row in results["verdicts"]}
+        late = all(rows[check] == LATE for check in self.unlisted)
+        results["conformant"], results["known"] = self.ok, len(self.known)
+        results["unfinished"] = bool(self.unlisted) and late and not moved
+
     def lines(self) -> Iterator[str]:
         """What to tell besides the findings."""
         if self.known:
             yield f"\n{len(self.known)} known failure(s) are in the baseline"
+        if self.late:
+            yield f"{len(self.late)} check(s) were not judged in time, as the baseline admits"
         for check in self.stale:
             yield f"stale: {check} is in the baseline and passes; remove it"
         for check in self.unused:
@@ -65,8 +79,11 @@ def read_baseline(path: Path) -> Baseline:
     if not isinstance(value, dict):
         raise BaselineError(f"{path}: must be a mapping, got {type(value).__name__}")
     for name in value:
-        if name not in LISTS:
-            raise BaselineError(f"{path}: unknown key {name!r}; known: {', '.join(LISTS)}")
+        if name not in (*LISTS, "slow"):
+            raise BaselineError(f"{path}: unknown key {name!r}; known: {', '.join(LISTS)}, slow")
+    slow = value.get("slow", "")
+    if not isinstance(slow, str) or ("slow" in value and not slow.strip()):
+        raise BaselineError(f"{path}: slow must be a reason")
     lists: dict[str, dict[str, str]] = {}
     for name in LISTS:
         entries = value.get(name) or {}
@@ -76,7 +93,7 @@ def read_baseline(path: Path) -> Baseline:
             if not isinstance(reason, str) or not reason.strip():
                 raise BaselineError(f"{path}: {check} needs a reason")
         lists[name] = entries
-    return Baseline(lists["failing"], lists["flaky"])
+    return Baseline(lists["failing"], lists["flaky"], slow)
 
 
 def apply_baseline(
@@ -86,14 +103,23 @@ def apply_baseline(
     judged = Judged()
     bad = (*BAD, "warn") if strict else BAD
     seen = set()
+    causes = causes_of(results, baseline)
     for row in results["verdicts"]:
         check = row["check"]
         seen.add(check)
         listed = check in baseline.failing
-        if check in baseline.flaky:
+        if row["status"] == LATE:
+            if baseline.slow:
+                judged.late.append(check)
+            elif row["level"] == "MUST" or strict:
+                (judged.known if listed or check in baseline.flaky else judged.unlisted).append(
+                    check
+                )
+        elif check in baseline.flaky:
             judged.known += [check] if row["status"] in bad else []
         elif row["status"] in bad:
-            (judged.known if listed else judged.unlisted).append(check)
+            same = row.get("cause") in causes
+            (judged.known if listed or same else judged.unlisted).append(check)
         elif listed and row["status"] == "pass":
             judged.stale.append(check)
         else:
@@ -101,6 +127,14 @@ def apply_baseline(
     if whole:
         judged.unused = sorted((set(baseline.failing) | set(baseline.flaky)) - seen)
     return judged
+
+
+def causes_of(results: Mapping[str, Any], baseline: Baseline) -> set[str]:
+    """The causes of what is listed. One cause is told once, by one check now, another then."""
+    listed = {*baseline.failing, *baseline.flaky}
+    return {
+        row["cause"] for row in results["verdicts"] if row.get("cause") and row["check"] in listed
+    }
 
 
 def baseline_text(results: Mapping[str, Any], old: Baseline | None = None) -> str:
@@ -115,4 +149,6 @@ def baseline_text(results: Mapping[str, Any], old: Baseline | None = None) -> st
     value: dict[str, Any] = {"failing": failing}
     if old.flaky:
         value["flaky"] = dict(old.flaky)
+    if old.slow:
+        value["slow"] = old.slow
     return head + yaml.safe_dump(value, sort_keys=False, width=96, allow_unicode=True)

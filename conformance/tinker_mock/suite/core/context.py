@@ -1,6 +1,6 @@
 """What a scenario acts on: the wire, the check being made, and things set up for it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -14,10 +14,12 @@ from tinker_mock.suite.core.promises import Promised, Submitting
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import (
     Inapplicable,
+    Lacking,
     OutOfTime,
     Status,
     Unmet,
     Verdict,
+    expect_all_close,
     judging,
 )
 
@@ -41,6 +43,7 @@ class ScenarioContext(Submitting):
         self._checks = checks
         self._sessions: list[str] = []
         self._leftovers: list[Callable[[], object]] = []
+        self._unload: dict[str, Callable[[], object]] = {}
         self._threads = ThreadPoolExecutor(16, thread_name_prefix="suite")
         self._sampling_counters: dict[str, int] = {}
         self._model_counters: dict[str, int] = {}
@@ -56,11 +59,21 @@ class ScenarioContext(Submitting):
         verdict = Verdict(name, self._checks[name], Status.PASS, scenario=self.scenario)
         with judging(verdict):
             yield
+        if verdict.status is Status.ERROR and (over := self.over()):
+            verdict.status, verdict.message = Status.NOT_JUDGED, over
         if verdict.status not in (Status.PASS, Status.NOT_APPLICABLE):
+            ended_at = verdict.ended_at
             self.attach_trace(verdict, mark)
+            verdict.ended_at = ended_at or verdict.ended_at
         previous = self.verdicts.get(name)
         if previous is None or previous.status is Status.PASS:
             self.verdicts[name] = verdict
+
+    def over(self) -> str:
+        """Why nothing more is asked; empty while there is time."""
+        deadline = self.client.deadline
+        late = deadline is not None and deadline.left() <= 0
+        return str(self.client.out_of_time(deadline)) if deadline and late else ""
 
     def attach_trace(self, verdict: Verdict, mark: int, end: int | None = None) -> None:
         """Give a verdict the last exchanges between two marks, or those before them."""
@@ -81,6 +94,10 @@ class ScenarioContext(Submitting):
         reply = self.client.call("get_client_config", {"sdk_version": self.target.release})
         value = reply.json() if reply.status == 200 else {}
         return isinstance(value, dict) and value.get(name) is True
+
+    def alike(self, actual: Sequence[float], expected: Sequence[float], message: str) -> None:
+        """Unmet unless two lists of log-probabilities are equal in what the server computes in."""
+        expect_all_close(actual, expected, self.target.nats, message)
 
     def number(self, model: str) -> int:
         """The model's next seq_id."""
@@ -129,7 +146,7 @@ class ScenarioContext(Submitting):
                 self.base_model = str(reply.at(f"/supported_models/{first}/model_name"))
             except Unmet as unmet:
                 message = "the server names a model (or --model does)"
-                raise Unmet(message, unmet.expected, unmet.actual) from unmet
+                raise Lacking(message, unmet.expected, unmet.actual, whole=True) from unmet
         return self.base_model
 
     def next_model(self, session: str) -> int:
@@ -161,8 +178,16 @@ class ScenarioContext(Submitting):
         model = str(created.result().at("/model_id"))
         if self.target.minor <= UNLOADING:
             body = {"model_id": model, "type": "unload_model"}
-            self.later(lambda: self.client.call("unload_model", body, timeout=3.0))
+            self._unload[model] = lambda: self.client.call("unload_model", body, timeout=3.0)
+            self.later(self._unload[model])
         return model
+
+    def done_with(self, model: str) -> None:
+        """Unload a model before the end, where that can be done: servers hold only so many."""
+        if action := self._unload.pop(model, None):
+            self._leftovers.remove(action)
+            with suppress(Unmet):
+                action()
 
     def sampler(self, session: str | None = None, path: str | None = None) -> str:
         """A new sampling session's id, for the base model or a checkpoint's path."""
@@ -205,6 +230,7 @@ class ScenarioContext(Submitting):
 
     def fetched(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[bytes]:
         """What is behind a URL that the server gave out, asked for without credentials."""
+        fetchable(url)
         try:
             with httpx.stream(
                 "GET", url, headers=headers, timeout=self.target.timeout, trust_env=False
@@ -221,9 +247,17 @@ def _can_be_trained(offered: Any) -> bool:
     return not isinstance(offered, dict) or offered.get("trainable") is not False
 
 
+def fetchable(url: str) -> None:
+    """Unmet for a link that is no address on the web."""
+    if not url.startswith(("http://", "https://")):
+        message = "the link is a URL that clients can fetch"
+        raise Lacking(message, "http://… or https://…", url, whole=True)
+
+
 def place(path: str) -> dict[str, str]:
     """The path parameters of a checkpoint's operations; Unmet for a path no SDK accepts."""
     parts = path.removeprefix("tinker://").split("/")
     if not path.startswith("tinker://") or len(parts) != 3 or parts[1] not in KINDS:
-        raise Unmet("clients can read the checkpoint's path", "tinker://run/kind/name", path)
+        message = "clients can read the checkpoint's path"
+        raise Lacking(message, "tinker://run/kind/name", path, whole=True)
     return dict(zip(("run_id", "kind", "name"), parts, strict=True))

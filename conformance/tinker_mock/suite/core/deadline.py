@@ -1,5 +1,6 @@
 """When a scenario must have ended: with the run, or with its own share of the run's time."""
 
+import math
 import time
 from dataclasses import dataclass, replace
 
@@ -39,6 +40,11 @@ def fair(target: Target, waiting: int, workers: int) -> Target:
         return target
     part = workers * (target.deadline - time.monotonic()) / max(1, waiting)
     return replace(target, share=max(LEAST, min(target.share, FAIR * part)))
+
+
+def unhurried(target: Target) -> Target:
+    """The target for scenarios that are played once more, with all the time that is left."""
+    return target if target.share is None else replace(target, share=math.inf)
 
 
 def deadline_of(target: Target) -> Deadline | None:

@@ -17,7 +17,7 @@ from tinker_mock.client.http.sse import SseDecoder
 from tinker_mock.contracts import Operation, load_contract
 from tinker_mock.contracts.pointer import PointerError, look_up
 from tinker_mock.suite.core.deadline import Deadline
-from tinker_mock.suite.core.verdict import OutOfTime, Unmet, shown
+from tinker_mock.suite.core.verdict import Lacking, NoAnswer, OutOfTime, Unmet, shown
 
 SECRET_HEADERS = ("x-api-key", "authorization", "cf-access-client-secret")
 SHOWN_HEADERS = ("content-type", "accept", "location", "retry-after", "x-should-retry", "expires")
@@ -40,12 +40,24 @@ class Reply:
         """Content type without parameters, lower case."""
         return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
+    @property
+    def operation(self) -> str:
+        """The contract's name of what was asked."""
+        return self.exchange.operation.id if self.exchange.operation else ""
+
+    @property
+    def reason(self) -> str:
+        """Why it is no success, as the server says; a conflict's reason is in what went before."""
+        return "" if self.status == 409 else self.text
+
     def json(self) -> Any:
         """The parsed JSON body."""
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
-            raise Unmet(f"{self.name}: the body is JSON", "JSON", shown(repr(self.body))) from error
+            actual = shown(repr(self.body))
+            message = f"{self.name}: the body is JSON"
+            raise Lacking(message, "JSON", actual, whole=True, operation=self.operation) from error
 
     def at(self, pointer: str) -> Any:
         """The value at a JSON pointer."""
@@ -53,7 +65,10 @@ class Reply:
         try:
             return look_up(value, pointer)
         except PointerError as error:
-            raise Unmet(f"{self.name}: the body has {pointer}", pointer, shown(value)) from error
+            message = f"{self.name}: the body has {pointer}"
+            raise Lacking(
+                message, pointer, shown(value), whole=True, operation=self.operation
+            ) from error
 
     def require(self, *statuses: int) -> "Reply":
         """Itself, or Unmet if the status is none of these (default: any 2xx)."""
@@ -61,7 +76,10 @@ class Reply:
         if not allowed:
             wanted = " or ".join(map(str, statuses)) or "2xx"
             actual = f"{self.status} {shown(self.text, 300)}"
-            raise Unmet(f"{self.name} answers {wanted}", wanted, actual)
+            message = f"{self.name} answers {wanted}"
+            if any(status >= 300 for status in statuses):
+                raise Unmet(message, wanted, actual)
+            raise Lacking(message, wanted, actual, self.reason, operation=self.operation)
         return self
 
     def events(self) -> list[str]:
@@ -265,7 +283,8 @@ class RecordingClient:
             exchange.fault = f"{type(error).__name__}: {error}"
             if self.deadline is not None and self.deadline.left() <= 0:
                 raise self.out_of_time(self.deadline) from error
-            raise Unmet(f"{name} answers", "an HTTP answer", exchange.fault) from error
+            kind = NoAnswer if isinstance(error, httpx.TimeoutException) else Unmet
+            raise kind(f"{name} answers", "an HTTP answer", exchange.fault) from error
         exchange.elapsed = time.monotonic() - exchange.started
         exchange.status = answer.status_code
         exchange.response_headers = {
@@ -304,7 +323,7 @@ class RecordingClient:
             asked = slowest.request_headers.get("x-tinker-request-type", "")
             name = slowest.operation.id + (f" of {asked}" if asked else "")
             waited = f"; {name} took {slowest.elapsed:.0f} s"
-        return OutOfTime(f"not judged: {deadline.over}{waited}")
+        return OutOfTime(f"{deadline.over}{waited}")
 
     def judge_result(self, operation: str, reply: Reply, value: Any) -> None:
         """Hold a promise's result against the contract of the operation that was submitted."""

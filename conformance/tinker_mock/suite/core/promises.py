@@ -12,7 +12,7 @@ from tinker_mock.contracts.pointer import PointerError, look_up
 from tinker_mock.suite.core.http import RecordingClient, Reply
 from tinker_mock.suite.core.proto import decode_result, encode_forward_backward
 from tinker_mock.suite.core.target import Target
-from tinker_mock.suite.core.verdict import Unmet, expect
+from tinker_mock.suite.core.verdict import Lacking, NoAnswer, expect
 
 PROTOBUF = "application/x-protobuf"
 IDLE = threading.Event()
@@ -31,11 +31,25 @@ class Outcome:
     def at(self, pointer: str) -> Any:
         """The value at a pointer into the result; Unmet if the promise failed or has no such."""
         if self.failed:
-            raise Unmet("the operation succeeds", "a result", self.reply.text)
+            raise self.failure("the operation succeeds")
         try:
             return look_up(self.value, pointer)
         except PointerError as error:
-            raise Unmet(f"the result has {pointer}", pointer, self.value) from error
+            message = f"the result has {pointer}"
+            lacks = Lacking(message, pointer, self.value, operation=self.reply.operation)
+            lacks.cause = f"{self.asked}: {message}"
+            raise lacks from error
+
+    @property
+    def asked(self) -> str:
+        """Of which kind of operation this is the result."""
+        return self.reply.exchange.request_headers.get("x-tinker-request-type", "")
+
+    def failure(self, message: str, operation: str = "") -> Lacking:
+        """That an operation has no result, and why."""
+        operation = operation or self.reply.operation
+        told = self.reply.reason
+        return Lacking(message, "a result", self.reply.text, told, operation=operation)
 
     @property
     def error(self) -> str:
@@ -69,7 +83,8 @@ class Promised:
     def result(self, patience: float | None = None) -> Outcome:
         """Wait for success; Unmet if the promise fails."""
         outcome = self.outcome(patience)
-        expect(not outcome.failed, f"{self.operation} succeeds", "a result", outcome.error)
+        if outcome.failed:
+            raise outcome.failure(f"{self.operation} succeeds", self.operation)
         return outcome
 
 
@@ -106,17 +121,27 @@ class Submitting:
         return self.client.call("retrieve_future", body, headers=headers, timeout=patience)
 
     def wait(self, request_id: str, operation: str, patience: float | None = None) -> Outcome:
-        """Poll until the promise is decided; Unmet when patience (seconds) runs out."""
+        """Poll until the promise is decided.
+
+        Unmet when `patience` (seconds) runs out. Without any, a run with a budget has as much as is
+        left of that (OutOfTime), and other runs as long as a poll may be held.
+        """
+        hurried = patience is not None or self.client.deadline is None
         limit = time.monotonic() + (patience or self.target.long_poll)
         while True:
-            reply = self.poll(request_id, operation)
+            try:
+                reply = self.poll(request_id, operation)
+            except NoAnswer:
+                if hurried:
+                    raise
+                continue  # as clients do; whether a poll may be held so long is asked elsewhere
             if not pending(reply):
                 outcome = settle(reply, operation)
                 if not outcome.failed and reply.media_type == "application/json":
                     self.client.judge_result(operation, reply, outcome.value)
                 return outcome
-            left = limit - time.monotonic()
-            expect(left > 0, f"{operation} is decided in time", "a result", reply.text)
+            late = hurried and time.monotonic() >= limit
+            expect(not late, f"{operation} is decided in time", "a result", reply.text)
             if reply.elapsed < 0.05:
                 IDLE.wait(PAUSE)
 

@@ -36,7 +36,7 @@ class Run:
     @property
     def bad(self) -> list[Verdict]:
         """The verdicts that make the target non-conformant."""
-        return [verdict for verdict in self.verdicts if verdict.status.bad]
+        return [verdict for verdict in self.verdicts if verdict.bad]
 
 
 def results_of(run: Run, target: Mapping[str, Any], started: str) -> dict[str, Any]:
@@ -53,6 +53,7 @@ def document(
     coverage: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The results document of any list of verdicts. `duration` is in seconds."""
+    bad = [verdict for verdict in verdicts if verdict.bad]
     return {
         "format": FORMAT,
         "target": dict(target),
@@ -60,10 +61,19 @@ def document(
         "started_at": started,
         "duration_s": round(duration, 3),
         "summary": summary(verdicts),
-        "conformant": not any(verdict.status.bad for verdict in verdicts),
+        "conformant": not bad,
+        "unfinished": bool(bad) and all(one.status is Status.NOT_JUDGED for one in bad),
+        "known": 0,
         "verdicts": [row(verdict) for verdict in verdicts],
         "coverage": dict(coverage or {}),
     }
+
+
+def verdict_word(results: Mapping[str, Any]) -> str:
+    """What a run comes to, in words."""
+    if results["conformant"]:
+        return "as the baseline" if results.get("known") else "conformant"
+    return "not judged to the end" if results.get("unfinished") else "not conformant"
 
 
 def summary(verdicts: list[Verdict]) -> dict[str, int]:
@@ -91,6 +101,7 @@ def row(verdict: Verdict) -> dict[str, Any]:
         "duration_ms": round(verdict.duration_ms, 1),
         "trace": verdict.trace,
         "curl": verdict.curl,
+        "cause": verdict.cause,
     }
 
 

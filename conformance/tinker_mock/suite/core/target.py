@@ -7,7 +7,7 @@ from tinker_mock.contracts.ledger import Requirement, SdkSpan
 JSON_RELEASE = 24
 """The last minor release that sends training data as JSON and takes JSON results."""
 SPOKEN = {24: "0.24.1", 25: "0.25.0", 16: "0.16.1", 38: "0.38.0"}
-
+NATS = {"float32": 1e-4, "bfloat16": 5e-2}
 
 ALL_RELEASES = SdkSpan.parse("all")
 
@@ -41,6 +41,11 @@ class Target:
     def speaks_protobuf(self) -> bool:
         """Whether training data must be sent as protobuf (no release with JSON is claimed)."""
         return self.sdk.first > JSON_RELEASE
+
+    @property
+    def nats(self) -> float:
+        """By how much log-probabilities of the same thing may differ."""
+        return NATS[self.precision]
 
     @property
     def minor(self) -> int:

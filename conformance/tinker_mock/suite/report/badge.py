@@ -13,7 +13,8 @@ def badge(results: Mapping[str, Any]) -> str:
     """The badge of a run."""
     counted = results["summary"]
     judged = sum(counted.values()) - counted.get("n/a", 0)
-    colour = RED if not results["conformant"] else AMBER if counted.get("warn") else GREEN
+    short = counted.get("warn") or results.get("known") or counted.get("not-judged")
+    colour = RED if not results["conformant"] else AMBER if short else GREEN
     text = escape(f"{counted.get('pass', 0)} / {judged}")
     left, right = (round(len(part) * WIDTH_OF_A_SIGN + 12) for part in (LABEL, text))
     width = left + right

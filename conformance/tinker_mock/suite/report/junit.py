@@ -5,6 +5,7 @@ from typing import Any
 from xml.etree import ElementTree as Xml
 
 BAD = ("fail", "not-testable")
+SKIPPED = ("n/a", "not-judged")
 
 
 def junit(results: Mapping[str, Any]) -> str:
@@ -15,7 +16,7 @@ def junit(results: Mapping[str, Any]) -> str:
         chapters.setdefault(row["chapter"], []).append(row)
     for chapter, rows in chapters.items():
         suite = Xml.SubElement(root, "testsuite", name=chapter, tests=str(len(rows)))
-        for name, statuses in (("failures", BAD), ("errors", ("error",)), ("skipped", ("n/a",))):
+        for name, statuses in (("failures", BAD), ("errors", ("error",)), ("skipped", SKIPPED)):
             suite.set(name, str(sum(row["status"] in statuses for row in rows)))
         for row in rows:
             add_case(suite, row)
@@ -38,7 +39,7 @@ def add_case(suite: Xml.Element, row: Mapping[str, Any]) -> None:
         Xml.SubElement(case, "failure", message=printable(row["message"])).text = text
     elif row["status"] == "error":
         Xml.SubElement(case, "error", message=printable(row["message"])).text = text
-    elif row["status"] == "n/a":
+    elif row["status"] in SKIPPED:
         Xml.SubElement(case, "skipped", message=printable(row["message"]))
     elif row["status"] == "warn":
         Xml.SubElement(case, "system-out").text = text

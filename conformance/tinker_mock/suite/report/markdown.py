@@ -4,23 +4,27 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-ORDER = ("error", "fail", "not-testable", "warn")
+from tinker_mock.suite.core.results import verdict_word
+
+ORDER = ("error", "fail", "not-testable", "warn", "not-judged")
 
 
 def markdown(results: Mapping[str, Any]) -> str:
     """The results as Markdown: counts by chapter, then the findings."""
     target = results["target"]
-    word = "conformant" if results["conformant"] else "**not conformant**"
+    word = verdict_word(results)
+    word = word if results["conformant"] else f"**{word}**"
     lines = [f"# {target['name']}: {word}", ""]
     lines += [f"SDK {target.get('sdk', 'all')}, seed {results['seed']}.", ""]
-    lines += ["| chapter | pass | fail | warn | n/a |", "|---|---|---|---|---|"]
+    lines += ["| chapter | pass | fail | warn | n/a | not judged |", "|---|---|---|---|---|---|"]
     chapters: dict[str, Counter[str]] = {}
     for row in results["verdicts"]:
         chapters.setdefault(row["chapter"], Counter())[row["status"]] += 1
     for chapter, counted in chapters.items():
         bad = counted["fail"] + counted["not-testable"] + counted["error"]
         lines.append(
-            f"| {chapter} | {counted['pass']} | {bad} | {counted['warn']} | {counted['n/a']} |"
+            f"| {chapter} | {counted['pass']} | {bad} | {counted['warn']} | {counted['n/a']} "
+            f"| {counted['not-judged']} |"
         )
     rows = [row for row in results["verdicts"] if row["status"] in ORDER]
     rows.sort(key=lambda row: ORDER.index(row["status"]))

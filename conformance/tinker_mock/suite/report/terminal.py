@@ -7,9 +7,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-MARKS = {"pass": "✓", "fail": "✗", "warn": "!", "error": "E", "n/a": "-", "not-testable": "?"}
+from tinker_mock.suite.core.results import verdict_word
+
+MARKS = {
+    "pass": "✓", "fail": "✗", "warn": "!", "error": "E", "n/a": "-", "not-testable": "?",
+    "not-judged": "…",
+}  # fmt: skip
 COLOURS = {"pass": "32", "fail": "31", "warn": "33", "error": "35", "not-testable": "31"}
 SHOWN = 40
+LATE_SHOWN = 5
 
 
 class Terminal:
@@ -55,6 +61,9 @@ class Terminal:
             self.finding(row)
         if len(rows) > SHOWN:
             self.line(f"\n… and {len(rows) - SHOWN} more; the report has them all (--report DIR)")
+        late = [row["message"] for row in results["verdicts"] if row["status"] == "not-judged"]
+        for message, count in Counter(late).most_common(LATE_SHOWN):
+            self.line(f"\n… {count} not judged: {message}")
 
     def finding(self, row: Mapping[str, Any]) -> None:
         """One verdict with requirement, expected, actual and a curl line."""
@@ -77,8 +86,10 @@ class Terminal:
         """The last line: what was judged, and how it went."""
         counted = results["summary"]
         parts = [f"{counted[status]} {status}" for status in MARKS if counted.get(status)]
-        word = "conformant" if results["conformant"] else "NOT conformant"
-        warned = counted.get("warn", 0)
+        word = verdict_word(results).replace("not ", "NOT ")
+        warned, known = counted.get("warn", 0), results.get("known", 0)
+        if results["conformant"] and known:
+            word += f", {known} known failure{'s' * (known != 1)}"
         if results["conformant"] and warned:
             word += f", {warned} warning{'s' * (warned != 1)}"
         line = f"{results['target']['name']}: {word} — {', '.join(parts)}"

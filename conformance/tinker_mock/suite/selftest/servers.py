@@ -40,7 +40,7 @@ def lasting(options: Options) -> SectionResult:
         run = run_server_suite(
             Target(url, other_key=OTHER_KEY, base_model=MODEL, seed=options.seed)
         )
-    failing = [verdict.check for verdict in run.verdicts if verdict.status.bad]
+    failing = [verdict.check for verdict in run.verdicts if verdict.bad]
     problem = f"fails: {', '.join(failing)}" if failing else ""
     text = "With a data directory the server chapter passes as it does in memory."
     found = judged("self/lasting/server", text, problem, f"{len(run.verdicts)} checks")
@@ -61,7 +61,7 @@ def shared(options: Options) -> SectionResult:
             )
     except NoPostgres as error:
         return SectionResult("shared", notes=[f"not played: {error}"])
-    failing = [verdict.check for verdict in run.verdicts if verdict.status.bad]
+    failing = [verdict.check for verdict in run.verdicts if verdict.bad]
     problem = f"fails: {', '.join(failing)}" if failing else ""
     text = "Two servers that share a store pass the server chapter as one in memory does."
     found = judged("self/shared/server", text, problem, f"{len(run.verdicts)} checks")

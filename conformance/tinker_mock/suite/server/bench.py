@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.promises import Outcome
-from tinker_mock.suite.core.verdict import Inapplicable, Unmet, expect
+from tinker_mock.suite.core.verdict import Inapplicable, Lacking, Unmet, expect
 from tinker_mock.suite.oracle.precision import PRECISIONS, Tolerance
 from tinker_mock.suite.server import bodies
 
@@ -33,6 +33,16 @@ SEEN = 0.15
 def seen_data() -> list[dict[str, Any]]:
     """What a model is looked at with."""
     return [bodies.datum(*TEXT), bodies.datum(*OTHER)]
+
+
+def usable(context: ScenarioContext, model: str) -> None:
+    """Unmet unless a new model learns."""
+    first = context.submit("forward_backward", bodies.train(model, 1)).result()
+    context.submit("optim_step", bodies.optim(model, 2)).result()
+    again = context.submit("forward_backward", bodies.train(model, 3)).result()
+    gained = sum(bodies.logprobs(again)) - sum(bodies.logprobs(first))
+    if not gained > 0:
+        raise Lacking("a step makes its data likelier", "> 0", gained, whole=True)
 
 
 class Trainee:
@@ -110,7 +120,9 @@ class Bench:
         model = self.fresh()
         model.gather(data or [bodies.datum(*TEXT)], loss_fn, config)
         model.step(rate, **params)
-        return model.look() - self.base
+        seen = model.look()
+        self.context.done_with(model.model)
+        return seen - self.base
 
     def rate(self, regime: Mapping[str, float], start: float) -> float:
         """A rate at which one step is seen. Inapplicable where equal models do not train alike."""

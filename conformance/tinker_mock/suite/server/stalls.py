@@ -9,6 +9,7 @@ from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Status, Verdict
 
 STALL_CHECK = "service/answers-meanwhile"
+HOLD_CHECK = "futures/hold/within-45s"
 SILENCE = 4.0
 """Seconds without any answer, while ordinary requests wait, that are no chance."""
 HELD = ("retrieve_future", "retrieve_futures", "stream_sample")
@@ -54,6 +55,20 @@ def find_stalls(sent: Sequence[Exchange]) -> list[Stall]:
             later = next((moment for moment in answers if moment >= until - 0.1), ended)
             stalls.append(Stall(one.started, min(ended, later), one))
     return stalls
+
+
+def judge_holds(sent: Sequence[Exchange], verdicts: Sequence[Verdict], target: Target) -> None:
+    """A poll anywhere in the run that was held longer than clients wait fails the rule of it."""
+    for verdict in verdicts:
+        for one in sent if verdict.check == HOLD_CHECK else ():
+            polled = one.operation is not None and one.operation.id == "retrieve_future"
+            if polled and "Timeout" in one.fault and one.elapsed >= target.long_poll:
+                verdict.status, verdict.cause = Status.FAIL, ""
+                verdict.message = "a poll is answered in time"
+                verdict.expected = f"< {target.long_poll:.0f} s"
+                verdict.actual = f"no answer for {one.elapsed:.0f} s"
+                verdict.trace = [one.as_trace(one.started)]
+                verdict.curl = one.as_curl(target.url)
 
 
 def judge_stalls(

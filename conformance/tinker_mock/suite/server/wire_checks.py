@@ -1,14 +1,19 @@
 """One check per operation: every answer it gave during the run fits the contract."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from tinker_mock.contracts import Operation
 from tinker_mock.contracts.ledger import Requirement
 from tinker_mock.suite.core.http import Exchange, Routes
 from tinker_mock.suite.core.target import Target
-from tinker_mock.suite.core.verdict import Status, Verdict
+from tinker_mock.suite.core.verdict import MOMENT, Status, Verdict
 
 MISSING = (404, 405, 501)
+NEVER = "the operation never answered 2xx"
+
+
+REQUIRED = re.compile(r"(/\S+) required: ")
 
 
 def wire_check(operation: Operation) -> str:
@@ -45,6 +50,12 @@ def judge_operation(
             verdict.message = "an answer breaks the contract"
             verdict.expected = "an answer as the contract describes it"
             verdict.actual = f"{exchange.status}: " + "; ".join(exchange.blame_target[:4])
+            field = REQUIRED.match(exchange.blame_target[0])
+            verdict.ended_at = name.rpartition("/")[2]
+            if "date-time" in exchange.blame_target[0]:
+                verdict.cause = MOMENT
+            elif field:
+                verdict.cause = f"{verdict.ended_at}: the body has {field[1]}"
             verdict.trace = [exchange.as_trace(exchange.started)]
             verdict.curl = exchange.as_curl(target.url)
             return verdict
@@ -59,7 +70,8 @@ def judge_operation(
         told = "nothing came so far as to ask for it, which the checks before it say"
         return Verdict(name, rule, Status.NOT_APPLICABLE, told, scenario="wire")
     status = Status.NOT_TESTABLE if rule.level == "MUST" else Status.WARN
-    verdict = Verdict(name, rule, status, "the operation never answered 2xx", scenario="wire")
+    verdict = Verdict(name, rule, status, NEVER, scenario="wire")
+    verdict.ended_at = name.rpartition("/")[2]
     verdict.expected = "a 2xx answer"
     verdict.actual = ", ".join(sorted({str(one.status or one.fault) for one in seen}))
     verdict.trace = [one.as_trace(one.started) for one in list(seen)[:1]]

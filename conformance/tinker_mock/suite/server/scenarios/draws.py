@@ -7,7 +7,7 @@ from typing import Any
 
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.promises import Outcome
-from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_equal
+from tinker_mock.suite.core.verdict import Inapplicable, Lacking, expect, expect_equal
 from tinker_mock.suite.oracle.chances import cut_at, unlikely
 from tinker_mock.suite.oracle.precision import PRECISIONS
 from tinker_mock.suite.server import bodies
@@ -82,7 +82,9 @@ class Sampler:
         """prompt_logprobs of a text."""
         found = self.ask(prompt=bodies.text(*tokens), max_tokens=1, prompt_logprobs=True)
         values: list[float | None] = found.at("/prompt_logprobs")
-        expect(values, "prompt_logprobs are given where asked", "a list", values)
+        if not values:
+            message = "prompt_logprobs are given where asked"
+            raise Lacking(message, "a list", values, whole=True)
         return values
 
 

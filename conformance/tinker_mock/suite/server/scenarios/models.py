@@ -6,6 +6,7 @@ from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.http import Reply
 from tinker_mock.suite.core.verdict import expect, expect_equal
 from tinker_mock.suite.server import bodies
+from tinker_mock.suite.server.bench import usable
 from tinker_mock.suite.server.scenario import scenario
 
 
@@ -85,15 +86,6 @@ def variants(context: ScenarioContext) -> None:
         expect_equal(
             bodies.logprobs(runs[0]), bodies.logprobs(runs[1]), "equal seeds, equal models"
         )
-
-
-def usable(context: ScenarioContext, model: str) -> None:
-    """Unmet unless the model learns."""
-    first = context.submit("forward_backward", bodies.train(model, 1)).result()
-    context.submit("optim_step", bodies.optim(model, 2)).result()
-    again = context.submit("forward_backward", bodies.train(model, 3)).result()
-    gained = sum(bodies.logprobs(again)) - sum(bodies.logprobs(first))
-    expect(gained > 0, "a step makes its data likelier", "> 0", gained)
 
 
 def refused(context: ScenarioContext, session: str, **fields: Any) -> tuple[bool, str, int]:

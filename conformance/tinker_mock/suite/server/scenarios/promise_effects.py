@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinker_mock.suite.core.context import ScenarioContext
-from tinker_mock.suite.core.verdict import expect, expect_equal
+from tinker_mock.suite.core.verdict import expect, expect_equal, in_order
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.bench import PLAIN, TEXT, Bench
 from tinker_mock.suite.server.scenario import scenario
@@ -29,8 +29,9 @@ def order(context: ScenarioContext) -> None:
         seen = [np.array(bodies.logprobs(one.result())) for one in (first, second, last)]
         step.result()
         own = bench.base[: len(TEXT) - 1]
-        bench.same(seen[0], own, "1 sees the new model")
-        bench.same(seen[1], own, "2 sees it too: there was no step yet")
+        with in_order():
+            bench.same(seen[0], own, "1 sees the new model")
+            bench.same(seen[1], own, "2 sees it too: there was no step yet")
         want = bench.moved(bench.plain, PLAIN, [bodies.datum(*TEXT, weight=2.0)])[: len(TEXT) - 1]
         bench.same(seen[2] - own, want, "4 sees the step of 3, with the gradients of 1 and 2", 5)
 

@@ -20,6 +20,7 @@ from tinker_mock.suite.core.verdict import (
     expect_all_close,
     expect_close,
     expect_equal,
+    in_order,
 )
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
@@ -67,6 +68,11 @@ def outputs(context: ScenarioContext, promised: Promised) -> Any:
     return decode_output(parsed(result(context, promised), messages.ForwardBackwardOutput))[
         "loss_fn_outputs"
     ]
+
+
+def numbers(found: Any) -> list[float]:
+    """The log-probabilities of all data, end to end."""
+    return [float(value) for one in found for value in one["logprobs"]["data"]]
 
 
 @scenario("protobuf/training")
@@ -134,13 +140,15 @@ def forward_only(context: ScenarioContext, model: str, before: dict[str, Any]) -
         context.submit("optim_step", bodies.optim(twin, 2, 0.1)).result()
         again = post(context, encode_forward_backward(bodies.forward(twin, 3, data=DATA), True))
         after = decode_output(parsed(result(context, again), messages.ForwardBackwardOutput))
-        expect_equal(after["loss_fn_outputs"], seen["loss_fn_outputs"], "no gradient, no change")
+        now, then = numbers(after["loss_fn_outputs"]), numbers(seen["loss_fn_outputs"])
+        context.alike(now, then, "no gradient, no change")
     with context.check("protobuf/seq-id/ordered"):
         later = post(context, encode_forward_backward(bodies.train(model, 3, DATA)))
         context.submit("optim_step", bodies.optim(model, 2)).result()
         output = decode_output(parsed(result(context, later), messages.ForwardBackwardOutput))
         changed = output["loss_fn_outputs"] != before["loss_fn_outputs"]
-        expect(changed, "seq 3 runs after the step of seq 2", "other numbers")
+        with in_order():
+            expect(changed, "seq 3 runs after the step of seq 2", "other numbers")
 
 
 @scenario("protobuf/bodies")
@@ -155,7 +163,7 @@ def binary_bodies(context: ScenarioContext) -> None:
         plain = outputs(
             context, post(context, encode_forward_backward(bodies.train(model, 2, DATA)))
         )
-        expect_equal(told, plain, "as it runs uncompressed")
+        context.alike(numbers(told), numbers(plain), "as it runs uncompressed")
     with context.check("protobuf/zstd/garbage"):
         reply = post(context, b"\x28\xb5\x2f\xfdgarbage", wrong=True, encoding="zstd").reply
         expect(400 <= reply.status < 500, "refused", "4xx", reply.status)
@@ -174,13 +182,17 @@ def binary_bodies(context: ScenarioContext) -> None:
             not post(context, encode_forward_backward(body)).outcome().failed, "it runs", "result"
         )
     with context.check("protobuf/sparse/accepted"):
-        expect(not post(context, sparse(model, 4)).outcome().failed, "it runs", "a result")
+        post(context, sparse(model, 4)).result()
     bare = bodies.datum()
     del bare["loss_fn_inputs"]["target_tokens"]
     outcome = post(context, encode_forward_backward(bodies.train(model, 5, [bare])), True).outcome()
     with context.check("protobuf/missing-targets/final"):
         expect(outcome.failed and outcome.reply.status < 500, "final", "4xx", outcome.reply.status)
     with context.check("protobuf/missing-targets/json-error"):
+        if not outcome.failed:
+            raise Inapplicable("nothing is refused (protobuf/missing-targets/final says so)")
+        if outcome.reply.status >= 500:
+            raise Inapplicable("no error was meant (protobuf/missing-targets/final says so)")
         expect_equal(outcome.reply.media_type, "application/json", "errors are JSON")
 
 
@@ -204,12 +216,17 @@ def sampling(context: ScenarioContext) -> None:
         step.result()
         expect_equal(step.poll().media_type, "application/json", "other results are JSON")
     sampler = trained_sampler(context)
-    ask = {"max_tokens": 4, "prompt_logprobs": True, "topk_prompt_logprobs": 2}
-    promised = context.submit("asample", bodies.sample(sampler, 0, **ask))
-    plain = result(context, promised, "application/json")
+    ask: dict[str, Any] = {"max_tokens": 4, "prompt_logprobs": True}
+    ranked = context.submit("asample", bodies.sample(sampler, 0, topk_prompt_logprobs=2, **ask))
+    plain, promised = result(context, ranked, "application/json"), ranked
+    if plain.status >= 400:  # the ranking is an extra: it must not cost the rest
+        promised = context.submit("asample", bodies.sample(sampler, 40, **ask))
+        plain = result(context, promised, "application/json")
     with context.check("protobuf/sample/json-result"):
         expect_equal(plain.require(200).media_type, "application/json", "JSON on request")
     reply = result(context, promised)
+    if context.target.sdk.last <= JSON_RELEASE and reply.media_type == "application/json":
+        raise Inapplicable("these releases take JSON as well")
     with context.check("protobuf/sample/binary-result"):
         parsed(reply, messages.SampleResponse)
     message = parsed(reply, messages.SampleResponse)
@@ -220,6 +237,7 @@ def sampling(context: ScenarioContext) -> None:
         first = decode_result(reply.body, "asample")["prompt_logprobs"][0]
         expect_equal(first, None, "NaN where there is none")
     with context.check("protobuf/sample/topk"):
+        result(context, ranked).require(200)
         top = message.topk_prompt_logprobs
         expect_equal((top.length, top.k), (len(bodies.TOKENS), 2), "length and k")
         expect_equal(len(top.token_ids), 4 * top.length * top.k, "int32 each")
@@ -276,7 +294,7 @@ def extras(context: ScenarioContext, sampler: str) -> None:
             expect_equal(len(values), count, "full length")
             numbers = [value == value for value in values]
             expect_equal(numbers, [False] * (count - 2) + [True] * 2, "NaN before the last two")
-            expect_all_close(values[-2:], whole()[-2:], 1e-4, "the same numbers as in the whole")
+            context.alike(values[-2:], whole()[-2:], "the same numbers as in the whole")
     if context.applies("protobuf/sample/alternatives"):
         with context.check("protobuf/sample/alternatives"):
             message = ask(2, prompt_logprobs=True, prompt_alt_tokens_k=3)
@@ -287,7 +305,7 @@ def extras(context: ScenarioContext, sampler: str) -> None:
             for place in (1, 4):
                 text = bodies.text(*bodies.TOKENS[:place], int(drawn[place - 1][2]))
                 last = whole(text)[-1]
-                expect_all_close([told[place - 1][2]], [last], 1e-4, "each alternative's own")
+                context.alike([told[place - 1][2]], [last], "each alternative's own")
     if context.applies("protobuf/sample/targets"):
         with context.check("protobuf/sample/targets"):
             own = [token for one in bodies.TOKENS[1:] for token in (one, 12)]
@@ -295,7 +313,7 @@ def extras(context: ScenarioContext, sampler: str) -> None:
             message = ask(3, prompt_logprobs=True, target_prompt_logprobs=targets)
             expect(message.HasField("target_prompt_logprobs"), "target_prompt_logprobs", "present")
             told = np.frombuffer(message.target_prompt_logprobs.dense, "<f4").reshape(-1, 2)
-            expect_all_close(told[:, 0].tolist(), whole()[1:], 1e-4, "as the prompt's own tokens")
+            context.alike(told[:, 0].tolist(), whole()[1:], "as the prompt's own tokens")
             expect_all_close([told[0, 0]], [told[0, 1]], 1e-6, "equal targets, equal numbers")
     if context.applies("protobuf/sample/topk-sampled"):
         with context.check("protobuf/sample/topk-sampled"):

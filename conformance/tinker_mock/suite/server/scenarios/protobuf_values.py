@@ -13,6 +13,7 @@ from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.bench import PLAIN, TEXT, Bench
 from tinker_mock.suite.server.scenario import scenario
 from tinker_mock.suite.server.scenarios.protobuf import needs_messages
+from tinker_mock.suite.server.scenarios.training import loss_of
 
 CLIP = {"clip_low_threshold": 0.9, "clip_high_threshold": 1.05}
 BFLOAT16 = 4
@@ -112,7 +113,7 @@ def settings(context: ScenarioContext, bench: Bench) -> None:
         body = bodies.train(model.model, context.number(model.model), [policy], "ppo", CLIP)
         result = posted(context, encode_forward_backward(body)).result()
         want = -1.05 * len(logprobs)
-        fine = bench.tolerance.worst(float(result.at("/metrics/loss:sum")), want, 1.0) <= 1
+        fine = bench.tolerance.worst(loss_of(context, result), want, 1.0) <= 1
         expect(fine, "ppo clips where the message says", want, result.value["metrics"])
     with context.check("protobuf/forward-only/effect"):
         trainee = bench.fresh()
@@ -129,7 +130,7 @@ def settings(context: ScenarioContext, bench: Bench) -> None:
         if outcome.failed:
             raise Inapplicable("bfloat16 tensors are refused")
         want = -1.5 * float(logprobs.sum())
-        fine = bench.tolerance.worst(float(outcome.at("/metrics/loss:sum")), want, 1.0) <= 1
+        fine = bench.tolerance.worst(loss_of(context, outcome), want, 1.0) <= 1
         expect(fine, "bfloat16 weights count as the numbers they are", want, outcome.value)
 
 

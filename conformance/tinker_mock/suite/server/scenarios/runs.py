@@ -1,7 +1,7 @@
 """Training runs, as listings show them."""
 
 from tinker_mock.suite.core.context import ScenarioContext
-from tinker_mock.suite.core.verdict import expect, expect_equal
+from tinker_mock.suite.core.verdict import MOMENT, Lacking, expect, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.paging import listed, two_pages
 from tinker_mock.suite.server.scenario import scenario
@@ -27,7 +27,8 @@ def reading(context: ScenarioContext) -> None:
         expect(not reply.require().json().get("corrupted"), "not corrupted", False, reply.text)
     with context.check("runs/get/last-request"):
         moment = moment_of(reply.require().at("/last_request_time"))
-        expect(moment.tzinfo is not None, "a moment with its time zone", "RFC 3339", reply.text)
+        if moment.tzinfo is None:
+            raise Lacking(MOMENT, "RFC 3339", reply.text, whole=True)
     with context.check("runs/get/last-request-moves"):
         context.submit("forward", bodies.forward(model, context.number(model))).result()
         again = context.client.call("get_training_run", path=where).require()

@@ -85,9 +85,9 @@ def contents(context: ScenarioContext) -> None:
     """What happened in a session can be read from it."""
     named = context.applies("sessions/get/display-name")
     fields = {"display_name": "Night run"} if named else {}
-    session, models = context.session(user_metadata={"team": "red"}, **fields), list[str]()
+    session = context.session(user_metadata={"team": "red"}, **fields)
+    models = [context.model(session) for _ in range(2)]
     with context.check("sessions/get/runs"):
-        models += [context.model(session) for _ in range(2)]
         got = context.client.call("get_session", path={"session_id": session}).require()
         expect_equal(sorted(got.at("/training_run_ids")), sorted(models), "the session's runs")
     with context.check("sessions/get/samplers"):

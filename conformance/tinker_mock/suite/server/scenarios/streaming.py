@@ -10,7 +10,6 @@ from tinker_mock.suite.core.verdict import (
     Inapplicable,
     Unmet,
     expect,
-    expect_all_close,
     expect_equal,
 )
 from tinker_mock.suite.server import bodies
@@ -86,7 +85,7 @@ def several(
             tokens = [one["token_id"] for one in own if one.get("token_id") is not None]
             expect_equal(tokens, sequence["tokens"], f"the tokens of sample {index}")
             logprobs = [one["logprob"] for one in own if one.get("logprob") is not None]
-            expect_all_close(logprobs, sequence["logprobs"], 1e-4, "the chance of each token")
+            context.alike(logprobs, sequence["logprobs"], "the chance of each token")
             ends = [one for one in own if one.get("finish_reason")]
             expect_equal([one["finish_reason"] for one in ends], [sequence["stop_reason"]], "")
             total = ends[0].get("total_tokens", len(tokens))
