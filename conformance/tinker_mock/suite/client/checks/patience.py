@@ -23,3 +23,13 @@ def gone_backs_off(traffic: Traffic) -> None:
     need(late, "it was not asked for anew")
     wait = late[0] - gone[0].until
     expect(wait > 0.2, "a pause before a sample is asked for anew", "> 0.2 s", wait)
+
+
+@judges("client/unavailable/retry-after", "unavailable")
+def retry_after(traffic: Traffic) -> None:
+    steps = [one for one in traffic.of("optim_step") if one.status == 503]
+    need(steps, "no step was made")
+    again = [one.at for one in traffic.of("optim_step") if one.at > steps[0].until]
+    need(again, "it was not repeated")
+    wait = again[0] - steps[0].until
+    expect(wait > 1.4, "retry-after is honoured (with up to 25 % jitter)", ">= 1.5 s", wait)
