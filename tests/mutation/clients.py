@@ -37,7 +37,7 @@ TRACER = Path(__file__).with_name("entered.py")
 PLAYS = {
     **{one: (one, "") for one in (
         "healthy", "mistaken", "guided", "small", "pending", "lost", "throttled", "unavailable",
-        "ill", "noise", "busy", "gone", "failing", "failed", "denied", "tokens", "paused",
+        "ill", "noise", "busy", "gone", "failing", "failed", "denied", "tokens", "paused", "unpaid",
     )},
     "healthy as 0.24": ("healthy", "python-0.24"),
     "healthy as 0.7": ("healthy", "python-0.7"),

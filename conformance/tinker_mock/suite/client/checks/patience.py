@@ -33,3 +33,13 @@ def retry_after(traffic: Traffic) -> None:
     need(again, "it was not repeated")
     wait = again[0] - steps[0].until
     expect(wait > 1.4, "retry-after is honoured (with up to 25 % jitter)", ">= 1.5 s", wait)
+
+
+@judges("client/unpaid/repeats", "unpaid")
+def unpaid_repeats(traffic: Traffic) -> None:
+    refused = [one for one in traffic.of("optim_step") if one.status == 402]
+    need(refused, "no step was made")
+    again = [one for one in traffic.of("optim_step") if one.identity == refused[0].identity]
+    expect(len(again) > 1, "a step whose bill is due is sent again", "again", "never")
+    wait = again[1].at - refused[0].until
+    expect(wait > 1.0, "a pause for somebody to pay", "> 1 s", wait)
