@@ -7,6 +7,7 @@ the real one on the path; mutants of functions that the program never enters are
 """
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -23,7 +24,7 @@ from typing import Self, TypeVar
 from tests.mutation.argued import argument
 from tests.mutation.entered import ENTERED
 from tests.mutation.generated import CLIENT, Generated, drawn, everything
-from tests.mutation.kept import Kept, key
+from tests.mutation.kept import Kept, digest, key
 from tests.mutation.page import Played, client_page, summary
 from tests.mutation.playing import SURVIVES
 from tinker_mock.server.mutants.grafting import alike, functions_of
@@ -143,6 +144,21 @@ def entered_functions(workers: Workers) -> Reach:
     return dict(zip(PLAYS, workers.each(entered, PLAYS), strict=True))
 
 
+def known_reach(workers: Workers, keep: Path | None) -> Reach:
+    """What is entered, from beside the file to go on from if it was written of the same client."""
+    file = keep and keep.with_suffix(".reach.json")
+    of = digest(("client",))
+    if file and file.exists():
+        told = json.loads(file.read_text("utf-8"))
+        if told["of"] == of and set(told["plays"]) == set(PLAYS):
+            return {play: frozenset(names) for play, names in told["plays"].items()}
+    reach = entered_functions(workers)
+    if file:
+        plays = {play: sorted(names) for play, names in reach.items()}
+        file.write_text(json.dumps({"of": of, "plays": plays}), "utf-8")
+    return reach
+
+
 def usually_noticed(workers: Workers) -> frozenset[str]:
     """What the client that nobody changed does not pass."""
     found = workers.each(lambda play, stages: noticed(stages, CLIENT, play), PLAYS)
@@ -210,7 +226,7 @@ def main() -> int:
     parser.add_argument("--page", type=Path)
     options = parser.parse_args()
     with Workers(options.jobs) as workers:
-        reach = entered_functions(workers)
+        reach = known_reach(workers, options.keep)
         entered = frozenset().union(*reach.values())
         reached = (one for one in drawn(options.seed, rooms=("client",)) if changed(one) & entered)
         mutants = list(islice(reached, options.sample))
