@@ -40,7 +40,8 @@ async def answer(request):
     return Response(content, media_type="application/json")
 
 app = Starlette(routes=[Route("/api/v1/{path}", answer, methods=["POST"])])
-config = Config.from_mapping(bind=["127.0.0.1:0"], errorlog=None, keep_alive_max_requests=10**6)
+config = Config.from_mapping(bind=["127.0.0.1:0"], errorlog=None)
+config.keep_alive_max_requests, config.keep_alive_timeout = 10**6, 600.0
 sockets = config.create_sockets()
 print("http://127.0.0.1:%d" % sockets.insecure_sockets[0].getsockname()[1], flush=True)
 config.create_sockets = lambda: sockets

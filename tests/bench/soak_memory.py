@@ -5,9 +5,9 @@
 
 Eight clients live through days: a session, a model that is trained, saved and sampled, an operation
 that is cancelled, text, checkpoints that are deleted, and the end of model and session. Every
-request but a poll is an operation. Prints the resident size on the way, when nobody works and what
-was freed has gone back to the system, and fails when the end is above 1.3 times what ten thousand
-operations took.
+request but a poll is an operation; what is asked is short, so that there can be many, and never the
+same. Prints the resident size on the way, when nobody works and what was freed has gone back to the
+system, and fails when the end is above 1.3 times what ten thousand operations took.
 """
 
 import argparse
@@ -17,13 +17,13 @@ import time
 from collections import Counter
 from itertools import count
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import orjson
 
-from tests.bench.bench_load import batch
 from tests.bench.raw_http import request_bytes
 from tests.server.commands import ServerProcess, served_process
 from tinker_mock.server.service.housekeeping import GIVE_BACK_EVERY
@@ -33,7 +33,8 @@ FIRST, CLIENTS, LIMIT = 10_000, 8, 1.3
 STEPS, SAVE_EVERY, TEXTS = 20, 5, 10
 SAMPLES = 15
 """Of each sampler that a day makes."""
-DATA = batch()
+LENGTH = 18
+"""Tokens of a prompt and of what is trained on; no two have the same."""
 MIB = 1024
 TRY_AGAIN, LOOKS = 408, 3
 
@@ -43,6 +44,7 @@ class Client:
 
     def __init__(self, server: ServerProcess, number: int, done: Counter[str]) -> None:
         self.url, self.key, self.done = server.url, f"tml-soak-{number}", done
+        self.tokens = Random(f"{number} {done.total()}")
         self.lines: tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
     async def connect(self) -> None:
@@ -81,6 +83,10 @@ class Client:
             raise RuntimeError(str(told))
         return told
 
+    def drawn(self) -> list[int]:
+        """Tokens of text that nobody wrote before."""
+        return self.tokens.choices(range(1000, 6000), k=LENGTH)
+
 
 class Day:
     """What a client does with one session."""
@@ -108,8 +114,9 @@ class Day:
                 told = {"sampling_session_seq_id": next(self.samplers)}
                 saved = await self.of_model("save_weights_for_sampler", told)
                 await self.sample(saved["sampling_session_id"])
-        for text in range(TEXTS):
-            asked = {"model": BASE, "prompt": f"once {text}", "max_tokens": 4}
+        for _ in range(TEXTS):
+            text = f"once {client.tokens.random()}"
+            asked = {"model": BASE, "prompt": text, "max_tokens": 1}
             await client.post("completions", asked, "/oai/api/v1/")
         await self.end()
 
@@ -118,10 +125,18 @@ class Day:
         body = {"model_id": self.model, "seq_id": next(self.numbers)}
         return await self.client.result(await self.client.post(operation, body | told))
 
+    def batch(self) -> dict[str, Any]:
+        """One row."""
+        tokens = self.client.drawn()
+        target = {"data": tokens[1:], "dtype": "int64", "shape": [LENGTH - 1]}
+        chunks = {"chunks": [{"type": "encoded_text", "tokens": tokens[:-1]}]}
+        datum = {"model_input": chunks, "loss_fn_inputs": {"target_tokens": target}}
+        return {"data": [datum], "loss_fn": "cross_entropy"}
+
     async def train(self) -> None:
         """One step, submitted together."""
         post, run = self.client.post, {"model_id": self.model}
-        given = {"data": DATA, "loss_fn": "cross_entropy"}
+        given = self.batch()
         first = run | {"seq_id": next(self.numbers), "forward_backward_input": given}
         second = run | {"seq_id": next(self.numbers), "adam_params": {"learning_rate": 1e-4}}
         both = await post("forward_backward", first), await post("optim_step", second)
@@ -130,10 +145,10 @@ class Day:
         await self.client.result(both[0])  # read again
 
     async def sample(self, sampler: str) -> None:
-        prompt = {"chunks": [{"type": "encoded_text", "tokens": [1, 2, 3]}]}
         for number in range(SAMPLES):
+            prompt = {"chunks": [{"type": "encoded_text", "tokens": self.client.drawn()}]}
             asked = {"sampling_session_id": sampler, "seq_id": number + 1, "prompt": prompt}
-            params = {"max_tokens": 8, "seed": number}
+            params = {"max_tokens": 1, "seed": number}
             drawn = await self.client.post("asample", asked | {"sampling_params": params})
             await self.client.result(drawn)
 
@@ -143,7 +158,7 @@ class Day:
         kept.add(await self.saved("save_weights_for_sampler", "one"))
         number = next(self.numbers)  # is late: what comes next waits
         waiting = {"model_id": self.model, "seq_id": next(self.numbers)}
-        given = {"forward_backward_input": {"data": DATA, "loss_fn": "cross_entropy"}}
+        given = {"forward_backward_input": self.batch()}
         asked = await self.client.post("forward_backward", waiting | given)
         await self.client.post("cancel_future", {"request_id": asked["request_id"]})
         for path in kept:

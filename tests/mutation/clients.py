@@ -10,11 +10,13 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import cache
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 
 from tests.mutation.argued import argument
@@ -24,15 +26,27 @@ from tests.mutation.kept import Kept, key
 from tests.mutation.page import Played, client_page, summary
 from tests.mutation.playing import SURVIVES
 from tinker_mock.server.mutants.grafting import alike, functions_of
-from tinker_mock.suite.client.audit import judge_check, record_traffic
+from tinker_mock.suite.client.audit import judge_check, record_on, situations, stage
 from tinker_mock.suite.client.judging import CLIENT_CHECKS
+from tinker_mock.suite.client.traffic import Traffic
 from tinker_mock.suite.server.kill_matrix import NOT_OK
 
-PROGRAM = Path(__file__).parents[1] / "suite" / "programs" / "reporting.py"
+PROGRAM = Path(__file__).parents[1] / "suite" / "programs" / "thorough"
 TRACER = Path(__file__).with_name("entered.py")
-SITUATIONS = ("healthy", "lost", "throttled", "pending", "ill", "failing", "paused")
-PATIENCE = 90.0
+PLAYS = {
+    **{one: (one, "") for one in (
+        "healthy", "mistaken", "guided", "small", "pending", "lost", "throttled", "unavailable",
+        "ill", "noise", "busy", "gone", "failing", "failed", "denied", "tokens", "paused",
+    )},
+    "healthy as 0.24": ("healthy", "python-0.24"),
+    "healthy as 0.7": ("healthy", "python-0.7"),
+}  # fmt: skip
+"""Situation and preset of the client: its newest manners, or older ones."""
+PRESET = "TINKER_MOCK_CLIENT_PRESET"
+PATIENCE = 60.0
 """Seconds for one run of the program."""
+Reach = dict[str, frozenset[str]]
+"""Play -> `client/…py:function` of all that the program enters in it."""
 
 
 @cache
@@ -48,28 +62,52 @@ def environment(client: Path, entered: Path | None = None) -> dict[str, str]:
     return found if entered is None else {**found, ENTERED: str(entered)}
 
 
-def noticed(client: Path, but: frozenset[str] = frozenset()) -> Iterator[str]:
-    """The checks, but some, that a program on a copy of the client does not pass."""
-    for situation in SITUATIONS:
-        command = [sys.executable, str(PROGRAM)]
-        traffic = record_traffic(command, situation, PATIENCE, environment(client))
+class Stages:
+    """The mocks of one worker: one for each way to serve, whatever happens there afterwards."""
+
+    numbers = count()
+
+    def __init__(self) -> None:
+        self.open = ExitStack()
+        self.urls: dict[str, str] = {}
+
+    def url(self, situation: str) -> str:
+        """Where to play a situation."""
+        serve = repr(situations()[situation].get("serve"))
+        if serve not in self.urls:
+            self.urls[serve] = self.open.enter_context(stage(situation))
+        return self.urls[serve]
+
+    def played(self, play: str, client: Path, entered: Path | None = None) -> Traffic:
+        """The program on a copy of the client, with a key of its own."""
+        situation, preset = PLAYS[play]
+        command = [sys.executable, *([str(TRACER)] if entered else []), str(PROGRAM)]
+        key = f"tml-audited-{next(self.numbers)}"
+        patience = PATIENCE * (3 if entered else 1)
+        variables = environment(client, entered) | ({PRESET: preset} if preset else {})
+        return record_on(self.url(situation), command, situation, patience, variables, key)
+
+
+def noticed(stages: Stages, client: Path, wanted: Iterable[str]) -> Iterator[str]:
+    """The checks that a program on a copy of the client does not pass."""
+    for play in wanted:
+        situation, traffic = PLAYS[play][0], stages.played(play, client)
         for check in CLIENT_CHECKS.values():
-            if check.situation == situation and check.id not in but:
+            if check.situation == situation:
                 verdict = judge_check(check, {situation: traffic})
                 if verdict.status in NOT_OK:
                     yield check.id
 
 
-def entered_functions() -> frozenset[str]:
-    """`client/…py:function` of all that the program enters, in any situation."""
-    found: set[str] = set()
+def entered_functions(stages: Stages) -> Reach:
+    """What the program enters in each situation."""
+    found: Reach = {}
     with TemporaryDirectory() as folder:
-        for situation in SITUATIONS:
-            file = Path(folder) / situation
-            command = [sys.executable, str(TRACER), str(PROGRAM)]
-            record_traffic(command, situation, 3 * PATIENCE, environment(CLIENT, file))
-            found |= set(file.read_text("utf-8").splitlines())
-    return frozenset(found)
+        for play in PLAYS:
+            file = Path(folder) / play
+            stages.played(play, CLIENT, file)
+            found[play] = frozenset(file.read_text("utf-8").splitlines())
+    return found
 
 
 def changed(mutant: Generated) -> frozenset[str]:
@@ -86,21 +124,38 @@ def changed(mutant: Generated) -> frozenset[str]:
     )
 
 
-def played(mutant: Generated, usual: frozenset[str]) -> str:
-    """The check that notices a mutant, or SURVIVES."""
+def played(mutant: Generated, stages: Stages, reach: Reach, usual: frozenset[str]) -> str:
+    """The check that notices a mutant, or SURVIVES; only situations that reach it are played."""
+    parts = changed(mutant)
+    wanted = [one for one in PLAYS if parts & reach[one]]
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "tinker_mock" / "client"
-        shutil.copytree(CLIENT, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(CLIENT, copy)
         (copy.parent / mutant.file).write_text(mutant.source()[1], "utf-8")
-        return next(noticed(copy, usual), SURVIVES)
+        found = noticed(stages, copy, wanted)
+        return next((one for one in found if one not in usual), SURVIVES)
 
 
-def judged(mutants: Sequence[Generated], jobs: int, kept: Kept) -> list[Played]:
+def judged(mutants: Sequence[Generated], jobs: int, kept: Kept, reach: Reach) -> list[Played]:
     """Each mutant with what became of it; lines for people on the way."""
     left = kept.left(mutants)
-    usual = frozenset(noticed(CLIENT)) if left else frozenset()
-    with ThreadPoolExecutor(jobs) as pool:
-        for one, said in zip(left, pool.map(lambda m: played(m, usual), left), strict=True):
+    workers: SimpleQueue[Stages] = SimpleQueue()
+    with ExitStack() as opened, ThreadPoolExecutor(jobs) as pool:
+        for _ in range(jobs):
+            stages = Stages()
+            opened.enter_context(stages.open)
+            workers.put(stages)
+        usual = frozenset(noticed(stages, CLIENT, PLAYS)) if left else frozenset()
+        print(f"noticed without any mutant: {', '.join(sorted(usual)) or 'nothing'}", flush=True)
+
+        def play(one: Generated) -> str:
+            mine = workers.get()
+            try:
+                return played(one, mine, reach, usual)
+            finally:
+                workers.put(mine)
+
+        for one, said in zip(left, pool.map(play, left), strict=True):
             kept.add(one, said)
             print(f"{said:40} {one.shown()}", flush=True)
     known = [(one, kept.said[key(one)]) for one in mutants]
@@ -119,10 +174,13 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a file to go on from")
     parser.add_argument("--page", type=Path)
     options = parser.parse_args()
-    entered = entered_functions()
+    stages = Stages()
+    with stages.open:
+        reach = entered_functions(stages)
+    entered = frozenset().union(*reach.values())
     reached = (one for one in drawn(options.seed, rooms=("client",)) if changed(one) & entered)
     mutants = list(islice(reached, options.sample))
-    found = judged(mutants, options.jobs, Kept(options.keep))
+    found = judged(mutants, options.jobs, Kept(options.keep), reach)
     print(f"mutation score of the client audit: {summary(found, 'the client')}")
     if options.page:
         known = len(everything(rooms=("client",)))

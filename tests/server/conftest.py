@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.server.commands import ServerProcess
 from tinker_mock.server.serving.in_thread import RunningServer
 from tinker_mock.server.settings import Settings
 
@@ -16,8 +17,8 @@ BASE = "Qwen/Qwen3-8B"
 class Api:
     """The wire as a client sees it, with the steps that most tests need."""
 
-    def __init__(self, server: RunningServer, key: str, **headers: str) -> None:
-        self.server = server
+    def __init__(self, server: RunningServer | ServerProcess, key: str, **headers: str) -> None:
+        self.server: Any = server
         headers = {"X-API-Key": key, **headers}
         self.http = httpx.Client(base_url=server.url, headers=headers, timeout=60)
 

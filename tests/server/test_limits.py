@@ -59,6 +59,7 @@ FIXED = {
     "threads beside them for small work: up to 8192 numbers of a step, 512 tokens of a sample": (
         compute.SMALL_WORKERS
     ),
+    "short work (up to 0.1 s) that has begun and waits for its next turn": turns.HALF_DONE,
     "MiB of memory of a custom loss's program": training.LARGEST_LOSS >> 20,
     "levels that JSON nests": nesting.DEEPEST,
     "HTTP/2 streams that a client takes back": http2_guard.FREE_RESETS,

@@ -67,11 +67,16 @@ class Budget:
         self.held = 0
         self.stopped = False
         self.evicted = False
-        self.begin()
+        self._begun = time.perf_counter()
+        self._start: float | None = None
 
-    def begin(self) -> None:
-        """The calling thread starts the work: its time counts from here."""
-        self._start, self._begun = time.thread_time(), time.perf_counter()
+    def begin(self) -> tuple[float, float]:
+        """The calling thread, which is there for such work, starts it: its time counts from here.
+
+        The moment, and the thread's processor time.
+        """
+        self._begun, self._start = time.perf_counter(), time.thread_time()
+        return self._begun, self._start
 
     def check(self) -> None:
         """Raises Stopped or BudgetSpent."""
@@ -91,7 +96,7 @@ class Budget:
         """Whether the time is used up; less than that has passed at all, mostly."""
         if time.perf_counter() - self._begun <= self.seconds:
             return False
-        return time.thread_time() - self._start > self.seconds
+        return self._start is None or time.thread_time() - self._start > self.seconds
 
     def reserve(self, size: int) -> None:
         """Take `size` bytes; raises BudgetSpent before they are allocated."""

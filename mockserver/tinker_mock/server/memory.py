@@ -7,6 +7,9 @@ MiB after a busy minute, of a process that uses a hundred.
 import ctypes
 from collections.abc import Callable
 
+ARENA_MAX = -8
+"""Of glibc's `mallopt`."""
+
 
 def _found() -> Callable[[int], int] | None:
     try:
@@ -17,6 +20,15 @@ def _found() -> Callable[[int], int] | None:
 
 
 _trim = _found()
+
+
+def keep_together() -> bool:
+    """All threads allocate from one place, as they take turns anyway: each of their own would keep
+    a share of what is free. False where that cannot be asked for."""
+    try:
+        return bool(ctypes.CDLL(None).mallopt(ARENA_MAX, 1))
+    except (AttributeError, OSError, TypeError):  # another C library
+        return False
 
 
 def give_back() -> bool:

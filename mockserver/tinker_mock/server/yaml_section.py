@@ -179,12 +179,14 @@ def _check_size(text: str, source: str) -> None:
 
 
 def _number_lines(node: yaml.Node, path: str, lines: dict[str, int]) -> None:
+    import yaml
+
     lines.setdefault(path, node.start_mark.line + 1)
-    if node.id == "mapping":
+    if isinstance(node, yaml.MappingNode):
         for key, child in node.value:
             inner = f"{path}.{key.value}".strip(".")
             lines[inner] = key.start_mark.line + 1
             _number_lines(child, inner, lines)
-    elif node.id == "sequence":
+    elif isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):
             _number_lines(child, f"{path}[{index}]", lines)

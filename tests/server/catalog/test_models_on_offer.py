@@ -3,9 +3,11 @@
 from datetime import date
 from pathlib import Path
 
+import orjson
 import pytest
 
-from tinker_mock.server.catalog import Catalog
+from tinker_mock.server.cache_folder import digest_of
+from tinker_mock.server.catalog import Catalog, shipped
 from tinker_mock.server.errors import BadRequest, ConfigurationError
 
 FAMILIES = {
@@ -152,3 +154,12 @@ def test_a_file_that_no_reader_can_hold_is_refused(tmp_path: Path, text: str) ->
     file.write_text(text, "utf-8")
     with pytest.raises(ConfigurationError, match=r"models\.yaml: "):
         Catalog.load(file)
+
+
+def test_the_bundle_is_in_step_with_the_yaml() -> None:
+    """`make contract` renews it; a stale one is passed over, so only a start would take longer."""
+    kept = orjson.loads(shipped.BUNDLE.read_bytes())
+    assert kept.pop("digest") == digest_of(shipped.MODELS, shipped.ARCHITECTURES)
+    assert shipped.shipped_document().keys() - {"digest"} == kept.keys()
+    for part, told in shipped.parsed().items():
+        assert shipped.shipped_document()[part] == told

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.server.conftest import Api, training_step, update
+from tinker_mock.server.database import transfer
 from tinker_mock.server.serving.in_thread import RunningServer
 from tinker_mock.server.settings import Settings
 
@@ -94,6 +96,34 @@ def test_compacting_gives_back_what_was_deleted(trained: tuple[Path, str]) -> No
     before = set((directory / "weights").iterdir())
     assert "given back" in data("compact", directory)
     assert set((directory / "weights").iterdir()) < before
+
+
+def test_what_a_server_has_no_need_of_any_more_is_in_an_export_that_has_begun(
+    trained: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, _ = trained
+    begin = tarfile.open
+
+    def swept(*words: Any) -> tarfile.TarFile:
+        for file in (directory / "weights").iterdir():
+            file.unlink()
+        return begin(*words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tarfile, "open", swept)
+        transfer.export_to(directory, tmp_path / "moved.tar")
+    data("import", tmp_path / "copy", tmp_path / "moved.tar")
+    assert len(list((tmp_path / "copy" / "weights").iterdir())) >= 2
+
+
+def test_compacting_without_room_says_what_it_takes(trained: tuple[Path, str]) -> None:
+    directory, _ = trained
+    command = f"ulimit -f 40; {sys.executable} -m tinker_mock.cli data compact {directory}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "takes as much room" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "given back" in data("compact", directory)
 
 
 def test_what_is_no_directory_is_said(tmp_path: Path) -> None:

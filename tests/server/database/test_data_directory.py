@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.server.commands import served_process
 from tests.server.conftest import Api, sample, training_step, update
 from tinker_mock.server.app import create_app
 from tinker_mock.server.database.schema import MIGRATIONS, VERSION
@@ -216,6 +218,31 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(directory: Path) -> Non
         api = Api(server, "tml-a")
         assert server.mock.state.runs[model].steps == 1
         assert "metrics" in api.done("forward_backward", training_step(model, 4))
+        api.http.close()
+
+
+def test_a_result_that_was_told_is_the_same_when_the_server_was_killed_at_once(
+    directory: Path, tmp_path: Path
+) -> None:
+    with running(tmp_path / "peace") as server:
+        api = Api(server, "tml-a")
+        expected = loop(api, api.model(), 0, 3)
+        api.http.close()
+    place = ("--seed", "3", "--data-dir", str(directory))
+    with served_process(*place, expected_code=-signal.SIGKILL) as killed:
+        api = Api(killed, "tml-a")
+        model = api.model()
+        found = loop(api, model, 0, 1)
+        asked = api.submit("forward_backward", training_step(model, 3))
+        found.append(api.outcome(asked))
+        os.kill(killed.pid, signal.SIGKILL)
+        api.http.close()
+    with running(directory) as server:
+        api = Api(server, "tml-a")
+        assert api.outcome(asked) == found[-1]
+        found.append(api.done("optim_step", update(model, 4)))
+        assert found + loop(api, model, 2, 1) == expected
+        assert server.mock.state.runs[model].steps == 3
         api.http.close()
 
 

@@ -22,7 +22,7 @@ class Shelf:
         return State()
 
     def write(self, change: Change) -> None:
-        self.kept += [key for _, key, _ in change.rows]
+        self.kept += [row.key for row in change.rows]
 
     def close(self) -> None:
         """Nothing is open."""

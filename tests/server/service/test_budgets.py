@@ -14,6 +14,7 @@ from tests.server.conftest import Api
 from tinker_mock.server.budget import BudgetSpent, Memory, checkpoint, reserve
 from tinker_mock.server.clock import RealClock
 from tinker_mock.server.service.compute import Compute, on_behalf_of
+from tinker_mock.server.service.turns import HALF_DONE
 from tinker_mock.server.serving.in_thread import RunningServer
 from tinker_mock.server.settings import Settings, WorkLimits
 
@@ -370,3 +371,30 @@ def test_every_tenant_has_its_turns_in_the_books() -> None:
         return small.free, small.waiting, other.free, other.waiting
 
     assert run(work, WorkLimits(threads=2)) == (1, 0, 2, 0)
+
+
+def test_short_work_that_has_begun_is_finished_before_more_begins() -> None:
+    """Every tenant is in the middle of something otherwise, each with a thread and its arrays."""
+    begun: set[int] = set()
+    most = 0
+
+    def step(number: int) -> None:
+        nonlocal most
+        begun.add(number)
+        most = max(most, len(begun))
+        spent = time.thread_time()
+        while time.thread_time() - spent < 0.015:  # three turns
+            checkpoint()
+        begun.remove(number)
+
+    async def work(compute: Compute) -> int:
+        tasks = []
+        for number in range(60):
+            with on_behalf_of(f"tenant-{number}"):
+                tasks.append(asyncio.create_task(compute.run(step, number)))
+        await asyncio.gather(*tasks)
+        return compute._threads._count
+
+    threads = run(work, WorkLimits(threads=2))
+    assert most <= HALF_DONE + 2
+    assert threads <= HALF_DONE + 2

@@ -2,6 +2,7 @@
 
 import gc
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,37 @@ def test_idle_models_are_packed_and_go_on_where_they_were(tmp_path: Path, lastin
             assert all(run.loaded for run in runs)
             told.append(seen)
             api.http.close()
+    assert told[0] == told[1]
+
+
+def trained_by_many(server: RunningServer, clients: int, steps: int) -> list[list[Any]]:
+    """What each of them was told, all at once."""
+
+    def trained(number: int) -> list[Any]:
+        api, told = Api(server, f"tml-many-{number}"), []
+        with api.http:
+            model = api.model()
+            for step in range(steps):
+                tokens = [(number * 7919 + step * 4801 + place * 31) % 9000 for place in range(150)]
+                body = training_step(model, 3 * step + 1, datum(tokens))
+                told.append(api.done("forward_backward", body))
+                told.append(api.done("optim_step", update(model, 3 * step + 2)))
+                body = {"model_id": model, "seq_id": 3 * step + 3}
+                saved = api.done("save_weights_for_sampler", body)["sampling_session_id"]
+                told.append(api.done("asample", sample(saved, 1)))
+        return told
+
+    with ThreadPoolExecutor(clients) as pool:
+        return list(pool.map(trained, range(clients)))
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_models_are_packed_while_others_are_asked_for(tmp_path: Path, lasting: bool) -> None:
+    told = []
+    for limit in (None, 1):
+        kept = tmp_path / f"data-{limit}" if lasting else None
+        with RunningServer(Settings(port=0, seed=2, memory_limit=limit, data_dir=kept)) as server:
+            told.append(trained_by_many(server, clients=8, steps=4))
     assert told[0] == told[1]
 
 

@@ -3,8 +3,9 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,9 +18,12 @@ import yaml
 from tinker_mock.contracts.ledger import requirement_of
 from tinker_mock.suite.client.checks import (
     calls,
+    candour,
+    guidance,
     lifetimes,
     limits,
     pace,
+    patience,
     protocol,
     requests,
     retries,
@@ -32,7 +36,10 @@ from tinker_mock.suite.client.traffic import RecordedExchange, Traffic
 from tinker_mock.suite.core.verdict import Status, Verdict, judging
 from tinker_mock.suite.mock_process import mock_server
 
-MODULES = (protocol, requests, retries, pace, understanding, calls, lifetimes, limits)
+MODULES = (
+    protocol, requests, retries, patience, candour, pace, understanding, calls, lifetimes, limits,
+    guidance,
+)  # fmt: skip
 """Whose import fills the table of checks."""
 KEY = "tml-audited-client"
 MODEL = "Qwen/Qwen3-8B"
@@ -48,6 +55,14 @@ def situations() -> dict[str, dict[str, Any]]:
     return dict(yaml.safe_load(text))
 
 
+@contextmanager
+def stage(situation: str) -> Iterator[str]:
+    """A mock started as the situation wants it; gives its URL."""
+    options = ["--long-poll", "5", *KEEP_ALL, *situations()[situation].get("serve", [])]
+    with mock_server(options) as url:
+        yield url
+
+
 def record_traffic(
     command: Sequence[str],
     situation: str,
@@ -55,21 +70,28 @@ def record_traffic(
     environment: Mapping[str, str] | None = None,
 ) -> Traffic:
     """Run the program once against a fresh mock; `timeout` is in seconds."""
-    played = situations()[situation]
-    options = ["--long-poll", "5", *KEEP_ALL, *played.get("serve", [])]
-    with (
-        TemporaryDirectory() as folder,
-        mock_server(options) as url,
-        httpx.Client(base_url=url, timeout=60) as mock,
-    ):
+    with stage(situation) as url:
+        return record_on(url, command, situation, timeout, environment)
+
+
+def record_on(
+    url: str,
+    command: Sequence[str],
+    situation: str,
+    timeout: float,
+    environment: Mapping[str, str] | None = None,
+    key: str = KEY,
+) -> Traffic:
+    """Run the program once against a mock that is there; another key has other belongings."""
+    with TemporaryDirectory() as folder, httpx.Client(base_url=url, timeout=60) as mock:
         report = Path(folder) / "report.jsonl"
-        script = yaml.safe_dump(played["scenario"])
+        script = yaml.safe_dump(situations()[situation]["scenario"])
         mock.put("/_mock/scenario", json={"yaml": script}).raise_for_status()
         mock.delete("/_mock/journal").raise_for_status()
         variables = {
             **(os.environ if environment is None else environment),
             "TINKER_BASE_URL": url,
-            "TINKER_API_KEY": KEY,
+            "TINKER_API_KEY": key,
             "TINKER_MOCK_SITUATION": situation,
             "TINKER_MOCK_MODEL": MODEL,
             REPORT: str(report),
@@ -80,7 +102,7 @@ def record_traffic(
         lines = read_report(report)
         entries = mock.get("/_mock/journal", params={"limit": 10_000}).raise_for_status().json()
     exchanges = [RecordedExchange(entry) for entry in entries["entries"]]
-    return Traffic(situation, exchanges, code, seconds, output, KEY, report=lines)
+    return Traffic(situation, exchanges, code, seconds, output, key, report=lines)
 
 
 def run_program(

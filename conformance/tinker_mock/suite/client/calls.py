@@ -44,7 +44,7 @@ def calls_made(traffic: Traffic) -> list[Made]:
     """Every reported call, in the program's order. An exchange is what became of one call only."""
     counts: dict[str, int] = {}
     taken: set[int] = set()
-    found = []
+    found: list[Made] = []
     for line in traffic.report:
         if line["value"] == "call":
             operation = str(line.get("operation"))
@@ -107,12 +107,23 @@ def claim(made: Made, candidates: list[RecordedExchange], taken: set[int]) -> No
         pieces = (
             pieces_of(free[first:], len(made.asked["data"])) if cut else free[first : first + 1]
         )
-        gap = difference(made.asked, joined(pieces))
+        said = joined(pieces)
+        gap = difference(made.asked, said) or difference(
+            thinned(made.line.get("usual"), said), said
+        )
         if not gap:
             made.became = pieces
             taken |= {one.entry["number"] for one in pieces}
             return
         made.nearest = made.nearest or gap
+
+
+def thinned(usual: Any, said: Any) -> Any:
+    """The usual values of those fields that a request has at all."""
+    if isinstance(usual, dict) and isinstance(said, dict):
+        there = {name: value for name, value in usual.items() if said.get(name) is not None}
+        return {name: thinned(value, said[name]) for name, value in there.items()}
+    return usual if usual is not None else {}
 
 
 def pieces_of(passes: Sequence[RecordedExchange], count: int) -> list[RecordedExchange]:
@@ -175,7 +186,7 @@ def unclaimed(traffic: Traffic, made: Sequence[Made]) -> Iterator[RecordedExchan
     """Work of the models whose calls the program reports that no call asked for."""
     models = lanes(made)
     claimed = {one.identity for each in made for one in each.became}
-    seen = set()
+    seen: set[tuple[Any, ...]] = set()
     for one in traffic.ordered:
         known = str(one.body.get("model_id")) in models and one.ok
         if known and one.identity not in claimed | seen:

@@ -2,14 +2,18 @@
 
 One JSON object a line, each with its kind in `value`; a program reports what it likes:
 
-  sent            data: the targets of each datum, in the order they were given to the client
+  sent            data: the targets of each datum, in the order they were given to the client;
+                  `model`, here and in the next two: the lines are about that model alone
   logprobs        data: the log-probabilities of each datum, in that order
   loss            sum: loss:sum of one call
   sample          seed of the request; tokens, logprobs and stop_reasons of its sequences
   prompt_logprobs seed of the request; logprobs, null for the first
-  queue           says: what it was told of a queue that stands still
+  queue           says: what it was told of a queue that stands still; `logged`: true if that is
+                  what its client logs
   call            operation; asked: fields of its request, told: fields of its answer, both as the
-                  contract spells them; error: status, category, and what it says
+                  contract spells them; error: status, category, and what it says; usual: fields
+                  that may be left out, for they hold what is meant when nothing is said
+  mistake         what the program did wrong on purpose; told: whether it was told so
 """
 
 import json
@@ -17,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ENVIRONMENT = "TINKER_MOCK_REPORT"
-KINDS = ("sent", "logprobs", "loss", "sample", "prompt_logprobs", "queue", "call")
+KINDS = ("sent", "logprobs", "loss", "sample", "prompt_logprobs", "queue", "call", "mistake")
 Line = dict[str, Any]
 
 

@@ -80,9 +80,14 @@ class RecordedExchange:
         return float(self.entry.get("answered_at") or self.at)
 
     @property
+    def effects(self) -> str:
+        """What the situation did to it."""
+        return str(self.entry.get("effects") or "")
+
+    @property
     def ok(self) -> bool:
         """Whether it was answered 2xx and nobody cut the answer."""
-        return 200 <= self.status < 300 and "lose" not in str(self.entry.get("effects"))
+        return 200 <= self.status < 300 and "lose" not in self.effects
 
     @property
     def identity(self) -> tuple[Any, ...]:

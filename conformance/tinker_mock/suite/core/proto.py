@@ -1,5 +1,6 @@
 """Protobuf bodies in the shape of their JSON counterparts."""
 
+import base64
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -61,19 +62,38 @@ def decode_forward_backward(content: bytes) -> dict[str, Any]:
         return {}
     data = []
     for datum in message.data:
-        chunks: list[dict[str, Any]] = []
-        for chunk in datum.model_input:
-            kind = chunk.WhichOneof("chunk")
-            tokens = np.frombuffer(chunk.encoded_text.tokens, "<i4").tolist()
-            count = chunk.image.expected_tokens if kind == "image" else 0
-            chunks.append({"type": kind, "tokens": tokens, "expected_tokens": count})
+        chunks = [decode_chunk(chunk) for chunk in datum.model_input]
         inputs = {name: decode_tensor(field) for name, field in datum.loss_fn_inputs.items()}
-        data.append({"model_input": {"chunks": chunks}, "loss_fn_inputs": inputs})
+        one = {"model_input": {"chunks": chunks}, "loss_fn_inputs": inputs}
+        for name in ("model_input_spans", "loss_fn_input_spans"):
+            if spans := getattr(datum, name):
+                one[name] = [decode_span(span) for span in spans]
+        data.append(one)
     config = {name: decode_setting(value) for name, value in message.loss_fn_config_v2.items()}
     work: dict[str, Any] = {"data": data, "loss_fn": message.loss_fn}
     work["loss_fn_config"] = config or dict(message.loss_fn_config) or None
     body = {"model_id": message.model_id, "forward_backward_input": work}
     return {**body, "seq_id": message.seq_id, "forward_only": message.forward_only}
+
+
+def decode_chunk(chunk: Any) -> dict[str, Any]:
+    """The JSON shape of a piece of an input."""
+    kind = chunk.WhichOneof("chunk")
+    tokens = np.frombuffer(chunk.encoded_text.tokens, "<i4").tolist()
+    count = chunk.image.expected_tokens if kind == "image" else 0
+    found = {"type": kind, "tokens": tokens, "expected_tokens": count}
+    if kind == "image":
+        content = base64.b64encode(chunk.image.data).decode()
+        return found | {"data": content, "format": chunk.image.format}
+    return found | ({"dmel": base64.b64encode(chunk.dmel.dmel).decode()} if kind == "dmel" else {})
+
+
+def decode_span(span: Any) -> dict[str, Any]:
+    """The JSON shape of where tokens came from."""
+    kind = span.WhichOneof("span") or "prompt_tokens"
+    part = getattr(span, kind)
+    where = {"sequence_id": part.sequence_id, "offset": part.offset, "length": part.length}
+    return {"type": kind, **where}
 
 
 def decode_setting(value: Any) -> float | str:
@@ -89,7 +109,9 @@ def decode_tensor(field: Any) -> dict[str, Any]:
         csr = field.sparse_csr
         data = np.frombuffer(csr.values, NUMPY[field.dtype]).tolist()
         rows = np.frombuffer(csr.crow_indices, "<i8").tolist()
-        return {"data": data, "dtype": kind, "shape": shape, "sparse_crow_indices": rows}
+        columns = np.frombuffer(csr.col_indices, "<i8").tolist()
+        indices = {"sparse_crow_indices": rows, "sparse_col_indices": columns}
+        return {"data": data, "dtype": kind, "shape": shape, **indices}
     data = np.frombuffer(field.dense, NUMPY[field.dtype]).tolist()
     return {"data": data, "dtype": kind, "shape": shape or [len(data)]}
 
@@ -111,13 +133,23 @@ def decode_sample(message: Any) -> dict[str, Any]:
         tokens = np.frombuffer(sequence.tokens, "<i4").tolist()
         logprobs = np.frombuffer(sequence.logprobs, "<f4").tolist()
         reason = ("stop", "length")[sequence.stop_reason]
-        sequences.append({"stop_reason": reason, "tokens": tokens, "logprobs": logprobs or None})
+        one = {"stop_reason": reason, "tokens": tokens, "logprobs": logprobs or None}
+        if sequence.HasField("topk_sampled_logprobs"):
+            one["topk_logprobs"] = decode_topk(sequence.topk_sampled_logprobs)
+        sequences.append(one)
     result: dict[str, Any] = {"type": "sample", "sequences": sequences}
     if message.HasField("prompt_logprobs"):
         values = np.frombuffer(message.prompt_logprobs, "<f4").tolist()
         result["prompt_logprobs"] = [None if value != value else value for value in values]
     if message.HasField("topk_prompt_logprobs"):
         result["topk_prompt_logprobs"] = decode_topk(message.topk_prompt_logprobs)
+    result["prompt_cache_hit_tokens"] = message.prompt_cache_hit_tokens
+    if message.HasField("target_prompt_logprobs"):
+        result["target_prompt_logprobs"] = decode_tensor(message.target_prompt_logprobs)
+    if message.HasField("prompt_alt_tokens"):
+        drawn = message.prompt_alt_tokens
+        both = {"tokens": drawn.tokens, "logprobs": drawn.logprobs}
+        result["prompt_alt_tokens"] = {name: decode_tensor(one) for name, one in both.items()}
     return result
 
 

@@ -28,7 +28,9 @@ from tinker_mock.suite.server.scenario import Scenario
 from tinker_mock.suite.server.scenarios import (
     adapters,
     auth,
+    between,
     billing,
+    borrowing,
     cases,
     checkpoint_effects,
     checkpoints,
@@ -47,6 +49,7 @@ from tinker_mock.suite.server.scenarios import (
     promise_effects,
     protobuf,
     protobuf_values,
+    rankings,
     runs,
     sampling,
     searches,
@@ -66,11 +69,10 @@ from tinker_mock.suite.server.stalls import judge_holds, judge_stalls
 from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 
 MODULES = (
-    service, auth, tenants, sessions, models, listings, training, losses, custom_losses, optimizer,
-    lessons, dimuon, sampling, draws, stop_strings, chunks, futures, promise_effects, weights,
-    checkpoint_effects, adapters, checkpoints, searches, runs, telemetry, billing, usage, errors,
-    protobuf, protobuf_values, streaming, text, text_values,
-    kimi, cases,
+    service, auth, tenants, borrowing, sessions, models, listings, training, losses, custom_losses,
+    optimizer, between, lessons, dimuon, sampling, draws, rankings, stop_strings, chunks, futures,
+    promise_effects, weights, checkpoint_effects, adapters, checkpoints, searches, runs, telemetry,
+    billing, usage, errors, protobuf, protobuf_values, streaming, text, text_values, kimi, cases,
 )  # fmt: skip
 """In the ledger's order of chapters, the cases from YAML last."""
 OTHER = "for other SDK releases, or newer than the frozen requirements"

@@ -4,8 +4,6 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml
-
 MONTH_HOURS = 720.0
 RATES = {"training": "train", "sampling_prefill": "prefill", "sampling_sample": "sample"}
 """Usage types that are charged by token -> their column of the table."""
@@ -13,6 +11,8 @@ RATES = {"training": "train", "sampling_prefill": "prefill", "sampling_sample": 
 
 @cache
 def _table() -> dict[str, Any]:
+    import yaml
+
     text = (resources.files("tinker_mock.server.catalog") / "prices.yaml").read_text("utf-8")
     return dict(yaml.safe_load(text))
 

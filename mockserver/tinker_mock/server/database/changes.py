@@ -1,24 +1,28 @@
-"""What has changed in a state since the last commit, and the statements that keep it."""
+"""What has changed in a state since the last commit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from tinker_mock.server.database.rows import FILED, KINDS, row_of
-from tinker_mock.server.database.sqlite import Statement
-from tinker_mock.server.database.values import OPTIONS, encode
+from tinker_mock.server.database.values import OPTIONS
 from tinker_mock.server.database.weight_files import Filed
-from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.promise import REPLAYED, Promise
 from tinker_mock.server.state.records import TrainingRun
 from tinker_mock.server.state.store import State
 from tinker_mock.server.state.tables import Account, Record
 
 HEAVY, ROW = 1024 * 1024, 512
 """Bytes that files and rows are taken for."""
+GROWING = {list, dict}
+NOTHING = "nothing"
+"""What is kept of a promise that is new, instead of its outcome."""
+OWNERS = {table: FILED[kind] for table, kind in KINDS.items() if kind in FILED}
+"""Tables whose records have files, and the fields that have."""
 
 
 class Changes:
@@ -32,11 +36,13 @@ class Changes:
         self.everything = False
         self.replays: dict[str, list[str]] = {}
         """Run -> the requests that its kept weights do not hold yet, as last gathered."""
+        self.held: set[str] = set()
+        """All of these requests."""
 
     def watch(self, state: State, *, everything: bool) -> None:
         """Account for this state from now on; for all of it when nothing of it is kept."""
         self.everything = everything
-        self.replays = {}
+        self.replays, self.held = {}, set()
         self.begin_replays(state)
         for name, table in state.tables().items():
             account = self.tables[name] = Account(self._told)
@@ -52,6 +58,19 @@ class Changes:
     def begin_replays(self, state: State) -> None:
         """The kept weights of these runs do not hold what they replay."""
         self.replays.update({run.id: list(run.replay) for run in state.runs.values()})
+        self.held.update(*(run.replay for run in state.runs.values()))
+
+    def come_again(self, state: State, lane_id: str) -> bool:
+        """What is not kept of a lane comes about again from what is: doing it again is all it
+        takes."""
+        if self.everything:
+            return False
+        known = (state.promises.get(key) for key in self.tables["promises"])
+        return all(
+            one.open or (one.operation in REPLAYED and one.state == "completed")
+            for one in known
+            if one is not None and one.lane_id == lane_id
+        )
 
     def __bool__(self) -> bool:
         """Something that answers may tell of is not kept."""
@@ -64,8 +83,15 @@ class Changes:
             self.tables[name].update(keys)
         self.counters.update(change.counters)
         self.facts = {**change.facts, **self.facts}
-        for promise in change.promises:
-            promise.__dict__.pop("_kept", None)
+        for promise, kept in change.promises:
+            if kept == NOTHING:
+                promise.__dict__.pop("_kept", None)
+            else:  # its request is there, and no longer here
+                promise.__dict__["_kept"] = kept
+        for run_id, replay in change.replays.items():
+            self.held.difference_update(self.replays.get(run_id, ()))
+            self.held.update(replay)
+            self.replays[run_id] = replay
         for filing in change.filings:
             filing.record.__dict__["_filed"].pop(filing.field, None)
         for record, _ in change.named:
@@ -82,14 +108,27 @@ class Filing:
     name: str = ""
 
 
+class Row(NamedTuple):
+    """One record of a change: no fields for what is gone, no body while it waits for its files."""
+
+    table: str
+    key: str
+    fields: dict[str, Any] | None
+    body: bytes | None
+
+    @property
+    def owner(self) -> str:
+        """What it is called where its files are listed."""
+        return f"{self.table} {self.key}"
+
+
 @dataclass
 class Change:
     """One commit: everything as it was in one instant."""
 
     everything: bool
     keys: dict[str, list[str]]
-    rows: list[tuple[str, str, dict[str, Any] | None]] = field(default_factory=list)
-    """Table, id, fields; None for what is gone."""
+    rows: list[Row] = field(default_factory=list)
     filings: list[Filing] = field(default_factory=list)
     requests: list[tuple[str, Any]] = field(default_factory=list)
     outcomes: list[tuple[str, Any]] = field(default_factory=list)
@@ -97,7 +136,10 @@ class Change:
     outcomes_gone: set[str] = field(default_factory=set)
     counters: dict[str, int | None] = field(default_factory=dict)
     facts: dict[str, bytes] = field(default_factory=dict)
-    promises: list[Promise] = field(default_factory=list)
+    promises: list[tuple[Promise, Any]] = field(default_factory=list)
+    """Promises, and what of each was kept before."""
+    replays: dict[str, list[str]] = field(default_factory=dict)
+    """What runs replayed before."""
     named: list[tuple[Record, tuple[Any, ...]]] = field(default_factory=list)
     """Records, and what stands for their files, where the database says something else."""
     steady: set[str] = field(default_factory=set)
@@ -131,16 +173,21 @@ def gather(changes: Changes, state: State) -> Change:
         changes.everything, {name: list(keys) for name, keys in changes.tables.items() if keys}
     )
     for name, keys in change.keys.items():
-        table = getattr(state, name)
+        table, filed = getattr(state, name), OWNERS.get(name, ())
         for key in keys:
             record = table.get(key)
-            row = None if record is None else row_of(record, change.filed)
-            change.rows.append((name, key, row))
-            if record is not None and row is not None and KINDS[name] in FILED:
-                _files(change, f"{name} {key}", record, row)
             if record is None:
+                change.rows.append(Row(name, key, None, None))
                 _gone(changes, change, name, key)
-            elif isinstance(record, Promise):
+                continue
+            row = row_of(record, change.filed)
+            if filed:
+                _files(change, f"{name} {key}", record, row)
+            if any(isinstance(row[each], Filing) and not row[each].name for each in filed):
+                change.rows.append(Row(name, key, _as_it_is(row), None))
+            else:
+                change.rows.append(Row(name, key, row, body_of(row)))
+            if isinstance(record, Promise):
                 _promise(changes, change, record)
             elif isinstance(record, TrainingRun):
                 _replay(changes, change, record.id, record.replay)
@@ -161,6 +208,16 @@ def _files(change: Change, owner: str, record: Record, row: dict[str, Any]) -> N
         change.named.append((record, names))
 
 
+def _as_it_is(row: dict[str, Any]) -> dict[str, Any]:
+    """A row that may have grown before it is written."""
+    return {name: one.copy() if type(one) in GROWING else one for name, one in row.items()}
+
+
+def body_of(row: dict[str, Any]) -> bytes:
+    """The bytes of a row, whose files have their names."""
+    return orjson.dumps(row, default=_in_row, option=OPTIONS)
+
+
 def _size(result: Any) -> int:
     """About how many bytes a result has."""
     outputs = getattr(result, "outputs", ())
@@ -177,9 +234,9 @@ def was_gathered(promise: Promise) -> bool:
 
 def _promise(changes: Changes, change: Change, promise: Promise) -> None:
     """Its request once, its outcome once; the request goes when nobody can need it again."""
-    change.promises.append(promise)
-    kept = promise.__dict__.get("_kept", "nothing")
-    if kept == "nothing":
+    kept = promise.__dict__.get("_kept", NOTHING)
+    change.promises.append((promise, kept))
+    if kept == NOTHING:
         change.requests.append((promise.request_id, [promise.operation, promise.payload]))
     if promise.outcome is None:
         if kept is not None and not promise.open:  # else there was none
@@ -187,13 +244,18 @@ def _promise(changes: Changes, change: Change, promise: Promise) -> None:
     elif kept is not promise.outcome:
         change.outcomes.append((promise.request_id, promise.outcome))
     promise.__dict__["_kept"] = promise.outcome
-    if not promise.open and promise.request_id not in changes.replays.get(promise.model_id, ()):
+    if not promise.open and promise.request_id not in changes.held:
         change.requests_done.add(promise.request_id)
 
 
-def _replay(changes: Changes, change: Change, run_id: str, replay: Iterable[str]) -> None:
+def _replay(changes: Changes, change: Change, run_id: str, replay: Sequence[str]) -> None:
     """What the kept weights hold by now need not be done again."""
-    change.requests_done.update(set(changes.replays.pop(run_id, ())) - set(replay))
+    before = changes.replays.get(run_id, [])
+    change.replays[run_id] = before
+    done = set(before).difference(replay)
+    changes.held -= done
+    changes.held.update(replay)
+    change.requests_done |= done
     change.requests_done.difference_update(replay)
     changes.replays[run_id] = list(replay)
 
@@ -202,62 +264,12 @@ def _gone(changes: Changes, change: Change, table: str, key: str) -> None:
     if KINDS[table] in FILED:
         change.releases += 1
     if table == "runs":
-        change.requests_done.update(changes.replays.pop(key, ()))
+        _replay(changes, change, key, ())
+        del changes.replays[key]
     if table == "promises":
         change.outcomes_gone.add(key)
-        if not any(key in replay for replay in changes.replays.values()):
+        if key not in changes.held:
             change.requests_done.add(key)
-
-
-def upsert(table: str, key: str, row: dict[str, Any], body: bytes) -> Statement:
-    """SQL that writes one record."""
-    update = "ON CONFLICT(id) DO UPDATE SET row=excluded.row"
-    return f"INSERT INTO {table} (id, row) VALUES (?, ?) {update}", (key, body)
-
-
-def statements(change: Change, written: Callable[..., Statement] = upsert) -> list[Statement]:
-    """SQL for a change whose files are written; `written` makes that of one record."""
-    found: list[Statement] = []
-    for table, key, row in change.rows:
-        found += _row(table, key, row, written, steady=f"{table} {key}" in change.steady)
-    update = "ON CONFLICT(id) DO UPDATE SET value=excluded.value"
-    for table, values in (("requests", change.requests), ("outcomes", change.outcomes)):
-        for key, value in values:
-            sql = f"INSERT INTO {table} (id, value) VALUES (?, ?) {update}"
-            found.append((sql, (key, encode(value))))
-    for table, keys in (("requests", change.requests_done), ("outcomes", change.outcomes_gone)):
-        found += [(f"DELETE FROM {table} WHERE id = ?", (key,)) for key in keys]
-    for table, told in (("counters", change.counters), ("facts", change.facts)):
-        for key, value in told.items():
-            if value is None:
-                found.append((f"DELETE FROM {table} WHERE id = ?", (key,)))
-                continue
-            found.append((f"INSERT INTO {table} (id, value) VALUES (?, ?) {update}", (key, value)))
-    return found
-
-
-def _row(
-    table: str,
-    key: str,
-    row: dict[str, Any] | None,
-    written: Callable[..., Statement],
-    *,
-    steady: bool,
-) -> list[Statement]:
-    filed = () if steady else FILED.get(KINDS[table], ())
-    owner = f"{table} {key}"
-    found: list[Statement] = []
-    if filed:
-        found.append(("DELETE FROM files WHERE owner = ?", (owner,)))
-    if row is None:
-        return [*found, (f"DELETE FROM {table} WHERE id = ?", (key,))]
-    body = orjson.dumps(row, default=_in_row, option=OPTIONS)
-    found.append(written(table, key, row, body))
-    for name in filed:
-        if row.get(name) is not None:
-            file = name_of(row[name])
-            found.append(("INSERT INTO files VALUES (?, ?, ?)", (file, owner, name)))
-    return found
 
 
 def _in_row(thing: Any) -> Any:

@@ -19,12 +19,13 @@ from typing import Any
 import orjson
 
 from tinker_mock.server.clock import Clock
-from tinker_mock.server.database.changes import Change, statements
+from tinker_mock.server.database.changes import Change
 from tinker_mock.server.database.keeper import StateKeeper
 from tinker_mock.server.database.loading import AllRows, load_state
 from tinker_mock.server.database.place import SEED, TIME
 from tinker_mock.server.database.schema import EVERYTHING
 from tinker_mock.server.database.sqlite import Database, Statement
+from tinker_mock.server.database.statements import statements
 from tinker_mock.server.database.values import decode
 from tinker_mock.server.database.weight_files import WeightFiles, write_whole
 from tinker_mock.server.errors import ConfigurationError, StorageFull
@@ -86,6 +87,7 @@ class DataDirectory:
     """
 
     at_once = IN_THREAD
+    shared = False
     failures = (sqlite3.Error, OSError)
 
     def __init__(self, path: Path) -> None:

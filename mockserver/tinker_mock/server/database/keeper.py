@@ -19,7 +19,7 @@ from tinker_mock.server.database.changes import Change, Changes, gather, name_of
 from tinker_mock.server.database.place import TIME, Place
 from tinker_mock.server.database.weight_files import Filed
 from tinker_mock.server.errors import StorageAway, StorageFull
-from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.promise import REPLAYED, Promise
 from tinker_mock.server.state.store import State
 
 T = TypeVar("T")
@@ -58,6 +58,11 @@ class StateKeeper:
 
     def knows(self, promise: Promise) -> bool:
         return self._work is None and was_gathered(promise)
+
+    def comes_again(self, promise: Promise) -> bool:
+        alone = not self.place.shared  # others are told of what it changed once that is kept
+        known = alone and promise.operation in REPLAYED and self.knows(promise)
+        return known and self._changes.come_again(self._state, promise.lane_id)
 
     def keep_now(self) -> bool:
         if not self._busy and self._changes:

@@ -24,6 +24,8 @@ class Place(Protocol):
 
     at_once: int
     """Commits of fewer bytes take no time worth a thread."""
+    shared: bool
+    """Other servers read what this one keeps."""
 
     @property
     def failures(self) -> tuple[type[Exception], ...]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, fields
+from operator import attrgetter
 from typing import Any
 
 from tinker_mock.server.database.weight_files import Filed
 from tinker_mock.server.lazy_module import IMPORTING
-from tinker_mock.server.state.promise import Lane, Promise
+from tinker_mock.server.state.promise import DONE, Lane, Promise
 from tinker_mock.server.state.records import (
     AuditEntry,
     Checkpoint,
@@ -65,21 +66,16 @@ KEPT: dict[type[Record], tuple[str, ...]] = {
     for kind in KINDS.values()
 }
 """The fields of a row."""
-
-GROWING = {list, dict}
+VALUES = {kind: attrgetter(*names) for kind, names in KEPT.items()}
+"""What a record has in them."""
 
 
 def row_of(record: Record, file: Callable[[Record, str, Any], Any]) -> dict[str, Any]:
-    """A record's fields as they are now; `file` gives what stands for a filed one."""
+    """A record's fields as they are, no copies; `file` gives what stands for a filed one."""
     kind = type(record)
-    filed = FILED.get(kind, ())
-    values = record.__dict__
-    row = {name: values[name] for name in KEPT[kind]}
-    for name, value in row.items():
-        if type(value) in GROWING:
-            row[name] = value.copy()  # it may grow before it is written
-    for name in filed:
-        value = values[name]
+    row = dict(zip(KEPT[kind], VALUES[kind](record), strict=True))
+    for name in FILED.get(kind, ()):
+        value = row[name]
         row[name] = file(record, name, value) if value else None
         if name == "weights" and value:
             row["shape"] = asdict(value.shape)
@@ -100,7 +96,7 @@ def record_of(table: str, row: Mapping[str, Any], files: Any) -> Record:
             value = _unfiled(each, value, row.get("shape"), files)
         told[each.name] = value
     if kind is Promise:
-        told["payload"] = {}
+        told["payload"] = DONE
     record = kind(**told)
     record.__dict__["_filed"] = {
         name: (getattr(record, name), row[name])

@@ -16,11 +16,12 @@ import psycopg
 
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.database import store_copies
-from tinker_mock.server.database.changes import Change, statements
+from tinker_mock.server.database.changes import Change
 from tinker_mock.server.database.loading import Pairs, load_state
 from tinker_mock.server.database.place import SEED, TIME
 from tinker_mock.server.database.postgres import Connection, Postgres, Statement, opened
 from tinker_mock.server.database.shared_schema import COPIED, EMPTIED
+from tinker_mock.server.database.statements import statements
 from tinker_mock.server.database.units import unit_of_counter, unit_of_row
 from tinker_mock.server.database.values import Unreadable, decode, encode
 from tinker_mock.server.errors import ConfigurationError, StorageAway, StorageFull
@@ -76,6 +77,7 @@ class SharedStore:
     """The database as one server uses it. `me` is its id, once it takes part."""
 
     at_once = 0
+    shared = True
     failures = (psycopg.Error, OSError, Replaced)
 
     def __init__(self, address: str) -> None:
@@ -138,7 +140,7 @@ class SharedStore:
 
     def _sharing(self, change: Change) -> Iterable[Statement]:
         """What others have to know beside the rows."""
-        for table, key, row in change.rows:
+        for table, key, row, _ in change.rows:
             if row is None and table in COPIED:
                 yield "INSERT INTO gone (kind, id) VALUES (%s, %s)", (table, key)
             if table == "sessions" and row is None:

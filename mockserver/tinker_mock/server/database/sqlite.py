@@ -55,11 +55,12 @@ class Database:
 
     def write(self, statements: Iterable[Statement]) -> None:
         """All of it or nothing. Raises sqlite3.Error."""
-        self._connection.execute("BEGIN IMMEDIATE")
+        execute = self._connection.cursor().execute
+        execute("BEGIN IMMEDIATE")
         try:
             for sql, values in statements:
-                self._connection.execute(sql, values)
-            self._connection.execute("COMMIT")
+                execute(sql, values)
+            execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

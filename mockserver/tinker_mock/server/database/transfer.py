@@ -35,6 +35,8 @@ MEMBER = re.compile(
     rf"{SNAPSHOTS}/[A-Za-z0-9][A-Za-z0-9._-]{{0,63}}\.sqlite"
 )
 """What an archive may hold."""
+ATTEMPTS = 10
+"""To have all of what a server changes meanwhile."""
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -67,23 +69,49 @@ def export_to(path: Path, archive: Path) -> None:
     The archive holds the secret that links and tokens are signed with. Raises ConfigurationError.
     """
     with TemporaryDirectory(dir=archive.parent, prefix=".export-") as folder:
-        copy, part = Path(folder) / DATABASE, Path(folder) / "archive.tar"
-        with _reading(path / DATABASE) as database:
-            database.execute("VACUUM INTO ?", (str(copy),))
-        snapshots = sorted((path / SNAPSHOTS).glob("*.sqlite"))
-        used: set[str] = set()
-        for file in (copy, *snapshots):
-            with _reading(file) as database:
-                used |= {row[0] for row in database.execute("SELECT id FROM files")}
+        part = Path(folder) / "archive.tar"
+        for again in reversed(range(ATTEMPTS)):
+            copy = Path(folder) / f"copy-{again}"
+            try:
+                _gather(path, copy)
+                break
+            except FileNotFoundError:  # a server that uses it had no need of it any more
+                if not again:
+                    raise
         with tarfile.open(part, "w") as tar:
-            tar.add(copy, DATABASE)
-            tar.add(path / SECRET, SECRET)
-            for file in snapshots:
-                tar.add(file, f"{SNAPSHOTS}/{file.name}")
-            for name in sorted(used):
-                tar.add(path / WEIGHTS / name, f"{WEIGHTS}/{name}")
+            for name in sorted(str(file.relative_to(copy)) for file in copy.rglob("*")):
+                if MEMBER.fullmatch(name):
+                    tar.add(copy / name, name)
         part.chmod(0o600)
         part.rename(archive)
+
+
+def _gather(path: Path, copy: Path) -> None:
+    """All that is in a directory at one moment. Raises FileNotFoundError where something went away
+    meanwhile."""
+    for folder in (copy, copy / SNAPSHOTS, copy / WEIGHTS):
+        folder.mkdir()
+    with _reading(path / DATABASE) as database:
+        database.execute("VACUUM INTO ?", (str(copy / DATABASE),))
+    shutil.copyfile(path / SECRET, copy / SECRET)
+    for snapshot in (path / SNAPSHOTS).glob("*.sqlite"):
+        _same(snapshot, copy / SNAPSHOTS / snapshot.name)
+    used: set[str] = set()
+    for file in (copy / DATABASE, *(copy / SNAPSHOTS).iterdir()):
+        with _reading(file) as database:
+            used |= {row[0] for row in database.execute("SELECT id FROM files")}
+    for name in used:
+        _same(path / WEIGHTS / name, copy / WEIGHTS / name)
+
+
+def _same(source: Path, target: Path) -> None:
+    """The same file under another name: its content where that is on another disk."""
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def import_from(path: Path, archive: Path) -> None:
@@ -114,9 +142,15 @@ def compact(path: Path) -> int:
         raise ConfigurationError(f"{path}: no data directory")
     before = _size(path)
     directory = DataDirectory(path)
-    directory.sweep()
-    directory.database.compact()
-    directory.close()
+    try:
+        directory.sweep()
+        directory.database.compact()
+    except sqlite3.Error as error:
+        raise ConfigurationError(
+            f"{path}: {error}; making the database small takes as much room as it has"
+        ) from error
+    finally:
+        directory.close()
     return before - _size(path)
 
 

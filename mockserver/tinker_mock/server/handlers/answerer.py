@@ -10,7 +10,7 @@ from tinker_mock.server.lazy_module import is_here, loaded
 from tinker_mock.server.service import compute, roles
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.housekeeping import Housekeeper
-from tinker_mock.server.state.promise import model_lane
+from tinker_mock.server.state.promise import REPLAYED, model_lane
 from tinker_mock.server.state.store import Keeper
 from tinker_mock.server.wire.dialects import dialect_of
 from tinker_mock.server.wire.error_hints import add_hints
@@ -67,14 +67,33 @@ class MockAnswerer:
         if keeper.failure is not None and not reads:
             return self._tried(exchange, operation, keeper)
         outcome = self.handlers[operation.id](self.backend, exchange)
-        if isinstance(outcome, Awaitable) or not _kept_now(keeper, reads):
-            return _kept(outcome, keeper, reads)
-        return _answer(outcome)
+        if isinstance(outcome, Awaitable):
+            return self._awaited(exchange, outcome, keeper, reads)
+        if self._comes_again(exchange, keeper) or _kept_now(keeper, reads):
+            return _answer(outcome)
+        return _kept(outcome, keeper, reads)
+
+    async def _awaited(
+        self, exchange: Exchange, outcome: Awaitable[Outcome], keeper: Keeper, reads: bool
+    ) -> Answer:
+        told = await outcome
+        if self._comes_again(exchange, keeper):
+            return _answer(told)
+        return await _kept(told, keeper, reads)
+
+    def _comes_again(self, exchange: Exchange, keeper: Keeper) -> bool:
+        """It tells of a result that would be the same again, and of nothing else."""
+        if exchange.result_of not in REPLAYED:
+            return False
+        promise = self.backend.promises.promises.get(exchange.body["request_id"])
+        return promise is not None and keeper.comes_again(promise)
 
     async def _tried(self, exchange: Exchange, operation: Operation, keeper: Keeper) -> Answer:
         """Nothing new is begun while nothing can be kept. Raises StorageFull."""
         await keeper.kept()
-        return await _kept(self.handlers[operation.id](self.backend, exchange), keeper, False)
+        outcome = self.handlers[operation.id](self.backend, exchange)
+        told = await outcome if isinstance(outcome, Awaitable) else outcome
+        return await _kept(told, keeper, False)
 
     def refused(self, exchange: Exchange, error: ServiceError) -> None:
         """Say which requirement is enforced; do not wait for a number that was used up."""
@@ -109,10 +128,9 @@ def _kept_now(keeper: Keeper, reads: bool) -> bool:
         raise
 
 
-async def _kept(outcome: Outcome | Awaitable[Outcome], keeper: Keeper, reads: bool) -> Answer:
+async def _kept(told: Outcome, keeper: Keeper, reads: bool) -> Answer:
     """The answer, once everything that it may tell of is kept; what is there can be read all the
     same. Raises StorageFull."""
-    told = await outcome if isinstance(outcome, Awaitable) else outcome
     with suppress(*([StorageFull] if reads else [])):
         await keeper.kept()
     return _answer(told)

@@ -15,7 +15,7 @@ from tinker_mock.server.http.json_faults import (
     TooManyNames,
 )
 from tinker_mock.server.lazy_module import LazyModule
-from tinker_mock.server.wire.nesting import DEEPEST, too_deep
+from tinker_mock.server.wire.nesting import DEEPEST, counted, too_deep
 
 if TYPE_CHECKING:
     from tinker_mock.server.http import json_pieces
@@ -67,7 +67,7 @@ def _load(content: bytes) -> Any:
 
 def values_of(content: bytes) -> int:
     """How many values there are at most."""
-    return content.count(b",") + content.count(b"[") + content.count(b"{")
+    return counted(content, b",[{")
 
 
 def _count(content: bytes) -> int:

@@ -1,6 +1,7 @@
 """The curves of models under training: one point per optimizer step, as a dashboard wants them."""
 
 from collections import defaultdict, deque
+from collections.abc import Container
 from dataclasses import dataclass, field
 from math import fsum
 
@@ -74,7 +75,7 @@ class Curves:
         self._total += len(kept) < POINTS_KEPT
         kept.append(Point(step, at, values))
         while self._total > ALL_POINTS and len(self.points) > 1:
-            self._drop_oldest()
+            self._drop(next(iter(self.points)))
 
     def of(self, model_id: str, after: int = 0, since: float = 0.0) -> list[Point]:
         """A model's points beyond step `after`, of the time `since` and later, oldest first."""
@@ -86,6 +87,11 @@ class Curves:
                 found.append(point)
         return found[::-1]
 
+    def keep_only(self, models: Container[str]) -> None:
+        """Forget the curves of all other models."""
+        for model_id in [one for one in self.points if one not in models]:
+            self._drop(model_id)
+
     def forget(self) -> None:
         """As after a fresh start."""
         self.points.clear()
@@ -96,13 +102,12 @@ class Curves:
     def _kept(self, model_id: str) -> deque[Point]:
         if model_id not in self.points:
             while len(self.points) >= MODELS_KEPT:
-                self._drop_oldest()
+                self._drop(next(iter(self.points)))
             self.points[model_id] = deque(maxlen=POINTS_KEPT)
         return self.points[model_id]
 
-    def _drop_oldest(self) -> None:
-        """The model begun first, and what is known of it."""
-        oldest = next(iter(self.points))
-        self._total -= len(self.points.pop(oldest))
-        self._gathered.pop(oldest, None)
-        self._last.pop(oldest, None)
+    def _drop(self, model_id: str) -> None:
+        """A model, and what is known of it."""
+        self._total -= len(self.points.pop(model_id))
+        self._gathered.pop(model_id, None)
+        self._last.pop(model_id, None)

@@ -51,6 +51,11 @@ class Observer:
         self.curves.forget()
         self.samples.forget()
 
+    def _known(self, model_id: str) -> None:
+        """When a curve begins, those of models that are not known any longer end."""
+        if model_id not in self.curves.points:
+            self.curves.keep_only(self._store.current.runs)
+
     async def _batch(self, promise: Promise, result: Any) -> None:
         given = promise.payload["forward_backward_input"]
         positions = sum(output["logprobs"].size for output in result.outputs)
@@ -58,6 +63,7 @@ class Observer:
             figures = await asyncio.to_thread(batch_figures.batch_figures, given, result.outputs)
         else:
             figures = batch_figures.batch_figures(given, result.outputs)
+        self._known(promise.model_id)
         self.curves.batch(promise.model_id, figures, dict(result.metrics))
 
     def _step(self, promise: Promise, result: Any) -> None:
@@ -68,4 +74,5 @@ class Observer:
         params = body.get("optimizer_params") or body.get("adam_params") or {}
         values = {"learning rate": float(params.get("learning_rate", DEFAULT_RATE))}
         values |= {name: float(value) for name, value in (result.get("metrics") or {}).items()}
+        self._known(promise.model_id)
         self.curves.step(promise.model_id, run.steps, self._clock.now(), values)

@@ -22,7 +22,7 @@ from tinker_mock.server.promises.policy import CompletionPolicy
 from tinker_mock.server.promises.retention import Retention
 from tinker_mock.server.promises.room import Room
 from tinker_mock.server.settings import KEPT_RESULTS, MAX_QUEUED, MAX_RESULTS
-from tinker_mock.server.state.promise import Lane, Outcome, Promise
+from tinker_mock.server.state.promise import DONE, Lane, Outcome, Promise
 from tinker_mock.server.state.store import Store
 
 log = logging.getLogger(__name__)
@@ -105,6 +105,7 @@ class PromiseBook:
         """Accept a promise and start it as soon as its lane lets it run."""
         self._sweep()
         lane = self.lane(promise.lane_id, ordered=ordered)
+        promise.lane_id = lane.id  # one text for all of them
         self.promises[promise.request_id] = promise
         self._finished[promise.request_id] = asyncio.Event()
         lane.enter_promise(promise)
@@ -277,7 +278,7 @@ class PromiseBook:
             return
         promise.state, promise.outcome = outcome.state, outcome
         promise.finished_at = self.clock.now()
-        promise.payload = {}
+        promise.payload = DONE
         self.room.leave(promise)
         self.lanes[promise.lane_id].complete(promise)
         self.policy.finished(promise)

@@ -11,13 +11,16 @@ from typing import Any
 from tinker_mock.server.budget import MIB
 from tinker_mock.server.clock import Clock
 from tinker_mock.server.settings import MAX_RESULTS
-from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.promise import DONE, Promise
 from tinker_mock.server.state.store import Store
 
 VALUE = 32
 """Bytes of a value of plain data."""
+NONE: list[str] = []
+"""The sequences of every promise that has expired."""
 Due = OrderedDict[str, float]
-"""Request ids, and the Unix time since when they are what they are; oldest first."""
+"""Request ids, and the Unix time since when they are what they are where that counts; oldest
+first."""
 
 
 class Retention:
@@ -72,7 +75,7 @@ class Retention:
     def read(self, promise: Promise) -> None:
         """Its outcome is being told to the client."""
         if promise.request_id in self._finished:
-            self._read[promise.request_id] = self.clock.now()
+            self._read[promise.request_id] = 0.0
             self._read.move_to_end(promise.request_id)
         while len(self._read) > self.most:
             self._expire(next(iter(self._read)))
@@ -103,7 +106,8 @@ class Retention:
         self._expired[request_id] = self.clock.now()
         promise = self.store.current.promises.get(request_id)
         if promise is not None:
-            promise.state, promise.outcome, promise.payload = "expired", None, {}
+            promise.state, promise.outcome, promise.payload = "expired", None, DONE
+            promise.sequence_ids = NONE
         if len(self._expired) > self.most:
             self._forget_oldest()
 

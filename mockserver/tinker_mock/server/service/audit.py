@@ -19,6 +19,8 @@ GROUPS = {
 Events are named `<resource>_<action>` (SDK `types/audit_log_entry.py`). `checkpoint_read` is the
 service's own name, the others follow its form.
 """
+NONE: dict[str, Any] = {}
+"""The details of most lines."""
 
 
 def record(
@@ -33,7 +35,7 @@ def record(
     """Add one line."""
     tenant_id = tenant if isinstance(tenant, str) else tenant.id
     now = backend.clock.now()
-    entry = AuditEntry(now, tenant_id, event, model_id, path, purpose, details or {})
+    entry = AuditEntry(now, tenant_id, event, model_id, path, purpose, details or NONE)
     backend.state.audit[backend.ids.serial("audit")] = entry
 
 

@@ -43,6 +43,8 @@ class Backend:
     """The engine's base models that were asked for, by name; see `service/bases.py`."""
     preparing: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     """Of these, the ones that are being made."""
+    packing: dict[str, asyncio.Event] = field(default_factory=dict)
+    """Runs whose weights are being packed (`service/packing.py`), and what tells when they are."""
 
     @property
     def state(self) -> State:

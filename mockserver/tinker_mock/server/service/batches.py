@@ -16,10 +16,11 @@ from typing import Any
 from tinker_mock.server.clock import machine_pause, machine_seconds
 
 MOST_TOGETHER = 256
-LONGEST = 0.2
+LONGEST = 0.3
 """Seconds after which a batch begins, whoever still comes."""
-CROWDED = 4
-"""So much more patience is there for others while there are others."""
+CROWDED, EXPECTANT = 4, 16
+"""So much more patience is there for others while there are others, and while they are fewer than
+last time."""
 Compute = Callable[..., Awaitable[Any]]
 Together = Callable[[list[Any]], list[Any]]
 Waiting = tuple[Any, asyncio.Future[Any]]
@@ -36,8 +37,8 @@ class Batcher:
     ) -> None:
         self.compute = compute
         self.busy = busy
-        self.crowded = False
-        """Whether the last batch was more than one."""
+        self.company = 1
+        """How many the last batch was."""
         self.waiting: dict[Hashable, list[Waiting]] = defaultdict(list)
         self.running: dict[Hashable, asyncio.Task[None]] = {}
 
@@ -81,8 +82,13 @@ class Batcher:
         seen, end = 0, machine_seconds() + LONGEST
         while seen < len(waiting) < MOST_TOGETHER and machine_seconds() < end:
             seen = len(waiting)
-            await machine_pause(patience * CROWDED if self.crowded else patience)
-        self.crowded = len(waiting) > 1
+            await machine_pause(patience * self._expectation(seen))
+        self.company = min(len(waiting), MOST_TOGETHER)
+
+    def _expectation(self, waiting: int) -> int:
+        if waiting < self.company:
+            return EXPECTANT
+        return CROWDED if waiting > 1 else 1
 
     async def _run(self, batch: list[Waiting], together: Together, compute: Compute) -> None:
         if not batch:

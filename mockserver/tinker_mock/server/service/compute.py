@@ -61,18 +61,26 @@ class Work:
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
         self.context = copy_context()
+        self.moment = 0.0
+        """When its turn began."""
         self.since = 0.0
         self.spent = 0.0
         self.begun = False
-        self.turn: threading.Lock | None = None
+        self.resumed: threading.Lock | None = None
         """Held by the thread that waits for its next turn."""
 
     def called(self) -> Any:
         """The call, under its budget."""
         current.set(self.budget)
-        self.budget.begin()
+        self.moment, self.since = self.budget.begin()
         self.budget.check()
         return self.call()
+
+    def turn(self) -> float:
+        """Processor seconds of the turn, in the thread that has it."""
+        passed = time.perf_counter() - self.moment
+        # Asking for the processor's share is a call of the system, and less than what passed.
+        return passed if passed < TURN else time.thread_time() - self.since
 
     def done(self) -> None:
         """Let go of all that it held, and of the circle that it is part of."""
@@ -185,15 +193,15 @@ class Compute:
         """At a checkpoint: when the turn is over and others wait, let them go first."""
         if work.turns is self._other and not self._small.idle.is_set():
             self._small.idle.wait(ASIDE)
-        turn = time.perf_counter() - work.since
+        turn = work.turn()
         outgrown = work.turns is self._small and work.spent + turn > SMALL_SECONDS
         if not outgrown and (not work.turns.waiting or turn < TURN):
             return
         with self._lock:
             if self._closed:
                 raise Stopped
-            work.turn = threading.Lock()
-            work.turn.acquire()
+            work.resumed = threading.Lock()
+            work.resumed.acquire()
             if outgrown:
                 work.turns.leave(work)
                 work.turns = self._other
@@ -201,7 +209,8 @@ class Compute:
             else:
                 work.turns.pause(work)
             self._hand_out()
-        work.turn.acquire()
+        work.resumed.acquire()
+        work.moment, work.since = time.perf_counter(), time.thread_time()
         if work.budget.stopped:
             raise Stopped
 
@@ -217,5 +226,5 @@ class Compute:
 
 
 def _wake(work: Work) -> None:
-    if work.turn is not None and work.turn.locked():
-        work.turn.release()
+    if work.resumed is not None and work.resumed.locked():
+        work.resumed.release()

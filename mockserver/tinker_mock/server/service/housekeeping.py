@@ -26,11 +26,11 @@ else:
 
 GIVE_BACK_EVERY = 1.0
 """Seconds of the machine's: weights that come and go leave gigabytes behind in a busy minute."""
-MOST_COUNTERS = 20_000
+MOST_COUNTERS = 10_000
 """Numbers of things asked for again that are remembered; the oldest are forgotten first."""
 OWNED = ("sample", "unnumbered-request", "session")
 """Counters that mean nothing once their sampler, lane or tenant is gone."""
-MOST_LINES = 100_000
+MOST_LINES = 20_000
 """Lines of an account that are kept at most."""
 MOST_ENDED = 300
 """Sessions that have ended, without checkpoints, that are kept at most."""

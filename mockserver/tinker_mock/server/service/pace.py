@@ -6,11 +6,13 @@ BLINK = 0.002
 """Seconds for which the event loop may stand still."""
 SMALL = 8192
 """Nothing with so many numbers is done on the loop, however fast it went so far."""
+DOUBT = 8
+"""A slower time than before counts so much less: the machine may have been busy otherwise."""
 
 
 class Pace:
-    """Seconds a number, as work of its kind took lately. Unknown at first: then nothing is
-    short."""
+    """Seconds a number, as work of its kind took lately at its fastest. Unknown at first: then
+    nothing is short."""
 
     def __init__(self) -> None:
         self.rate = inf
@@ -23,4 +25,5 @@ class Pace:
         """Work on so many numbers took that long."""
         if size > 0:
             rate = seconds / size
-            self.rate = rate if self.rate == inf else (self.rate + rate) / 2
+            slower = rate > self.rate
+            self.rate = self.rate + (rate - self.rate) / DOUBT if slower else rate

@@ -3,6 +3,7 @@
 A trainer that is ready to compute takes several times what was trained; packed, that alone.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,38 +23,45 @@ async def make_room(backend: Backend, used: TrainingRun) -> None:
     if limit is None:
         return
     awake = [run for run in backend.state.runs.values() if run.trainer is not None]
-    held = sum(weight_of(run.trainer) for run in awake)
+    weights = {run.id: weight_of(run.trainer) for run in awake}
+    held = sum(weights.values())
     for run in sorted(awake, key=lambda run: run.last_request_time):
         if held <= limit * MIB:
             return
         if run is not used and _idle(backend, run):
-            held -= await _packed(backend, run)
+            await _pack(backend, run)
+        if run.trainer is None:  # or somebody else has packed it meanwhile
+            held -= weights[run.id]
 
 
-async def _packed(backend: Backend, run: TrainingRun) -> int:
-    """Pack one model; returns the bytes it gave back, 0 when somebody needs it meanwhile."""
+async def _pack(backend: Backend, run: TrainingRun) -> None:
+    """Pack one model; work for it waits meanwhile."""
     trainer = run.trainer
-    assert trainer is not None
-    weight = weight_of(trainer)
-    if backend.store.keeper is None:
+    if backend.store.keeper is None and trainer is not None:
         if trainer.pending:
-            return 0  # its gradient is nowhere else
-        steps = run.steps
-        kept = await backend.compute(export_state, trainer)
-        if (
-            run.steps != steps
-            or trainer.pending
-            or run.trainer is not trainer
-            or not _idle(backend, run)
-        ):
-            return 0
+            return  # its gradient is nowhere else
+        over = backend.packing[run.id] = asyncio.Event()
+        try:
+            kept = await backend.compute(export_state, trainer)
+        finally:
+            del backend.packing[run.id]
+            over.set()
+        if run.trainer is not trainer:
+            return  # it was lost, or its session ended
         run.kept = kept
     run.trainer = None
-    return weight
+
+
+async def packed(backend: Backend, run: TrainingRun) -> None:
+    """Return once nobody packs the model."""
+    while (over := backend.packing.get(run.id)) is not None:
+        await over.wait()
 
 
 def _idle(backend: Backend, run: TrainingRun) -> bool:
     lane = backend.promises.lanes.get(model_lane(run.id))
+    if run.id in backend.packing:
+        return False
     return lane is None or not (lane.current or lane.slots or lane.arrivals)
 
 
@@ -70,4 +78,4 @@ def weight_of(thing: Any, counted: set[int] | None = None) -> int:
     if isinstance(thing, (list, tuple)):
         return sum(weight_of(part, counted) for part in thing)
     parts: Mapping[str, Any] = thing if isinstance(thing, dict) else getattr(thing, "__dict__", {})
-    return sum(weight_of(part, counted) for name, part in parts.items() if name not in SHARED)
+    return sum(weight_of(part, counted) for name, part in list(parts.items()) if name not in SHARED)

@@ -11,13 +11,12 @@ from tinker_mock.server.engine import export_state, load_state
 from tinker_mock.server.errors import OperationFailed
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.service.inputs import training_data
-from tinker_mock.server.service.packing import make_room
+from tinker_mock.server.service.packing import make_room, packed
 from tinker_mock.server.service.trainers import make_trainer
 from tinker_mock.server.service.training import loss_of
-from tinker_mock.server.state.promise import Promise
+from tinker_mock.server.state.promise import REPLAYED, Promise
 from tinker_mock.server.state.records import TrainingRun
 
-REPLAYED = ("forward_backward", "optim_step")
 KEEP_AFTER = 64
 """Requests that are done again at most before a step is kept instead."""
 
@@ -27,6 +26,7 @@ async def wake(backend: Backend, promise: Promise) -> None:
     run = backend.state.runs.get(promise.model_id)
     if run is None or not run.loaded:
         return
+    await packed(backend, run)
     await make_room(backend, run)
     if run.trainer is None:
         run.trainer = await _woken(backend, run)

@@ -2,32 +2,35 @@
 
 Whoever used least goes on, and a newcomer counts as one who used as much as those who wait. Short
 work goes before long work, so that a training step does not wait for a round of everybody's hours;
-long work has every so-manieth turn for its own.
+long work has every so-manieth turn for its own. What has begun holds a thread and half-made
+arrays, so few begin while short work is half done.
 """
 
 import threading
-import time
 from collections import deque
 from operator import attrgetter, methodcaller
 from typing import Generic, Protocol, TypeVar
 
 TURN = 0.005
-"""Seconds that work may run before others go first."""
+"""Seconds of the processor that work may have before others go first."""
 SHORT = 0.1
 """Seconds of turns up to which work is short."""
 LONG_TURNS = 4
 """One turn of so many does not ask who is short."""
+HALF_DONE = 8
+"""Short work that has begun and waits; while there is so much, none begins."""
 
 
 class Player(Protocol):
     """A piece of work, as far as turns are concerned."""
 
     owner: str
-    since: float
-    """When its turn began."""
     spent: float
-    """Seconds of its turns before this one."""
+    """Processor seconds of its turns before this one."""
     begun: bool
+
+    def turn(self) -> float:
+        """Processor seconds of this one."""
 
 
 P = TypeVar("P", bound=Player)
@@ -49,14 +52,15 @@ class Share(Generic[P]):
         return queue is not None and queue[0].spent > SHORT, self.used
 
     def waiting(self, most_begun: int) -> deque[P] | None:
-        """Where the work is that comes next, new or paused in turn."""
+        """Where the work is that comes next: new while fewer have begun, or paused."""
         if self.new and self.begun < most_begun:
             return self.new
         return self.paused or None
 
 
 class Turns(Generic[P]):
-    """`count` turns at a time. Its owner holds a lock during every call."""
+    """`count` turns at a time. Its owner holds a lock during every call; a turn ends in the thread
+    that had it."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -66,7 +70,7 @@ class Turns(Generic[P]):
         """Nothing is here."""
         self.idle.set()
         self._shares: dict[str, Share[P]] = {}
-        self._given = 0
+        self._given = self._half_done = 0
         self._zero = 0.0
         """What a newcomer is taken to have used."""
 
@@ -77,15 +81,12 @@ class Turns(Generic[P]):
         share.present += 1
         if work.begun:
             share.begun += 1
-        (share.paused if work.begun else share.new).append(work)
-        self.waiting += 1
+        self._wait(work, share.paused if work.begun else share.new)
         self.idle.clear()
 
     def pause(self, work: P) -> None:
         """Its turn is over, and it waits for the next one."""
-        share = self._charge(work)
-        share.paused.append(work)
-        self.waiting += 1
+        self._wait(work, self._charge(work).paused)
 
     def leave(self, work: P) -> None:
         """It has ended, or goes elsewhere."""
@@ -97,8 +98,13 @@ class Turns(Generic[P]):
         if not self._shares:
             self.idle.set()
 
+    def _wait(self, work: P, queue: deque[P]) -> None:
+        queue.append(work)
+        self.waiting += 1
+        self._half_done += work.begun and work.spent <= SHORT
+
     def _charge(self, work: P) -> Share[P]:
-        share, turn = self._shares[work.owner], time.perf_counter() - work.since
+        share, turn = self._shares[work.owner], work.turn()
         share.used += turn
         work.spent += turn
         self.free += 1
@@ -108,20 +114,21 @@ class Turns(Generic[P]):
         """Who has a free turn from now on."""
         if not (self.free and self.waiting):
             return None
-        ready = [share for share in self._shares.values() if share.waiting(self.count)]
+        most = self.count if self._half_done < HALF_DONE else 0
+        ready = [share for share in self._shares.values() if share.waiting(most)]
         if not ready:
             return None
         self._given += 1
         alike = self._given % LONG_TURNS == 0
-        by_use, by_place = attrgetter("used"), methodcaller("place", self.count)
+        by_use, by_place = attrgetter("used"), methodcaller("place", most)
         share = min(ready, key=by_use if alike else by_place)
-        queue = share.waiting(self.count)
+        queue = share.waiting(most)
         assert queue is not None
         work = queue.popleft()
         self._zero = max(self._zero, share.used)
         self.free -= 1
         self.waiting -= 1
+        self._half_done -= work.begun and work.spent <= SHORT
         if not work.begun:
             share.begun += 1
-        work.since = time.perf_counter()
         return work

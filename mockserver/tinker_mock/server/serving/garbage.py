@@ -1,7 +1,7 @@
 """The garbage collector, so that it never stops everybody for long.
 
 A full collection walks over every object there is while nobody else can go on: a third of a second
-with a million of them, whoever made them. So what has survived one is left out of the next
+with a million of them, whoever made them. So what has survived two is left out of the next
 (frozen), which then walks over what came since. What is frozen ends with its last reference, as
 ever; only circles have to wait, until twice as much is frozen as when all was looked at last.
 """
@@ -11,9 +11,9 @@ import gc
 OFTEN = (2_000, 10, 2)
 """Objects made, and collections of the younger, before a generation is collected: thousands of
 promises would be walked over again and again."""
-OLDEST = 2
-COUNTED_EVERY = 16
-"""Full collections; counting what is frozen walks over it as well."""
+YOUNGEST, OLDEST = 0, 2
+COUNTED_EVERY = 48
+"""Collections after which something is frozen; counting what is frozen walks over it as well."""
 LEAST = 500_000
 """Objects that may be frozen before all are looked at again."""
 
@@ -25,7 +25,7 @@ class Collector:
         self._most = LEAST
         self._passes = 0
         self._all = False
-        """The next full collection looks at everything."""
+        """The next full collection looks at everything; until then nothing is frozen."""
 
     def begin(self) -> None:
         """What is there now stays until the end: hardly anything that a start makes is garbage."""
@@ -36,7 +36,8 @@ class Collector:
 
     def collected(self, phase: str, info: dict[str, int]) -> None:
         """Called by the collector, in whatever thread it ran."""
-        if phase != "stop" or info["generation"] != OLDEST:
+        generation = info["generation"]
+        if phase != "stop" or generation == YOUNGEST or (self._all and generation != OLDEST):
             return
         gc.freeze()
         if self._all:

@@ -29,7 +29,8 @@ class Lifespan:
     async def _tell(self, what: str) -> None:
         self._answer = asyncio.get_running_loop().create_future()
         self._told.put_nowait({"type": what})
-        await asyncio.wait({self._task, self._answer}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {self._task, self._answer}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if self._task.done() or self._answer.result() == f"{what}.failed":
             await self._task
 

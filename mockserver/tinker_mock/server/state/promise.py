@@ -8,6 +8,11 @@ from tinker_mock.server.state.tables import Record
 PromiseState = Literal["queued", "running", "completed", "failed", "cancelled", "expired"]
 LARGE = 1 << 20
 """Bytes of memory from which on a request is looked through in a thread."""
+DONE: dict[str, Any] = {}
+"""The payload of every operation that has ended."""
+REPLAYED = ("forward_backward", "optim_step")
+"""Operations that are done again to have a model's weights: the same from the same, and nobody but
+their model is another one for it."""
 OPEN: tuple[PromiseState, ...] = ("queued", "running")
 
 

@@ -93,6 +93,9 @@ class Keeper(Protocol):
     def knows(self, promise: Promise) -> bool:
         """That this was asked for is kept."""
 
+    def comes_again(self, promise: Promise) -> bool:
+        """Its result would be the same after a crash, kept or not: what it takes is kept."""
+
     def keep_now(self) -> bool:
         """As `kept`, if it takes no time; False when it has to be waited for."""
 

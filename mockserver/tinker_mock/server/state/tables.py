@@ -36,7 +36,7 @@ class Record:
     _key: str = ""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self.__dict__[name] = value
+        object.__setattr__(self, name, value)  # a look at its __dict__ would make it larger
         if self._account is not None and name not in self.FLEETING:
             self._account.add(self._key)
 
@@ -47,7 +47,8 @@ class Record:
 
     def enter(self, account: Account | None, key: str) -> None:
         """From now on changes are noted in `account` under `key`."""
-        self.__dict__["_account"], self.__dict__["_key"] = account, key
+        object.__setattr__(self, "_account", account)
+        object.__setattr__(self, "_key", key)
 
     @property
     def watched(self) -> bool:

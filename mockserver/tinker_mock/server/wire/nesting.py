@@ -16,11 +16,20 @@ else:
 
 DEEPEST = 128
 """Levels of arrays and objects."""
+SHORT = 64 * 1024
+"""Bytes of which a copy is made to count: several times as fast, and no matter for the memory."""
+
+
+def counted(content: bytes, signs: bytes) -> int:
+    """How many of these bytes there are."""
+    if len(content) > SHORT:
+        return sum(content.count(sign) for sign in signs)
+    return len(content) - len(content.translate(None, signs))
 
 
 def too_deep(content: bytes, most: int = DEEPEST) -> bool:
     """Whether arrays and objects of valid JSON nest deeper than so many levels."""
-    if content.count(b"[") + content.count(b"{") <= most:
+    if counted(content, b"[{") <= most:
         return False
     for part in levels.levels(content):
         checkpoint()

@@ -58,7 +58,7 @@ for situation in TROUBLES:
     judges(f"client/{situation}/repeats", situation)(repeated)
     judges(f"client/{situation}/same-number", situation)(same_body)
     judges(f"client/{situation}/backs-off", situation)(backs_off)
-for situation in ("pending", "unavailable", "throttled", "lost", "ill", "noise", "gone"):
+for situation in (*TROUBLES, "pending", "lost", "ill", "noise", "gone", "busy", "guided"):
     for name, judge in EVERYWHERE.items():
         judges(f"client/{situation}/{name}", situation)(judge)
 
@@ -90,7 +90,7 @@ def retry_after(traffic: Traffic) -> None:
 
 @judges("client/lost/repeats", "lost")
 def lost_repeats(traffic: Traffic) -> None:
-    lost = [one for one in traffic.exchanges if "lose" in str(one.entry.get("effects"))]
+    lost = [one for one in traffic.exchanges if "lose" in one.effects]
     need(lost, "no answer was lost")
     for one in lost:
         again = [two for two in traffic.exchanges if two.identity == one.identity and two.ok]
@@ -142,7 +142,7 @@ def not_resubmitted(traffic: Traffic) -> None:
 
 @judges("client/ill/polls-again", "ill")
 def ill_polls_again(traffic: Traffic) -> None:
-    ill = [one for one in traffic.polls if one.status in (502, 503)]
+    ill = [one for one in traffic.polls if one.status in (502, 503) or "drop" in one.effects]
     need(ill, "no poll was answered 5xx")
     for one in ill:
         later = [
@@ -150,7 +150,7 @@ def ill_polls_again(traffic: Traffic) -> None:
             for two in traffic.polls
             if two.body.get("request_id") == one.body.get("request_id") and two.at > one.at
         ]
-        expect(later, "a poll that got 5xx is repeated", "again", one.body)
+        expect(later, "a poll that got 5xx, or no answer, is repeated", "again", one.body)
 
 
 @judges("client/noise/polls-again", "noise")

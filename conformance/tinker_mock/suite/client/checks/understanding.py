@@ -1,5 +1,6 @@
 """Whether a program understood what it was told: its report against the journal."""
 
+from collections import Counter
 from typing import Any
 
 from tinker_mock.suite.client.judging import judges, need
@@ -8,6 +9,8 @@ from tinker_mock.suite.client.traffic import RecordedExchange, Traffic
 from tinker_mock.suite.core.verdict import expect, expect_equal
 
 PASSES = ("forward", "forward_backward")
+CALM = 60.0
+"""Seconds for which a client says nothing more of the same pause."""
 CLOSE = 1e-5
 """Of a number: a client may hold it as float32."""
 
@@ -131,3 +134,13 @@ def queue(traffic: Traffic) -> None:
     need(held, "nothing was held up")
     text = " ".join(str(line.get("says")) for line in traffic.report if line["value"] == "queue")
     expect("capacity" in text.lower(), "a queue that stands still is told", "paused_capacity", text)
+
+
+@judges("client/understood/queue-calm", "paused")
+def queue_calm(traffic: Traffic) -> None:
+    logged = [line for line in traffic.report if line["value"] == "queue" and line.get("logged")]
+    lines = [str(line.get("says")) for line in logged]
+    need(lines, "the program reports nothing that was logged of queues (TINKER_MOCK_REPORT)")
+    need(traffic.seconds < CALM, "the run was longer than a minute")
+    twice = [text for text, times in Counter(lines).items() if times > 1]
+    expect(not twice, "the same pause is told once a minute at most", "once", twice[:2])

@@ -10,45 +10,46 @@ import logging
 import os
 import sys
 import urllib.request
+from typing import Any
 
 import tinker
 from tinker import types
 
 MODEL = os.environ["TINKER_MOCK_MODEL"]
 SITUATION = os.environ.get("TINKER_MOCK_SITUATION", "healthy")
-CALLS = []
+CALLS: list[dict[str, Any]] = []
 REDUCED = (":sum", ":mean", ":min", ":max")
 
 
-def call(operation, asked=None, **more):
+def call(operation: Any, asked: Any = None, **more: Any) -> Any:
     """Note a call in the order in which it is made; its answer is filled in later."""
     CALLS.append({"value": "call", "operation": operation, "asked": asked or {}, **more})
     return CALLS[-1]
 
 
-def write_report():
+def write_report() -> None:
     with open(os.environ["TINKER_MOCK_REPORT"], "w", encoding="utf-8") as file:
         for line in CALLS:
             print(json.dumps(line), file=file)
 
 
-def known(function, **options):
+def known(function: Any, **options: Any) -> Any:
     """Those of the options that the function of this release takes."""
     names = inspect.signature(function).parameters
     return {name: value for name, value in options.items() if name in names}
 
 
-def resolved(value):
+def resolved(value: Any) -> Any:
     """A client, of releases that give it at once and of those that promise it."""
     return value.result() if hasattr(value, "result") else value
 
 
-def tensor(values, kind, shape=None):
+def tensor(values: Any, kind: Any, shape: Any = None) -> Any:
     values = list(values)
     return types.TensorData(data=values, dtype=kind, shape=shape or [len(values)])
 
 
-def datum(tokens, **inputs):
+def datum(tokens: Any, **inputs: Any) -> Any:
     """A datum, and its wire form."""
     count = len(tokens) - 1
     given = {"target_tokens": (tokens[1:], "int64")}
@@ -62,11 +63,11 @@ def datum(tokens, **inputs):
     return made, {"model_input": {"chunks": [{"tokens": tokens[:-1]}]}, "loss_fn_inputs": wire}
 
 
-def weighted(tokens, first=0.25):
+def weighted(tokens: Any, first: Any = 0.25) -> Any:
     return datum(tokens, weights=[first + 0.5 * place for place in range(len(tokens) - 1)])
 
 
-def policy(tokens):
+def policy(tokens: Any) -> Any:
     count = len(tokens) - 1
     return datum(
         tokens,
@@ -75,7 +76,7 @@ def policy(tokens):
     )
 
 
-def told_of(result):
+def told_of(result: Any) -> Any:
     metrics = {name: value for name, value in result.metrics.items() if name.endswith(REDUCED)}
     outputs = [{"logprobs": {"data": [float(value) for value in one["logprobs"].data]}}
                for one in result.loss_fn_outputs]  # fmt: skip
@@ -85,14 +86,16 @@ def told_of(result):
 class Pass:
     """A pass that was submitted, and its line in the report."""
 
-    def __init__(self, client, data, loss, config=None, forward=False):
+    def __init__(
+        self, client: Any, data: Any, loss: Any, config: Any = None, forward: Any = False
+    ) -> None:
         name = "forward" if forward else "forward_backward"
         given = {} if config is None else {"loss_fn_config": config}
         wire = {"model_id": client.model_id, "data": [one for _, one in data], "loss_fn": loss}
         self.line = call(name, {**wire, **given})
         self.future = getattr(client, name)([one for one, _ in data], loss, **given)
 
-    def wait(self):
+    def wait(self) -> None:
         try:
             self.line["told"] = told_of(self.future.result())
         except Exception as error:
@@ -100,7 +103,7 @@ class Pass:
             raise
 
 
-def optim_step(client, **params):
+def optim_step(client: Any, **params: Any) -> Any:
     known_params = {**getattr(types.AdamParams, "model_fields", {}),
                     **getattr(types.AdamParams, "__dataclass_fields__", {})}  # fmt: skip
     chosen = {name: value for name, value in params.items() if name in known_params}
@@ -111,11 +114,11 @@ def optim_step(client, **params):
 class Listener(logging.Handler):
     """Reports what is logged of a queue that stands still."""
 
-    def emit(self, record):
+    def emit(self, record: Any) -> None:
         CALLS.append({"value": "queue", "says": record.getMessage()})
 
 
-def opened(service):
+def opened(service: Any) -> Any:
     """A model."""
     create = service.create_lora_training_client
     options = known(create, rank=8, seed=3, train_unembed=False, user_metadata={"run": "audit"})
@@ -129,7 +132,7 @@ def opened(service):
     return client
 
 
-def train(client):
+def train(client: Any) -> None:
     """Steps whose parts are submitted before any is waited for."""
     long, short = list(range(20, 34)), [7, 300, 70_000, 9]
     first = Pass(client, [weighted(long), weighted(short, 1.5)], "cross_entropy")
@@ -151,21 +154,21 @@ def train(client):
     again.result()
 
 
-def trained_in_pieces(client):
+def trained_in_pieces(client: Any) -> None:
     """More than goes into one request."""
     many = [weighted([n % 90 + 10, 7, n % 50 + 200], n % 8 / 8) for n in range(1030)]
     Pass(client, many, "cross_entropy").wait()
 
 
-def trained_by_own_loss(client):
+def trained_by_own_loss(client: Any) -> None:
     """The sum of the squares of the log-probabilities: its gradient is twice themselves.
 
     The step is submitted before the passes are waited for.
     """
     data = [weighted(list(range(40, 52))), weighted([7, 300, 9])]
-    seen = []
+    seen: list[list[float]] = []
 
-    def loss(_, logprobs):
+    def loss(_: Any, logprobs: Any) -> Any:
         seen[:] = [[float(value) for value in one] for one in logprobs]
         total = sum((one**2).sum() for one in logprobs)
         return total, {"squares": float(total)}
@@ -187,9 +190,9 @@ def trained_by_own_loss(client):
     backward["asked"] = {**plain, "data": wanted}
 
 
-def saved(client):
+def saved(client: Any) -> Any:
     """Checkpoints: their paths."""
-    paths = {}
+    paths: dict[str, str] = {}
     for name, save, operation in (
         ("kept", client.save_state, "save_weights"),
         ("doomed", client.save_state, "save_weights"),
@@ -202,7 +205,7 @@ def saved(client):
     return paths
 
 
-def restored(service, client, path):
+def restored(service: Any, client: Any, path: Any) -> None:
     """A model that goes on from a checkpoint, and one that takes its weights only."""
     fresh = opened(service)
     call("load_weights", {"model_id": fresh.model_id, "path": path, "optimizer": False})
@@ -225,7 +228,7 @@ PARAMS = (
 )
 
 
-def drawn(sampler, count, source):
+def drawn(sampler: Any, count: Any, source: Any) -> None:
     """Samples that are all asked for before one is waited for.
 
     `source` is the call, by its place among those of its kind, that told the sampling session.
@@ -251,7 +254,7 @@ def drawn(sampler, count, source):
             for one in future.result().sequences]}  # fmt: skip
 
 
-def scored(sampler):
+def scored(sampler: Any) -> None:
     """Log-probabilities of a prompt, and what was likely in its places."""
     prompt = types.ModelInput.from_ints(tokens=PROMPT)
     line = call("asample", {"prompt_logprobs": True, "prompt": {"chunks": [{"tokens": PROMPT}]}})
@@ -268,7 +271,7 @@ def scored(sampler):
     line["told"] = told
 
 
-def fresh_sampler(client):
+def fresh_sampler(client: Any) -> Any:
     """A sampler of the weights as they are, and the call that told its sampling session.
 
     Newer releases save without a name; older ones open a session on the path of what they saved.
@@ -279,7 +282,7 @@ def fresh_sampler(client):
     return sampler, f"save_weights_for_sampler {place}"
 
 
-def sample(service, client, paths):
+def sample(service: Any, client: Any, paths: Any) -> None:
     sampler, source = fresh_sampler(client)
     drawn(sampler, len(PARAMS), source)
     scored(sampler)
@@ -294,13 +297,13 @@ def sample(service, client, paths):
         drawn(sampler, 1, f"create_sampling_session {place}")
 
 
-def address(path):
+def address(path: Any) -> Any:
     """The parts of a tinker:// path by their names in the API's paths."""
     run, kind, name = path.removeprefix("tinker://").split("/")
     return {"run_id": run, "kind": kind, "name": name}
 
 
-def listed(rest, client):
+def listed(rest: Any, client: Any) -> None:
     line = call("list_training_runs", {"limit": 1, "offset": 1})
     page = rest.list_training_runs(limit=1, offset=1).result()
     line["told"] = {"training_runs": [
@@ -317,7 +320,7 @@ def listed(rest, client):
          "public": getattr(one, "public", None)} for one in found]}  # fmt: skip
 
 
-def managed(rest, client, paths):
+def managed(rest: Any, client: Any, paths: Any) -> None:
     """Checkpoints published, given a lifetime, deleted."""
     kept, drawn_from, doomed = paths["kept"], paths["drawn"], paths["doomed"]
     if hasattr(rest, "set_checkpoint_ttl_from_tinker_path"):
@@ -343,7 +346,7 @@ def managed(rest, client, paths):
     line["told"] = {"base_model": run.base_model, "lora_rank": run.lora_rank}
 
 
-def refused(rest):
+def refused(rest: Any) -> None:
     """What the user is told of a mistake."""
     line = call("get_training_run", {"run_id": "no-such-run"})
     try:
@@ -352,7 +355,7 @@ def refused(rest):
         line["error"] = told_as(error)
 
 
-def told_as(error):
+def told_as(error: Any) -> Any:
     """An error as the user sees it."""
     category = getattr(error, "category", None)
     category = getattr(category, "value", category)
@@ -360,7 +363,7 @@ def told_as(error):
     return {"says": str(error), "status": status, "category": category and str(category)}
 
 
-def failed(client):
+def failed(client: Any) -> None:
     """A step whose promise fails: the error is noted, and ends the program."""
     passed = Pass(client, [weighted(PROMPT)], "cross_entropy")
     line = call("optim_step", {"model_id": client.model_id})
@@ -373,7 +376,7 @@ def failed(client):
         raise
 
 
-def main():
+def main() -> None:
     service = tinker.ServiceClient(user_metadata={"purpose": "audit"})
     call("create_session", {"user_metadata": {"purpose": "audit"}})
     client = opened(service)

@@ -65,11 +65,11 @@ class Drawer:
         whole = running[:, -1] if special.shape[1] else np.zeros(contexts.size)
         target = uniform(seeds) * (ordinary + whole)
         tokens = np.full(contexts.size, -1, dtype=np.int64)
-        chosen = np.flatnonzero(target < whole)
+        chosen = (target < whole).nonzero()[0]
         if chosen.size:
             column = (target[chosen, None] >= running[chosen]).sum(axis=1)
             tokens[chosen] = self._special_tokens(contexts.take(chosen), column)
-            left = np.flatnonzero(tokens < 0)
+            left = (tokens < 0).nonzero()[0]
             target, whole, ordinary = target[left], whole[left], ordinary[left]
             tokens[left] = self._ordinary(
                 deepest[left], _share((target - whole) / ordinary), seeds[left]
@@ -83,7 +83,7 @@ class Drawer:
         special = normalisers.grammar[deepest] * normalisers.factors[contexts.state, 1:]
         gains = [special * self.grammar_allowed]
         for scripted, log_lift in contexts.lifts():
-            due = np.flatnonzero(scripted >= 0)
+            due = (scripted >= 0).nonzero()[0]
             lift = np.expm1(log_lift[due] / normalisers.temperature)
             gain = np.zeros((contexts.size, 1))
             favoured = self.scorer.log_weights(contexts.take(due), scripted[due])
@@ -103,7 +103,7 @@ class Drawer:
         found = self._descend(deepest.copy(), np.full(deepest.size, -1), share)
         rejected = self._listed_below(found)
         tokens, source, below = found.tokens, found.source, found.below
-        open_ = np.flatnonzero(rejected)
+        open_ = (rejected).nonzero()[0]
         tokens[open_] = -1
         tries = np.ones(deepest.size, dtype=np.int64)
         while open_.size:
@@ -135,7 +135,7 @@ class Drawer:
     def _descend(self, source: Ints, below: Ints, share: Floats) -> Descent:
         """Pick from a listing or go up, to the frozen model in the end."""
         found = Descent(np.full(source.size, -1, dtype=np.int64), source, below, share)
-        open_ = np.flatnonzero(source != FROZEN)
+        open_ = (source != FROZEN).nonzero()[0]
         sums, parents = self.listings, self.scorer.table.context_parent.values
         starts, running = sums.starts.values, sums.running.values
         at = source.take(open_)
@@ -144,7 +144,7 @@ class Drawer:
             rest = sums.rest.values.take(at)
             target = share.take(open_)
             target *= listed + rest
-            here = np.flatnonzero(target < listed)
+            here = (target < listed).nonzero()[0]
             if here.size:
                 steps = (target.take(here) * SHARE).astype(np.int64)
                 begun = running.take(starts.take(at.take(here)))
@@ -152,15 +152,15 @@ class Drawer:
                 found.tokens[open_.take(here)] = sums.tokens.values.take(spot)
                 if here.size == open_.size:
                     break
-            up = np.flatnonzero(target >= listed)
+            up = (target >= listed).nonzero()[0]
             room = np.maximum(rest.take(up), TINY)
             open_, below_ = open_.take(up), at.take(up)
             found.share[open_] = _share((target.take(up) - listed.take(up)) / room)
             at = parents.take(below_).astype(np.int64)
             found.below[open_], found.source[open_] = below_, at
-            further = np.flatnonzero(at != FROZEN)
+            further = (at != FROZEN).nonzero()[0]
             open_, at = open_.take(further), at.take(further)
-        rooted = np.flatnonzero(found.tokens < 0)
+        rooted = (found.tokens < 0).nonzero()[0]
         if rooted.size:
             root = sums.root_cumulative
             spot = np.searchsorted(root, found.share[rooted] * root[-1], "right")
@@ -170,7 +170,7 @@ class Drawer:
     def _listed_below(self, found: Descent) -> Bools:
         """Whether the context that sent the draw up lists the token after all."""
         again = np.zeros(found.tokens.size, dtype=bool)
-        sent = np.flatnonzero(found.below >= 0)
+        sent = (found.below >= 0).nonzero()[0]
         if sent.size:
             again[sent] = self.scorer.table.listed_in(found.below[sent], found.tokens[sent])
         return again
