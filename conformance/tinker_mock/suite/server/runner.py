@@ -222,8 +222,8 @@ def play_scenario(
         status, why = Status.NOT_JUDGED, str(over)
     except Exception as error:
         why = f"the suite failed: {type(error).__name__}: {error}"
-        if late := context.over():  # what earlier checks had no time for is missing now
-            status, why = Status.NOT_JUDGED, late
+        if missed := context.over():  # what earlier checks had no time for is missing now
+            status, why = Status.NOT_JUDGED, missed
     finally:
         played = len(context.client.exchanges)
         context.finish()
