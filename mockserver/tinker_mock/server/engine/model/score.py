@@ -19,7 +19,6 @@ from tinker_mock.server.engine.model.hashing import Hashes
 from tinker_mock.server.engine.model.keys import Bools, Floats, Ints
 from tinker_mock.server.engine.model.layouts import Layout
 from tinker_mock.server.engine.model.normalisers import Normalisers, Prepared
-from tinker_mock.server.engine.model.numbering import Numbering
 from tinker_mock.server.engine.model.plans import Place, Plan, Plans, Questions
 
 
@@ -64,7 +63,6 @@ class Scorer:
         self.normalisers = normalisers
         self.lock = lock
         self.ready: Bools = np.zeros(0, dtype=bool)
-        self.numbers = Numbering()
         self.plans = plans
         self._marks: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
 
