@@ -37,7 +37,7 @@ class Layout:
     `levels` cut the contexts, `cuts` the entries by order; `ends` [contexts + 1] are where each
     context's entries begin and end, `listing` the places of contexts that have any, `context_up`
     the places of their parents (-1 for one that is not among them). Per entry: `up` the place of
-    its parent (-1 likewise), `base` its log weight without parameters. `outside` are the places of
+    its parent (-1 likewise), `plain` its log weight without parameters. `outside` are the places of
     those beyond order 0 whose parent, `outside_parent`, is not among them. `trained` are the
     places of parameters, `parameters` their entries; `marked` those of grammar tokens, with the
     place of their context, `owner`, and their grammar `column`.
@@ -51,7 +51,7 @@ class Layout:
     entries: Ints
     cuts: list[int]
     up: Ints
-    base: Floats
+    plain: Floats
     outside: Ints
     outside_parent: Narrow
     trained: Ints
@@ -104,7 +104,7 @@ def laid_out(
         entries=entries,
         cuts=cuts,
         up=up,
-        base=table.log_base.values.take(entries),
+        plain=table.log_base.values.take(entries),
         outside=outside,
         outside_parent=parent[outside],
         trained=trained,

@@ -112,10 +112,10 @@ class Normalisers:
             shift[outside] += self.shift.take(layout.outside_parent)
         for begin, end in pairwise(layout.cuts[1:]):
             shift[begin:end] += shift.take(up[begin:end])
-        weight = layout.base + shift[:-1]
+        weight = layout.plain + shift[:-1]
         np.exp(self.tempered(weight), out=weight)
         above = weight.take(up)
-        above[:root] = np.exp(self.tempered(layout.base[:root]))
+        above[:root] = np.exp(self.tempered(layout.plain[:root]))
         if outside.size:
             above[outside] = self.weight.take(layout.outside_parent)
         return Prepared(layout, values, shift, weight, above)
