@@ -117,4 +117,4 @@ def test_a_pending_gradient_weighs_what_it_holds(small: BaseModel) -> None:
     (part,) = trainer.pending.parts
     assert part.prepared is not None
     entries = part.prepared.layout.entries.size
-    assert weight_of(trainer) - before > 6 * 8 * entries  # where they lie, what they weigh
+    assert weight_of(trainer) - before > 5 * 8 * entries  # their places, and what they weigh
