@@ -9,6 +9,7 @@ from tinker_mock.suite.core.promises import Outcome
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Lacking, Status, Unmet, Verdict, judging
 from tinker_mock.suite.server.causes import blame_once
+from tinker_mock.suite.server.runner import run_server_suite
 from tinker_mock.suite.server.wire_checks import judge_operation, judge_wire
 
 ROUTES, RULES = Routes("tinker"), requirement_of()
@@ -112,6 +113,14 @@ def test_an_operation_that_is_always_refused_is_told_by_its_own_check() -> None:
     never = next(one for one in wire if one.check == "models/wire/unload_model")
     assert never.status.value in ("not-testable", "warn")
     assert told(own, never) == ["models/unload/promise"]
+
+
+def test_a_server_that_is_gone_is_one_finding() -> None:
+    gone = Target("http://127.0.0.1:1", timeout=2.0, base_model="m")
+    run = run_server_suite(gone, ("sessions", "models/create"))
+    (told,) = run.bad
+    assert "the server takes connections" in told.message
+    assert "Connection refused" in f"{told.message} {told.actual}"
 
 
 def test_a_finding_without_a_common_cause_stays() -> None:

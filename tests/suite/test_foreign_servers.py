@@ -9,13 +9,19 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tinker_mock.contracts.ledger import requirement_of
+from tests.suite.conftest import target as judged_as
+from tinker_mock.contracts.ledger import SdkSpan, requirement_of
+from tinker_mock.server.errors import BadRequest
+from tinker_mock.server.mutants import ActiveMutants
+from tinker_mock.server.serving.in_thread import RunningServer
+from tinker_mock.server.settings import Settings
+from tinker_mock.server.wire.exchange import Exchange as WireExchange
 from tinker_mock.suite.core.context import ScenarioContext, place
 from tinker_mock.suite.core.http import Routes
 from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Status, Unmet
 from tinker_mock.suite.server.paging import listed
-from tinker_mock.suite.server.runner import load_scenarios, play_scenario
+from tinker_mock.suite.server.runner import load_scenarios, play_scenario, run_server_suite
 
 ODD_PATH = "tinker://run/checkpoints/kept"
 
@@ -106,6 +112,37 @@ def test_without_a_second_key_isolation_does_not_apply(target: Target) -> None:
     verdicts, _ = play_scenario(scenario, target, Routes("tinker"), requirement_of())
     assert {verdict.status for verdict in verdicts} == {Status.NOT_APPLICABLE}
     assert "--other-key" in verdicts[0].message
+
+
+def test_a_server_without_keys_refuses_no_credential(target: Target) -> None:
+    scenario = load_scenarios()["auth/refusals"]
+    verdicts, _ = play_scenario(scenario, target, Routes("tinker"), requirement_of())
+    told = {verdict.check: verdict for verdict in verdicts}
+    assert told["auth/missing-key/refused"].status is Status.WARN
+    assert told["auth/refusal/status"].status is Status.NOT_APPLICABLE
+
+
+class Lean(ActiveMutants):
+    """Knows no rankings of a prompt's tokens."""
+
+    def prepare(self, exchange: WireExchange) -> None:
+        if isinstance(exchange.body, dict) and exchange.body.get("topk_prompt_logprobs"):
+            raise BadRequest("topk_prompt_logprobs is not supported by this backend")
+
+
+def test_what_a_server_lacks_is_told_once_and_costs_nothing_else() -> None:
+    with RunningServer(Settings(port=0, long_poll=0.7)) as running:
+        running.mock.endpoint.traffic.mutants = Lean()
+        asked = judged_as(running.url, sdk=SdkSpan.parse("0.25"))
+        run = run_server_suite(asked, ("sampling", "protobuf/sample"))
+    bad = [(one.check, one.message, one.actual, one.cause) for one in run.bad]
+    assert len(bad) == 1, bad
+    (told,) = run.bad
+    assert told.check == "sampling/topk/rows"
+    others = [one for one in run.verdicts if one.message.startswith(f"{told.check} says once")]
+    assert {one.check for one in others} >= {"protobuf/sample/topk", "sampling/topk/value"}
+    held = {one.check: one.status for one in run.verdicts}
+    assert held["protobuf/sample/tokens"] is Status.PASS
 
 
 def test_the_trace_of_a_finding_ends_before_the_cleaning_up(target: Target) -> None:

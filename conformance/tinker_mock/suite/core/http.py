@@ -283,6 +283,9 @@ class RecordingClient:
             exchange.fault = f"{type(error).__name__}: {error}"
             if self.deadline is not None and self.deadline.left() <= 0:
                 raise self.out_of_time(self.deadline) from error
+            if isinstance(error, httpx.ConnectError):
+                gone = "the server takes connections"
+                raise Lacking(gone, "a connection", exchange.fault, whole=True) from error
             kind = NoAnswer if isinstance(error, httpx.TimeoutException) else Unmet
             raise kind(f"{name} answers", "an HTTP answer", exchange.fault) from error
         exchange.elapsed = time.monotonic() - exchange.started

@@ -88,15 +88,6 @@ class Unmet(Exception):
         self.actual = shown(actual)
 
 
-@contextmanager
-def in_order() -> Iterator[None]:
-    """What fails in the block fails because an operation overtook another."""
-    try:
-        yield
-    except Unmet as unmet:
-        raise overtaken(unmet.expected, unmet.actual) from unmet
-
-
 class NoAnswer(Unmet):
     """A request that nobody answered in its time."""
 
@@ -128,6 +119,15 @@ class Lacking(Unmet):
 def overtaken(expected: object, actual: object) -> Lacking:
     """That an early operation did not wait."""
     return Lacking(WAITS, expected, actual, whole=True, operation="retrieve_future")
+
+
+@contextmanager
+def in_order() -> Iterator[None]:
+    """What fails in the block fails because an operation overtook another."""
+    try:
+        yield
+    except Unmet as unmet:
+        raise overtaken(unmet.expected, unmet.actual) from unmet
 
 
 @contextmanager
