@@ -139,6 +139,21 @@ def step_cost(orders: int, batches: int) -> tuple[float, int]:
     return 1e3 * best_of(lambda: step(data), 40), int(trainer.adapter.counts.sum())
 
 
+def turns_cost(batches: int, size: int) -> float:
+    """Milliseconds of such a step, each time with the next of `size` batches, all seen before."""
+    base = BaseModel("bench/turns", 151936, 151669, corpus=letters)
+    trainer, data = Trainer(base), [chat(QUESTIONS * n, QUESTIONS) for n in range(batches)]
+
+    def steps(some: list[list[Datum]]) -> None:
+        for batch in some:
+            trainer.forward_backward(batch)
+            trainer.optim_step({"learning_rate": 1e-4})
+
+    steps(data)
+    steps(data[:size])
+    return 1e3 * best_of(lambda: steps(data[:size]), 8) / size
+
+
 def drawing_cost(orders: int) -> float:
     """Microseconds a sampled token, 64 at once, after training."""
     base = BaseModel("bench/draw", 151936, 151669, corpus=letters, orders=orders)
@@ -161,6 +176,7 @@ def memory() -> None:
         ratio = f"{whole / short:5.2f}x two tokens back ({short:.2f} ms)"
         print(f"  {pairs:7,} pairs trained   {whole:6.2f} ms  {ratio}")
     print(f"  wanted: {WANTED_RATIO}x, {WANTED_STEP} ms after 100,000 pairs")
+    print(f"  12 batches of 31 in turn {turns_cost(31, 12):6.2f} ms a step")
     whole, short = drawing_cost(ORDERS), drawing_cost(SHORT_ORDERS)
     print(f"  a sampled token {whole:6.2f} us  {whole / short:5.2f}x two tokens back")
     print(f"  wanted: {WANTED_RATIO}x")

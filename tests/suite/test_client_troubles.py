@@ -124,3 +124,11 @@ def test_the_newest_release_refuses_mistakes() -> None:
     found = audit_client(command, ("mistaken",), timeout=300, environment=environment)
     told = {one.check: f"{one.status} {one.actual}" for one in found}["client/mistaken/told"]
     assert told.startswith(Status.PASS), told
+
+
+def test_a_rule_for_later_releases_is_not_held_against_an_earlier_one() -> None:
+    earlier = {"user-agent": "x/Python 0.16.1"}
+    polls = [poll(1.0, 429)]
+    polls[0].entry = {**polls[0].entry, "request_headers": earlier}
+    assert judged("client/busy/polls-again", polls) is Status.NOT_APPLICABLE
+    assert judged("client/busy/succeeds", polls, exit_code=1) is Status.NOT_APPLICABLE

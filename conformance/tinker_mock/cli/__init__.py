@@ -1,9 +1,11 @@
 """The command line, `tinker-mock`: finds a command in the table, imports it, runs it."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from tinker_mock.cli.commands import COMMANDS, GROUPS, NOTES, extra_of
 from tinker_mock.cli.parser import Parser, did_you_mean
@@ -68,7 +70,7 @@ def execute(command: str, words: list[str]) -> int:
     """Import a command, parse its options, run it."""
     path, summary = COMMANDS[command]
     try:
-        module = import_module(f"tinker_mock.{path}")
+        module = _imported(f"tinker_mock.{path}")
         description, _, examples = (module.__doc__ or summary).partition("\n\nexamples:\n")
         epilog = f"examples:\n{examples}" if examples else None
         parser = Parser(prog=spelt(command), description=description, epilog=epilog)
@@ -86,6 +88,15 @@ def execute(command: str, words: list[str]) -> int:
         lacking = f"needs pip install '{PROGRAM}[{extra}]' (there is no {error.name} here)"
         print(f"{spelt(command)}: {lacking}", file=sys.stderr)
         return WRONG_USAGE
+
+
+def _imported(name: str) -> Any:
+    """The module. Nobody looks for garbage meanwhile: importing makes hardly any."""
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.enable()
 
 
 def below(group: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ import pytest
 from tests.server.commands import served_process
 from tests.server.conftest import Api, sample, training_step, update
 from tinker_mock.server.app import create_app
+from tinker_mock.server.database import transfer
 from tinker_mock.server.database.schema import MIGRATIONS, VERSION
 from tinker_mock.server.database.weight_files import Filed
 from tinker_mock.server.errors import ConfigurationError
@@ -244,6 +245,43 @@ def test_a_result_that_was_told_is_the_same_when_the_server_was_killed_at_once(
         assert found + loop(api, model, 2, 1) == expected
         assert server.mock.state.runs[model].steps == 3
         api.http.close()
+
+
+def test_every_answer_may_be_the_last(directory: Path, tmp_path: Path) -> None:
+    """What was kept when an answer came gives the same results, in the same order."""
+    asked: list[str] = []
+    moments: list[tuple[Path, list[str]]] = []
+
+    def copied() -> None:
+        archive = tmp_path / f"{len(moments)}.tar"
+        transfer.export_to(directory, archive)
+        moments.append((archive, list(asked)))
+
+    with running(directory) as server:
+        api = Api(server, "tml-a")
+        model = api.model()
+        for step in range(2):
+            bodies = training_step(model, 3 * step + 1), update(model, 3 * step + 2)
+            for path, body in zip(("forward_backward", "optim_step"), bodies, strict=True):
+                asked.append(api.submit(path, body))
+                copied()
+            for request in asked[-2:]:
+                api.outcome(request)
+                copied()
+            saved = {"model_id": model, "seq_id": 3 * step + 3, "path": f"step-{step}"}
+            asked.append(api.submit("save_weights", saved))
+            copied()
+        told = {request: api.outcome(request) for request in asked}
+        api.http.close()
+    for archive, known in moments:
+        transfer.import_from(archive.with_suffix(""), archive)
+        with running(archive.with_suffix("")) as server:
+            api = Api(server, "tml-a")
+            assert {request: api.outcome(request) for request in known} == {
+                request: told[request] for request in known
+            }
+            assert len(api.get("checkpoints").json()["checkpoints"]) == len(known) // 3
+            api.http.close()
 
 
 def test_a_file_that_was_changed_is_not_loaded(directory: Path) -> None:

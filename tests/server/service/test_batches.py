@@ -120,3 +120,35 @@ def test_a_burst_is_one_batch_and_nobody_waits_for_ever(
     assert compute.sizes == [5, 1]
     for turns, result in zip((0, 5, 10, 15, 20, 200), found, strict=True):
         assert same(result.sequences[0], Sampler(base).sample(asked(turns)).sequences[0])
+
+
+def test_there_is_most_patience_for_those_who_came_last_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+
+    async def noted(seconds: float) -> None:
+        pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(batches, "machine_pause", noted)
+    compute = Counting()
+    batcher = Batcher(compute)
+
+    async def burst(count: int, patience: float = 0.001) -> list[float]:
+        pauses.clear()
+        asks = [batcher.run("k", lambda: list, n, patience=patience) for n in range(count)]
+        assert await asyncio.gather(*asks) == list(range(count))
+        return [round(pause / patience, 6) for pause in pauses]
+
+    async def work() -> None:
+        assert await burst(1) == [1]
+        assert await burst(5) == [batches.CROWDED]
+        assert await burst(2) == [batches.EXPECTANT]
+        assert await burst(2) == [batches.CROWDED]
+        assert await burst(1) == [batches.EXPECTANT]
+        assert await burst(1) == [1]
+        assert await burst(2, patience=1.0) == [batches.LONGEST_PAUSE]
+
+    asyncio.run(work())
+    assert compute.sizes == [1, 5, 2, 2, 1, 1, 2]

@@ -144,6 +144,22 @@ def test_of_many_sessions_that_ended_the_latest_stay(
     assert player.counts()["lanes"] == 2  # of the session whose checkpoint is there
 
 
+@pytest.mark.tinker_mock(clock="manual", result_retention=100.0)
+def test_a_curve_ends_with_its_model(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "MOST_ENDED", 2)
+    api, models = player.api, []
+    for _ in range(5):
+        session = api.session()
+        models.append(api.model(session))
+        api.done("forward_backward", training_step(models[-1], 1))
+        api.done("optim_step", update(models[-1], 2))
+        api.post(f"sessions/{session}/finish", {"reason": {"type": "success"}})
+        player.pass_time(1)
+    told = api.http.get("/_mock/training").json()["models"]
+    assert [model["model_id"] for model in told] == models[-3:]  # when the last began
+    assert all(len(model["points"]) == 1 for model in told)
+
+
 @pytest.mark.parametrize("lasting", [False, True])
 def test_idle_models_are_packed_and_go_on_where_they_were(tmp_path: Path, lasting: bool) -> None:
     told = []

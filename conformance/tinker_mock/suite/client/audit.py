@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import yaml
 
-from tinker_mock.contracts.ledger import requirement_of
+from tinker_mock.contracts.ledger import NEWEST, OLDEST, Requirement, requirement_of
 from tinker_mock.suite.client.checks import (
     calls,
     candour,
@@ -29,7 +29,7 @@ from tinker_mock.suite.client.checks import (
     retries,
     understanding,
 )
-from tinker_mock.suite.client.judging import CLIENT_CHECKS, ClientCheck
+from tinker_mock.suite.client.judging import CLIENT_CHECKS, ClientCheck, need
 from tinker_mock.suite.client.report import ENVIRONMENT as REPORT
 from tinker_mock.suite.client.report import read_report
 from tinker_mock.suite.client.traffic import RecordedExchange, Traffic
@@ -135,7 +135,7 @@ def audit_client(
     jobs: int = 2,
 ) -> list[Verdict]:
     """Verdicts of every check, in the order of the table."""
-    wanted = list(names or situations())
+    wanted = sorted(names or situations(), key=lambda name: not situations()[name].get("patient"))
 
     def play(name: str) -> Traffic:
         traffic = record_traffic(command, name, timeout, environment)
@@ -157,10 +157,18 @@ def judge_check(check: ClientCheck, by_situation: Mapping[str, Traffic]) -> Verd
         verdict.status, verdict.message = Status.NOT_APPLICABLE, "the situation was not played"
         return verdict
     with judging(verdict):
+        need(applies(rule, traffic), f"the rule is for releases {rule.sdk}")
         check.judge(traffic)
     if verdict.status in (Status.FAIL, Status.WARN):
         verdict.trace = [trace_of(one, traffic) for one in telling(traffic)]
     return verdict
+
+
+def applies(rule: Requirement, traffic: Traffic) -> bool:
+    """Whether a rule is one for the release that the client says it is, if it says one."""
+    known = range(OLDEST[1], NEWEST[1] + 1)
+    told = max(known[0], min(traffic.release, known[-1]))
+    return not traffic.release or told in rule.sdk
 
 
 def telling(traffic: Traffic, most: int = 8) -> list[RecordedExchange]:

@@ -34,6 +34,7 @@ from tinker_mock.suite.server.scenarios import (
     cases,
     checkpoint_effects,
     checkpoints,
+    choices,
     chunks,
     custom_losses,
     dimuon,
@@ -45,6 +46,7 @@ from tinker_mock.suite.server.scenarios import (
     listings,
     losses,
     models,
+    neighbours,
     optimizer,
     promise_effects,
     protobuf,
@@ -71,8 +73,9 @@ from tinker_mock.suite.server.wire_checks import judge_wire, wire_check
 MODULES = (
     service, auth, tenants, borrowing, sessions, models, listings, training, losses, custom_losses,
     optimizer, between, lessons, dimuon, sampling, draws, rankings, stop_strings, chunks, futures,
-    promise_effects, weights, checkpoint_effects, adapters, checkpoints, searches, runs, telemetry,
-    billing, usage, errors, protobuf, protobuf_values, streaming, text, text_values, kimi, cases,
+    promise_effects, weights, checkpoint_effects, adapters, checkpoints, neighbours, searches, runs,
+    telemetry, billing, usage, errors, protobuf, protobuf_values, streaming, text, text_values,
+    choices, kimi, cases,
 )  # fmt: skip
 """In the ledger's order of chapters, the cases from YAML last."""
 OTHER = "for other SDK releases, or newer than the frozen requirements"

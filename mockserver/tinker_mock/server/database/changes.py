@@ -11,7 +11,7 @@ import orjson
 from tinker_mock.server.database.rows import FILED, KINDS, row_of
 from tinker_mock.server.database.values import OPTIONS
 from tinker_mock.server.database.weight_files import Filed
-from tinker_mock.server.state.promise import REPLAYED, Promise
+from tinker_mock.server.state.promise import REPLAYED, Lane, Promise
 from tinker_mock.server.state.records import TrainingRun
 from tinker_mock.server.state.store import State
 from tinker_mock.server.state.tables import Account, Record
@@ -88,6 +88,8 @@ class Changes:
                 promise.__dict__.pop("_kept", None)
             else:  # its request is there, and no longer here
                 promise.__dict__["_kept"] = kept
+        for lane in change.lanes:
+            lane.__dict__.pop("_kept", None)
         for run_id, replay in change.replays.items():
             self.held.difference_update(self.replays.get(run_id, ()))
             self.held.update(replay)
@@ -138,6 +140,7 @@ class Change:
     facts: dict[str, bytes] = field(default_factory=dict)
     promises: list[tuple[Promise, Any]] = field(default_factory=list)
     """Promises, and what of each was kept before."""
+    lanes: list[Lane] = field(default_factory=list)
     replays: dict[str, list[str]] = field(default_factory=dict)
     """What runs replayed before."""
     named: list[tuple[Record, tuple[Any, ...]]] = field(default_factory=list)
@@ -189,6 +192,9 @@ def gather(changes: Changes, state: State) -> Change:
                 change.rows.append(Row(name, key, row, body_of(row)))
             if isinstance(record, Promise):
                 _promise(changes, change, record)
+            elif isinstance(record, Lane):
+                change.lanes.append(record)
+                record.__dict__["_kept"] = True
             elif isinstance(record, TrainingRun):
                 _replay(changes, change, record.id, record.replay)
     change.counters = {key: state.counters.get(key) for key in changes.counters}
@@ -196,6 +202,17 @@ def gather(changes: Changes, state: State) -> Change:
     changes.everything, changes.facts = False, {}
     for account in (*changes.tables.values(), changes.counters):
         account.clear()
+    return change
+
+
+def gather_new(changes: Changes, promise: Promise) -> Change:
+    """Take a promise that is new, and leave what else has changed: so it was when an operation came
+    that is not done yet, a moment before the rest."""
+    change = Change(everything=False, keys={"promises": [promise.request_id]})
+    row = row_of(promise, change.filed)
+    change.rows.append(Row("promises", promise.request_id, row, body_of(row)))
+    _promise(changes, change, promise)
+    changes.tables["promises"].discard(promise.request_id)
     return change
 
 
@@ -227,9 +244,9 @@ def _size(result: Any) -> int:
     return size
 
 
-def was_gathered(promise: Promise) -> bool:
+def was_gathered(record: Promise | Lane) -> bool:
     """It was part of a commit that has not failed."""
-    return "_kept" in promise.__dict__
+    return "_kept" in record.__dict__
 
 
 def _promise(changes: Changes, change: Change, promise: Promise) -> None:

@@ -15,7 +15,15 @@ from typing import Any, TypeVar
 import orjson
 
 from tinker_mock.server.clock import machine_timer
-from tinker_mock.server.database.changes import Change, Changes, gather, name_of, was_gathered
+from tinker_mock.server.database.changes import (
+    ROW,
+    Change,
+    Changes,
+    gather,
+    gather_new,
+    name_of,
+    was_gathered,
+)
 from tinker_mock.server.database.place import TIME, Place
 from tinker_mock.server.database.weight_files import Filed
 from tinker_mock.server.errors import StorageAway, StorageFull
@@ -25,7 +33,7 @@ from tinker_mock.server.state.store import State
 T = TypeVar("T")
 AGAIN = 0.2
 """Seconds until a place that was away is tried again."""
-UNHURRIED = 0.02
+UNHURRIED = 0.05
 """Seconds until changes that nobody waits for are kept."""
 
 
@@ -68,6 +76,20 @@ class StateKeeper:
         if not self._busy and self._changes:
             self._commit()
         return not self._busy
+
+    def keep_new(self, promise: Promise) -> bool:
+        changes, lane = self._changes, self._state.lanes[promise.lane_id]
+        apart = promise.open and promise.seq_id is not None and not was_gathered(promise)
+        apart = apart and was_gathered(lane) and not (self.place.shared or self._busy)
+        if not apart or changes.everything or self._expected + ROW >= self.place.at_once:
+            return self.keep_now()
+        self._expected = 0
+        change = gather_new(changes, promise)
+        with self._judged(change):
+            self.place.write(change)
+        if changes:
+            self._changed()
+        return True
 
     async def kept(self) -> None:
         if self._work is not None:

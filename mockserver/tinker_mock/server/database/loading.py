@@ -77,5 +77,7 @@ def load_state(rows: Rows, files: Any) -> State:
         run = state.runs.get(promise.model_id)
         if run is not None:
             run.last_request_time = max(run.last_request_time, promise.submitted_at)
+    for lane in state.lanes.values():
+        lane.__dict__["_kept"] = True
     enter_lanes(state.promises, state.lanes)
     return state

@@ -132,6 +132,8 @@ def enter_lanes(promises: Mapping[str, Promise], lanes: Mapping[str, Lane]) -> N
         request_id, seq_id = promise.request_id, promise.seq_id
         if seq_id is not None:
             lane.submitted[seq_id] = request_id
+            if lane.ordered:
+                lane.highest = max(lane.highest, seq_id)
         waits = lane.ordered and promise.open and request_id != lane.current
         if waits and seq_id:
             lane.slots[seq_id] = request_id

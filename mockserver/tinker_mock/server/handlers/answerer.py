@@ -69,7 +69,7 @@ class MockAnswerer:
         outcome = self.handlers[operation.id](self.backend, exchange)
         if isinstance(outcome, Awaitable):
             return self._awaited(exchange, outcome, keeper, reads)
-        if self._comes_again(exchange, keeper) or _kept_now(keeper, reads):
+        if self._kept_now(exchange, outcome, keeper, reads):
             return _answer(outcome)
         return _kept(outcome, keeper, reads)
 
@@ -80,6 +80,20 @@ class MockAnswerer:
         if self._comes_again(exchange, keeper):
             return _answer(told)
         return await _kept(told, keeper, reads)
+
+    def _kept_now(self, exchange: Exchange, outcome: Outcome, keeper: Keeper, reads: bool) -> bool:
+        """What the answer tells of is kept, or is only read. Raises StorageFull."""
+        if self._comes_again(exchange, keeper):
+            return True
+        operation, promises = exchange.operation, self.backend.promises.promises
+        try:
+            if operation is not None and operation.id in REPLAYED and isinstance(outcome, dict):
+                return keeper.keep_new(promises[outcome["request_id"]])
+            return keeper.keep_now()
+        except StorageFull:
+            if reads:
+                return True
+            raise
 
     def _comes_again(self, exchange: Exchange, keeper: Keeper) -> bool:
         """It tells of a result that would be the same again, and of nothing else."""
@@ -116,16 +130,6 @@ class MockAnswerer:
 
 async def _awaited(outcome: Awaitable[Outcome]) -> Answer:
     return _answer(await outcome)
-
-
-def _kept_now(keeper: Keeper, reads: bool) -> bool:
-    """Everything is kept, or what is there is only read. Raises StorageFull."""
-    try:
-        return keeper.keep_now()
-    except StorageFull:
-        if reads:
-            return True
-        raise
 
 
 async def _kept(told: Outcome, keeper: Keeper, reads: bool) -> Answer:

@@ -31,7 +31,13 @@ class Point:
 
     step: int
     at: float
-    values: dict[str, float]
+    names: tuple[str, ...]
+    numbers: tuple[float, ...]
+
+    @property
+    def values(self) -> dict[str, float]:
+        """By name."""
+        return dict(zip(self.names, self.numbers, strict=True))
 
 
 Batches = deque[tuple[BatchFigures, dict[str, float]]]
@@ -73,7 +79,10 @@ class Curves:
         self._last[model_id] = at
         kept = self._kept(model_id)
         self._total += len(kept) < POINTS_KEPT
-        kept.append(Point(step, at, values))
+        names = tuple(values)
+        if kept and kept[-1].names == names:
+            names = kept[-1].names  # one for all of them
+        kept.append(Point(step, at, names, tuple(values.values())))
         while self._total > ALL_POINTS and len(self.points) > 1:
             self._drop(next(iter(self.points)))
 

@@ -1,8 +1,9 @@
 """Work of concurrent requests, done together.
 
 While a batch runs, others that fit it wait for the next one. Work that takes long waits for company
-first, and again for as long after each who came, longer while others did come: a burst of requests
-is one batch or two, and a request alone loses a fraction of its own time. What comes out does not
+first, and again for as long after each who came, longer while others did come, and longest while
+they are fewer than the last time: a burst of requests is one batch or two, and a request alone
+loses a fraction of its own time. What comes out does not
 depend on the company: the engine's results are the same one by one.
 """
 
@@ -18,9 +19,11 @@ from tinker_mock.server.clock import machine_pause, machine_seconds
 MOST_TOGETHER = 256
 LONGEST = 0.3
 """Seconds after which a batch begins, whoever still comes."""
-CROWDED, EXPECTANT = 4, 16
+CROWDED, EXPECTANT = 4, 8
 """So much more patience is there for others while there are others, and while they are fewer than
 last time."""
+LONGEST_PAUSE = 0.1
+"""Seconds that are waited for the next one, at most."""
 Compute = Callable[..., Awaitable[Any]]
 Together = Callable[[list[Any]], list[Any]]
 Waiting = tuple[Any, asyncio.Future[Any]]
@@ -82,10 +85,11 @@ class Batcher:
         seen, end = 0, machine_seconds() + LONGEST
         while seen < len(waiting) < MOST_TOGETHER and machine_seconds() < end:
             seen = len(waiting)
-            await machine_pause(patience * self._expectation(seen))
+            await machine_pause(min(patience * self._expectation(seen), LONGEST_PAUSE))
         self.company = min(len(waiting), MOST_TOGETHER)
 
     def _expectation(self, waiting: int) -> int:
+        """How much more patience than for a first company there is."""
         if waiting < self.company:
             return EXPECTANT
         return CROWDED if waiting > 1 else 1

@@ -30,7 +30,7 @@ MOST_COUNTERS = 10_000
 """Numbers of things asked for again that are remembered; the oldest are forgotten first."""
 OWNED = ("sample", "unnumbered-request", "session")
 """Counters that mean nothing once their sampler, lane or tenant is gone."""
-MOST_LINES = 20_000
+MOST_LINES = 10_000
 """Lines of an account that are kept at most."""
 MOST_ENDED = 300
 """Sessions that have ended, without checkpoints, that are kept at most."""

@@ -77,10 +77,10 @@ def _make_room(backend: Backend) -> None:
         del known[next(iter(known))]
 
 
-def _digests(owner: str, tokens: Sequence[int] | NDArray[np.int64]) -> Iterator[str]:
+def _digests(owner: str, tokens: Sequence[int] | NDArray[np.int64]) -> Iterator[bytes]:
     """The digest of every whole block."""
     running = hashlib.blake2b(owner.encode(), digest_size=16)
     ids = np.asarray(tokens, dtype=np.int64)
     for end in range(BLOCK, ids.size + 1, BLOCK):
         running.update(ids[end - BLOCK : end].tobytes())
-        yield running.hexdigest()
+        yield running.digest()

@@ -22,7 +22,6 @@ from typing import Any
 
 from tinker_mock.server.errors import ConfigurationError
 from tinker_mock.server.journal.request_log import request_log
-from tinker_mock.server.memory import keep_together
 from tinker_mock.server.serving import control_key, limit_options
 from tinker_mock.server.serving.garbage import Collector
 from tinker_mock.server.serving.options import add_behaviour_options, port_number, settings_of
@@ -125,7 +124,6 @@ def serve_one(
     `drawn` tells of the seed once the settings are known to work.
     """
     with ExitStack() as stack:
-        keep_together()
         gc.disable()  # until the collector begins
         stack.callback(gc.enable)
         peers = None

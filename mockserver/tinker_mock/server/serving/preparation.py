@@ -9,8 +9,10 @@ from tinker_mock.server.journal.ring import Journal
 from tinker_mock.server.lazy_module import LazyModule
 
 if TYPE_CHECKING:
+    from tinker_mock.server import memory
     from tinker_mock.server.service import bases
 else:
+    memory = LazyModule("tinker_mock.server.memory")
     bases = LazyModule("tinker_mock.server.service.bases")
 
 FIRST = tuple(
@@ -21,7 +23,7 @@ FIRST = tuple(
     )
 )
 """What clients ask for first."""
-QUIET = 0.1
+QUIET = 0.3
 """Seconds after which nobody seems to wait for a first answer."""
 
 
@@ -49,6 +51,7 @@ class Preparation:
             return
         self._begun = True
         self._journal.listeners = [one for one in self._journal.listeners if one != self._note]
+        memory.keep_together()  # before the threads that it is about
         threading.Thread(target=prepare, name="preparation", daemon=True).start()
 
 

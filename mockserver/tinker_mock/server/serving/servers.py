@@ -5,7 +5,6 @@ are optional and several times faster: for load tests.
 """
 
 import asyncio
-import shutil
 import socket
 import ssl
 import subprocess
@@ -195,7 +194,9 @@ def make_certificate(directory: Path, host: str) -> tuple[Path, Path]:
 
     Raises ConfigurationError where there is no openssl to make one.
     """
-    openssl = shutil.which("openssl")
+    from shutil import which
+
+    openssl = which("openssl")
     if openssl is None:
         raise ConfigurationError("--tls needs openssl, or a certificate: --certfile and --keyfile")
     certificate, key = directory / "certificate.pem", directory / "key.pem"

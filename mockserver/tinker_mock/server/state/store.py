@@ -66,7 +66,7 @@ class State:
     """By number, in order."""
     telemetry: Table[TelemetrySummary] = field(default_factory=Table)
     """By session."""
-    prompt_blocks: dict[str, int] = field(default_factory=dict)
+    prompt_blocks: dict[bytes, int] = field(default_factory=dict)
     """Digests of what prompts began with, oldest first; see `service/prompt_cache.py`."""
     counters: Counters = field(default_factory=lambda: Counters())
     """The id source's counters."""
@@ -98,6 +98,9 @@ class Keeper(Protocol):
 
     def keep_now(self) -> bool:
         """As `kept`, if it takes no time; False when it has to be waited for."""
+
+    def keep_new(self, promise: Promise) -> bool:
+        """As `keep_now`, for an answer that tells of nothing but this promise's acceptance."""
 
     async def kept(self) -> None:
         """Return once everything that has changed so far is kept. Raises StorageFull."""

@@ -40,7 +40,7 @@ def everything(service, client, model_id):
     many(client)
     if not PRESET:  # older ones have none of this
         provenance(client)
-        traced(service, client)
+        traced(service, client, there=False)
     state, weights = saved(client)
     asked("create_sampling_session", model_path=weights)
     kept = resolved(service.create_sampling_client(model_path=weights))
@@ -80,6 +80,8 @@ def main():
     sample(resolved(client.save_weights_and_get_sampling_client(name="thorough")))
     if SITUATION in ("small", "guided"):
         many(client, 10)
+    if SITUATION == "guided":
+        traced(service, client, there=True)
     if SITUATION == "healthy":
         everything(service, client, model_id)
     if hasattr(service, "close"):

@@ -93,6 +93,7 @@ def broken_data():
         good = {"model_input": given, "loss_fn_inputs": {"target_tokens": targets}}
         yield "half of the spans", lambda: types.Datum(**good, model_input_spans=[whole])
         yield "the other half", lambda: types.Datum(**good, loss_fn_input_spans=[whole])
+        yield "few targets", lambda: types.Datum(**good).with_provenance([whole], [short])
         yield "short spans", lambda: types.Datum(**good).with_provenance([short], [short])
 
 

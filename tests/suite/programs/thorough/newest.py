@@ -3,11 +3,12 @@
 import base64
 import struct
 import zlib
+from operator import mul
 
 from sampling import sequences_of
-from saying import asked, known, resolved, told
+from saying import asked, known, plain, resolved, told
 from tinker import types
-from training import COUNT, TEXT, WEIGHTS, datum, outputs_of, passed, understood
+from training import COUNT, TEXT, WEIGHTS, datum, passed, understood
 
 VISION = "Qwen/Qwen3.5-4B"
 """Takes a picture of 8 x 8 pixels as 64 tokens."""
@@ -27,23 +28,33 @@ def provenance(client):
     understood(*passed(client.forward_backward, [(made, said)], "ppo"))
 
 
-def traced(service, client):
-    """A loss that the client traces, or computes itself where the server does not want it."""
+def traced(service, client, there):
+    """A loss that the client computes, or that it uploads to be computed `there`."""
     if not hasattr(service, "create_custom_loss"):
         return
 
     def loss(logprobs, weights):
         total = -(logprobs * weights).sum()
-        return total, {"custom/mine:sum": total * 2}
+        return total, {"custom/mine:sum": total * 2, "custom/part:mean": total / 4}
 
     handle = service.create_custom_loss(loss, {"logprobs": 1, "weights": 1}).result()
-    found = client.forward_backward_custom([datum(weights=WEIGHTS)[0]], handle).result()
-    outputs = outputs_of(found)["loss_fn_outputs"]
-    asked("forward")
-    told(asked("forward_backward"), {"loss_fn_outputs": outputs})
-    want = -2 * sum(w * lp for w, lp in zip(WEIGHTS, outputs[0]["logprobs"]["data"], strict=True))
-    if abs(found.metrics["custom/mine:sum"] - want) > 1e-3 * abs(want):
-        raise AssertionError(f"custom/mine:sum is {found.metrics['custom/mine:sum']}, not {want}")
+    data = [datum(weights=WEIGHTS), datum(TEXT[2:], 1, weights=WEIGHTS[2:])]
+    given = [said for _, said in data]
+    if there:
+        line = asked("forward_backward", data=given, loss_fn="custom")
+    else:
+        asked("forward", data=given)
+        bare = [{"model_input": one["model_input"]} for one in given]
+        line = asked("forward_backward", data=bare, loss_fn="cross_entropy")
+    found = client.forward_backward_custom([one for one, _ in data], handle).result()
+    rows = [plain(one["logprobs"])["data"] for one in found.loss_fn_outputs]
+    told(line, {"loss_fn_outputs": [{"logprobs": {"data": one}} for one in rows]})
+    weights = [said["loss_fn_inputs"]["weights"]["data"] for said in given]
+    totals = [-sum(map(mul, *both)) for both in zip(rows, weights, strict=True)]
+    want = {"custom/mine:sum": 2 * sum(totals), "custom/part:mean": sum(totals) / 8}
+    for name, value in want.items():
+        if abs(found.metrics[name] - value) > 1e-3 * abs(value):
+            raise AssertionError(f"{name} is {found.metrics[name]}, not {value}")
 
 
 def copies(service, client, state):
@@ -91,6 +102,17 @@ def pictured(service):
     prompt = types.ModelInput(chunks=[text, picture, text])
     found = sampler.sample(prompt, num_samples=1, sampling_params=params).result()
     told(line, {"sequences": sequences_of(found)})
+    client = resolved(service.create_lora_training_client(base_model=VISION, rank=2))
+    length = prompt.length if hasattr(prompt, "length") else 6 + 64
+    targets = [number % 90 + 10 for number in range(length)]
+    made = types.Datum(model_input=prompt, loss_fn_inputs={"target_tokens": targets})
+    size = known(types.ImageChunk, expected_tokens=64)
+    chunks = [{"tokens": TEXT[:3]}, {**image, **size}, {"tokens": TEXT[:3]}]
+    said = {
+        "model_input": {"chunks": chunks},
+        "loss_fn_inputs": {"target_tokens": {"data": targets}},
+    }
+    understood(*passed(client.forward, [(made, said)], "cross_entropy"))
 
 
 def png():

@@ -1,5 +1,6 @@
 """Passes and steps: every loss, every setting, inputs of every form."""
 
+import numpy as np
 from saying import asked, known, plain, refusable, told
 from tinker import types
 
@@ -78,7 +79,17 @@ def train(client):
         if options is not None:
             step(client, options)
         understood(*under_way)
-    understood(*passed(client.forward_backward, [matrix()], "cross_entropy"))
+    mixed = [matrix(), plain_values()]
+    understood(*passed(client.forward_backward, mixed, "cross_entropy"))
+
+
+def plain_values():
+    """Lists and arrays in place of tensors."""
+    said = datum(weights=WEIGHTS)[1]
+    inputs = {"target_tokens": TEXT[1:], "weights": np.array(WEIGHTS, np.float32)}
+    given = types.ModelInput.from_ints(tokens=TEXT[:-1])
+    said["model_input"] = {"chunks": [{"tokens": TEXT[:-1]}]}
+    return types.Datum(model_input=given, loss_fn_inputs=inputs), said
 
 
 def matrix():

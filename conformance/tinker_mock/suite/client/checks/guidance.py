@@ -8,7 +8,6 @@ from tinker_mock.suite.core.verdict import expect
 
 @judges("client/guided/compressed", "guided")
 def compressed(traffic: Traffic) -> None:
-    need(traffic.release >= 25, "releases before 0.25 send JSON")
     sent = traffic.of(*PASSES)
     need(sent, "no training request was made")
     plain = [one.operation for one in sent if one.headers.get("content-encoding") != "zstd"]
@@ -17,6 +16,5 @@ def compressed(traffic: Traffic) -> None:
 
 @judges("client/guided/one-poll", "guided")
 def one_poll(traffic: Traffic) -> None:
-    need(traffic.release >= 26, "releases before 0.26 poll for each sample")
     need(traffic.of("asample"), "nothing was sampled")
     expect(traffic.of("retrieve_futures"), "samples are waited for together", "one poll", "none")

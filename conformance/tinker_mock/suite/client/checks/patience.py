@@ -8,7 +8,6 @@ from tinker_mock.suite.core.verdict import expect
 
 @judges("client/busy/polls-again", "busy")
 def busy_polls_again(traffic: Traffic) -> None:
-    need(traffic.release >= 21 or not traffic.release, "fatal for releases before 0.21")
     waits = poll_gaps(traffic, 429)
     refused = [one for one in traffic.polls if one.status == 429]
     need(refused, "no poll was refused")
@@ -24,3 +23,23 @@ def gone_backs_off(traffic: Traffic) -> None:
     need(late, "it was not asked for anew")
     wait = late[0] - gone[0].until
     expect(wait > 0.2, "a pause before a sample is asked for anew", "> 0.2 s", wait)
+
+
+@judges("client/unavailable/retry-after", "unavailable")
+def retry_after(traffic: Traffic) -> None:
+    steps = [one for one in traffic.of("optim_step") if one.status == 503]
+    need(steps, "no step was made")
+    again = [one.at for one in traffic.of("optim_step") if one.at > steps[0].until]
+    need(again, "it was not repeated")
+    wait = again[0] - steps[0].until
+    expect(wait > 1.4, "retry-after is honoured (with up to 25 % jitter)", ">= 1.5 s", wait)
+
+
+@judges("client/unpaid/repeats", "unpaid")
+def unpaid_repeats(traffic: Traffic) -> None:
+    refused = [one for one in traffic.of("optim_step") if one.status == 402]
+    need(refused, "no step was made")
+    again = [one for one in traffic.of("optim_step") if one.identity == refused[0].identity]
+    expect(len(again) > 1, "a step whose bill is due is sent again", "again", "never")
+    wait = again[1].at - refused[0].until
+    expect(wait > 1.0, "a pause for somebody to pay", "> 1 s", wait)

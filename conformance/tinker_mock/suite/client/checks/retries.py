@@ -58,7 +58,7 @@ for situation in TROUBLES:
     judges(f"client/{situation}/repeats", situation)(repeated)
     judges(f"client/{situation}/same-number", situation)(same_body)
     judges(f"client/{situation}/backs-off", situation)(backs_off)
-for situation in (*TROUBLES, "pending", "lost", "ill", "noise", "gone", "busy", "guided"):
+for situation in (*TROUBLES, "pending", "lost", "ill", "noise", "gone", "busy", "guided", "unpaid"):
     for name, judge in EVERYWHERE.items():
         judges(f"client/{situation}/{name}", situation)(judge)
 

@@ -11,7 +11,7 @@ from tinker_mock.suite.core.context import ScenarioContext, fetchable, place
 from tinker_mock.suite.core.promises import Outcome
 from tinker_mock.suite.core.verdict import Unmet, expect, expect_equal
 from tinker_mock.suite.server import bodies
-from tinker_mock.suite.server.bench import SIGNS, TEXT, Bench, Floats, Trainee
+from tinker_mock.suite.server.bench import OTHER, SIGNS, TEXT, Bench, Floats, Trainee
 from tinker_mock.suite.server.scenario import scenario
 
 RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
@@ -126,6 +126,30 @@ def lifetimes(context: ScenarioContext, shelf: Shelf, model: Trainee) -> None:
         expect(tried.failed, "what was deleted cannot be loaded", "an error", tried.value)
     with context.check("checkpoints/delete/others-stay"):
         shelf.bench.same(shelf.inside(other), model.look(), "its neighbour is still there")
+
+
+MOMENTUM = {"beta1": 0.9, "beta2": 0.99, "eps": 1e-12}
+
+
+@scenario("weights/resumed")
+def going_on(context: ScenarioContext) -> None:
+    """A model that goes on from a checkpoint, with what its last steps did not touch."""
+    shelf = Shelf(context)
+    model = shelf.bench.fresh()
+    for text in (OTHER, TEXT):
+        model.gather([bodies.datum(*text)])
+        model.step(shelf.bench.signs / 2, **MOMENTUM)
+    path = str(shelf.save(model, "resumed").at("/path"))
+    with context.check("weights/load/idle-parameters"):
+        again = shelf.bench.fresh()
+        number = context.number(again.model)
+        body = bodies.load(again.model, number, path, optimizer=True)
+        context.submit("load_weights", body).result()
+        for what in ("as it was saved", "one step later"):
+            shelf.bench.same(again.look(), model.look(), what)
+            for one in (model, again):
+                one.idle()
+                one.step(shelf.bench.signs / 2, **MOMENTUM)
 
 
 @scenario("weights/copies")

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.promises import Outcome
-from tinker_mock.suite.core.verdict import Inapplicable, expect
+from tinker_mock.suite.core.verdict import Inapplicable, expect, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.bench import TEXT, Bench, Floats, Trainee
 from tinker_mock.suite.server.scenario import scenario
@@ -75,3 +75,11 @@ def dimuon(context: ScenarioContext) -> None:
             tried = step(context, muon.fresh().model, wrong=True, **params)
             final = tried.failed and tried.reply.status < 500
             expect(final, f"{params} are refused as the user's", "4xx", tried.value)
+    with context.check("weights/info/optimizer-kind"):
+        model = muon.fresh().model
+        saved = context.submit("save_weights", bodies.save(model, context.number(model), "kind"))
+        path = str(saved.result().at("/path"))
+        context.delete_checkpoint_later(path)
+        info = context.client.call("get_weights_info", {"tinker_path": path}).require().json()
+        kind = (info.get("optimizer_config") or {}).get("type")
+        expect_equal(kind, "dimuon", "the optimizer that the model was created with")

@@ -155,6 +155,11 @@ def company(context: ScenarioContext) -> None:
         sent = [context.aside(partial(sampler.ask, seed=n, max_tokens=6)) for n in range(8)]
         together = [tokens_of(one.result()) for one in sent]
         expect_equal(together, alone, "eight at once draw what each draws alone")
+    with context.check("sampling/many/own-limits"):
+        limits = [3, 9, 1, 6, 12, 2]
+        sent = [context.aside(partial(sampler.ask, seed=n, max_tokens=n)) for n in limits]
+        lengths = [len(tokens_of(one.result())) for one in sent]
+        expect_equal(lengths, limits, "of those asked for at once each has its own max_tokens")
     with context.check("sampling/seed/unseeded"):
         free = [tokens_of(sampler.ask(seed=None, max_tokens=16)) for _ in "123"]
         expect(len({tuple(one) for one in free}) > 1, "requests without a seed differ", "", free)

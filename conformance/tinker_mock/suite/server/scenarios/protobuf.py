@@ -308,6 +308,13 @@ def extras(context: ScenarioContext, sampler: str) -> None:
                 text = bodies.text(*bodies.TOKENS[:place], int(drawn[place - 1][2]))
                 last = whole(text)[-1]
                 context.alike([told[place - 1][2]], [last], "each alternative's own")
+    if context.applies("protobuf/sample/alternatives-drawn"):
+        with context.check("protobuf/sample/alternatives-drawn"):
+            fields = {"prompt_alt_tokens_k": 16, "prompt_logprobs": True, "temperature": 2.0}
+            table = ask(5, **fields).prompt_alt_tokens.tokens
+            rows = np.frombuffer(table.dense, "<i8").reshape(list(table.shape))
+            several = max(len(set(row.tolist())) for row in rows)
+            expect(several > 1, "sixteen draws at temperature 2 are not all one token", "> 1", 1)
     if context.applies("protobuf/sample/targets"):
         with context.check("protobuf/sample/targets"):
             own = [token for one in bodies.TOKENS[1:] for token in (one, 12)]

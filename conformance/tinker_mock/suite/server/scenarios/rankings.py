@@ -7,7 +7,7 @@ from tinker_mock.contracts.protobuf import messages
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.promises import PROTOBUF, Outcome
 from tinker_mock.suite.core.proto import decode_topk
-from tinker_mock.suite.core.verdict import expect_all_close, expect_equal
+from tinker_mock.suite.core.verdict import expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
 from tinker_mock.suite.server.scenarios.protobuf import trained_sampler
@@ -49,14 +49,14 @@ class Asking:
         return messages.SampleResponse.FromString(reply.body)
 
 
-def same_rows(got: Rows, want: Rows, message: str) -> None:
+def same_rows(context: ScenarioContext, got: Rows, want: Rows, message: str) -> None:
     """Unmet unless two rankings have the same tokens with the same log-probabilities."""
     expect_equal(len(got), len(want), f"{message}: a row a place")
     for place, (one, other) in enumerate(zip(got, want, strict=True)):
         tokens = [int(cell[0]) for cell in one or ()]
         expect_equal(tokens, [int(cell[0]) for cell in other or ()], f"{message}, place {place}")
         values = [float(cell[1]) for cell in one or ()], [float(cell[1]) for cell in other or ()]
-        expect_all_close(*values, 1e-4, f"{message}, place {place}")
+        context.alike(*values, f"{message}, place {place}")
 
 
 @scenario("sampling/rankings-beside")
@@ -68,12 +68,12 @@ def rankings(context: ScenarioContext) -> None:
     alone = asking.told(prompt_logprobs=True, max_tokens=1).at("/prompt_logprobs")
     with context.check("sampling/topk/temperature-free"):
         cold = asking.told(**both, temperature=0.4).at("/topk_prompt_logprobs")
-        same_rows(cold, plain, "at another temperature")
+        same_rows(context, cold, plain, "at another temperature")
     with context.check("sampling/prompt-logprobs/whatever-else"):
         many = asking.told(**both, num_samples=3, top_k=5, seed=11)
         expect_equal(len(many.at("/sequences")), 3, "three samples")
-        expect_all_close(many.at("/prompt_logprobs")[1:], alone[1:], 1e-4, "beside three samples")
-        same_rows(many.at("/topk_prompt_logprobs"), plain, "beside three samples")
+        context.alike(many.at("/prompt_logprobs")[1:], alone[1:], "beside three samples")
+        same_rows(context, many.at("/topk_prompt_logprobs"), plain, "beside three samples")
     if not context.applies("protobuf/sample/topk-sampled-value"):
         return
     with context.check("protobuf/sample/topk-sampled-value"):
@@ -85,4 +85,4 @@ def rankings(context: ScenarioContext) -> None:
             rows = decode_topk(sequence.topk_sampled_logprobs)
             expect_equal(len(rows), len(tokens), "a row for each token of each sequence")
             want = asking.ranked([*bodies.TOKENS, *tokens])[count:]
-            same_rows(rows, want, "as told of the whole text")
+            same_rows(context, rows, want, "as told of the whole text")

@@ -76,6 +76,12 @@ def results(context: ScenarioContext) -> None:
         expect_equal(len(ids), 4, "one sequence id for each sample")
     with context.check("sampling/submit/sequence-ids-unique"):
         expect_equal(len(set(submitted.reply.at("/sample_sequence_ids"))), 4, "all different")
+        other = context.submit("asample", sample(sampler, 1, num_samples=4, max_tokens=12))
+        both = {
+            *submitted.reply.at("/sample_sequence_ids"),
+            *other.reply.at("/sample_sequence_ids"),
+        }
+        expect_equal(len(both), 8, "those of another request too")
     result = submitted.result()
     with context.check("sampling/result/count"):
         expect_equal(len(result.at("/sequences")), 4, "num_samples sequences")
