@@ -69,16 +69,16 @@ def choices(context: ScenarioContext) -> None:
     with context.check("text/stream/choices-usage"):
         told = chunks(reply)[-1].get("usage") or {}
         names = ("prompt_tokens", "completion_tokens", "total_tokens")
-        want = [whole.at("/usage")[name] for name in names]
-        expect_equal([told.get(name) for name in names], want, "the usage of all choices")
+        used = [whole.at("/usage")[name] for name in names]
+        expect_equal([told.get(name) for name in names], used, "the usage of all choices")
     with context.check("text/stream/logprobs"):
         for one in whole.at("/choices"):
             rows = (one.get("logprobs") or {}).get("content") or []
             if not rows:
                 raise Inapplicable("log-probabilities are not told")
-            got = [row["logprob"] for row in pieces.get(one["index"], {}).get("logprobs", [])]
-            expect_equal(len(got), len(rows), "one log-probability a token, streamed too")
-            context.alike(got, [row["logprob"] for row in rows], "as they are whole")
+            streamed = [row["logprob"] for row in pieces.get(one["index"], {}).get("logprobs", [])]
+            expect_equal(len(streamed), len(rows), "one log-probability a token, streamed too")
+            context.alike(streamed, [row["logprob"] for row in rows], "as they are whole")
     plain(context, asker)
 
 
