@@ -9,6 +9,7 @@ import pytest
 from tests.server.engine.conftest import SMALL, policy_data
 from tinker_mock.server.engine import BaseModel, Datum, ScriptedAnswer, Trainer, export_state
 from tinker_mock.server.engine.model.plans import MOST_PLANS, Plans
+from tinker_mock.server.service.packing import weight_of
 
 
 def wide(seed: int) -> list[Datum]:
@@ -106,3 +107,14 @@ def test_they_go_with_their_model(small: BaseModel) -> None:
         assert plan() is None
     finally:
         gc.enable()
+
+
+def test_a_pending_gradient_weighs_what_it_holds(small: BaseModel) -> None:
+    trainer = Trainer(small)
+    trainer.forward(policy_data(1))
+    before = weight_of(trainer)
+    trainer.forward_backward(policy_data(1, weighted=True))
+    (part,) = trainer.pending.parts
+    assert part.prepared is not None
+    entries = part.prepared.layout.entries.size
+    assert weight_of(trainer) - before > 5 * 8 * entries  # their places, and what they weigh

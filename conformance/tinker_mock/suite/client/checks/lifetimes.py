@@ -28,6 +28,8 @@ def long_beats(traffic: Traffic) -> None:
 def beats_on(traffic: Traffic) -> None:
     found = beats(traffic)
     need(found, "there was no heartbeat")
+    left = traffic.exchanges[-1].at - found[0].until
+    need(left > 1.5 * PERIOD, "the program ended soon after its first heartbeat")
     expect(len(found) > 1, "a heartbeat that got 503 is followed by the next one", "two", 1)
 
 

@@ -53,8 +53,8 @@ def choices(context: ScenarioContext) -> None:
     asker = Asker(context)
     several = asker.chat(n=4).at("/choices")
     with context.check("text/chat/choices-differ"):
-        said = {one["message"].get("content") for one in several}
-        expect(len(said) > 1, "four choices at temperature 1 are not one answer", "> 1", said)
+        answers = {one["message"].get("content") for one in several}
+        expect(len(answers) > 1, "four choices at temperature 1 are not one answer", "> 1", answers)
         more = {one["text"] for one in asker.complete(n=4).at("/choices")}
         expect(len(more) > 1, "nor are four continuations", "> 1", more)
     whole = asker.chat(n=2, logprobs=True)
@@ -63,14 +63,14 @@ def choices(context: ScenarioContext) -> None:
     with context.check("text/stream/choices"):
         expect_equal(sorted(pieces), [0, 1], "both choices are streamed")
         for one in whole.at("/choices"):
-            got = (pieces[one["index"]]["text"], pieces[one["index"]]["end"])
-            want = (one["message"].get("content") or "", one["finish_reason"])
-            expect_equal(got, want, f"choice {one['index']}, as it is whole")
+            said = (pieces[one["index"]]["text"], pieces[one["index"]]["end"])
+            meant = (one["message"].get("content") or "", one["finish_reason"])
+            expect_equal(said, meant, f"choice {one['index']}, as it is whole")
     with context.check("text/stream/choices-usage"):
         told = chunks(reply)[-1].get("usage") or {}
         names = ("prompt_tokens", "completion_tokens", "total_tokens")
-        want = [whole.at("/usage")[name] for name in names]
-        expect_equal([told.get(name) for name in names], want, "the usage of all choices")
+        counts = [whole.at("/usage")[name] for name in names]
+        expect_equal([told.get(name) for name in names], counts, "the usage of all choices")
     with context.check("text/stream/logprobs"):
         for one in whole.at("/choices"):
             rows = (one.get("logprobs") or {}).get("content") or []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -34,21 +35,23 @@ class Layout:
     """Contexts, shorter ones first, and their entries end to end.
 
     `levels` cut the contexts, `cuts` the entries by order; `ends` [contexts + 1] are where each
-    context's entries begin and end, `listing` the places of contexts that have any. Per entry: `up`
-    the place of its parent (-1 for one that is not among them), `base` its log weight without
-    parameters. `outside` are the places of those beyond order 0 whose parent, `outside_parent`, is
-    not among them. `trained` are the places of parameters, `parameters` their entries; `marked`
-    those of grammar tokens, with the place of their context, `owner`, and their grammar `column`.
+    context's entries begin and end, `listing` the places of contexts that have any, `context_up`
+    the places of their parents (-1 for one that is not among them). Per entry: `up` the place of
+    its parent (-1 likewise), `plain` its log weight without parameters. `outside` are the places of
+    those beyond order 0 whose parent, `outside_parent`, is not among them. `trained` are the
+    places of parameters, `parameters` their entries; `marked` those of grammar tokens, with the
+    place of their context, `owner`, and their grammar `column`.
     """
 
     contexts: Ints
     levels: list[int]
+    context_up: Ints
     ends: Ints
     listing: Ints
     entries: Ints
     cuts: list[int]
     up: Ints
-    base: Floats
+    plain: Floats
     outside: Ints
     outside_parent: Narrow
     trained: Ints
@@ -57,6 +60,11 @@ class Layout:
     owner: Ints
     column: Narrow
 
+    @cached_property
+    def whole(self) -> bool:
+        """Whether every shorter context is among them."""
+        return self.levels[1] == 1 and bool((self.context_up[1:] >= 0).all())
+
     @property
     def lengths(self) -> Ints:
         """How many entries each context has."""
@@ -64,9 +72,13 @@ class Layout:
 
 
 def laid_out(
-    table: ContextTable, values: ParameterValues, levels: list[Ints], numbers: Numbering
+    table: ContextTable,
+    values: ParameterValues,
+    levels: list[Ints],
+    numbers: Numbering,
+    context_numbers: Numbering,
 ) -> Layout:
-    """The distinct contexts of each order with all they list."""
+    """The distinct contexts of each order with all they list. `numbers` are of entries."""
     contexts = np.concatenate(levels)
     entries, lengths = table.members.of(contexts)
     ends = np.zeros(contexts.size + 1, dtype=np.int64)
@@ -76,6 +88,7 @@ def laid_out(
         bounds.append(bounds[-1] + level.size)
     cuts: list[int] = ends[bounds].tolist()
     root = cuts[1]
+    above = table.context_parent.values.take(contexts)
     parent = table.parent.values.take(entries)
     up = numbers.of(entries, parent, table.entries.size)
     outside = root + np.flatnonzero(up[root:] < 0)
@@ -85,12 +98,13 @@ def laid_out(
     return Layout(
         contexts=contexts,
         levels=bounds,
+        context_up=context_numbers.of(contexts, above, table.contexts.size),
         ends=ends,
         listing=np.flatnonzero(lengths),
         entries=entries,
         cuts=cuts,
         up=up,
-        base=table.log_base.values.take(entries),
+        plain=table.log_base.values.take(entries),
         outside=outside,
         outside_parent=parent[outside],
         trained=trained,

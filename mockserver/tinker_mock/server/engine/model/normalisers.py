@@ -63,7 +63,7 @@ class Normalisers:
         self._entries = [Column(np.zeros(0)) for _ in range(2)]
         self._contexts = [Column(np.zeros(0)) for _ in range(2)]
         self._grammar: Column[np.float64] = Column(np.zeros(0))
-        self.numbers = Numbering()
+        self.numbers, self.context_numbers = Numbering(), Numbering()
         self._make_room()
 
     def _make_room(self) -> None:
@@ -87,7 +87,7 @@ class Normalisers:
         """Where the contexts of each order (distinct) and their entries lie. All shorter contexts
         are among them, or are ready."""
         self._make_room()
-        return laid_out(self.table, self.parameters, levels, self.numbers)
+        return laid_out(self.table, self.parameters, levels, self.numbers, self.context_numbers)
 
     def prepare(self, layout: Layout) -> Prepared:
         """Make the contexts ready, and keep what their entries weigh."""
@@ -112,10 +112,10 @@ class Normalisers:
             shift[outside] += self.shift.take(layout.outside_parent)
         for begin, end in pairwise(layout.cuts[1:]):
             shift[begin:end] += shift.take(up[begin:end])
-        weight = layout.base + shift[:-1]
+        weight = layout.plain + shift[:-1]
         np.exp(self.tempered(weight), out=weight)
         above = weight.take(up)
-        above[:root] = np.exp(self.tempered(layout.base[:root]))
+        above[:root] = np.exp(self.tempered(layout.plain[:root]))
         if outside.size:
             above[outside] = self.weight.take(layout.outside_parent)
         return Prepared(layout, values, shift, weight, above)
@@ -129,34 +129,61 @@ class Normalisers:
         return self.tempered(self.table.log_base.values[entries] + self.shift[entries])
 
     def _sum_up(self, ready: Prepared) -> None:
-        """Shorter contexts first."""
-        table, layout = self.table, ready.layout
-        contexts, marked = layout.contexts, layout.marked
-        sums = np.zeros(contexts.size)
+        """Set the contexts' sums."""
+        layout = ready.layout
+        sums = np.zeros(layout.contexts.size)
         if layout.entries.size:
             gain = ready.weight - ready.above
-            gain[marked] = 0.0
+            gain[layout.marked] = 0.0
             listing = layout.listing
             sums[listing] = np.add.reduceat(gain, layout.ends[listing])
-        owner, column, weight = contexts[layout.owner], layout.column - 1, ready.weight[marked]
-        at = np.searchsorted(marked, layout.cuts).tolist()
+        if not (layout.whole and self._added_up(layout, sums)):
+            self._add_up(ready, sums)
+        if self.grammar.size:
+            self._weigh_grammar(ready)
+
+    def _added_up(self, layout: Layout, sums: Floats) -> bool:
+        """Set the ordinary weights, shorter contexts first, if none lost its digits."""
+        total, peak, up = sums.copy(), np.empty(sums.size), layout.context_up
+        total[0] += self._root_total
+        peak[0] = max(total[0], self._root_total)
+        for begin, end in pairwise(layout.levels[1:]):
+            above = up[begin:end]
+            total[begin:end] += total.take(above)
+            np.maximum(total[begin:end], peak.take(above), out=peak[begin:end])
+        if not (total > CANCELLATION * peak).all():
+            return False
+        self.ordinary[layout.contexts], self._peak[layout.contexts] = total, peak
+        return True
+
+    def _add_up(self, ready: Prepared, sums: Floats) -> None:
+        """Set the ordinary weights, shorter contexts first, and repair what lost its digits."""
+        layout, parents = ready.layout, self.table.context_parent.values
         for level, (begin, end) in enumerate(pairwise(layout.levels)):
-            here = contexts[begin:end]
+            here = layout.contexts[begin:end]
             if begin == end:
                 continue
             if level == 0:
                 self._peak[0] = self._root_total
                 self.ordinary[0] = self._root_total + sums[0]
-                self.grammar[0] = self._root_grammar
             else:
-                up = table.context_parent.values[here]
+                up = parents[here]
                 self.ordinary[here] = self.ordinary[up] + sums[begin:end]
                 self._peak[here] = self._peak[up]
-                self.grammar[here] = self.grammar[up]
+            self._repair(ready, here)
+
+    def _weigh_grammar(self, ready: Prepared) -> None:
+        """Set the grammar tokens' weights, shorter contexts first."""
+        layout, parents = ready.layout, self.table.context_parent.values
+        contexts, marked = layout.contexts, layout.marked
+        owner, column, weight = contexts[layout.owner], layout.column - 1, ready.weight[marked]
+        at = np.searchsorted(marked, layout.cuts).tolist()
+        for level, (begin, end) in enumerate(pairwise(layout.levels)):
+            here = contexts[begin:end]
+            self.grammar[here] = self.grammar[parents[here]] if level else self._root_grammar
             if marked.size:
                 special = slice(at[level], at[level + 1])
                 self.grammar[owner[special], column[special]] = weight[special]
-            self._repair(ready, here)
 
     def _repair(self, ready: Prepared, contexts: Ints) -> None:
         """Sum over the whole vocabulary where subtraction lost the digits."""

@@ -12,7 +12,7 @@ from tinker_mock.server.engine.model.keys import Floats, Ints
 from tinker_mock.server.engine.model.layouts import Layout
 
 MOST_ENTRIES = 2**18
-"""So many entries, some 40 bytes each, have all plans of one base model."""
+"""So many entries, some 45 bytes each, have all plans of one base model."""
 MOST_PLANS = 64
 
 
@@ -51,14 +51,14 @@ class Plan(Place):
     """And all else that the answers to `questions` take, as long as the table has this `revision`.
 
     Per token: `places` of the entries in the layout, -1 for those of order 0 that are not listed,
-    the log weight without parameters, `base`, and the log of the grammar's `factor`.
+    the log weight without parameters, `plain`, and the log of the grammar's `factor`.
     """
 
     questions: Questions
     revision: tuple[int, ...]
     layout: Layout
     places: Ints
-    base: Floats
+    plain: Floats
     factor: Floats
 
 

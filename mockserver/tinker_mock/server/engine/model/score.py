@@ -19,7 +19,6 @@ from tinker_mock.server.engine.model.hashing import Hashes
 from tinker_mock.server.engine.model.keys import Bools, Floats, Ints
 from tinker_mock.server.engine.model.layouts import Layout
 from tinker_mock.server.engine.model.normalisers import Normalisers, Prepared
-from tinker_mock.server.engine.model.numbering import Numbering
 from tinker_mock.server.engine.model.plans import Place, Plan, Plans, Questions
 
 
@@ -64,7 +63,6 @@ class Scorer:
         self.normalisers = normalisers
         self.lock = lock
         self.ready: Bools = np.zeros(0, dtype=bool)
-        self.numbers = Numbering()
         self.plans = plans
         self._marks: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
 
@@ -80,7 +78,7 @@ class Scorer:
             # Scripted answers look weights up.
             keep, normalisers = contexts.scripted.size > 0, self.normalisers
             prepared = (normalisers.prepare if keep else normalisers.sum_up)(place.layout)
-            shifted = place.base + prepared.shift.take(place.places)
+            shifted = place.plain + prepared.shift.take(place.places)
             weights = normalisers.tempered(shifted) + place.factor
         else:
             weights = self._log_weights(place.entries, questions.spread(state), questions.tokens)
@@ -119,8 +117,8 @@ class Scorer:
         checkpoint()
         numbers, size = self.normalisers.numbers, self.table.entries.size
         places = numbers.of(layout.entries, place.entries, size)
-        base, there = self.frozen.prior.root[tokens], np.flatnonzero(places >= 0)
-        base[there] = layout.base[places[there]]
+        plain, there = self.frozen.prior.root[tokens], np.flatnonzero(places >= 0)
+        plain[there] = layout.plain[places[there]]
         state = questions.spread(questions.contexts.state)
         return Plan(
             place.chains,
@@ -130,7 +128,7 @@ class Scorer:
             revision=self._revision(),
             layout=layout,
             places=places,
-            base=base,
+            plain=plain,
             factor=self._log_factors(state, tokens),
         )
 

@@ -146,18 +146,16 @@ def _pushes(adapter: Adapter, scorer: Scorer, prepared: Prepared, pending: Pendi
     context."""
     table, factors, layout = adapter.table, scorer.normalisers.factors, prepared.layout
     width, contexts = factors.shape[1], layout.contexts
-    columns = np.arange(width)
+    columns, numbers = np.arange(width), scorer.normalisers.context_numbers
     sums = np.zeros(contexts.size * width)
     for part in pending.parts:
         checkpoint()
         used = np.flatnonzero(part.pushes)
-        at = scorer.numbers.of(contexts, part.place.deepest[used], table.contexts.size)
+        at = numbers.of(contexts, part.place.deepest[used], table.contexts.size)
         weights = part.pushes[used, None] * factors[part.questions.contexts.state[used]]
         sums += np.bincount((at[:, None] * width + columns).ravel(), weights.ravel(), sums.size)
     sums = sums.reshape(contexts.size, width)
-    parents = table.context_parent.values[contexts]
-    up = scorer.numbers.of(contexts, parents, table.contexts.size)
-    levels = layout.levels
+    up, levels = layout.context_up, layout.levels
     for level in range(len(levels) - 2, 0, -1):
         above, begin, end = levels[level - 1], levels[level], levels[level + 1]
         at = (up[begin:end, None] - above) * width + columns
