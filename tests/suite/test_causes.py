@@ -10,7 +10,7 @@ from tinker_mock.suite.core.target import Target
 from tinker_mock.suite.core.verdict import Lacking, Status, Unmet, Verdict, judging
 from tinker_mock.suite.server.causes import blame_once
 from tinker_mock.suite.server.runner import run_server_suite
-from tinker_mock.suite.server.wire_checks import judge_operation, judge_wire
+from tinker_mock.suite.server.wire_checks import NEVER, judge_operation, judge_wire
 
 ROUTES, RULES = Routes("tinker"), requirement_of()
 UNSUPPORTED = b'{"detail":"Sparse tensors are not supported"}'
@@ -113,6 +113,16 @@ def test_an_operation_that_is_always_refused_is_told_by_its_own_check() -> None:
     never = next(one for one in wire if one.check == "models/wire/unload_model")
     assert never.status.value in ("not-testable", "warn")
     assert told(own, never) == ["models/unload/promise"]
+
+
+def test_what_was_not_asked_in_time_is_not_called_refused() -> None:
+    refused = reply("load_weights", 404, b'{"detail":"Not Found, and no wonder"}')
+    wire = judge_wire([refused.exchange, refused.exchange], ROUTES, RULES, Target("http://x"))
+    never = next(one for one in wire if one.check == "weights/wire/load_weights")
+    never.status, never.message = Status.NOT_TESTABLE, NEVER
+    late = Verdict("weights/load/restores", RULES["weights/load/restores"], Status.NOT_JUDGED)
+    blame_once([], [late, never], ROUTES.operations)
+    assert never.status is Status.NOT_JUDGED
 
 
 def test_a_server_that_is_gone_is_one_finding() -> None:

@@ -1,6 +1,7 @@
 """Baselines: what is known to fail, and why. Four outcomes a check, two of them wrong.
 
-A baseline is YAML: `{failing: {check: reason}, flaky: {check: reason}, slow: reason}`.
+A baseline is YAML: `{failing: {check: reason}, flaky: {check: reason}, causes: {cause: reason},
+slow: reason}`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ import yaml
 
 BAD = ("fail", "not-testable", "error")
 LATE = "not-judged"
-LISTS = ("failing", "flaky")
+LISTS = ("failing", "flaky", "causes")
 
 
 class BaselineError(ValueError):
@@ -21,12 +22,13 @@ class BaselineError(ValueError):
 
 @dataclass(frozen=True)
 class Baseline:
-    """Checks that may fail, each with a reason; flaky ones may also pass. With a reason to be
-    `slow` any may be not judged."""
+    """Checks that may fail, each with a reason; flaky ones may also pass. Of `causes` any check may
+    tell, as results name them. With a reason to be `slow` any check may be not judged."""
 
     failing: Mapping[str, str] = field(default_factory=dict)
     flaky: Mapping[str, str] = field(default_factory=dict)
     slow: str = ""
+    causes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -93,7 +95,7 @@ def read_baseline(path: Path) -> Baseline:
             if not isinstance(reason, str) or not reason.strip():
                 raise BaselineError(f"{path}: {check} needs a reason")
         lists[name] = entries
-    return Baseline(lists["failing"], lists["flaky"], slow)
+    return Baseline(lists["failing"], lists["flaky"], slow, lists["causes"])
 
 
 def apply_baseline(
@@ -132,9 +134,8 @@ def apply_baseline(
 def causes_of(results: Mapping[str, Any], baseline: Baseline) -> set[str]:
     """The causes of what is listed. One cause is told once, by one check now, another then."""
     listed = {*baseline.failing, *baseline.flaky}
-    return {
-        row["cause"] for row in results["verdicts"] if row.get("cause") and row["check"] in listed
-    }
+    rows = [row for row in results["verdicts"] if row["check"] in listed]
+    return {row["cause"] for row in rows if row.get("cause")} | set(baseline.causes)
 
 
 def baseline_text(results: Mapping[str, Any], old: Baseline | None = None) -> str:
@@ -149,6 +150,8 @@ def baseline_text(results: Mapping[str, Any], old: Baseline | None = None) -> st
     value: dict[str, Any] = {"failing": failing}
     if old.flaky:
         value["flaky"] = dict(old.flaky)
+    if old.causes:
+        value["causes"] = dict(old.causes)
     if old.slow:
         value["slow"] = old.slow
     return head + yaml.safe_dump(value, sort_keys=False, width=96, allow_unicode=True)

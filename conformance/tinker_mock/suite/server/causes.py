@@ -36,9 +36,12 @@ def blame_once(
     refused = {
         one.ended_at: one.check for one in verdicts if one.status in UNMET and one.message != NEVER
     }
+    late = any(one.status is Status.NOT_JUDGED for one in verdicts)
     for one in verdicts:
         if one.message == NEVER and one.status in UNMET and one.ended_at in refused:
             one.status, one.message = Status.NOT_APPLICABLE, f"{refused[one.ended_at]} says so"
+        elif one.message == NEVER and one.status in UNMET and late:
+            one.status, one.message = Status.NOT_JUDGED, "what it takes was not asked in time"
     for cause, group in groups.items():
         said = min(group, key=lambda one: distance(one, operations))
         others = [one for one in group if one is not said]

@@ -17,6 +17,8 @@ from tinker_mock.server.errors import ConfigurationError
 
 Statement = tuple[str, tuple[Any, ...]]
 BUSY = 5.0
+LOG = 4000
+"""Pages, of 4 KiB, after which the log is merged: what changes often is merged once."""
 
 
 class Database:
@@ -33,6 +35,7 @@ class Database:
             )
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint={LOG}")
             self._migrate()
         except sqlite3.Error as error:
             raise ConfigurationError(f"{path}: {error}") from error

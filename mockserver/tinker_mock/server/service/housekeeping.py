@@ -32,6 +32,8 @@ OWNED = ("sample", "unnumbered-request", "session")
 """Counters that mean nothing once their sampler, lane or tenant is gone."""
 MOST_LINES = 10_000
 """Lines of an account that are kept at most."""
+MORE_SESSIONS = 30
+"""So many new ones are not waited for: a busy minute begins and ends hundreds."""
 MOST_ENDED = 300
 """Sessions that have ended, without checkpoints, that are kept at most."""
 ROOM = 0.1
@@ -39,19 +41,22 @@ ROOM = 0.1
 
 
 class Housekeeper:
-    """Looks after one mock's state, at most once a minute and when a table is full, and gives freed
-    memory back every second while there are requests."""
+    """Looks after one mock's state, once a minute and when there are many new sessions, and gives
+    freed memory back every second while there are requests."""
 
     def __init__(self, every: float = 60.0) -> None:
         self.every = every
         self._next = self._free = 0.0
+        self._many = MORE_SESSIONS
 
     def look(self, backend: Backend) -> None:
         """Tidy up if it is time."""
         now = backend.clock.now()
-        if now >= self._next or now < self._next - self.every:
+        many = len(backend.state.sessions) >= self._many
+        if many or now >= self._next or now < self._next - self.every:
             self._next = now + self.every
             tidy(backend)
+            self._many = len(backend.state.sessions) + MORE_SESSIONS
         moment = machine_seconds()
         if moment >= self._free:
             self._free = moment + GIVE_BACK_EVERY

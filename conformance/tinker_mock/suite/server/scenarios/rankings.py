@@ -7,7 +7,7 @@ from tinker_mock.contracts.protobuf import messages
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.promises import PROTOBUF, Outcome
 from tinker_mock.suite.core.proto import decode_topk
-from tinker_mock.suite.core.verdict import expect_equal
+from tinker_mock.suite.core.verdict import Lacking, expect_equal
 from tinker_mock.suite.server import bodies
 from tinker_mock.suite.server.scenario import scenario
 from tinker_mock.suite.server.scenarios.protobuf import trained_sampler
@@ -34,6 +34,9 @@ class Asking:
         text = bodies.text(*tokens)
         asked = {"prompt": text, "prompt_logprobs": True, "topk_prompt_logprobs": K}
         rows: Rows = self.told(**asked, max_tokens=1).at("/topk_prompt_logprobs")
+        if not rows:
+            message = "topk_prompt_logprobs are given where asked"
+            raise Lacking(message, "a list", rows, whole=True)
         return rows
 
     def message(self, **fields: Any) -> Any:
