@@ -18,7 +18,7 @@ from tinker_mock.suite.server.kill_matrix import Kill, MutantSwitch, kill_matrix
 from tinker_mock.suite.server.runner import load_scenarios
 from tinker_mock.suite.server.wire_checks import wire_check
 
-PROVED_DAILY = 0.23
+PROVED_DAILY = 0.16
 """The part of all faults that is planted in a run that was not asked for all of them."""
 NamedFault = tuple[str, str, str]
 

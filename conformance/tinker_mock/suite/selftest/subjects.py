@@ -1,5 +1,6 @@
 """Sections that judge clients, tokenizers and the mock as a provider of a Kimi model."""
 
+import os
 import sys
 from importlib.resources import files
 
@@ -45,16 +46,20 @@ def kimi(options: Options) -> SectionResult:
     return SectionResult("kimi", judge.verdicts)
 
 
-RECIPES = "tinker_mock.suite.client.recipes"
+RECIPE = str(files("tinker_mock.suite.client.recipes") / "every_use.py")
 SDK_SITUATIONS = ("healthy", "pending", "unavailable", "lost", "failing")
 PATIENCE = 300.0
 """Seconds that a program may take on a busy machine."""
 
 
 def reference_client(options: Options) -> SectionResult:
-    """The reference client in every situation."""
-    command = [sys.executable, "-m", f"{RECIPES}.reference_client"]
-    return SectionResult("reference-client", audit_client(command, timeout=PATIENCE, jobs=3))
+    """The reference client, imported as `tinker`, in every situation."""
+    path = [str(files("tinker_mock.client.compat") / "path"), *filter(None, sys.path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    found = audit_client(
+        [sys.executable, RECIPE], timeout=PATIENCE, environment=environment, jobs=3
+    )
+    return SectionResult("reference-client", found)
 
 
 def newest_sdk(options: Options) -> SectionResult:
@@ -64,9 +69,8 @@ def newest_sdk(options: Options) -> SectionResult:
         python, environment = process(release)
     except EnvironmentMissing as missing:
         return SectionResult("tinker-sdk", notes=[f"skipped: {missing}"])
-    recipe = str(files(RECIPES) / "python_sdk.py")
     found = audit_client(
-        [python, recipe], SDK_SITUATIONS, timeout=PATIENCE, environment=environment, jobs=2
+        [python, RECIPE], SDK_SITUATIONS, timeout=PATIENCE, environment=environment, jobs=2
     )
     for verdict in found:
         verdict.scenario = f"tinker {release}: {verdict.scenario}"

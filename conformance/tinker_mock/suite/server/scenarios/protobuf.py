@@ -312,9 +312,12 @@ def extras(context: ScenarioContext, sampler: str) -> None:
         with context.check("protobuf/sample/alternatives-drawn"):
             fields = {"prompt_alt_tokens_k": 16, "prompt_logprobs": True, "temperature": 2.0}
             table = ask(5, **fields).prompt_alt_tokens.tokens
-            rows = np.frombuffer(table.dense, "<i8").reshape(list(table.shape))
+            expect_equal(list(table.shape), [count - 1, 16], "[prompt - 1, k]")
+            rows = np.frombuffer(table.dense, "<i8").reshape(count - 1, 16)
             several = max(len(set(row.tolist())) for row in rows)
-            expect(several > 1, "sixteen draws at temperature 2 are not all one token", "> 1", 1)
+            expect(
+                several > 1, "sixteen draws at temperature 2 are not all one token", "> 1", several
+            )
     if context.applies("protobuf/sample/targets"):
         with context.check("protobuf/sample/targets"):
             own = [token for one in bodies.TOKENS[1:] for token in (one, 12)]
