@@ -112,6 +112,10 @@ CHANGES: dict[str, tuple[Change, set[str]]] = {
     ),
     "the results of two samples": (swap, {"told"}),
     "a metric of a batch in pieces": (metric, {"told"}),
+    "metrics that are left out": (
+        lambda report: calls(report, "forward_backward")[0]["told"]["metrics"].clear(),
+        {"told"},
+    ),
     "a pass that nobody asked for": (drop_pass, {"nothing-else"}),
     "a step before its pass": (step_first, {"order"}),
     "the words of an error": (

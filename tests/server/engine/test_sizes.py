@@ -1,6 +1,7 @@
 """What a model takes in memory follows from what it was shown: counted in bytes of its arrays."""
 
 import gc
+import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -8,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from tests.server.engine.conftest import GRAMMAR
+from tests.server.engine.conftest import GRAMMAR, policy_data
 from tinker_mock.server.engine import BaseModel, Datum, Sampler, SampleRequest, Trainer
 from tinker_mock.server.engine.model import score
 from tinker_mock.server.engine.model.base_model import MOST_RESIDENT
+from tinker_mock.server.engine.model.weights import Weights
 from tinker_mock.server.service.packing import weight_of
 
 ROWS, LENGTH, ORDERS = 8, 128, 6
@@ -176,6 +178,30 @@ def test_threads_that_sample_the_same_weights_do_not_disturb_each_other(wordy: B
     for thread in threads:
         thread.join()
     assert [found[number] for number in range(len(asked))] == alone
+
+
+def test_threads_that_open_the_same_weights_at_other_temperatures_share_their_table(
+    small: BaseModel,
+) -> None:
+    """A temperature is made ready beside another that adds contexts to the same table."""
+    trainer, interval = Trainer(small), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for number in range(60):
+            trainer.forward_backward(policy_data(number), "importance_sampling")
+            trainer.optim_step({"learning_rate": 1e-3})
+            state = trainer.snapshot()
+
+            def work(heat: float, state: Weights = state, place: int = number % 40) -> bytes:
+                request = SampleRequest(
+                    np.array([place, 3, place]), max_tokens=6, seed=1, temperature=heat
+                )
+                return drawn(Sampler(small, state), request)
+
+            with ThreadPoolExecutor(4) as pool:
+                assert all(pool.map(work, (0.5, 0.7, 0.9, 1.1)))
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_equal_trainings_at_once_have_the_numbers_of_one_alone(wordy: BaseModel) -> None:

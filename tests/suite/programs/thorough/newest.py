@@ -8,7 +8,7 @@ from operator import mul
 from sampling import sequences_of
 from saying import asked, known, plain, resolved, told
 from tinker import types
-from training import COUNT, TEXT, WEIGHTS, datum, passed, understood
+from training import TEXT, WEIGHTS, datum, passed, understood
 
 VISION = "Qwen/Qwen3.5-4B"
 """Takes a picture of 8 x 8 pixels as 64 tokens."""
@@ -18,9 +18,11 @@ def provenance(client):
     """A policy loss over a sample, with where its tokens came from."""
     if not hasattr(types, "PromptProvenanceSpan"):
         return
-    made, said = datum(logprobs=[-1.0] * COUNT, advantages=WEIGHTS)
+    text = [20 + place % 90 for place in range(400)]
+    count = len(text) - 1
+    made, said = datum(text, logprobs=[-1.0] * count, advantages=[0.5] * count)
     spans = (("prompt_tokens", types.PromptProvenanceSpan, 0, 4),
-             ("sampled_tokens", types.SampledProvenanceSpan, 2, COUNT - 4))  # fmt: skip
+             ("sampled_tokens", types.SampledProvenanceSpan, 2, count - 4))  # fmt: skip
     built = [kind(sequence_id="seq", offset=at, length=size) for _, kind, at, size in spans]
     wire = [{"sequence_id": "seq", "offset": at, "length": size} for _, _, at, size in spans]
     made = made.with_provenance(model_input=built, loss_fn_inputs=built)

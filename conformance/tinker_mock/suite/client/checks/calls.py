@@ -41,7 +41,10 @@ def misunderstood(traffic: Traffic, made: Made) -> str:
     """How what was reported differs from the server's answer; empty if it does not."""
     said: Any = made.line["told"]
     truth = answer_of(traffic, made)
-    return difference(said, truth)
+    metrics = said.get("metrics")
+    lost = [name for name in truth.get("metrics") or {} if name.endswith(":sum")]
+    lost = [name for name in lost if metrics is not None and name not in metrics]
+    return f"/metrics: {', '.join(lost)} is lost" if lost else difference(said, truth)
 
 
 def ordered(traffic: Traffic) -> None:

@@ -40,5 +40,6 @@ class Parameters:
         return found
 
     def _make_scorer(self, temperature: float) -> Scorer:
-        normalisers = Normalisers(self.adapter.table, self.adapter, temperature)
+        with self._lock:  # one of another temperature may be adding contexts to the table
+            normalisers = Normalisers(self.adapter.table, self.adapter, temperature)
         return Scorer(self.adapter.table, normalisers, self._lock)
