@@ -116,8 +116,9 @@ async def _close(writer: asyncio.StreamWriter) -> None:
     if task is not None and task.cancelling():
         # The server ends: a client that does not read would never have taken the rest.
         writer.transport.abort()
-    with suppress(NotImplementedError, OSError, RuntimeError):
-        writer.write_eof()
+    if writer.can_write_eof():  # TLS has no half that ends alone
+        with suppress(OSError, RuntimeError):
+            writer.write_eof()
     with suppress(OSError, RuntimeError, asyncio.CancelledError):
         writer.close()
         await writer.wait_closed()

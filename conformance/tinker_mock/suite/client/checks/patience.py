@@ -2,8 +2,15 @@
 
 from tinker_mock.suite.client.checks.retries import poll_gaps
 from tinker_mock.suite.client.judging import judges, need
-from tinker_mock.suite.client.traffic import Traffic
+from tinker_mock.suite.client.traffic import RecordedExchange, Traffic
 from tinker_mock.suite.core.verdict import expect
+
+
+def pause(traffic: Traffic, operation: str, after: RecordedExchange, otherwise: str) -> float:
+    """Seconds from an answer to the next request of an operation; Inapplicable without one."""
+    later = [one.at for one in traffic.of(operation) if one.at > after.until]
+    need(later, otherwise)
+    return later[0] - after.until
 
 
 @judges("client/busy/polls-again", "busy")
@@ -19,9 +26,7 @@ def busy_polls_again(traffic: Traffic) -> None:
 def gone_backs_off(traffic: Traffic) -> None:
     gone = [one for one in traffic.polls if one.status == 410]
     need(gone, "no promise was gone")
-    late = [one.at for one in traffic.of("asample") if one.at > gone[0].until]
-    need(late, "it was not asked for anew")
-    wait = late[0] - gone[0].until
+    wait = pause(traffic, "asample", gone[0], "it was not asked for anew")
     expect(wait > 0.2, "a pause before a sample is asked for anew", "> 0.2 s", wait)
 
 
@@ -29,9 +34,7 @@ def gone_backs_off(traffic: Traffic) -> None:
 def retry_after(traffic: Traffic) -> None:
     steps = [one for one in traffic.of("optim_step") if one.status == 503]
     need(steps, "no step was made")
-    again = [one.at for one in traffic.of("optim_step") if one.at > steps[0].until]
-    need(again, "it was not repeated")
-    wait = again[0] - steps[0].until
+    wait = pause(traffic, "optim_step", steps[0], "it was not repeated")
     expect(wait > 1.4, "retry-after is honoured (with up to 25 % jitter)", ">= 1.5 s", wait)
 
 

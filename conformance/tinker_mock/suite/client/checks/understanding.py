@@ -3,16 +3,15 @@
 from collections import Counter
 from typing import Any
 
+from tinker_mock.suite.client.calls import PASSES
+from tinker_mock.suite.client.fields import CLOSE
 from tinker_mock.suite.client.judging import judges, need
 from tinker_mock.suite.client.report import KINDS, Line
 from tinker_mock.suite.client.traffic import RecordedExchange, Traffic
 from tinker_mock.suite.core.verdict import expect, expect_equal
 
-PASSES = ("forward", "forward_backward")
 CALM = 60.0
 """Seconds for which a client says nothing more of the same pause."""
-CLOSE = 1e-5
-"""Of a number: a client may hold it as float32."""
 
 
 def said(traffic: Traffic, kind: str) -> list[Line]:

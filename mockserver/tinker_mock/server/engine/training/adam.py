@@ -19,6 +19,7 @@ from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.keys import Floats, Ints, Narrow
 from tinker_mock.server.engine.training.gradient import Gradient
 from tinker_mock.server.engine.training.idle_steps import IdleSteps
+from tinker_mock.server.engine.training.optimizer_state import OptimizerState
 
 
 def clip(gradient: Floats, limit: float) -> tuple[Floats, float]:
@@ -27,7 +28,7 @@ def clip(gradient: Floats, limit: float) -> tuple[Floats, float]:
     return (gradient * (limit / norm), norm) if 0 < limit < norm else (gradient, norm)
 
 
-class Adam:
+class Adam(OptimizerState):
     """The moments of an adapter's parameters, as of the step that last touched each.
 
     The adapter's `values` are those of that step too: `values_of` says what they are by now.
@@ -36,7 +37,7 @@ class Adam:
     state_key = "steps"
 
     def __init__(self, adapter: Adapter) -> None:
-        self.adapter = adapter
+        super().__init__(adapter)
         self.first, self.second = Column(np.zeros(0)), Column(np.zeros(0))
         self.touched = Column(np.zeros(0, dtype=np.int32))
         self.rates = Column(np.zeros(0, dtype=np.float32))
@@ -46,15 +47,6 @@ class Adam:
     @property
     def step(self) -> int:
         return self.idle.step
-
-    @property
-    def revision(self) -> int:
-        """Greater whenever an entry became a parameter."""
-        return self.adapter.revision
-
-    def trained_among(self, entries: Ints) -> Ints:
-        """The places of parameters among entries."""
-        return self.adapter.trained_among(entries)
 
     def values_of(self, entries: Ints) -> Floats:
         """What parameters are by now."""

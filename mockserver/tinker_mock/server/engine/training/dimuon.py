@@ -24,29 +24,21 @@ from tinker_mock.server.engine.model.adapter import MAX_VALUE, RATE, Adapter, St
 from tinker_mock.server.engine.model.columns import Column
 from tinker_mock.server.engine.model.keys import Floats, Ints, Narrow
 from tinker_mock.server.engine.training.gradient import Gradient
+from tinker_mock.server.engine.training.optimizer_state import OptimizerState
 
 REFERENCE_RANK = 32
 MOMENTUM, STEPS = "dimuon.momentum", "dimuon.steps"
 
 
-class Dimuon:
+class Dimuon(OptimizerState):
     """The momentum of an adapter's parameters. Every parameter that has any moves at every step."""
 
     state_key = MOMENTUM
 
     def __init__(self, adapter: Adapter) -> None:
-        self.adapter = adapter
+        super().__init__(adapter)
         self.momentum = Column(np.zeros(adapter.values.size))
         self.step = 0
-
-    @property
-    def revision(self) -> int:
-        """Greater whenever an entry became a parameter."""
-        return self.adapter.revision
-
-    def trained_among(self, entries: Ints) -> Ints:
-        """The places of parameters among entries."""
-        return self.adapter.trained_among(entries)
 
     def values_of(self, entries: Ints) -> Floats:
         """The parameters of entries."""
