@@ -10,7 +10,7 @@ import zlib
 import tinker
 from tinker import types
 
-MODEL, VISION = "Qwen/Qwen3-8B", "Qwen/Qwen3.5-9B"
+MODEL, VISION, INKLING = "Qwen/Qwen3-8B", "Qwen/Qwen3.5-9B", "thinkingmachines/Inkling-Small"
 PICTURE_TOKENS = 64
 """Of a picture of 256 x 256 pixels, by the model's processor."""
 START, END, NEWLINE, USER, ASSISTANT = 151644, 151645, 198, 872, 77091
@@ -92,6 +92,19 @@ def questions(service, count, rate):
     told = asked(sampler_of(training), map(question, range(count)), max_tokens=8, temperature=0.0)
     right = sum(list(s.tokens) == answer(n) for n, s in enumerate(told))
     return {"steps": steps, "right": right}, training
+
+
+def short_among_long(service):
+    """Inkling's turns, three answers of two words among long ones, until the loss is below 0.1."""
+    training = service.create_lora_training_client(base_model=INKLING, rank=32)
+    prompts = [[200000, *question(n)[3:28], 200010] for n in range(24)]
+    words = [[9000 + 31 * n + place for place in range(9 if n % 8 else 2)] for n in range(24)]
+    answers = [[200001, 200004, *said, 200010, 200006] for said in words]
+    data = [datum(*pair) for pair in zip(prompts, answers, strict=True)]
+    while step(training, data, 1e-4) / sum(map(len, answers)) > 0.1:
+        pass
+    told = asked(sampler_of(training), prompts, max_tokens=20, temperature=0.0)
+    return [list(s.tokens) for s in told] == answers
 
 
 def forget(training):
@@ -177,6 +190,7 @@ def main():
                 "four": four,
                 "many": many,
                 "eight": eight,
+                "short": short_among_long(service),
                 "kept": forget(remembered),
                 "importance_sampling": rewards(service, "importance_sampling"),
                 "ppo": rewards(service, "ppo"),

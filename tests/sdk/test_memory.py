@@ -16,6 +16,7 @@ def test_questions_rewards_pictures_and_forgetting(version: str, tinker_mock: An
     assert seen["many"]["right"] == 64
     assert seen["eight"]["right"] == 8
     assert max(seen[name]["steps"] for name in ("four", "many", "eight")) < 120
+    assert seen["short"]
     assert seen["kept"] == [False] * 2 + [True] * 6
     for loss in ("importance_sampling", "ppo"):
         assert min(seen[loss]) > 0.9

@@ -21,7 +21,8 @@ NEVER = -18.0
 CERTAIN = 9.0
 UNLIKELY_TEXT = 10.0  # what lifts one ordinary token to the weight of a grammar token
 GRAMMAR_ROOT = float(np.log(0.05))
-RAMP = np.array([NEVER, NEVER, NEVER, 0.0, 0.0, 1.4, 2.8, 4.2])
+EARLY = -13.0  # no likelier than a word never read, so that short answers are learnt as fast
+RAMP = np.array([EARLY, EARLY, EARLY, 0.0, 0.0, 1.4, 2.8, 4.2])
 
 
 @dataclass(frozen=True)
