@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -128,6 +129,36 @@ def test_text_in_every_family(server: RunningServer, model: str) -> None:
         assert "Paris it is" in tokenizer.decode(tokens)
     (script,) = httpx.get(f"{server.url}/_mock/scripts", timeout=60).json()["scripts"]
     assert (script["matched"], script["fired"], script["fired_answers"]) == (7, 7, [7])
+
+
+@pytest.mark.parametrize("model", FAMILIES.values())
+def test_words_as_ids_are_said_as_text_is(server: RunningServer, model: str) -> None:
+    """Behind a thought that the prompt opens it is ended first, channels and turns are opened."""
+    tokenizer = tokenizer_for(CATALOG.get(model))
+    assert tokenizer is not None
+    words = tokenizer.encode("Paris it is")
+    prompts = [prompt_of(model, lead) for lead in ("", "Well, ", "<think>", "<think>\n")]
+    said = []
+    for answer in ({"completion": "Paris it is"}, {"completion_tokens": words}):
+        assert put(server, model=model, pattern="capital of France", **answer).status_code == 201
+        said.append([native(server, model, prompt) for prompt in prompts])
+    assert said[1] == said[0]
+    assert streamed_chat(server, model)["content"] == "Paris it is"
+    end = CATALOG.get(model).end_tokens[0]
+    whole = {"completion_tokens": [*words, end], "end_turn": False}
+    assert put(server, model=model, pattern="capital of France", **whole).status_code == 201
+    assert native(server, model, prompts[0]) == [[*words, end]]
+
+
+def test_ids_need_no_tokenizer(tmp_path: Path) -> None:
+    models = tmp_path / "models.yaml"
+    models.write_text(
+        "models: {me/tiny: {vocabulary_size: 64, context_length: 128, end_tokens: [1]}}"
+    )
+    with RunningServer(Settings(port=0, models=models)) as running:
+        script = {"model": "me/tiny", "pattern_tokens": [5, 6], "completion_tokens": [10, 11]}
+        assert put(running, **script).status_code == 201
+        assert native(running, "me/tiny", [3, 5, 6]) == [[10, 11, 1]]
 
 
 @pytest.mark.parametrize("model", REASONED)

@@ -42,3 +42,9 @@ class CatalogModel:
     replacement: str = ""
     image_tokens: Mapping[str, Any] = field(default_factory=dict, compare=False)
     architecture: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def is_mark(self, token: int) -> bool:
+        """Whether an id is one of the family's marks, which are no words of an answer."""
+        first, last = self.special_tokens or (0, -1)
+        more = (*self.other_special_tokens, *self.end_tokens, *self.thinking)
+        return first <= token <= last or token in more

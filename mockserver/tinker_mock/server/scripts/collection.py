@@ -188,9 +188,8 @@ def _check_answer(spoken: Spoken, model: CatalogModel, at: str, lengths: bool) -
         if tokenizer is None and spoken.tokens is None:
             fix = "Give completion_tokens"
             raise ScriptFault(f"{at}completion", f"{name} has too few ids for text", fix)
-        size = len(spoken.tokens or ())
-        if tokenizer is not None:
-            size = len(rendered(spoken, model, tokenizer.encode, "").tokens)
+        encode = tokenizer.encode if tokenizer else None
+        size = len(rendered(spoken, model, encode, "").tokens)
         if size >= model.context_length:
             rule = f"{size} tokens do not fit {name}'s context of {model.context_length}"
             raise ScriptFault(f"{at}completion", rule, "Shorten it")

@@ -98,10 +98,11 @@ class ModelScript:
     def render(self, spoken: Spoken, prefill: str = "", first_call: int = 0) -> RenderedAnswer:
         """An answer's ids. Raises ScriptFault for text of a model that has too few ids for it."""
         tokenizer = tokenizer_for(self.model)
-        if tokenizer is None:
+        if tokenizer is None and spoken.tokens is None:
             fix = "Give completion_tokens"
             raise ScriptFault("completion", f"{self.model.name} has no tokenizer", fix)
-        return rendered(spoken, self.model, tokenizer.encode, prefill, first_call)
+        encode = tokenizer.encode if tokenizer else None
+        return rendered(spoken, self.model, encode, prefill, first_call)
 
 
 def _next_call(prompt: Prompt) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tinker_mock.server.catalog import CatalogModel
@@ -17,6 +17,9 @@ from tinker_mock.server.scripts.formats import (
     format_of,
 )
 from tinker_mock.server.scripts.script import Spoken
+
+WORDS = "\0"
+"""Stands for an answer's words that were given as ids; no prompt has it."""
 
 
 class Encode(Protocol):
@@ -43,18 +46,29 @@ class RenderedAnswer:
 
 
 def rendered(
-    spoken: Spoken, model: CatalogModel, encode: Encode, prefill: str, first_call: int = 0
+    spoken: Spoken, model: CatalogModel, encode: Encode | None, prefill: str, first_call: int = 0
 ) -> RenderedAnswer:
-    """The answer's ids after a turn that the prompt begins with `prefill`."""
+    """The answer's ids after a turn that the prompt begins with `prefill`.
+
+    Words given as ids stand where the text would; ids with a mark among them are the whole answer.
+    `encode` is None for a model without text, whose answers are ids.
+    """
     ends = model.end_tokens[:1] if spoken.end_turn else ()
-    if spoken.tokens is not None:
-        return RenderedAnswer(spoken, ((TEXT, spoken.tokens), (FRAME, ends)))
+    ids = spoken.tokens
+    if ids is not None and (encode is None or any(map(model.is_mark, ids))):
+        return RenderedAnswer(spoken, ((TEXT, ids), (FRAME, ends)))
+    assert encode is not None
     form = format_of(model)
-    spans = _after(prefill, spoken, form, first_call)
+    said = spoken if ids is None else replace(spoken, text=WORDS)
+    spans = _after(prefill, said, form, first_call)
     mark = form.calls_end if spoken.calls else None
     if spoken.end_turn and mark is not None:
         spans, ends = [*spans, (FRAME, mark)], ()
-    found = [(kind, tuple(encode(text, allow_special_tokens=True))) for kind, text in spans if text]
+    found = [
+        (kind, ids if ids and text == WORDS else tuple(encode(text, allow_special_tokens=True)))
+        for kind, text in spans
+        if text
+    ]
     return RenderedAnswer(spoken, (*found, (FRAME, ends)))
 
 

@@ -47,7 +47,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Spoken:
-    """One answer. `tokens` stand for themselves, in place of all that is text.
+    """One answer. `tokens` stand in place of the text, or of all with a mark among them.
 
     `probability` is that of the whole answer in the untrained model; None leaves it to `weight`.
     """
