@@ -1,6 +1,7 @@
 """tml-renderers' tokenizers in the shape of Hugging Face's, for the cookbook without a hub."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -53,8 +54,9 @@ class OwnTokenizer:
         self.marks = {self.tml.decode([token]): token for token in ids}
         self.mark_of = {token: mark for mark, token in self.marks.items()}
         self.all_special_ids, self.all_special_tokens = list(self.mark_of), list(self.marks)
-        written = sorted(map(re.escape, self.marks), key=len, reverse=True)
-        self.pattern = re.compile("(" + "|".join(written) + ")")
+        self.pattern = _splitting(self.marks)
+        # The models' own files call these no special tokens, so they are never split.
+        self.unsplit = _splitting(m for m in self.marks if "think" in m or "tool" in m)
         self.eos_token_id = self.tml.encode_special(self.tml.eos_token)
         if name.startswith("Qwen/") and name.endswith("-Base"):
             self.eos_token_id = self.marks["<|endoftext|>"]
@@ -73,10 +75,9 @@ class OwnTokenizer:
         return self
 
     def encode(self, text: str, split_special_tokens: bool = False, **_: Any) -> list[int]:
-        if split_special_tokens:
-            return list(self.tml.encode_ordinary(text))
+        pattern = self.unsplit if split_special_tokens else self.pattern
         ids: list[int] = []
-        for part in self.pattern.split(text):
+        for part in pattern.split(text):
             ids += [self.marks[part]] if part in self.marks else self.tml.encode_ordinary(part)
         return ids
 
@@ -95,6 +96,12 @@ class OwnTokenizer:
 
     def get_vocab(self) -> dict[str, int]:
         return dict(self.marks)
+
+
+def _splitting(marks: Iterable[str]) -> re.Pattern[str]:
+    """Cuts text at these marks; `(?!)` where there are none."""
+    written = sorted(map(re.escape, marks), key=len, reverse=True)
+    return re.compile("(" + "|".join(written or ["(?!)"]) + ")")
 
 
 @cache
