@@ -2,8 +2,9 @@
 
 Cold: a new server, and nothing of the tokenizer kept on the disk. Warm: a new server, which finds
 there what the one before has made, and imports numpy and the engine meanwhile. Ready: the same, of
-a server that had a second for itself. Again: another model on a server that has one of the kind. Each with the processor time that the server spent
-meanwhile, which a busy machine does not stretch as much.
+a server that had a second for itself. Again: another model on a server that has one of the kind.
+Each with the processor time that the server spent meanwhile, which a busy machine does not stretch
+as much.
 
 make bench BENCH=creation    (or: python tests/bench/bench_creation.py [base model …])
 """
