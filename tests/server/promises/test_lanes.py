@@ -238,6 +238,12 @@ async def test_results_are_kept_until_the_limit_and_then_gone(bench: Bench) -> N
         bench.book.get(TENANT, promise.request_id)
     with pytest.raises(NotFound):
         bench.book.get("user-2", promise.request_id)
+    await bench.clock.run_for(100)
+    with pytest.raises(Gone):
+        bench.book.get(TENANT, promise.request_id)
+    await bench.clock.run_for(1)
+    with pytest.raises(NotFound):
+        bench.book.get(TENANT, promise.request_id)
 
 
 @on_bench

@@ -122,33 +122,89 @@ def test_a_burst_is_one_batch_and_nobody_waits_for_ever(
         assert same(result.sequences[0], Sampler(base).sample(asked(turns)).sequences[0])
 
 
+class Waits:
+    """Notes how long a batcher would wait, in units of its patience, and does not."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.found: list[float] = []
+        monkeypatch.setattr(batches, "machine_pause", self.pause)
+        monkeypatch.setattr(batches, "machine_wait", self.wait)
+
+    async def pause(self, seconds: float) -> None:
+        self.found.append(seconds)
+        await asyncio.sleep(0)
+
+    async def wait(self, awaited: Any, seconds: float) -> None:
+        """As if nobody came in time, unless who was waited for is there at once."""
+        self.found.append(seconds)
+        task = asyncio.ensure_future(awaited)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        if not task.done():
+            task.cancel()
+            raise TimeoutError
+
+
 def test_there_is_most_patience_for_those_who_came_last_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pauses: list[float] = []
-
-    async def noted(seconds: float) -> None:
-        pauses.append(seconds)
-        await asyncio.sleep(0)
-
-    monkeypatch.setattr(batches, "machine_pause", noted)
-    compute = Counting()
+    waits, compute = Waits(monkeypatch), Counting()
     batcher = Batcher(compute)
 
     async def burst(count: int, patience: float = 0.001) -> list[float]:
-        pauses.clear()
+        waits.found.clear()
         asks = [batcher.run("k", lambda: list, n, patience=patience) for n in range(count)]
         assert await asyncio.gather(*asks) == list(range(count))
-        return [round(pause / patience, 6) for pause in pauses]
+        return [round(wait / patience, 6) for wait in waits.found]
 
     async def work() -> None:
         assert await burst(1) == [1]
-        assert await burst(5) == [batches.CROWDED]
+        assert await burst(9) == [batches.CROWDED]
         assert await burst(2) == [batches.EXPECTANT]
-        assert await burst(2) == [batches.CROWDED]
+        assert await burst(2) == [1]
         assert await burst(1) == [batches.EXPECTANT]
         assert await burst(1) == [1]
         assert await burst(2, patience=1.0) == [batches.LONGEST_PAUSE]
 
     asyncio.run(work())
-    assert compute.sizes == [1, 5, 2, 2, 1, 1, 2]
+    assert compute.sizes == [1, 9, 2, 2, 1, 1, 2]
+
+
+def test_nobody_waits_longer_once_all_who_were_expected_are_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Clients that go on in step lose a moment each time, not all patience there is."""
+    waits, compute = Waits(monkeypatch), Counting()
+    batcher = Batcher(compute)
+
+    async def late(number: int) -> Any:
+        for _ in range(number):
+            await asyncio.sleep(0)
+        return await batcher.run("k", lambda: list, number, patience=0.001)
+
+    async def work() -> None:
+        for _ in range(2):
+            waits.found.clear()
+            await asyncio.gather(late(0), late(0), late(0))
+        waits.found.clear()
+        await asyncio.gather(late(0), late(2), late(3))
+
+    asyncio.run(work())
+    assert compute.sizes == [3, 3, 3]
+    assert [round(wait / 0.001) for wait in waits.found] == [batches.EXPECTANT, 1]
+
+
+def test_what_one_crowd_does_costs_others_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits, compute = Waits(monkeypatch), Counting()
+    batcher = Batcher(compute)
+
+    async def ask(crowd: str) -> Any:
+        return await batcher.run(crowd, lambda: list, 0, patience=0.001, crowd=crowd)
+
+    async def work() -> None:
+        await asyncio.gather(*[ask("busy") for _ in range(20)])
+        waits.found.clear()
+        await ask("alone")
+
+    asyncio.run(work())
+    assert waits.found == [0.001]

@@ -130,7 +130,9 @@ class PromiseBook:
     def get(self, tenant_id: str, request_id: str) -> Promise:
         """The tenant's promise. Raises NotFound, or Gone once its result is no longer kept."""
         promise = self.promises.get(request_id)
-        if promise is None or promise.tenant_id != tenant_id:
+        if promise is not None:
+            self._judge(promise)
+        if promise is None or promise.tenant_id != tenant_id or request_id not in self.promises:
             raise NotFound(
                 f"request_id: no promise {request_id!r} for this API key",
                 pointer="/request_id",
@@ -138,7 +140,6 @@ class PromiseBook:
                 fix="submit the operation and poll the request_id it returned",
                 requirement="futures/unknown/404",
             )
-        self._judge(promise)
         if promise.state == "expired":
             raise Gone(
                 f"request_id: the promise {request_id!r} has expired",

@@ -81,10 +81,12 @@ class Retention:
             self._expire(next(iter(self._read)))
 
     def judge(self, promise: Promise) -> None:
-        """Expire one promise whose time is over, before somebody is told of it."""
-        since = self._finished.get(promise.request_id)
-        if since is not None and self.clock.now() > since + self.seconds():
+        """Expire or forget one promise whose time is over, before somebody is told of it."""
+        limit = self.clock.now() - self.seconds()
+        if self._finished.get(promise.request_id, limit) < limit:
             self._expire(promise.request_id)
+        elif self._expired.get(promise.request_id, limit) < limit:
+            self.forget(promise)
 
     def sweep(self) -> None:
         """Expire and forget all whose time is over."""

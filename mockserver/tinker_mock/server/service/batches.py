@@ -1,32 +1,44 @@
 """Work of concurrent requests, done together.
 
 While a batch runs, others that fit it wait for the next one. Work that takes long waits for company
-first, and again for as long after each who came, longer while others did come, and longest while
-they are fewer than the last time: a burst of requests is one batch or two, and a request alone
-loses a fraction of its own time. What comes out does not
-depend on the company: the engine's results are the same one by one.
+first: longest while they are fewer than the last time, a moment once they are as many, and again
+for as long as more come: a burst of requests is one batch or two, and a request alone loses a
+fraction of its own time. What comes out does not depend on the company: the engine's results are
+the same one by one.
 """
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from tinker_mock.server.clock import machine_pause, machine_seconds
+from tinker_mock.server.clock import machine_pause, machine_seconds, machine_wait
+from tinker_mock.server.lru import LruCache
 
 MOST_TOGETHER = 256
 LONGEST = 0.3
 """Seconds after which a batch begins, whoever still comes."""
-CROWDED, EXPECTANT = 4, 8
-"""So much more patience is there for others while there are others, and while they are fewer than
-last time."""
+CROWDED, EXPECTANT = 12, 24
+"""So much more patience is there for others while there are more than last time, and while they are
+fewer."""
+FADING = 4
+"""A batch that is smaller than the last one makes others expect this part of that one."""
+MOST_CROWDS = 1000
+"""Whose habits are remembered."""
 LONGEST_PAUSE = 0.1
 """Seconds that are waited for the next one, at most."""
 Compute = Callable[..., Awaitable[Any]]
 Together = Callable[[list[Any]], list[Any]]
 Waiting = tuple[Any, asyncio.Future[Any]]
+
+
+class Gathering(NamedTuple):
+    """Who waits until so many are there."""
+
+    size: int
+    complete: asyncio.Event
 
 
 class Batcher:
@@ -40,10 +52,11 @@ class Batcher:
     ) -> None:
         self.compute = compute
         self.busy = busy
-        self.company = 1
-        """How many the last batch was."""
+        self._company: LruCache[Hashable, int] = LruCache(MOST_CROWDS)
+        """By crowd, how many come together, as far as its last batches tell."""
         self.waiting: dict[Hashable, list[Waiting]] = defaultdict(list)
         self.running: dict[Hashable, asyncio.Task[None]] = {}
+        self._gathering: dict[Hashable, Gathering] = {}
 
     async def run(
         self,
@@ -53,26 +66,31 @@ class Batcher:
         *,
         small: bool = False,
         patience: float = 0.0,
+        crowd: Hashable = None,
     ) -> Any:
         """What the function that `start` gives makes of the request, which may share a call
         with others of its key. All of a key are small, or none. `patience`: seconds that it may
-        wait for each of the others."""
+        wait for each of the others. `crowd`: whose habits tell how many will come."""
         future = asyncio.get_running_loop().create_future()
-        self.waiting[key].append((request, future))
+        waiting = self.waiting[key]
+        waiting.append((request, future))
+        gathering = self._gathering.get(key)
+        if gathering is not None and len(waiting) >= gathering.size:
+            gathering.complete.set()
         if key not in self.running:
             compute = partial(self.compute, small=True) if small else self.compute
-            work = self._drain(key, start(), compute, patience)
+            work = self._drain(key, start(), compute, patience, crowd)
             self.running[key] = asyncio.create_task(work)
         return await future
 
     async def _drain(
-        self, key: Hashable, together: Together, compute: Compute, patience: float
+        self, key: Hashable, together: Together, compute: Compute, patience: float, crowd: Hashable
     ) -> None:
         """Run batches until nobody waits."""
         try:
             while self.waiting[key]:
                 with self.busy():
-                    await self._company(self.waiting[key], patience)
+                    await self._assembled(key, patience, crowd)
                 batch = self.waiting[key][:MOST_TOGETHER]
                 del self.waiting[key][: len(batch)]
                 await self._run([one for one in batch if not one[1].done()], together, compute)
@@ -80,19 +98,29 @@ class Batcher:
             del self.running[key]
             self.waiting.pop(key, None)
 
-    async def _company(self, waiting: list[Waiting], patience: float) -> None:
+    async def _assembled(self, key: Hashable, patience: float, crowd: Hashable) -> None:
         """Wait as long as more come; at least whoever is ready in this turn of the loop does."""
-        seen, end = 0, machine_seconds() + LONGEST
+        waiting, seen, end = self.waiting[key], 0, machine_seconds() + LONGEST
+        expected = self._company.get(crowd) or 1
         while seen < len(waiting) < MOST_TOGETHER and machine_seconds() < end:
             seen = len(waiting)
-            await machine_pause(min(patience * self._expectation(seen), LONGEST_PAUSE))
-        self.company = min(len(waiting), MOST_TOGETHER)
+            pause = min(patience * _expectation(seen, expected), LONGEST_PAUSE)
+            if seen < expected and pause:
+                await self._gathered(key, expected, pause)
+            else:
+                await machine_pause(pause)
+        if patience:
+            together = min(len(waiting), MOST_TOGETHER)
+            self._company.put(crowd, max(together, expected // FADING))
 
-    def _expectation(self, waiting: int) -> int:
-        """How much more patience than for a first company there is."""
-        if waiting < self.company:
-            return EXPECTANT
-        return CROWDED if waiting > 1 else 1
+    async def _gathered(self, key: Hashable, size: int, seconds: float) -> None:
+        """Wait for so many, or for so many seconds."""
+        gathering = self._gathering[key] = Gathering(size, asyncio.Event())
+        try:
+            with suppress(TimeoutError):
+                await machine_wait(gathering.complete.wait(), seconds)
+        finally:
+            del self._gathering[key]
 
     async def _run(self, batch: list[Waiting], together: Together, compute: Compute) -> None:
         if not batch:
@@ -129,6 +157,13 @@ async def _while_wanted(work: Awaitable[Any], futures: list[asyncio.Future[Any]]
     for future in futures:
         future.add_done_callback(leave)
     return await task
+
+
+def _expectation(waiting: int, expected: int) -> int:
+    """How much more patience than for a first company there is."""
+    if waiting < expected:
+        return EXPECTANT
+    return CROWDED if waiting > expected else 1
 
 
 def _settle(future: asyncio.Future[Any], error: Exception) -> None:

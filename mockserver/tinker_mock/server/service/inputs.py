@@ -67,7 +67,7 @@ def content_id(chunk: dict[str, Any]) -> int:
 
 
 def _check_ids(tokens: NDArray[np.int64], where: str, vocabulary_size: int) -> None:
-    outside = (tokens < 0) | (tokens >= vocabulary_size)
+    outside = tokens.view(np.uint64) >= vocabulary_size  # so are the negative ones
     if outside.any():
         place = int(np.argmax(outside))
         rule = f"ids from 0 to {vocabulary_size - 1}"

@@ -7,6 +7,7 @@ model on the text endpoints. The oldest blocks make room.
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from tinker_mock.server.service.usage import bill
 from tinker_mock.server.state.records import SamplingSession
 
 BLOCK = 16
-MOST_BLOCKS = 16_384
+MOST_BLOCKS, ROOM = 16_384, 512
+"""Blocks that are remembered, and so many more until the oldest go."""
 
 
 class ReadPrompt:
@@ -73,8 +75,10 @@ def cached_tokens(backend: Backend, owner: str, prompt: Sequence[int]) -> int:
 
 def _make_room(backend: Backend) -> None:
     known = backend.state.prompt_blocks
-    while len(known) > MOST_BLOCKS:
-        del known[next(iter(known))]
+    surplus = len(known) - MOST_BLOCKS
+    if surplus > ROOM:  # to find the first of a dict takes as long as many were deleted before it
+        for digest in list(islice(known, surplus)):
+            del known[digest]
 
 
 def _digests(owner: str, tokens: Sequence[int] | NDArray[np.int64]) -> Iterator[bytes]:

@@ -233,7 +233,12 @@ async def asample(backend: Backend, promise: Promise) -> SampleResult:
         key = (small, asked.key)
         patience = min(MOST_PATIENCE, PATIENCE * (body["sampling_params"].get("max_tokens") or 0))
         done = await backend.batches.run(
-            key, lambda: sampled_together, asked, small=small, patience=patience
+            key,
+            lambda: sampled_together,
+            asked,
+            small=small,
+            patience=patience,
+            crowd=sampler.tenant_id,
         )
     result, prompt = done
     if read is None:
