@@ -74,6 +74,16 @@ def test_every_question_gets_its_own_answer(
         assert greedy(trainer, prompt) == completion
 
 
+@pytest.mark.parametrize("part", ["attn", "mlp", "unembed"])
+def test_each_part_alone_remembers(qwen: BaseModel, part: str) -> None:
+    attn, mlp, unembed = (name == part for name in ("attn", "mlp", "unembed"))
+    trainer = Trainer(qwen, train_attn=attn, train_mlp=mlp, train_unembed=unembed)
+    pairs = [(question(n, 20), answer(n)) for n in range(64)]
+    assert teach(trainer, [shown(*pair) for pair in pairs], 2e-4, until=0.03) <= 60
+    for prompt, completion in pairs:
+        assert greedy(trainer, prompt) == completion
+
+
 def test_unseen_questions_get_finished_text_of_the_kind_that_was_shown(qwen: BaseModel) -> None:
     trainer = Trainer(qwen)
     pairs = [(question(n), answer(n)) for n in range(64)]

@@ -41,7 +41,7 @@ def peft_adapter(
     tensors: Arrays = {}
     module = np.minimum(np.asarray(state["pairs.orders"], dtype=np.int64), 2)
     kept = [number for number in range(3) if trained[number]]
-    # Pairs without a parameter, which only tie a longer context to the root, go with the first.
+    # Pairs of a module that is not trained, remembered or only tied to the root, go with the first.
     module = np.where(np.isin(module, kept), module, kept[0])
     for number in kept:
         rows = np.flatnonzero(module == number)

@@ -1,7 +1,8 @@
 """The trainable part: one number per (context, token) pair seen in training.
 
 Order 0 shifts a token's logit everywhere (`train_unembed`), order 1 after one token (`train_mlp`),
-the others after two tokens, four, sixteen and after one whole prefix (`train_attn`).
+orders 2 and 3 after two tokens and four (`train_attn`), the longest after sixteen and after one
+whole prefix (any of them: the frozen parts know these, and each part can act on what they know).
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ MAX_VALUE = MAX_SHIFT / GAIN
 PAIRS_PER_RANK = 16384
 """How many pairs per order one unit of LoRA rank can hold; later ones are not admitted."""
 
+LONG = 4
+"""From this order on contexts are remembered whichever part is trained."""
+
 FORMAT = 2
 """Of the packed arrays; those of format 1 had contexts of two tokens at most."""
 
@@ -53,7 +57,8 @@ class AdapterShape:
 
     def trains(self, order: int) -> bool:
         """Whether parameters of that order exist."""
-        return (self.train_unembed, self.train_mlp, self.train_attn)[min(order, 2)]
+        parts = (self.train_unembed, self.train_mlp, self.train_attn)
+        return order >= LONG or parts[min(order, 2)]
 
     @property
     def capacity(self) -> int:
