@@ -14,6 +14,7 @@ from tinker_mock.server.service.bases import base_of
 from tinker_mock.server.service.inputs import content_id
 from tinker_mock.server.state.records import Tenant
 from tinker_mock.server.text.effort import kimi_effort, with_effort
+from tinker_mock.server.text.family_prompts import form_of
 from tinker_mock.server.text.messages import flat_text
 from tinker_mock.server.text.model_names import named_model
 from tinker_mock.server.text.pictures import PICTURE, picture_tokens, pictures_of
@@ -73,7 +74,16 @@ class TextModel:
         """Whether what follows a prompt is reasoning."""
         size = len(self.catalog.thinking_prefix)
         apart = bool(size) and tuple(prompt[-size:]) == self.catalog.thinking_prefix
-        return apart or (self.thinks and prompt[-1:] == [self.catalog.thinking[0]])
+        return apart or (self.thinks and self._last_mark(prompt) == self.catalog.thinking[0])
+
+    def closes_thinking(self, prompt: list[int]) -> bool:
+        """Whether a prompt ends with reasoning that is over."""
+        return self.thinks and self._last_mark(prompt) == self.catalog.thinking[1]
+
+    def _last_mark(self, prompt: list[int]) -> int | None:
+        """The mark of reasoning that a prompt ends with; a line break or two may follow it."""
+        marks = (token for token in reversed(prompt[-2:]) if token in self.catalog.thinking)
+        return next(marks, None)
 
     def chat_prompt(
         self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None, effort: float
@@ -88,13 +98,29 @@ class TextModel:
             variables["thinking_effort"] = kimi_effort(effort)
             text = templated_prompt(self.tokenizer, messages, tools, variables)
             return self._ids(text, pictures, prompt_encoder(self.tokenizer))
+        named = ", ".join(tool["function"]["name"] for tool in tools or ())
+        said = [("system", f"tools: {named}")] if tools else []
+        said += [(message["role"], flat_text(message)) for message in messages]
+        form = form_of(self.catalog)
+        if form is None:
+            return self._plain_prompt(said, pictures, thinking)
         ids: list[int] = []
-        if tools:
-            named = ", ".join(tool["function"]["name"] for tool in tools)
-            ids += [*self.tokenizer.encode(f"tools: {named}"), self.catalog.end_tokens[0]]
-        for message in messages:
-            said = f"{message['role']}: {flat_text(message)}"
-            ids += self._ids(said, pictures, self.tokenizer.encode)
+        for marks, words in form.pieces(said, thinking if self.thinks else None):
+            ids += self.tokenizer.encode(marks, allow_special_tokens=True)
+            ids += self._ids(words, pictures, self._words)
+        return ids
+
+    def _words(self, text: str) -> list[int]:
+        """The ids of what somebody said, in which no mark counts."""
+        return list(self.tokenizer.encode(text, allow_special_tokens=False))
+
+    def _plain_prompt(
+        self, said: list[tuple[str, str]], pictures: Iterator[list[int]], thinking: bool
+    ) -> list[int]:
+        """A conversation with a model of no known family."""
+        ids: list[int] = []
+        for role, words in said:
+            ids += self._ids(f"{role}: {words}", pictures, self.tokenizer.encode)
             ids.append(self.catalog.end_tokens[0])
         ids += self.catalog.turn_prefix
         return ids if thinking or not self.thinks else [*ids, *self.catalog.thinking]

@@ -67,7 +67,7 @@ class Thoughts:
 
     async def _inside(self) -> AsyncGenerator[TextDelta, None]:
         """A block that the answer begins with."""
-        if not self.model.thinks or self.prompt[-1:] == [self.model.catalog.thinking[1]]:
+        if not self.model.thinks or self.model.closes_thinking(self.prompt):
             return
         params = replace(self.params, max_tokens=min(BEFORE_A_CALL, self.most), stop=())
         run = TextRun(self.backend, self.model, self.prompt, params)
