@@ -201,7 +201,7 @@ class TextRun:
         self.taken.append(token)
         if token.id == self.closing:
             self.finish = Finish("stop")
-        if token.id == self.closing or token.id in self.model.base.end_tokens:
+        if token.id == self.closing or token.id in self.model.base.end_tokens or self._opens():
             return None
         marks = self.model.thinking_marks
         if token.id in marks:
@@ -214,6 +214,11 @@ class TextRun:
             self.finish = Finish("stop", str(decoder.matched_stop))
         text = self._opening(output.text) if output.text else ""
         return self._piece(text, self.thinking) if text else None
+
+    def _opens(self) -> bool:
+        """Whether all tokens so far are those that open a message: a channel's name is no word."""
+        opening = self.model.catalog.answer_prefix
+        return self.count <= len(opening) and tuple(self.answer_ids) == opening[: self.count]
 
     def _opening(self, text: str) -> str:
         """Templates put newlines around the reasoning; neither part begins with them."""
