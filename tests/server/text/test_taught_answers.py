@@ -36,6 +36,9 @@ FORMS: list[tuple[str, bool, str, str]] = [
      "<|channel|>final<|message|>"),
     ("moonshotai/Kimi-K2.6", True, KIMI + "<think>", "</think>"),
     ("moonshotai/Kimi-K2.6", False, KIMI + "<think></think>", ""),
+    ("thinkingmachines/Inkling-Small", True,
+     "<|message_system|><|content_text|>Thinking effort level: 0.9<|end_message|>"
+     "<|message_user|><|content_text|>{}<|end_message|>", "<|message_model|><|content_text|>"),
     ("zai-org/GLM-5.3:peft:262144", True,
      "[gMASK]<sop><|system|>Reasoning Effort: Max<|user|>{}<|assistant|><think>", "</think>"),
 ]  # fmt: skip
@@ -47,7 +50,8 @@ def taught(server: RunningServer, model: str, form: str, opening: str) -> str:
     encode, data = tokenizer_of(row).encode, []
     for asked, answer in PAIRS.items():
         prompt = encode(form.format(asked), allow_special_tokens=True)
-        said = [*encode(opening + answer, allow_special_tokens=True), row.end_tokens[0]]
+        said = encode(opening + answer, allow_special_tokens=True)
+        said += [*([row.answer_suffix] if row.answer_suffix else ()), row.end_tokens[0]]
         tokens, weights = [*prompt, *said], [0.0] * (len(prompt) - 1) + [1.0] * len(said)
         told = {"target_tokens": (tokens[1:], "int64"), "weights": (weights, "float32")}
         data.append(

@@ -4,12 +4,19 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
+from tinker_mock.server.engine import Sampler, SampleRequest
 from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.text.events import CallBegun, Event, TextDelta
 from tinker_mock.server.text.generation import Params, TextRun
 from tinker_mock.server.text.text_model import TextModel
 
 BEFORE_A_CALL = 24
+LEARNT = 1.0
+"""Nats by which answering at once must have gained for a model to do so."""
+ALIKE = 4
+"""So many tokens the ends of conversations have in common."""
 OPEN, CLOSE = "<think>\n", "\n</think>\n\n"
 
 
@@ -77,6 +84,31 @@ class Thoughts:
                     break
                 self.tokens += len(piece.tokens)
                 yield TextDelta(piece.text, piece.tokens, thinking=True)
+
+
+def learnt_to_answer(model: TextModel, prompt: list[int]) -> bool:
+    """Whether training showed this very conversation answered at once, without reasoning first.
+
+    For models that reason in a message of their own, which they do until then. What other
+    conversations end with as well is no sign of it.
+    """
+    opening = max(len(model.catalog.answer_prefix), len(model.catalog.thinking_prefix))
+    if model.weights is None or len(prompt) + opening > model.catalog.context_length:
+        return False
+    return _gained(model, prompt) - _gained(model, prompt[-ALIKE:]) > LEARNT
+
+
+def _gained(model: TextModel, prompt: list[int]) -> float:
+    """By how many nats training made an answer likelier against a thought."""
+    found = []
+    for opening in (model.catalog.answer_prefix, model.catalog.thinking_prefix):
+        size, whole = len(opening), np.asarray([*prompt, *opening], dtype=np.int64)
+        ask = SampleRequest(whole, max_tokens=0, prompt_logprobs=True, prompt_logprobs_last_n=size)
+        for weights in (model.weights, None):
+            scores = Sampler(model.base, weights).sample(ask).prompt_logprobs
+            assert scores is not None
+            found.append(float(scores[-size:].sum()))
+    return found[0] - found[1] - found[2] + found[3]
 
 
 async def inlined(events: AsyncIterator[Event]) -> AsyncIterator[Event]:

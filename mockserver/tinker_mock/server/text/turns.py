@@ -17,7 +17,7 @@ from tinker_mock.server.text.generation import Params, TextRun, Token
 from tinker_mock.server.text.schema_values import value_for
 from tinker_mock.server.text.scripted_draw import ScriptedDraw
 from tinker_mock.server.text.text_model import TextModel
-from tinker_mock.server.text.thoughts import Thoughts
+from tinker_mock.server.text.thoughts import Thoughts, learnt_to_answer
 from tinker_mock.server.text.told_answer import ToldAnswer
 from tinker_mock.server.text.tool_choice import ToolUse
 from tinker_mock.server.tokenizers import stop_decoder
@@ -54,17 +54,22 @@ class Turn:
             if self.told:
                 return
         drawn = bool(self.uses) or self.schema is not None
-        if drawn or self.model.reasons_apart:
+        apart = self.model.reasons_apart and not await self._learnt_to_answer()
+        if drawn or apart:
             async with aclosing(self._thoughts()) as thoughts:
                 async for said in thoughts:
                     yield said
-        if self.model.reasons_apart and self.tokens >= self.params.max_tokens:
+        if apart and self.tokens >= self.params.max_tokens:
             yield self._ended("length")
             return
         source = self._calls() if self.uses else self._json() if drawn else self._words()
         async with aclosing(source) as events:
             async for event in events:
                 yield event
+
+    async def _learnt_to_answer(self) -> bool:
+        model, prompt = self.model, self.prompt
+        return await self.backend.compute(learnt_to_answer, model, prompt)
 
     async def _thoughts(self) -> AsyncGenerator[Event, None]:
         """What the model says to itself first."""
