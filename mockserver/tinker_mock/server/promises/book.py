@@ -132,7 +132,8 @@ class PromiseBook:
         promise = self.promises.get(request_id)
         if promise is not None:
             self._judge(promise)
-        if promise is None or promise.tenant_id != tenant_id or request_id not in self.promises:
+            promise = self.promises.get(request_id)
+        if promise is None or promise.tenant_id != tenant_id:
             raise NotFound(
                 f"request_id: no promise {request_id!r} for this API key",
                 pointer="/request_id",
