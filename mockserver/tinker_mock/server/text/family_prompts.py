@@ -115,6 +115,7 @@ KIMI_THINKING = PromptForm(
     silent="<think></think>",
     default=KIMI.default,
 )
+# No renderer keeps GLM from thinking: `silent` is what stands in its earlier turns.
 GLM = PromptForm(
     {"system": ("<|system|>", ""), "user": ("<|user|>", ""), "tool": ("<|observation|>", "")},
     ("<|assistant|><think></think>", ""),
