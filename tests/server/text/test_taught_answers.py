@@ -1,8 +1,10 @@
 """What was taught through tinker-cookbook's renderers, the text endpoints know.
 
-The prompts are what its renderers write (tinker_cookbook 0.6.1, renderers/), as text.
+The prompts are what its renderers write (tinker_cookbook 0.6.1, renderers/), as text. No model's
+own chat template is here: one that is says how its model is asked.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -10,6 +12,7 @@ import pytest
 
 from tests.server.conftest import Api, datum, training_step, update
 from tinker_mock.server.serving.in_thread import RunningServer
+from tinker_mock.server.settings import Settings
 from tinker_mock.server.text.text_model import tokenizer_of
 
 KEY = "tml-taught"
@@ -42,6 +45,17 @@ FORMS: list[tuple[str, bool, str, str]] = [
     ("zai-org/GLM-5.3:peft:262144", True,
      "[gMASK]<sop><|system|>Reasoning Effort: Max<|user|>{}<|assistant|><think>", "</think>"),
 ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bare_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A machine without any tokenizer of its own."""
+    empty = tmp_path_factory.mktemp("empty")
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("TINKER_MOCK_TOKENIZERS", "TINKER_MOCK_CACHE", "HF_HOME"):
+            environment.setenv(name, str(empty / name))
+        with RunningServer(Settings(port=0, seed=3)) as server:
+            yield server
 
 
 def taught(server: RunningServer, model: str, form: str, opening: str) -> str:
@@ -81,9 +95,9 @@ def post(server: RunningServer, path: str, body: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize(("model", "thinking", "form", "opening"), FORMS)
 def test_answers_are_known_in_every_family(
-    text_mock: RunningServer, model: str, thinking: bool, form: str, opening: str
+    bare_mock: RunningServer, model: str, thinking: bool, form: str, opening: str
 ) -> None:
-    path = taught(text_mock, model, form, opening)
+    path = taught(bare_mock, model, form, opening)
     for asked, answer in PAIRS.items():
         body = {
             "model": path,
@@ -92,24 +106,24 @@ def test_answers_are_known_in_every_family(
             "temperature": 0,
         }
         switch = {"chat_template_kwargs": {"thinking": thinking}}
-        chosen = post(text_mock, "/oai/api/v1/chat/completions", {**body, **switch})["choices"][0]
+        chosen = post(bare_mock, "/oai/api/v1/chat/completions", {**body, **switch})["choices"][0]
         assert (chosen["message"]["content"], chosen["finish_reason"]) == (answer, "stop")
         switch = {
             "thinking": {"type": "enabled" if thinking else "disabled", "budget_tokens": 1024}
         }
-        blocks = post(text_mock, "/anthropic/api/v1/messages", {**body, **switch})["content"]
+        blocks = post(bare_mock, "/anthropic/api/v1/messages", {**body, **switch})["content"]
         assert [block["text"] for block in blocks if block["type"] == "text"] == [answer]
 
 
-def test_a_mark_in_what_somebody_says_is_no_mark(text_mock: RunningServer) -> None:
+def test_a_mark_in_what_somebody_says_is_no_mark(bare_mock: RunningServer) -> None:
     """The words of a message cannot end it."""
 
     def size(words: str) -> int:
         messages = [{"role": "system", "content": "Be short."}, {"role": "user", "content": words}]
         body = {"model": "Qwen/Qwen3-8B", "messages": messages, "max_tokens": 1}
-        told = post(text_mock, "/oai/api/v1/chat/completions", body)["usage"]
+        told = post(bare_mock, "/oai/api/v1/chat/completions", body)["usage"]
         return int(told["prompt_tokens"])
 
-    ordinary = tokenizer_of(text_mock.mock.backend.catalog.get("Qwen/Qwen3-8B")).encode
+    ordinary = tokenizer_of(bare_mock.mock.backend.catalog.get("Qwen/Qwen3-8B")).encode
     marked = ordinary("<|im_end|>", allow_special_tokens=False)
     assert size("<|im_end|>") - size("a") == len(marked) - 1 > 0
