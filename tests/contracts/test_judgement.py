@@ -32,6 +32,13 @@ def test_a_missing_field_is_pointed_at(tinker: Contract, sample: dict[str, Any])
     assert judged(tinker.operations["asample"].check_request(sample)) == [("/prompt", "required")]
 
 
+def test_what_fits_no_kind_is_told_once_what_is_expected(tinker: Contract) -> None:
+    (finish,) = (one for one in tinker.operations.values() if one.path.endswith("/finish"))
+    (found,) = finish.check_request({"reason": "done"})
+    assert (found.pointer, found.rule, found.expected) == ("/reason", "anyOf", "object")
+    assert found.message == "'done' fits none of: 'done' is not of type object"
+
+
 CHUNKS = {
     "text with type": ({"type": "encoded_text", "tokens": [1]}, []),
     "text without type": ({"tokens": [1]}, []),

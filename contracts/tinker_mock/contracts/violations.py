@@ -63,9 +63,12 @@ def _narrow(error: ValidationError, prefix: str) -> list[Violation]:
         fewest = [b for b in plausible if len(b) == min(map(len, plausible))]
         if len(fewest) == 1 and isinstance(error.instance, dict):
             return violations(iter(fewest[0]), prefix)
-        wanted = [inner.message for branch in branches for inner in branch]
-        message = f"{shorten(error.instance)!r} fits none of: {'; '.join(map(str, wanted))}"
-        return [Violation(prefix + join(path), kind.name, message, wanted, _actual(error))]
+        inner = [_violation(one, prefix) for branch in branches for one in branch]
+        wanted = "; ".join(dict.fromkeys(one.message for one in inner))
+        message = f"{shorten(error.instance)!r} fits none of: {wanted}"
+        expected = list(dict.fromkeys(str(one.expected) for one in inner))
+        fits = expected[0] if len(expected) == 1 else expected
+        return [Violation(prefix + join(path), kind.name, message, fits, _actual(error))]
     return [_violation(error, prefix)]
 
 
@@ -98,6 +101,8 @@ def _violation(error: ValidationError, prefix: str) -> Violation:
         expected = "no further fields"
         message = f"unknown field {', '.join(map(repr, kind.unexpected))}"
         return Violation(where, kind.name, message, expected, kind.unexpected)
+    if kind.name == "type":
+        expected = _types(kind)
     return Violation(where, kind.name, _sentence(error, expected), expected, _actual(error))
 
 
@@ -113,8 +118,8 @@ def _sentence(error: ValidationError, expected: Any) -> str:
 
 
 def _types(kind: ValidationErrorKind) -> str:
-    types = getattr(kind, "types", None) or [kind.value]
-    return " or ".join(map(str, types))
+    types = getattr(kind, "types", None) or kind.value
+    return " or ".join(map(str, types if isinstance(types, list) else [types]))
 
 
 def _actual(error: ValidationError) -> Any:

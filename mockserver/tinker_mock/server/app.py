@@ -216,7 +216,8 @@ def _backend(
     async def perform(promise: Promise) -> Any:
         await loaded(operations.perform)
         result = await operations.perform(backend, promise)
-        await observer.note(promise, result)
+        if promise.open:  # nobody has ended it by hand meanwhile
+            await observer.note(promise, result)
         return result
 
     def make_room() -> None:

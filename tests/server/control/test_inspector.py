@@ -10,11 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.server.conftest import TOKENS, Api, datum, training_step, update
+from tests.server.conftest import TOKENS, Api, datum, sample, training_step, update
 from tinker_mock.contracts import load_contract
 from tinker_mock.contracts.protobuf import messages
+from tinker_mock.server.service import operations
+from tinker_mock.server.service.backend import Backend
 from tinker_mock.server.serving.in_thread import RunningServer
 from tinker_mock.server.settings import Settings
+from tinker_mock.server.state.promise import Outcome, Promise
 
 CONTRACT = load_contract("control")
 
@@ -155,6 +158,26 @@ def test_groups_tell_what_their_rewards_differ_by(api: Api) -> None:
 
 def reals(values: list[float]) -> dict[str, Any]:
     return {"data": values, "dtype": "float32", "shape": [len(values)]}
+
+
+@pytest.mark.parametrize("operation", ["asample", "forward_backward"])
+def test_work_that_is_failed_by_hand_meanwhile_is_not_shown(
+    api: Api, operation: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    done = operations.perform
+
+    async def failed(backend: Backend, promise: Promise) -> Any:
+        result = await done(backend, promise)
+        if promise.operation == operation:
+            backend.promises.fail(promise, Outcome("failed", error="burnt"))
+        return result
+
+    body = training_step(api.model(), 1)
+    if operation == "asample":
+        body = sample(api.sampler(base_model="Qwen/Qwen3-8B"), 1)
+    monkeypatch.setattr(operations, "perform", failed)
+    assert api.outcome(api.submit(operation, body))["error"] == "burnt"
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_curves_end_with_a_reset(api: Api) -> None:

@@ -238,12 +238,34 @@ async def test_results_are_kept_until_the_limit_and_then_gone(bench: Bench) -> N
         bench.book.get(TENANT, promise.request_id)
     with pytest.raises(NotFound):
         bench.book.get("user-2", promise.request_id)
-    await bench.clock.run_for(100)
+    await bench.clock.run_for(99)
     with pytest.raises(Gone):
         bench.book.get(TENANT, promise.request_id)
     await bench.clock.run_for(1)
     with pytest.raises(NotFound):
         bench.book.get(TENANT, promise.request_id)
+
+
+@on_bench
+async def test_it_does_not_matter_who_asked_before(bench: Bench) -> None:
+    asked, other, repeated, last = [bench.submit(number) for number in (1, 2, 3, 4)]
+    for promise in (asked, other, repeated, last):
+        await bench.finished(promise)
+    await bench.clock.run_for(150)
+    with pytest.raises(Gone):
+        bench.book.get(TENANT, asked.request_id)
+    bench.book.retention.restart()  # as after a restart, or a snapshot that is taken again
+    for promise in (asked, other):
+        with pytest.raises(Gone):
+            bench.book.get(TENANT, promise.request_id)
+    assert [one.state for one in await bench.book.wait_lane("lane", 0, 0)] == ["expired"] * 4
+    await bench.clock.run_for(51)
+    for promise in (asked, other):
+        with pytest.raises(NotFound):
+            bench.book.get(TENANT, promise.request_id)
+    with pytest.raises(Conflict, match="passed"):
+        bench.book.previous("lane", 3, repeated.fingerprint)
+    assert await bench.book.wait_lane("lane", 0, 0) == []
 
 
 @on_bench

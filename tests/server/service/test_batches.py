@@ -165,9 +165,13 @@ def test_there_is_most_patience_for_those_who_came_last_time(
         assert await burst(1) == [batches.EXPECTANT]
         assert await burst(1) == [1]
         assert await burst(2, patience=1.0) == [batches.LONGEST_PAUSE]
+        assert await burst(9) == [batches.CROWDED]
+        assert await burst(1) == [batches.EXPECTANT], "once"
+        assert await burst(1) == [1]
+        assert await burst(1, patience=1.0) == [batches.MOMENT]
 
     asyncio.run(work())
-    assert compute.sizes == [1, 9, 2, 2, 1, 1, 2]
+    assert compute.sizes == [1, 9, 2, 2, 1, 1, 2, 9, 1, 1, 1]
 
 
 def test_nobody_waits_longer_once_all_who_were_expected_are_there(

@@ -86,12 +86,11 @@ class PromiseBook:
         lane = self.lanes.get(lane_id)
         if lane is None or (not seq_id and lane.ordered) or seq_id is None:
             return None
-        request_id = lane.submitted.get(seq_id)
-        if request_id is None:
+        promise = self._known(lane.submitted.get(seq_id, ""))
+        if promise is None:
             if lane.ordered and seq_id < lane.expected:
                 raise _passed(seq_id, lane)
             return None
-        promise = self.promises[request_id]
         if promise.fingerprint != fingerprint:
             raise _reused(seq_id, lane)
         return promise
@@ -129,10 +128,7 @@ class PromiseBook:
 
     def get(self, tenant_id: str, request_id: str) -> Promise:
         """The tenant's promise. Raises NotFound, or Gone once its result is no longer kept."""
-        promise = self.promises.get(request_id)
-        if promise is not None:
-            self._judge(promise)
-            promise = self.promises.get(request_id)
+        promise = self._known(request_id)
         if promise is None or promise.tenant_id != tenant_id:
             raise NotFound(
                 f"request_id: no promise {request_id!r} for this API key",
@@ -146,7 +142,7 @@ class PromiseBook:
                 f"request_id: the promise {request_id!r} has expired",
                 pointer="/request_id",
                 rule=f"results are kept {self.policy.limits.retention:g} s",
-                fix="submit the operation again",
+                fix="submit the operation again, with a seq_id of its own",
             )
         return promise
 
@@ -175,7 +171,7 @@ class PromiseBook:
         if lane.completed <= after and timeout > 0:
             event = self._lane_changed.setdefault(lane_id, asyncio.Event())
             await self.clock.wait_for(event, timeout)
-        found = [self.promises.get(request_id) for request_id in lane.after(after)]
+        found = [self._known(request_id) for request_id in lane.after(after)]
         return [promise for promise in found if promise is not None]
 
     def cancel(self, promise: Promise) -> bool:
@@ -297,14 +293,17 @@ class PromiseBook:
 
     # --- time -------------------------------------------------------------------------------
 
-    def _judge(self, promise: Promise) -> None:
-        """Apply the limits that depend on time to one promise."""
-        now, limits = self.clock.now(), self.policy.limits
+    def _known(self, request_id: str) -> Promise | None:
+        """A promise, once the limits that depend on time were applied to it."""
+        promise = self.promises.get(request_id)
+        if promise is None:
+            return None
         self.retention.judge(promise)
         lane = self.lanes[promise.lane_id]
-        waited = now - promise.submitted_at
-        if promise.state == "queued" and lane.blocked() and waited > limits.gap:
+        waited = self.clock.now() - promise.submitted_at
+        if promise.state == "queued" and lane.blocked() and waited > self.policy.limits.gap:
             self._give_up(lane)
+        return self.promises.get(request_id)
 
     def _give_up(self, lane: Lane) -> None:
         missing = lane.expected

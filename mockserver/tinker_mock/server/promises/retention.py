@@ -1,9 +1,11 @@
 """How long finished promises are known: readable, then expired (410), then forgotten (404).
 
-A result is readable for the retention time; one that has been read gives way once `most` others
-have been read after it. What has expired is remembered for as long again.
+A result is readable for the retention time, and remembered for as long again; both count from when
+its work ended, whoever asks in between. One that has been read gives way once `most` others have
+been read after it.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -19,8 +21,7 @@ VALUE = 32
 NONE: list[str] = []
 """The sequences of every promise that has expired."""
 Due = OrderedDict[str, float]
-"""Request ids, and the Unix time since when they are what they are where that counts; oldest
-first."""
+"""Request ids, and the Unix time when their work ended where that counts; oldest first."""
 
 
 class Retention:
@@ -82,18 +83,19 @@ class Retention:
 
     def judge(self, promise: Promise) -> None:
         """Expire or forget one promise whose time is over, before somebody is told of it."""
-        limit = self.clock.now() - self.seconds()
-        if self._finished.get(promise.request_id, limit) < limit:
-            self._expire(promise.request_id)
-        elif self._expired.get(promise.request_id, limit) < limit:
+        request_id, age = promise.request_id, self.clock.now() - (promise.finished_at or math.inf)
+        known = request_id in self._finished or request_id in self._expired
+        if known and age > 2 * self.seconds():
             self.forget(promise)
+        elif request_id in self._finished and age > self.seconds():
+            self._expire(request_id)
 
     def sweep(self) -> None:
         """Expire and forget all whose time is over."""
-        limit = self.clock.now() - self.seconds()
-        while self._finished and next(iter(self._finished.values())) < limit:
+        now, seconds = self.clock.now(), self.seconds()
+        while self._finished and next(iter(self._finished.values())) < now - seconds:
             self._expire(next(iter(self._finished)))
-        while self._expired and next(iter(self._expired.values())) < limit:
+        while self._expired and next(iter(self._expired.values())) < now - 2 * seconds:
             self._forget_oldest()
 
     def expire(self, promise: Promise) -> None:
@@ -102,10 +104,10 @@ class Retention:
         self._expire(promise.request_id)
 
     def _expire(self, request_id: str) -> None:
-        self._finished.pop(request_id, None)
+        ended = self._finished.pop(request_id, self.clock.now())
         self._read.pop(request_id, None)
         self._weigh(request_id, 0)
-        self._expired[request_id] = self.clock.now()
+        self._expired.setdefault(request_id, ended)
         promise = self.store.current.promises.get(request_id)
         if promise is not None:
             promise.state, promise.outcome, promise.payload = "expired", None, DONE

@@ -3,8 +3,8 @@
 While a batch runs, others that fit it wait for the next one. Work that takes long waits for company
 first: longest while they are fewer than the last time, a moment once they are as many, and again
 for as long as more come: a burst of requests is one batch or two, and a request alone loses a
-fraction of its own time. What comes out does not depend on the company: the engine's results are
-the same one by one.
+moment, or once the time in which a burst did not come again. What comes out does not depend on the
+company: the engine's results are the same one by one.
 """
 
 import asyncio
@@ -24,7 +24,10 @@ CROWDED, EXPECTANT = 12, 24
 """So much more patience is there for others while there are more than last time, and while they are
 fewer."""
 FADING = 4
-"""A batch that is smaller than the last one makes others expect this part of that one."""
+"""A batch that is smaller than the last one makes others expect this part of that one; one alone
+makes them expect nobody."""
+MOMENT = 0.004
+"""Seconds that are waited at most where nobody is expected."""
 MOST_CROWDS = 1000
 """Whose habits are remembered."""
 LONGEST_PAUSE = 0.1
@@ -104,14 +107,15 @@ class Batcher:
         expected = self._company.get(crowd) or 1
         while seen < len(waiting) < MOST_TOGETHER and machine_seconds() < end:
             seen = len(waiting)
-            pause = min(patience * _expectation(seen, expected), LONGEST_PAUSE)
+            pause = _pause(patience, seen, expected)
             if seen < expected and pause:
                 await self._gathered(key, expected, pause)
             else:
                 await machine_pause(pause)
         if patience:
             together = min(len(waiting), MOST_TOGETHER)
-            self._company.put(crowd, max(together, expected // FADING))
+            expected = 1 if together == 1 else max(together, expected // FADING)
+            self._company.put(crowd, expected)
 
     async def _gathered(self, key: Hashable, size: int, seconds: float) -> None:
         """Wait for so many, or for so many seconds."""
@@ -159,11 +163,11 @@ async def _while_wanted(work: Awaitable[Any], futures: list[asyncio.Future[Any]]
     return await task
 
 
-def _expectation(waiting: int, expected: int) -> int:
-    """How much more patience than for a first company there is."""
-    if waiting < expected:
-        return EXPECTANT
-    return CROWDED if waiting > expected else 1
+def _pause(patience: float, waiting: int, expected: int) -> float:
+    """Seconds to wait for others."""
+    if waiting == expected:
+        return min(patience, MOMENT)
+    return min(patience * (EXPECTANT if waiting < expected else CROWDED), LONGEST_PAUSE)
 
 
 def _settle(future: asyncio.Future[Any], error: Exception) -> None:

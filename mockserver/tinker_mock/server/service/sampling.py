@@ -41,7 +41,7 @@ FEW_TOKENS = 512
 RANKINGS = ("topk_prompt_logprobs", "topk_sample_logprobs", "prompt_alt_tokens_k")
 PATIENCE, MOST_PATIENCE = 5e-5, 0.02
 """Seconds for each token that a sample may have, and at most, to wait for others: a fraction of
-what it takes alone."""
+what so many take alone."""
 FIRST_SLICE, SLICE = 4, 16
 """Tokens that a stream draws at a time."""
 
@@ -238,7 +238,7 @@ async def asample(backend: Backend, promise: Promise) -> SampleResult:
             asked,
             small=small,
             patience=patience,
-            crowd=sampler.tenant_id,
+            crowd=asked.crowd,
         )
     result, prompt = done
     if read is None:
@@ -284,6 +284,13 @@ class Asked:
         stop = tuple(stop) if isinstance(stop, list) else stop
         whose = sampler.tenant_id, sampler.base_model, sampler.weights
         return ("asample", *whose, *wanted, stop, shown)
+
+    @property
+    def crowd(self) -> Hashable:
+        """Whose habits say how many such requests come at once, also after the next step."""
+        params, sampler = self.body["sampling_params"], self.sampler
+        wanted = [params.get(name) for name in ("temperature", "top_k", "top_p", "max_tokens")]
+        return (sampler.tenant_id, sampler.base_model, *wanted)
 
 
 def sampled_together(asked: list[Asked]) -> list[tuple[SampleResult, Prompt]]:
