@@ -76,7 +76,7 @@ ROWS = (
         "bare Starlette + Hypercorn: {2} s, {3} MB",
     ),
     Row(
-        "a model's promise: new server without and with a kept tokenizer, after a second; another",
+        "a model's promise: new server, with a kept tokenizer, after a second; another",
         "creation",
         r"\n +".join(rf"{kind}[^\n]*?{NUMBER} ms[^\n]*" for kind in CREATIONS),
         "{0} ms, {1} ms, {2} ms; {3} ms",
