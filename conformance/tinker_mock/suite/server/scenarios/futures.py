@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from tinker_mock.suite.core.context import ScenarioContext
 from tinker_mock.suite.core.http import Reply
-from tinker_mock.suite.core.promises import IDLE, Outcome, pending
+from tinker_mock.suite.core.promises import IDLE, Outcome, Promised, pending
 from tinker_mock.suite.core.verdict import (
     Inapplicable,
     Lacking,
@@ -201,20 +201,30 @@ def waiting(context: ScenarioContext) -> None:
         expect(reply.elapsed > 0.5, "a poll is held", "> 0.5 s", f"{reply.elapsed:.2f} s")
     with suppress(Unmet):
         parked.poll(timeout=0.3)
-    waiters = [context.aside(parked.outcome) for _ in range(3)]
-    IDLE.wait(SETTLED)
-    released = time.monotonic()
-    context.submit("optim_step", bodies.optim(model, 1))
-    outcomes: list[Outcome] = [waiter.result() for waiter in waiters]
-    took = time.monotonic() - released
+    outcomes, took = woken(context, parked, model, 1)
     with context.check("futures/wake/all-waiters"):
         expect(not any(one.failed for one in outcomes), "each waiter gets the result", "3 results")
     with context.check("futures/wake/soon"):
         limit = min(3.0, 0.8 * (reply.elapsed - SETTLED))
         told = f"< {limit:.1f} s, less than a poll is held"
+        if took >= limit:  # a busy machine is late once, a server that wakes nobody every time
+            later = context.submit("optim_step", bodies.optim(model, 4))
+            took = woken(context, later, model, 3)[1]
         expect(took < limit, "waiters are woken when the work is done", told, f"{took:.2f} s")
     with context.check("futures/wake/abandoned-poll"):
         parked.poll().require(200)
+
+
+def woken(
+    context: ScenarioContext, parked: Promised, model: str, missing: int
+) -> tuple[list[Outcome], float]:
+    """What three waiters are told once the missing number comes, and after how many seconds."""
+    waiters = [context.aside(parked.outcome) for _ in range(3)]
+    IDLE.wait(SETTLED)
+    released = time.monotonic()
+    context.submit("optim_step", bodies.optim(model, missing))
+    outcomes = [waiter.result() for waiter in waiters]
+    return outcomes, time.monotonic() - released
 
 
 @scenario("futures/idempotence")
