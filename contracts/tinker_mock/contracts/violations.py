@@ -109,7 +109,7 @@ def _violation(error: ValidationError, prefix: str) -> Violation:
 def _sentence(error: ValidationError, expected: Any) -> str:
     actual = shorten(error.instance)
     return {
-        "type": f"{actual!r} is not of type {_types(error.kind)}",
+        "type": f"{actual!r} is not of type {expected}",
         "enum": f"{actual!r} is not one of {expected}",
         "const": f"{actual!r} is not {expected!r}",
         "maximum": f"{actual!r} is greater than the maximum {expected}",
@@ -118,8 +118,7 @@ def _sentence(error: ValidationError, expected: Any) -> str:
 
 
 def _types(kind: ValidationErrorKind) -> str:
-    types = getattr(kind, "types", None) or kind.value
-    return " or ".join(map(str, types if isinstance(types, list) else [types]))
+    return " or ".join(getattr(kind, "types", None) or kind.value)
 
 
 def _actual(error: ValidationError) -> Any:

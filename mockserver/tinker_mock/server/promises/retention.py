@@ -104,7 +104,7 @@ class Retention:
         self._expire(promise.request_id)
 
     def _expire(self, request_id: str) -> None:
-        ended = self._finished.pop(request_id, self.clock.now())
+        ended = self._finished.pop(request_id)
         self._read.pop(request_id, None)
         self._weigh(request_id, 0)
         self._expired.setdefault(request_id, ended)

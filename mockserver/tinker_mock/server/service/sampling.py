@@ -278,19 +278,23 @@ class Asked:
     @property
     def key(self) -> Hashable:
         """What requests have in common that may be sampled in one call."""
-        params, sampler = self.body["sampling_params"], self.sampler
-        wanted = [params.get(name) for name in ("temperature", "top_k", "top_p")]
-        stop, shown = params.get("stop"), self.body.get("topk_sample_logprobs")
+        stop, shown = (
+            self.body["sampling_params"].get("stop"),
+            self.body.get("topk_sample_logprobs"),
+        )
         stop = tuple(stop) if isinstance(stop, list) else stop
-        whose = sampler.tenant_id, sampler.base_model, sampler.weights
-        return ("asample", *whose, *wanted, stop, shown)
+        whose = self.sampler.tenant_id, self.sampler.base_model, self.sampler.weights
+        return ("asample", *whose, *self._given("temperature", "top_k", "top_p"), stop, shown)
 
     @property
     def crowd(self) -> Hashable:
         """Whose habits say how many such requests come at once, also after the next step."""
-        params, sampler = self.body["sampling_params"], self.sampler
-        wanted = [params.get(name) for name in ("temperature", "top_k", "top_p", "max_tokens")]
-        return (sampler.tenant_id, sampler.base_model, *wanted)
+        given = self._given("temperature", "top_k", "top_p", "max_tokens")
+        return (self.sampler.tenant_id, self.sampler.base_model, *given)
+
+    def _given(self, *names: str) -> list[Any]:
+        """Parameters as they came."""
+        return [self.body["sampling_params"].get(name) for name in names]
 
 
 def sampled_together(asked: list[Asked]) -> list[tuple[SampleResult, Prompt]]:
