@@ -9,17 +9,15 @@ as much.
 make bench BENCH=creation    (or: python tests/bench/bench_creation.py [base model …])
 """
 
-import os
 import statistics
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.bench.raw_http import RawClient
+from tests.bench.raw_http import RawClient, process_seconds
 from tests.server.commands import served_process
 
 MODELS = ("Qwen/Qwen3-8B", "openai/gpt-oss-20b")
@@ -28,16 +26,10 @@ WANTED = {"cold": 1000.0, "warm": 100.0, "ready": 100.0, "again": 100.0}
 TOLD: dict[str, Any] = {"tags": [], "sdk_version": "0.38.0", "user_metadata": None}
 
 
-def processor_seconds(pid: int) -> float:
-    """What a process has used, with the threads that have ended: they are what imports."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def milliseconds(client: RawClient, pid: int, base: str) -> tuple[float, float, float]:
     """Until a model is promised, until it is there, and of the server's processors for it."""
     session = client.post("create_session", TOLD)["session_id"]
-    opened, spent = time.perf_counter(), processor_seconds(pid)
+    opened, spent = time.perf_counter(), process_seconds(pid)
     lora = {"base_model": base, "lora_config": {"rank": 8}, "model_seq_id": 0}
     answer = client.post("create_model", {"session_id": session} | lora)
     promised = time.perf_counter()
@@ -45,7 +37,7 @@ def milliseconds(client: RawClient, pid: int, base: str) -> tuple[float, float, 
     while client.post("retrieve_future", poll).get("type") == "try_again":
         pass
     there = time.perf_counter()
-    spent = processor_seconds(pid) - spent
+    spent = process_seconds(pid) - spent
     return (promised - opened) * 1e3, (there - opened) * 1e3, spent * 1e3
 
 

@@ -7,7 +7,6 @@ Needs the SDK environment: `tinker-mock sdk-env`. make bench BENCH=sampling
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.bench.raw_http import RawClient, cpu_seconds
+from tests.bench.raw_http import RawClient, cpu_seconds, process_seconds
 from tinker_mock.suite.sdk.environment import newest, process
 
 MODEL = "Qwen/Qwen3-8B"
@@ -61,12 +60,6 @@ def server() -> Iterator[tuple[subprocess.Popen[str], str]]:
         running.wait()
 
 
-def spent(running: subprocess.Popen[str]) -> float:
-    """Seconds of processor time that the server has used."""
-    fields = Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def cost(
     running: subprocess.Popen[str], url: str, requests: int, samples: int, tokens: int
 ) -> float:
@@ -85,11 +78,11 @@ def cost(
     client.stdin.write(f"{MODEL}\n")
     client.stdin.flush()
     assert client.stdout.readline() == "ready\n"
-    before = spent(running)
+    before = process_seconds(running.pid)
     client.stdin.write("go\n")
     client.stdin.flush()
     assert client.stdout.readline() == "done\n"
-    found = spent(running) - before
+    found = process_seconds(running.pid) - before
     client.kill()
     client.wait()
     return found

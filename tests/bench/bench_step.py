@@ -112,7 +112,7 @@ def mock(server: str) -> Iterator[Target]:
 def table() -> Iterator[Target]:
     """The limit: answers from a table that a mock filled."""
     with served_process() as running:
-        command = [sys.executable, str(HERE / "table_server.py"), running.url]
+        command = [sys.executable, "-m", "tests.bench.table_server", running.url]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout
             try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import resource
 import signal
 import statistics
@@ -19,14 +18,14 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
+
+from tests.bench.bare_server import serve_and_tell
+from tests.bench.raw_http import process_seconds
 
 POLLS = 1000
 WAKES, ALONE = 200, 600
 IDLE_SECONDS = 3.0
-PARKED_SECONDS = 0.002
-"""After which a poll that was sent is parked; longer ones measure how deep the machine sleeps."""
 WANTED = 1.5
 EVENTS, LOOKS = "bare, an event", "polling every 100 ms"
 KEY = "tml-bench"
@@ -34,36 +33,39 @@ MODEL = "Qwen/Qwen3-8B"
 HELD = "queue:\n  completion: [{operation: asample, manual: true}]"
 
 
-async def peer(port: int, looks: bool) -> None:
-    """A bare server of the same two calls, whose polls wait for an event or look every 100 ms."""
-    from hypercorn.asyncio import serve
-    from hypercorn.config import Config
+async def peer(looks: bool) -> None:
+    """A bare server of the same calls, whose polls wait for an event or look every 100 ms."""
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import JSONResponse
     from starlette.routing import Route
 
     done: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+    parked = 0
 
     async def retrieve(request: Request) -> JSONResponse:
+        nonlocal parked
         request_id = (await request.json())["request_id"]
+        parked += 1
         while looks and not done[request_id].is_set():  # noqa: ASYNC110 (so do most)
             await asyncio.sleep(0.1)
         await done[request_id].wait()
+        parked -= 1
         return JSONResponse({"done": request_id})
 
     async def complete(request: Request) -> JSONResponse:
         done[request.path_params["request_id"]].set()
         return JSONResponse({})
 
+    async def state(request: Request) -> JSONResponse:
+        return JSONResponse({"parked": parked})
+
     routes = [
         Route("/api/v1/retrieve_future", retrieve, methods=["POST"]),
         Route("/_mock/promises/{request_id}/complete", complete, methods=["POST"]),
+        Route("/_mock/state", state),
     ]
-    config = Config()
-    config.bind = [f"127.0.0.1:{port}"]
-    config.backlog, config.loglevel, config.keep_alive_max_requests = 2048, "ERROR", 10**6
-    await serve(Starlette(routes=routes), config)  # type: ignore[arg-type]
+    await serve_and_tell(Starlette(routes=routes))
 
 
 class Line:
@@ -124,9 +126,10 @@ async def held_promises(line: Line) -> list[str]:
     return ids
 
 
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+async def until_parked(control: Line, polls: int) -> None:
+    """Return once so many polls wait."""
+    while (await control.call("GET", "/_mock/state"))["parked"] != polls:
+        pass
 
 
 async def woken(control: Line, parked: Line, request_id: str) -> float:
@@ -149,7 +152,7 @@ async def alone(name: str, port: int, ids: list[str]) -> tuple[float, float]:
     control, line, wakes = await Line.to(port), await Line.to(port), []
     for request_id in ids:
         line.send("POST", "/api/v1/retrieve_future", {"request_id": request_id})
-        await asyncio.sleep(PARKED_SECONDS)
+        await until_parked(control, 1)
         wakes.append(await woken(control, line, request_id))
     p50, p99 = quantiles(wakes)
     print(
@@ -161,14 +164,13 @@ async def alone(name: str, port: int, ids: list[str]) -> tuple[float, float]:
 async def measure(name: str, port: int, pid: int, ids: list[str]) -> dict[str, float]:
     """Both with one and with all parked."""
     first, ids = await alone(name, port, ids[POLLS:]), ids[:POLLS]
-    lines = [await Line.to(port) for _ in ids]
+    control, lines = await Line.to(port), [await Line.to(port) for _ in ids]
     for line, request_id in zip(lines, ids, strict=True):
         line.send("POST", "/api/v1/retrieve_future", {"request_id": request_id})
-    await asyncio.sleep(2.0)  # let every poll arrive and park
-    before = cpu_seconds(pid)
+    await until_parked(control, POLLS)
+    before = process_seconds(pid)
     await asyncio.sleep(IDLE_SECONDS)
-    idle = (cpu_seconds(pid) - before) / IDLE_SECONDS
-    control = await Line.to(port)
+    idle = (process_seconds(pid) - before) / IDLE_SECONDS
     some = list(zip(lines, ids, strict=True))[:WAKES]
     p50, p99 = quantiles([await woken(control, *one) for one in some])
     result = {"1 p50": first[0], "1 p99": first[1], "idle": idle * 100, "p50": p50, "p99": p99}
@@ -185,7 +187,7 @@ async def the_mock() -> dict[str, float]:
         port = int(process.stdout.readline().rsplit(":", 1)[1])
         ids = await held_promises(await Line.to(port))
         result = await measure("tinker-mock (events)", port, process.pid, ids)
-        used, start = cpu_seconds(process.pid), time.perf_counter()
+        used, start = process_seconds(process.pid), time.perf_counter()
         process.send_signal(signal.SIGINT)
         process.wait(30)
         seconds = time.perf_counter() - start
@@ -196,14 +198,9 @@ async def the_mock() -> dict[str, float]:
 
 
 async def the_peer(name: str) -> dict[str, float]:
-    port = 20_000 + os.getpid() % 20_000 + (name == LOOKS)
-    with running([sys.executable, __file__, "--peer", name, str(port)]) as process:
-        while True:
-            try:
-                await Line.to(port)
-                break
-            except OSError:
-                await asyncio.sleep(0.05)
+    with running([sys.executable, "-m", "tests.bench.bench_waiting", "--peer", name]) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline().rsplit(":", 1)[1])
         ids = [f"promise-{n}" for n in range(POLLS + ALONE)]
         return await measure(name, port, process.pid, ids)
 
@@ -212,7 +209,7 @@ def main() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 8192), hard), hard))
     if "--peer" in sys.argv:
-        asyncio.run(peer(int(sys.argv[-1]), sys.argv[-2] == LOOKS))
+        asyncio.run(peer(sys.argv[-1] == LOOKS))
         return
     ours, limit = asyncio.run(the_mock()), asyncio.run(the_peer(EVENTS))
     theirs = asyncio.run(the_peer(LOOKS))

@@ -10,12 +10,12 @@ from itertools import count
 
 import httpx
 import orjson
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from tests.bench.bare_server import serve_and_tell
 
 SUBMITS = {"forward_backward", "optim_step"}
 JSON = "application/json"
@@ -74,14 +74,7 @@ async def main() -> None:
     table = Table(sys.argv[1])
     methods = ["GET", "POST"]
     app = Starlette(routes=[Route("/api/v1/{operation:path}", table.answer, methods=methods)])
-    config = Config.from_mapping(
-        bind=["127.0.0.1:0"], loglevel="ERROR", keep_alive_max_requests=10**6
-    )
-    sockets = config.create_sockets()
-    name = sockets.insecure_sockets[0].getsockname()
-    print(f"http://127.0.0.1:{name[1]}", flush=True)
-    config.create_sockets = lambda: sockets  # type: ignore[method-assign]
-    await serve(app, config)  # type: ignore[arg-type]
+    await serve_and_tell(app)
 
 
 if __name__ == "__main__":
